@@ -1,0 +1,61 @@
+# make demo   the main job, from download to map, on a real scene
+# make test   all tests
+# Every target sets up what it needs; a second run finds it done.
+
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+
+CACHE := node_modules/.cache/hyperswap
+sources := $(shell find proto shared services tests -name node_modules -prune -o -name dist -prune -o -name generated -prune \
+  -o \( -name '*.ts' -o -name '*.proto' -o -name 'tsconfig.json' -o -name 'buf*.yaml' \) -print)
+
+.PHONY: help setup build engine demo test lint format pretrain-mini parity-fixtures clean
+
+help:
+	@sed -n 's/^# //p' Makefile | head -3; echo "also: setup lint format pretrain-mini parity-fixtures clean"
+
+setup: build engine
+
+# Install scripts stay off: tfjs-node's would fetch a TensorFlow of 2022.
+$(CACHE)/installed: package.json package-lock.json $(wildcard shared/*/package.json services/*/package.json proto/package.json tests/package.json)
+	npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
+	@mkdir -p $(CACHE) && touch $@
+
+$(CACHE)/built: $(CACHE)/installed tsconfig.json tsconfig.base.json $(sources)
+	npm run --silent build
+	@touch $@
+
+build: $(CACHE)/built
+
+# ENGINE=cuda takes the CUDA build; TENSORFLOW_WHEEL names a wheel that is here already.
+engine: build
+	@node shared/tensor/dist/engine/main.js
+
+# SPLIT=../shared/data/indian_pines takes SpectralFormer's TR / TE maps instead of a random split.
+demo: setup
+	./bin/hyperswap demo --out out/demo $(if $(SPLIT),--split $(SPLIT)) $(DEMO_FLAGS)
+
+test: setup
+	node --test --test-concurrency=2 --test-reporter=./tests/dist/support/reporter.js \
+	  $$(find tests/dist/unit tests/dist/contract tests/dist/parity tests/dist/e2e -name '*.test.js')
+
+lint: build
+	npm run --silent lint
+
+format: $(CACHE)/installed
+	npm run --silent format
+
+# Makes the backbone that ships again (about 40 minutes on 2 cores), from the scenes of DATA.
+DATA ?= ../shared/data
+pretrain-mini: setup
+	./bin/hyperswap pretrain-mini --data $(DATA) --out out/pretrain-mini $(PRETRAIN_FLAGS)
+
+# Writes tests/parity/fixtures again with PyTorch and scikit-learn, in a virtual environment of its own.
+parity-fixtures:
+	python3 -m venv out/parity-venv
+	out/parity-venv/bin/pip install --quiet -r tests/parity/requirements.txt
+	out/parity-venv/bin/python tests/parity/write_fixtures.py
+
+clean:
+	rm -rf out $(CACHE) proto/generated
+	find shared services proto tests -name dist -not -path '*/node_modules/*' -prune -exec rm -rf {} +

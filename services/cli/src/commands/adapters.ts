@@ -1,0 +1,161 @@
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import type { Command } from 'commander';
+import { failure } from '@hyperswap/errors';
+import type { AdapterVersion, RegisterAdapterRequest, RegisterAdapterResponse } from '@hyperswap/proto';
+import { callUnary, readStream, upload } from '@hyperswap/rpc';
+import { percent, referenceOf } from '../report/report.js';
+import { openSession, type GlobalFlags, type Session } from '../session.js';
+import { printResult, table } from '../terminal.js';
+
+const chunkBytes = 1024 * 1024;
+
+export function addAdapterCommands(program: Command): void {
+  const adapters = program.command('adapters').description('list, import, export and name adapters');
+
+  /** A command that makes one call and prints its result. */
+  const withSession = async <Result>(
+    command: Command,
+    run: (session: Session) => Promise<Result>,
+    describe: (result: Result) => readonly string[],
+  ): Promise<void> => {
+    const flags = command.optsWithGlobals<GlobalFlags>();
+    const session = await openSession(flags);
+    try {
+      const result = await run(session);
+      printResult(flags.json, result, describe(result));
+    } finally {
+      await session.close();
+    }
+  };
+
+  adapters
+    .command('list')
+    .description('all versions')
+    .action((_: unknown, command: Command) =>
+      withSession(
+        command,
+        async ({ tileInference, signal }) => (await callUnary(tileInference, 'listAdapters', {}, { signal })).adapters,
+        (all) =>
+          table(
+            ['adapter', 'method', 'backbone', 'OA', 'MB', 'aliases'],
+            all.map((adapter) => [
+              referenceOf(adapter),
+              adapter.method,
+              adapter.backbone,
+              adapter.metrics === undefined ? '' : percent(adapter.metrics.overallAccuracy),
+              (adapter.bytes / 1e6).toFixed(3),
+              [...adapter.aliases, ...(adapter.retired ? ['(retired)'] : [])].join(', '),
+            ]),
+          ),
+      ),
+    );
+
+  adapters
+    .command('show')
+    .argument('<ref>', 'name, name@7 or name:alias')
+    .description('one version')
+    .action((adapter: string, _: unknown, command: Command) =>
+      withSession(command, (session) => getAdapter(session, adapter), describeAdapter),
+    );
+
+  adapters
+    .command('import')
+    .argument('<path>', 'an adapter.safetensors')
+    .requiredOption('--name <name>')
+    .description('register a blob as the next version of a name')
+    .action((file: string, { name }: { name: string }, command: Command) =>
+      withSession(command, (session) => registerAdapter(session, name, file), describeAdapter),
+    );
+
+  adapters
+    .command('export')
+    .argument('<ref>')
+    .argument('<dir>')
+    .description('write a version’s blob to a folder')
+    .action((adapter: string, directory: string, _: unknown, command: Command) =>
+      withSession(
+        command,
+        async ({ tileInference, signal }) => {
+          const chunks: Buffer[] = [];
+          const call = tileInference.exportAdapter({ adapter });
+          for await (const { chunk } of readStream(tileInference, call, signal)) chunks.push(chunk);
+          await mkdir(directory, { recursive: true });
+          const file = path.join(directory, 'adapter.safetensors');
+          await writeFile(file, Buffer.concat(chunks));
+          return { file };
+        },
+        ({ file }) => [`Wrote ${file}.`],
+      ),
+    );
+
+  adapters
+    .command('alias')
+    .argument('<ref>')
+    .argument('<alias>')
+    .description('point an alias at a version; streams that use it change with their next tile')
+    .action((adapter: string, alias: string, _: unknown, command: Command) =>
+      withSession(
+        command,
+        async ({ tileInference, signal }) =>
+          (await callUnary(tileInference, 'setAlias', { adapter, alias }, { signal })).adapter!,
+        (version) => [`${version.name}:${alias} is ${referenceOf(version)}.`],
+      ),
+    );
+
+  adapters
+    .command('retire')
+    .argument('<ref>')
+    .option('--undo', 'bring it back')
+    .description('let a version take no new work')
+    .action((adapter: string, { undo = false }: { undo?: boolean }, command: Command) =>
+      withSession(
+        command,
+        async ({ tileInference, signal }) =>
+          (await callUnary(tileInference, 'retireAdapter', { adapter, undo }, { signal })).adapter!,
+        (version) => [`${referenceOf(version)} is ${version.retired ? 'retired' : 'in service'}.`],
+      ),
+    );
+}
+
+/** @throws ADAPTER_NOT_FOUND */
+export async function getAdapter({ tileInference, signal }: Session, adapter: string): Promise<AdapterVersion> {
+  return (await callUnary(tileInference, 'getAdapter', { adapter }, { signal })).adapter!;
+}
+
+async function registerAdapter(session: Session, name: string, file: string): Promise<AdapterVersion> {
+  const { tileInference, signal } = session;
+  const blob = await readFile(file).catch((cause: unknown) => {
+    throw failure('FILE_UNREADABLE', { file, reason: (cause as NodeJS.ErrnoException).code ?? 'unknown' }, cause);
+  });
+  // eslint-disable-next-line @typescript-eslint/require-await -- the upload takes an async iterable
+  async function* requests(): AsyncGenerator<RegisterAdapterRequest> {
+    yield { part: { $case: 'header', value: { name, fileName: path.basename(file) } } };
+    for (let start = 0; start < blob.byteLength; start += chunkBytes) {
+      yield { part: { $case: 'chunk', value: blob.subarray(start, start + chunkBytes) } };
+    }
+  }
+  const { adapter } = await upload<RegisterAdapterRequest, RegisterAdapterResponse>(
+    tileInference,
+    (callback) => tileInference.registerAdapter(callback),
+    requests(),
+    signal,
+  );
+  return adapter!;
+}
+
+function describeAdapter(adapter: AdapterVersion): string[] {
+  const { metrics } = adapter;
+  return [
+    `${referenceOf(adapter)} ${adapter.digest.slice(0, 12)}${adapter.retired ? ' (retired)' : ''}`,
+    `${adapter.method} on ${adapter.backbone}, ${adapter.parameters} learned values, ${(adapter.bytes / 1e6).toFixed(3)} MB`,
+    `patch size ${adapter.patchSize}, ${adapter.bands} bands, ${adapter.classes.length} classes`,
+    `trained on ${adapter.scene}: ${adapter.split}`,
+    ...(metrics === undefined
+      ? []
+      : [
+          `OA ${percent(metrics.overallAccuracy)}, AA ${percent(metrics.averageAccuracy)}, kappa ${metrics.kappa.toFixed(4)}`,
+        ]),
+    ...(adapter.aliases.length > 0 ? [`aliases: ${adapter.aliases.join(', ')}`] : []),
+  ];
+}

@@ -1,0 +1,146 @@
+import path from 'node:path';
+import type { Command } from 'commander';
+import type { Scene } from '@hyperswap/proto';
+import { callUnary } from '@hyperswap/rpc';
+import { percent } from '../report/report.js';
+import { openSession, type GlobalFlags } from '../session.js';
+import { printResult, Progress, table } from '../terminal.js';
+import { fileToUpload, uploadScene, type LabelsToUpload } from '../upload.js';
+
+interface PrepareFlags extends GlobalFlags {
+  readonly labels: readonly string[];
+  readonly name?: string;
+  readonly variable?: string;
+  readonly classes: readonly string[];
+  readonly attribution?: string;
+  readonly replace?: boolean;
+  readonly bandsFirst?: boolean;
+  readonly keepBands?: boolean;
+}
+
+export function addSceneCommands(program: Command): void {
+  const scenes = program.command('scenes').description('prepare, list and delete scenes');
+  const collect = (value: string, all: readonly string[]): string[] => [...all, value];
+
+  scenes
+    .command('prepare')
+    .argument('<file>', 'NumPy .npy, MATLAB v5 .mat or TIFF of height × width × bands')
+    .option('--labels <[map=]file or [map=]:variable>', 'labels; repeat for several maps', collect, [])
+    .option('--name <name>', 'name of the scene (the file’s by default)')
+    .option('--variable <key>', 'variable of the scene in a file that holds several')
+    .option('--class <name[#rrggbb]>', 'name and colour of the next class; repeat', collect, [])
+    .option('--attribution <text>', 'source and licence, kept with the scene')
+    .option('--replace', 'put it in place of another scene of the name')
+    .option('--bands-first', 'the file is bands × height × width')
+    .option('--keep-bands', 'no PCA: the 12 bands as they are')
+    .description('reduce a scene to 12 components and keep it')
+    .action(async (file: string, own: PrepareFlags & { class: string[] }, command: Command) => {
+      const flags = command.optsWithGlobals<PrepareFlags & { class: string[] }>();
+      const session = await openSession(flags);
+      const progress = new Progress();
+      try {
+        const scene = await uploadScene(
+          session,
+          {
+            name: flags.name ?? defaultName(file),
+            file: await fileToUpload(file),
+            variable: flags.variable,
+            labels: await Promise.all(own.labels.map(parseLabels)),
+            classes: own.class.map(parseClass),
+            attribution: flags.attribution,
+            replace: flags.replace,
+            bandsFirst: flags.bandsFirst,
+            keepBands: flags.keepBands,
+          },
+          progress,
+        );
+        progress.stop();
+        printResult(flags.json, scene, describeScene(scene));
+      } finally {
+        progress.stop();
+        await session.close();
+      }
+    });
+
+  scenes
+    .command('list')
+    .description('scenes that are prepared')
+    .action(async (_: unknown, command: Command) => {
+      const flags = command.optsWithGlobals<GlobalFlags>();
+      const session = await openSession(flags);
+      try {
+        const { preprocessing, signal } = session;
+        const { scenes: all } = await callUnary(preprocessing, 'listScenes', {}, { signal });
+        const rows = all.map(({ name, height, width, bands, labelMaps }) => [
+          name,
+          `${height} × ${width} × ${bands}`,
+          labelMaps.map((map) => map.name).join(', '),
+        ]);
+        printResult(flags.json, all, table(['scene', 'size', 'labels'], rows));
+      } finally {
+        await session.close();
+      }
+    });
+
+  scenes
+    .command('show')
+    .argument('<name>')
+    .description('one scene')
+    .action(async (name: string, _: unknown, command: Command) => {
+      const flags = command.optsWithGlobals<GlobalFlags>();
+      const session = await openSession(flags);
+      try {
+        const { preprocessing, signal } = session;
+        const { scene } = await callUnary(preprocessing, 'getScene', { name }, { signal });
+        printResult(flags.json, scene, describeScene(scene!));
+      } finally {
+        await session.close();
+      }
+    });
+
+  scenes
+    .command('delete')
+    .argument('<name>')
+    .description('forget a scene')
+    .action(async (name: string, _: unknown, command: Command) => {
+      const flags = command.optsWithGlobals<GlobalFlags>();
+      const session = await openSession(flags);
+      try {
+        const { preprocessing, signal } = session;
+        await callUnary(preprocessing, 'deleteScene', { name }, { signal });
+        printResult(flags.json, { deleted: name }, [`Deleted ${name}.`]);
+      } finally {
+        await session.close();
+      }
+    });
+}
+
+/** The file's name without its ending, made a valid name. */
+export function defaultName(file: string): string {
+  const stem = path.basename(file, path.extname(file)).toLowerCase();
+  return stem.replaceAll(/[^a-z0-9._-]+/g, '-').replace(/^[^a-z0-9]+/, '');
+}
+
+/** Reads `file`, `map=file` or `map=:variable`, the latter a variable of the scene's own file. */
+async function parseLabels(given: string): Promise<LabelsToUpload> {
+  const split = given.indexOf('=');
+  const name = split < 0 ? 'labels' : given.slice(0, split);
+  const source = given.slice(split + 1);
+  if (source.startsWith(':')) return { name, file: undefined, variable: source.slice(1) };
+  return { name, file: await fileToUpload(source) };
+}
+
+function parseClass(given: string): { name: string; color: number } {
+  const match = /^(.*?)(?:#([0-9a-fA-F]{6}))?$/.exec(given)!;
+  return { name: match[1]!, color: Number.parseInt(match[2] ?? '888888', 16) };
+}
+
+function describeScene(scene: Scene): string[] {
+  const explained = scene.explainedVarianceRatio.reduce((sum, share) => sum + share, 0);
+  return [
+    `${scene.name}: ${scene.height} × ${scene.width} pixels, ${scene.bands} bands, ${scene.components} components (${percent(explained)} of the variance)`,
+    ...scene.labelMaps.map(({ name, labelledPixels }) => `labels ${name}: ${labelledPixels} pixels`),
+    ...(scene.classes.length > 0 ? [`classes: ${scene.classes.map(({ name }) => name).join(', ')}`] : []),
+    ...(scene.attribution === '' ? [] : [scene.attribution]),
+  ];
+}

@@ -1,0 +1,162 @@
+import type { Command } from 'commander';
+import { failure } from '@hyperswap/errors';
+import type { Split } from '@hyperswap/proto';
+import { callUnary } from '@hyperswap/rpc';
+import { percent, referenceOf } from '../report/report.js';
+import { openSession, type GlobalFlags } from '../session.js';
+import { printResult, Progress, table } from '../terminal.js';
+import { trainAdapter, watchPretraining } from '../training.js';
+
+interface TrainFlags extends GlobalFlags {
+  readonly scene: string;
+  readonly method: string;
+  readonly adapter: string;
+  readonly split: string;
+  readonly seed: string;
+  readonly patchSize: string;
+  readonly set: readonly string[];
+}
+
+interface PretrainFlags extends GlobalFlags {
+  readonly scene: readonly string[];
+  readonly simulated: string;
+  readonly size: string;
+  readonly name: string;
+  readonly seed: string;
+  readonly set: readonly string[];
+}
+
+export function addTrainingCommands(program: Command): void {
+  const collect = (value: string, all: readonly string[]): string[] => [...all, value];
+
+  program
+    .command('train')
+    .description('fine-tune an adapter on labelled pixels of a prepared scene')
+    .requiredOption('--scene <name>')
+    .requiredOption('--adapter <name>', 'name of the adapter; every training makes a new version')
+    .option('--method <name>', 'see "hyperswap methods"', 'krona+')
+    .option('--split <split>', 'TRAIN/TEST label maps, or COUNT[:SMALL] pixels a class at random', '50:15')
+    .option('--patch-size <pixels>', 'odd side of a patch; 0 for the default', '0')
+    .option('--seed <number>', 'of the split, the start and the order', '1')
+    .option('--set <key=value>', 'a setting, as learningRate=0.003; repeat', collect, [])
+    .action(async (own: TrainFlags, command: Command) => {
+      const flags = command.optsWithGlobals<TrainFlags>();
+      const session = await openSession(flags);
+      const progress = new Progress();
+      try {
+        const seed = wholeNumber('--seed', flags.seed);
+        const result = await trainAdapter(
+          session,
+          {
+            scene: flags.scene,
+            method: flags.method,
+            adapter: flags.adapter,
+            backbone: session.config.backbone,
+            split: parseSplit(flags.split, seed),
+            settings: parseSettings(own.set),
+            seed,
+            patchSize: wholeNumber('--patch-size', flags.patchSize),
+          },
+          progress,
+        );
+        progress.stop();
+        const { adapter, metrics, seconds } = result;
+        printResult(flags.json, { ...result, testPredictions: undefined, testPixels: undefined }, [
+          `${referenceOf(adapter!)}: OA ${percent(metrics!.overallAccuracy)}, AA ${percent(metrics!.averageAccuracy)}, kappa ${metrics!.kappa.toFixed(4)}`,
+          `${adapter!.parameters} learned values, ${(adapter!.bytes / 1e6).toFixed(3)} MB, ${seconds.toFixed(1)} s`,
+        ]);
+      } finally {
+        progress.stop();
+        await session.close();
+      }
+    });
+
+  program
+    .command('pretrain')
+    .description('pretrain a backbone on unlabelled prepared scenes, as a masked autoencoder')
+    .option('--scene <name>', 'a scene; repeat', collect, [])
+    .option('--simulated <count>', 'made-up scenes to add', '0')
+    .option('--size <name>', 'mini, base, large, huge', 'mini')
+    .requiredOption('--name <name>', 'name of the backbone')
+    .option('--seed <number>', 'of the start, the patches and the masks', '1')
+    .option('--set <key=value>', 'a setting, as steps=1000; repeat', collect, [])
+    .action(async (own: PretrainFlags, command: Command) => {
+      const flags = command.optsWithGlobals<PretrainFlags>();
+      const session = await openSession(flags);
+      const progress = new Progress();
+      try {
+        const request = {
+          scenes: [...own.scene],
+          simulatedScenes: wholeNumber('--simulated', flags.simulated),
+          size: flags.size,
+          backbone: flags.name,
+          settings: parseSettings(own.set),
+          seed: wholeNumber('--seed', flags.seed),
+        };
+        const { trainer, signal } = session;
+        const { training } = await callUnary(trainer, 'startPretraining', request, { signal });
+        const result = await watchPretraining(session, training, progress);
+        progress.stop();
+        const { backbone, digest, parameters, lossByStep, seconds } = result;
+        printResult(flags.json, result, [
+          `${backbone} ${digest.slice(0, 12)}: ${parameters} parameters, loss ${lossByStep.at(-1)!.toFixed(3)} after ${lossByStep.length} steps, ${seconds.toFixed(0)} s`,
+        ]);
+      } finally {
+        progress.stop();
+        await session.close();
+      }
+    });
+
+  program
+    .command('methods')
+    .description('methods that can be trained, with their settings on a backbone')
+    .action(async (_: unknown, command: Command) => {
+      const flags = command.optsWithGlobals<GlobalFlags>();
+      const session = await openSession(flags);
+      try {
+        const { trainer, signal, config } = session;
+        const request = { backbone: config.backbone };
+        const { methods } = await callUnary(trainer, 'listMethods', request, { signal });
+        const rows = methods.map(({ name, parameters, settings, description }) => [
+          name,
+          String(parameters),
+          Object.entries(settings)
+            .map(([key, value]) => `${key}=${value}`)
+            .join(' '),
+          description,
+        ]);
+        printResult(flags.json, methods, table(['method', 'values', 'settings', 'what it is'], rows));
+      } finally {
+        await session.close();
+      }
+    });
+}
+
+/** Reads `TR/TE`, two label maps, or `50:15`, pixels of each class and of each small class. @throws FIELD_INVALID */
+export function parseSplit(given: string, seed: number): Split {
+  const maps = /^([^/]+)\/([^/]+)$/.exec(given);
+  if (maps !== null) return { kind: { $case: 'labelMaps', value: { train: maps[1]!, test: maps[2]! } } };
+  const counts = /^(\d+)(?::(\d+))?$/.exec(given);
+  if (counts === null) {
+    throw failure('FIELD_INVALID', { field: '--split', reason: `${given} is neither TRAIN/TEST nor COUNT[:SMALL]` });
+  }
+  const count = Number(counts[1]);
+  const smallCount = Number(counts[2] ?? counts[1]);
+  return { kind: { $case: 'perClass', value: { labelMap: '', count, smallCount, seed } } };
+}
+
+/** Reads `key=value` pairs. @throws FIELD_INVALID */
+export function parseSettings(given: readonly string[]): Record<string, string> {
+  return Object.fromEntries(
+    given.map((setting) => {
+      const split = setting.indexOf('=');
+      if (split < 1) throw failure('FIELD_INVALID', { field: '--set', reason: `${setting} is not key=value` });
+      return [setting.slice(0, split), setting.slice(split + 1)];
+    }),
+  );
+}
+
+function wholeNumber(field: string, given: string): number {
+  if (/^\d{1,9}$/.test(given)) return Number(given);
+  throw failure('FIELD_INVALID', { field, reason: `${given} is not a whole number` });
+}

@@ -1,0 +1,49 @@
+import { Command, CommanderError } from 'commander';
+import { toHyperswapError } from '@hyperswap/errors';
+import { addAdapterCommands } from './commands/adapters.js';
+import { addClassifyCommand } from './commands/classify.js';
+import { addDatasetCommands } from './commands/datasets.js';
+import { addDemoCommand } from './commands/demo.js';
+import { addDoctorCommand } from './commands/doctor.js';
+import { addPretrainMiniCommand } from './commands/pretrain-mini.js';
+import { addSceneCommands } from './commands/scenes.js';
+import { addTrainingCommands } from './commands/train.js';
+import { addUpCommand } from './commands/up.js';
+
+const exitFailed = 1;
+const exitUsage = 2;
+
+/** Runs one command line. The exit code is 0 when done, 1 when it failed, 2 for wrong usage. */
+export async function run(argv: readonly string[]): Promise<void> {
+  const program = new Command('hyperswap')
+    .description('Land-cover maps of hyperspectral scenes by adapters on one frozen foundation model.')
+    .option('--endpoint <host:port>', 'where the services are; without it the default port, else this process')
+    .option('--home <dir>', 'folder of the embedded store and bus (./.hyperswap by default)')
+    .option('--backbone <name>', 'backbone to serve and train on')
+    .option('--config <file>', 'JSON file of settings')
+    .option('--log-level <level>', 'fatal, error, warn, info, debug, trace, silent')
+    .option('--json', 'print JSON for scripts')
+    .showHelpAfterError()
+    .exitOverride();
+  addUpCommand(program);
+  addDoctorCommand(program);
+  addDatasetCommands(program);
+  addSceneCommands(program);
+  addTrainingCommands(program);
+  addAdapterCommands(program);
+  addClassifyCommand(program);
+  addDemoCommand(program);
+  addPretrainMiniCommand(program);
+  try {
+    await program.parseAsync([...argv]);
+  } catch (error) {
+    if (error instanceof CommanderError) {
+      process.exitCode = error.exitCode === 0 ? 0 : exitUsage;
+      return;
+    }
+    const failed = toHyperswapError(error);
+    const json = program.opts<{ json?: boolean }>().json === true;
+    console.error(json ? JSON.stringify({ error: failed.code, message: failed.message }) : failed.message);
+    process.exitCode = exitFailed;
+  }
+}

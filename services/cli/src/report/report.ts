@@ -1,0 +1,56 @@
+import type { AdapterVersion, Metrics } from '@hyperswap/proto';
+
+/** What a run found, as `report.json` holds it. */
+export interface Report {
+  readonly scene: string;
+  readonly split: { readonly train: number; readonly test: number; readonly description: string };
+  readonly method: string;
+  readonly backbone: { readonly name: string; readonly digest: string; readonly parameters: number };
+  readonly adapter: {
+    readonly ref: string;
+    readonly digest: string;
+    readonly bytes: number;
+    readonly parameters: number;
+    readonly patchSize: number;
+  };
+  readonly metrics: {
+    readonly oa: number;
+    readonly aa: number;
+    readonly kappa: number;
+    readonly perClass: Metrics['perClass'];
+    readonly confusion: readonly number[];
+  };
+  readonly lossByEpoch: readonly number[];
+  readonly seconds: { readonly prepare: number; readonly train: number; readonly classify: number };
+  readonly patchesPerSecond: number;
+  /** Adapters exchanged while tiles streamed. */
+  readonly swap?: SwapReport;
+}
+
+export interface SwapReport {
+  readonly tilesSent: number;
+  readonly tilesReceived: number;
+  readonly tilesByAdapter: Readonly<Record<string, number>>;
+  /** Milliseconds from asking for the swap to its acknowledgement. */
+  readonly milliseconds: readonly number[];
+}
+
+/** `name@7`. */
+export function referenceOf({ name, version }: AdapterVersion): string {
+  return `${name}@${version}`;
+}
+
+/** Metrics with the short names the field uses. */
+export function shortMetrics({
+  overallAccuracy,
+  averageAccuracy,
+  kappa,
+  perClass,
+  confusion,
+}: Metrics): Report['metrics'] {
+  return { oa: overallAccuracy, aa: averageAccuracy, kappa, perClass, confusion };
+}
+
+export function percent(share: number): string {
+  return `${(100 * share).toFixed(2)} %`;
+}

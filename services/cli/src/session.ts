@@ -1,0 +1,96 @@
+import { loadConfig, type Config } from '@hyperswap/config';
+import { failure } from '@hyperswap/errors';
+import { PreprocessingServiceClient, TileInferenceServiceClient, TrainerServiceClient } from '@hyperswap/proto';
+import { connect } from '@hyperswap/rpc';
+import { createLogger, type Logger } from '@hyperswap/telemetry';
+import { createConnection } from 'node:net';
+import { serviceNames, startHost, type Host } from './host.js';
+
+/** Flags that every command takes. */
+export interface GlobalFlags {
+  readonly endpoint?: string;
+  readonly home?: string;
+  readonly backbone?: string;
+  readonly config?: string;
+  readonly logLevel?: string;
+  readonly json?: boolean;
+}
+
+/** Clients of the three services, wherever they run. */
+export interface Session {
+  readonly preprocessing: PreprocessingServiceClient;
+  readonly trainer: TrainerServiceClient;
+  readonly tileInference: TileInferenceServiceClient;
+  readonly endpoint: string;
+  readonly config: Config;
+  /** Set when the services run in this process. */
+  readonly host: Host | undefined;
+  readonly signal: AbortSignal;
+  close(): Promise<void>;
+}
+
+/** The configuration of a command, and a logger; commands that embed the services keep quiet unless told otherwise. */
+export function configure(flags: GlobalFlags, defaultLogLevel: string): { config: Config; logger: Logger } {
+  const { endpoint, home, backbone, logLevel } = flags;
+  const environment = { HYPERSWAP_LOG_LEVEL: defaultLogLevel, ...process.env };
+  const config = loadConfig({ file: flags.config, environment, flags: { endpoint, home, backbone, logLevel } });
+  return { config, logger: createLogger(config.logLevel, 'hyperswap') };
+}
+
+/**
+ * Connects to the services: at the endpoint named, else at the default port when something listens there, else in this process.
+ * Ctrl-C cancels what the session does.
+ */
+export async function openSession(flags: GlobalFlags): Promise<Session> {
+  const { config, logger } = configure(flags, 'error');
+  let host: Host | undefined;
+  let endpoint = config.endpoint;
+  if (endpoint === '') {
+    const usual = `${config.host}:${config.port}`;
+    if (config.port !== 0 && (await listens(config.host, config.port))) endpoint = usual;
+    else {
+      host = await startHost({ ...config, port: 0 }, serviceNames, logger);
+      endpoint = host.server.endpoint;
+    }
+  }
+  const interruption = new AbortController();
+  const interrupt = (): void => {
+    interruption.abort(failure('CANCELLED', { what: 'The command' }));
+  };
+  process.once('SIGINT', interrupt).once('SIGTERM', interrupt);
+  const clients = {
+    preprocessing: connect(PreprocessingServiceClient, endpoint),
+    trainer: connect(TrainerServiceClient, endpoint),
+    tileInference: connect(TileInferenceServiceClient, endpoint),
+  };
+  return {
+    ...clients,
+    endpoint,
+    config,
+    host,
+    signal: interruption.signal,
+    close: async () => {
+      process.off('SIGINT', interrupt).off('SIGTERM', interrupt);
+      for (const client of Object.values(clients)) client.close();
+      await host?.stop(1000);
+    },
+  };
+}
+
+function listens(host: string, port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = createConnection({ host, port, timeout: 500 });
+    const answer = (open: boolean): void => {
+      socket.destroy();
+      resolve(open);
+    };
+    socket.once('connect', () => {
+      answer(true);
+    });
+    for (const event of ['error', 'timeout']) {
+      socket.once(event, () => {
+        answer(false);
+      });
+    }
+  });
+}

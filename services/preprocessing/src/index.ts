@@ -1,0 +1,1 @@
+export { createPreprocessingService, type PreprocessingContext } from './service.js';

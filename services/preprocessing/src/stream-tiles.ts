@@ -1,0 +1,42 @@
+import { failure } from '@hyperswap/errors';
+import type { StreamTilesRequest, StreamTilesResponse } from '@hyperswap/proto';
+import type { CallContext } from '@hyperswap/rpc';
+import { PreparedScene, type Window } from '@hyperswap/scene';
+import type { ObjectStore } from '@hyperswap/storage';
+import { toBytes } from './messages.js';
+
+const defaultTileSize = 64;
+const maximumTileSize = 512;
+const maximumHalo = 127;
+
+/** Cuts a window of a scene into tiles, row by row; the last of a row or column may be smaller. */
+export async function* streamTiles(
+  store: ObjectStore,
+  { scene: name, tileSize, halo, window }: StreamTilesRequest,
+  { signal }: CallContext,
+): AsyncGenerator<StreamTilesResponse> {
+  const scene = await PreparedScene.open(store, name);
+  const { height, width } = scene.manifest;
+  const part: Window = window ?? { row: 0, column: 0, height, width };
+  const side = tileSize === 0 ? defaultTileSize : tileSize;
+  const invalid = (field: string, reason: string): Error => failure('FIELD_INVALID', { field, reason });
+  if (side > maximumTileSize) throw invalid('tile_size', `${side} is more than ${maximumTileSize}`);
+  if (halo > maximumHalo) throw invalid('halo', `${halo} is more than ${maximumHalo}`);
+  if (part.height === 0 || part.width === 0 || part.row + part.height > height || part.column + part.width > width) {
+    throw invalid('window', `it must be a part of the scene of ${height} × ${width} pixels`);
+  }
+  const rows = Math.ceil(part.height / side);
+  const columns = Math.ceil(part.width / side);
+  for (let tile = 0; tile < rows * columns; tile++) {
+    const top = Math.floor(tile / columns) * side;
+    const left = (tile % columns) * side;
+    const cut: Window = {
+      row: part.row + top,
+      column: part.column + left,
+      height: Math.min(side, part.height - top),
+      width: Math.min(side, part.width - left),
+    };
+    const scores = toBytes(await scene.readWindow(cut, halo, signal));
+    yield { tile, tileCount: rows * columns, window: cut, halo, scores };
+  }
+}

@@ -1,0 +1,50 @@
+import { failure } from '@hyperswap/errors';
+import type { PrepareSceneHeader, PrepareSceneRequest } from '@hyperswap/proto';
+
+export interface UploadedScene {
+  readonly header: PrepareSceneHeader;
+  /** The scene's file, then the labels' files, in the header's order. */
+  readonly files: readonly Buffer[];
+}
+
+/**
+ * Collects an upload: the header, then chunks.
+ *
+ * @param limit bytes that all files together may have
+ * @throws FIELD_INVALID when the header is missing, comes twice, or the files are too large
+ */
+export async function receiveUpload(
+  requests: AsyncIterable<PrepareSceneRequest>,
+  limit: number,
+): Promise<UploadedScene> {
+  let header: PrepareSceneHeader | undefined;
+  const chunks: Buffer[][] = [];
+  let bytes = 0;
+  for await (const { part } of requests) {
+    if (part?.$case === 'header') {
+      if (header !== undefined) throw failure('FIELD_INVALID', { field: 'header', reason: 'it was sent twice' });
+      header = part.value;
+    } else if (part?.$case === 'chunk') {
+      if (header === undefined) throw failure('FIELD_INVALID', { field: 'header', reason: 'it must be sent first' });
+      const { file, content } = part.value;
+      const expected = 1 + header.labels.filter(({ inSceneFile }) => !inSceneFile).length;
+      if (file >= expected) {
+        throw failure('FIELD_INVALID', {
+          field: 'chunk.file',
+          reason: `it is ${file}, the header names ${expected} files`,
+        });
+      }
+      bytes += content.byteLength;
+      if (bytes > limit) {
+        throw failure('FIELD_INVALID', {
+          field: header.fileName,
+          reason: `it is larger than the ${limit} bytes allowed (HYPERSWAP_MAXIMUM_SCENE_BYTES)`,
+        });
+      }
+      (chunks[file] ??= []).push(content);
+    }
+  }
+  if (header === undefined) throw failure('FIELD_INVALID', { field: 'header', reason: 'it is missing' });
+  const count = 1 + header.labels.filter(({ inSceneFile }) => !inSceneFile).length;
+  return { header, files: Array.from({ length: count }, (_, file) => Buffer.concat(chunks[file] ?? [])) };
+}

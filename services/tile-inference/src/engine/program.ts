@@ -1,0 +1,141 @@
+/** Tile-inference's program in the executor's worker: bindings and open tiles live here, from tile to labels nothing leaves the device. */
+import { Binding, readAdapter } from '@hyperswap/adapter';
+import { failure } from '@hyperswap/errors';
+import { gatherPatches, makeResident, residentBackbone, type Backbone } from '@hyperswap/spectralgpt';
+import { Moved, tensorflow, type Tensor2D } from '@hyperswap/tensor';
+
+export type PixelType = 'uint8' | 'uint16' | 'int16' | 'float32';
+
+export interface TileToOpen {
+  readonly key: number;
+  /** Digest of the adapter that will classify it. */
+  readonly digest: string;
+  /** Pixels of window and halo, little-endian: row, column, band. */
+  readonly pixels: ArrayBuffer;
+  readonly pixelType: PixelType;
+  readonly bands: number;
+  /** Whether pixels are raw, and the adapter's PCA is to be applied, or scores. */
+  readonly raw: boolean;
+  /** Of the window. */
+  readonly height: number;
+  readonly width: number;
+  readonly halo: number;
+}
+
+/** Pixels `first` to `first + count` of a tile's window, row by row. */
+export interface TileSegment {
+  readonly key: number;
+  readonly first: number;
+  readonly count: number;
+}
+
+interface OpenTile {
+  /** `[components, pixels]`, normalised for the adapter. */
+  readonly pixels: Tensor2D;
+  readonly width: number;
+  readonly halo: number;
+}
+
+const arrayTypes = { uint8: Uint8Array, uint16: Uint16Array, int16: Int16Array, float32: Float32Array } as const;
+const bindings = new Map<string, Binding>();
+const tiles = new Map<number, OpenTile>();
+
+function findBinding(digest: string): Binding {
+  const binding = bindings.get(digest);
+  if (binding === undefined) throw failure('INTERNAL', { reason: `adapter ${digest} is not bound` });
+  return binding;
+}
+
+/** Pixel numbers of the patches around a segment's pixels; the halo holds what lies outside the window. */
+function segmentIndices({ width, halo }: OpenTile, { first, count }: TileSegment, patchSize: number): Int32Array {
+  const half = patchSize >> 1;
+  const stride = width + 2 * halo;
+  const indices = new Int32Array(count * patchSize ** 2);
+  let position = 0;
+  for (let pixel = first; pixel < first + count; pixel++) {
+    const top = Math.floor(pixel / width) + halo - half;
+    const left = (pixel % width) + halo - half;
+    for (let y = 0; y < patchSize; y++) {
+      const row = (top + y) * stride + left;
+      for (let x = 0; x < patchSize; x++) indices[position++] = row + x;
+    }
+  }
+  return indices;
+}
+
+const program = {
+  makeResident(backbone: Backbone): void {
+    makeResident(backbone);
+  },
+
+  /**
+   * Builds an adapter's binding and runs it once, so that its first tile is as fast as the others.
+   *
+   * @returns milliseconds it took
+   */
+  bind({ reference, digest, blob, backboneDigest }: BindArguments): number {
+    if (bindings.has(digest)) return 0;
+    const start = performance.now();
+    const binding = new Binding(reference, readAdapter(reference, blob), residentBackbone(backboneDigest));
+    const tf = tensorflow();
+    const { components } = residentBackbone(backboneDigest).backbone.config;
+    const sample: Tensor2D = tf.zeros([components, binding.patchSize ** 2]);
+    binding.classify(sample);
+    sample.dispose();
+    bindings.set(digest, binding);
+    return performance.now() - start;
+  },
+
+  unbind({ digest }: { digest: string }): void {
+    bindings.get(digest)?.dispose();
+    bindings.delete(digest);
+  },
+
+  openTile({ key, digest, pixels, pixelType, bands, raw, width, halo }: TileToOpen): void {
+    const tf = tensorflow();
+    const binding = findBinding(digest);
+    const values = new arrayTypes[pixelType](pixels);
+    const prepared = tf.tidy(() => {
+      const floats = values instanceof Float32Array ? values : Float32Array.from(values);
+      const table = tf.tensor2d(floats, [floats.length / bands, bands]);
+      return raw ? binding.fromRaw(table) : binding.fromScores(table);
+    });
+    tiles.set(key, { pixels: prepared, width, halo });
+  },
+
+  closeTile({ key }: { key: number }): void {
+    tiles.get(key)?.pixels.dispose();
+    tiles.delete(key);
+  },
+
+  /** Classifies one batch: segments of any number of tiles, all for one adapter. */
+  classify({ digest, segments }: { digest: string; segments: readonly TileSegment[] }) {
+    const tf = tensorflow();
+    const binding = findBinding(digest);
+    const patches = tf.tidy(() => {
+      const parts = segments.map((segment) => {
+        const tile = tiles.get(segment.key);
+        if (tile === undefined) throw failure('INTERNAL', { reason: `tile ${segment.key} is not open` });
+        return gatherPatches(tile.pixels, segmentIndices(tile, segment, binding.patchSize));
+      });
+      return parts.length === 1 ? parts[0]! : tf.concat(parts, 1);
+    });
+    try {
+      const result = binding.classify(patches);
+      return new Moved(result, [result.labels.buffer, result.confidence.buffer]);
+    } finally {
+      patches.dispose();
+    }
+  },
+};
+
+export interface BindArguments {
+  /** `name@7`, for errors. */
+  readonly reference: string;
+  readonly digest: string;
+  readonly blob: Uint8Array;
+  readonly backboneDigest: string;
+}
+
+export type TileProgram = typeof program;
+export default program;

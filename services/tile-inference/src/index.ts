@@ -1,0 +1,1 @@
+export { createTileInferenceService, type TileInferenceContext } from './service.js';

@@ -1,0 +1,43 @@
+import { failure } from '@hyperswap/errors';
+import { maximumBlobBytes } from '@hyperswap/adapter';
+import type { ExportAdapterResponse, RegisterAdapterRequest, RegisterAdapterResponse } from '@hyperswap/proto';
+import { toAdapterVersion, type AdapterRegistry } from '@hyperswap/registry';
+
+const chunkBytes = 1024 * 1024;
+
+/** Receives a blob and makes it a version. */
+export async function registerAdapter(
+  registry: AdapterRegistry,
+  requests: AsyncIterable<RegisterAdapterRequest>,
+): Promise<RegisterAdapterResponse> {
+  let name: string | undefined;
+  let fileName = '';
+  const chunks: Buffer[] = [];
+  let bytes = 0;
+  for await (const { part } of requests) {
+    if (part?.$case === 'header') {
+      ({ name, fileName } = part.value);
+    } else if (part?.$case === 'chunk') {
+      bytes += part.value.byteLength;
+      if (bytes > maximumBlobBytes) {
+        const reason = `it has more than the ${maximumBlobBytes} bytes allowed`;
+        throw failure('ADAPTER_INVALID', { file: fileName, reason });
+      }
+      chunks.push(part.value);
+    }
+  }
+  if (name === undefined) throw failure('FIELD_INVALID', { field: 'header', reason: 'it is missing' });
+  const record = await registry.publish(name, fileName === '' ? name : fileName, Buffer.concat(chunks));
+  return { adapter: toAdapterVersion(record) };
+}
+
+/** The blob of a version, in chunks. */
+export async function* exportAdapter(
+  registry: AdapterRegistry,
+  reference: string,
+): AsyncGenerator<ExportAdapterResponse> {
+  const blob = await registry.readBlob(reference);
+  for (let start = 0; start < blob.byteLength; start += chunkBytes) {
+    yield { chunk: blob.subarray(start, start + chunkBytes) };
+  }
+}

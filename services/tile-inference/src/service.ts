@@ -1,0 +1,97 @@
+import type { Bus } from '@hyperswap/messaging';
+import { TileInferenceServiceService, type TileInferenceServiceServer } from '@hyperswap/proto';
+import { AdapterRegistry, findBackbone, toAdapterVersion } from '@hyperswap/registry';
+import {
+  bidiStreamHandler,
+  clientStreamHandler,
+  serverStreamHandler,
+  unaryHandler,
+  type HostedService,
+} from '@hyperswap/rpc';
+import { parameterCount } from '@hyperswap/spectralgpt';
+import type { ObjectStore } from '@hyperswap/storage';
+import type { Logger } from '@hyperswap/telemetry';
+import type { Executor } from '@hyperswap/tensor';
+import { BindingTable } from './binding-table.js';
+import { classifyTiles } from './classify-tiles.js';
+import type { TileProgram } from './engine/program.js';
+import { PatchQueue } from './patch-queue.js';
+import { exportAdapter, registerAdapter } from './registry-calls.js';
+import { SceneJobs } from './scene-jobs.js';
+
+export interface TileInferenceContext {
+  readonly store: ObjectStore;
+  readonly bus: Bus;
+  readonly executor: Executor;
+  readonly logger: Logger;
+  /** Name of the backbone to serve. */
+  readonly backbone: string;
+  /** Patches of one batch. */
+  readonly batchSize: number;
+  /** Patches that may wait. */
+  readonly queueLimit: number;
+}
+
+/**
+ * Classifies tiles and scenes with any number of adapters on one frozen backbone.
+ *
+ * @throws BACKBONE_NOT_FOUND, BACKBONE_INVALID, ENGINE_MISSING
+ */
+export async function createTileInferenceService(
+  context: TileInferenceContext,
+): Promise<HostedService & { stop(): Promise<void> }> {
+  const { store, bus, executor, logger } = context;
+  const registry = new AdapterRegistry(store, bus);
+  const backbone = await findBackbone(store, context.backbone);
+  const engine = await executor.load<TileProgram>(new URL('./engine/program.js', import.meta.url));
+  await engine.call('makeResident', backbone);
+  const bindings = new BindingTable(registry, engine, backbone, logger);
+  const queue = new PatchQueue(engine, context.batchSize, context.queueLimit);
+  const jobs = new SceneJobs({ store, bus, registry, bindings, queue, logger });
+  // Versions that an alias points at are made ready before anybody asks, so that a swap is a change of pointer.
+  const unwatch = registry.watch((name, { aliases }) => {
+    for (const alias of Object.keys(aliases)) void bindings.prefetch(`${name}:${alias}`);
+  });
+
+  const implementation: TileInferenceServiceServer = {
+    classifyTiles: bidiStreamHandler((requests, call) => classifyTiles(bindings, queue, requests, call)),
+    classifyScene: serverStreamHandler((request, call) => jobs.classify(request, call)),
+    registerAdapter: clientStreamHandler((requests) => registerAdapter(registry, requests)),
+    listAdapters: unaryHandler(async () => ({ adapters: (await registry.list()).map(toAdapterVersion) })),
+    getAdapter: unaryHandler(async ({ adapter }) => ({ adapter: toAdapterVersion(await registry.resolve(adapter)) })),
+    exportAdapter: serverStreamHandler(({ adapter }) => exportAdapter(registry, adapter)),
+    setAlias: unaryHandler(async ({ adapter, alias }) => {
+      // Made ready first: whoever uses the alias never waits for a load, and a version that cannot serve never gets it.
+      bindings.release(await bindings.acquire(adapter));
+      return { adapter: toAdapterVersion(await registry.setAlias(adapter, alias)) };
+    }),
+    retireAdapter: unaryHandler(async ({ adapter, undo }) => ({
+      adapter: toAdapterVersion(await registry.setRetired(adapter, !undo)),
+    })),
+    getStatus: unaryHandler(async () => {
+      const [description, bound] = await Promise.all([executor.describe(), bindings.bound()]);
+      return {
+        backbone: backbone.name,
+        backboneDigest: backbone.digest,
+        backboneParameters: parameterCount(backbone),
+        engine: description,
+        bindings: bound.map(({ reference, digest, bindMilliseconds }) => ({
+          adapter: reference,
+          digest,
+          bindMilliseconds,
+        })),
+        waitingPatches: queue.waiting,
+        classifiedPatches: queue.classified,
+      };
+    }),
+  };
+  return {
+    name: 'hyperswap.v1.TileInferenceService',
+    definition: TileInferenceServiceService,
+    implementation: { ...implementation },
+    stop: async () => {
+      unwatch();
+      await jobs.stop();
+    },
+  };
+}

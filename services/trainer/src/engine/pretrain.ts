@@ -1,0 +1,147 @@
+import { throwIfAborted, failure } from '@hyperswap/errors';
+import { orientationCount, orientedOffsets, writePatchIndices } from '@hyperswap/scene';
+import type { NamedTensor } from '@hyperswap/safetensors';
+import {
+  decoderShapes,
+  encoderShapes,
+  gatherPatches,
+  initialParameters,
+  randomMask,
+  reconstructionLoss,
+  resizeMatrix,
+  tokenCount,
+  tokenPixels,
+  Weights,
+  type BackboneConfig,
+  type DecoderConfig,
+} from '@hyperswap/spectralgpt';
+import { AdamW, cosineSchedule, Moved, Random, tensorflow, type MethodContext, type Tensor2D } from '@hyperswap/tensor';
+
+/** Unlabelled pixels of one scene. */
+export interface UnlabelledScene {
+  readonly height: number;
+  readonly width: number;
+  /** Normalised scores, `[components, height · width]`: component after component. */
+  readonly pixels: Float32Array;
+}
+
+export interface PretrainingSettings {
+  readonly config: BackboneConfig;
+  readonly decoder: DecoderConfig;
+  readonly steps: number;
+  readonly batchSize: number;
+  /** Share of the tokens that the encoder does not see. */
+  readonly hiddenShare: number;
+  readonly learningRate: number;
+  readonly warmUpSteps: number;
+  /** Each batch takes one of these at random, so that the backbone meets many scales. */
+  readonly patchSizes: readonly number[];
+  readonly seed: number;
+}
+
+export interface PretrainingStep {
+  readonly step: number;
+  readonly loss: number;
+}
+
+interface Sampler {
+  readonly scene: UnlabelledScene;
+  /** On the device, `[components, pixels]`. */
+  readonly pixels: Tensor2D;
+}
+
+/**
+ * Pretrains an encoder on unlabelled scenes as a masked autoencoder.
+ *
+ * @returns the encoder's tensors; the decoder is thrown away
+ * @throws TRAINING_DIVERGED when the loss is not finite; CANCELLED
+ */
+export async function pretrain(
+  { scenes, settings }: { readonly scenes: readonly UnlabelledScene[]; readonly settings: PretrainingSettings },
+  context: MethodContext,
+): Promise<Moved<ReadonlyMap<string, NamedTensor>>> {
+  const tf = tensorflow();
+  const { config, decoder, steps, batchSize, learningRate, warmUpSteps, seed } = settings;
+  const random = new Random(seed);
+  const shapes = new Map([...encoderShapes(config), ...decoderShapes(config, decoder)]);
+  const parameters = [...initialParameters(shapes, seed)].map(
+    ([name, { shape, values }]) =>
+      [name, tf.tidy(() => tf.variable(tf.tensor(values, [...shape]), true, `${name}#pretrain`))] as const,
+  );
+  const weights = new Weights(new Map(parameters));
+  const samplers = scenes.map((scene) => ({
+    scene,
+    pixels: tf.tensor2d(scene.pixels, [config.components, scene.height * scene.width]),
+  }));
+  const resizes = new Map(settings.patchSizes.map((size) => [size, resizeMatrix(size, config)]));
+  const optimizer = new AdamW(
+    parameters.map(([, variable]) => variable),
+    { beta2: 0.95, maximumGradientNorm: 1 },
+  );
+  try {
+    for (let step = 0; step < steps; step++) {
+      throwIfAborted(context.signal, 'Pretraining');
+      const patchSize = settings.patchSizes[random.integer(settings.patchSizes.length)]!;
+      const pixels = tf.tidy(() =>
+        tokenPixels(sampleBatch(samplers, batchSize, patchSize, config, random), resizes.get(patchSize)!, config),
+      );
+      const mask = randomMask(batchSize, tokenCount(config), settings.hiddenShare, random);
+      const rate = learningRate * cosineSchedule(step, steps, warmUpSteps);
+      const loss = optimizer.minimise(
+        () => reconstructionLoss(pixels, mask, config, decoder, weights),
+        () => rate,
+      );
+      pixels.dispose();
+      if (!Number.isFinite(loss)) throw failure('TRAINING_DIVERGED', { epoch: 1, step: step + 1, learningRate });
+      context.progress({ step: step + 1, loss } satisfies PretrainingStep);
+      await context.pause();
+    }
+    const encoder = new Map<string, NamedTensor>();
+    for (const [name, shape] of encoderShapes(config)) {
+      encoder.set(name, { shape, values: weights.get(name).dataSync() as Float32Array });
+    }
+    return new Moved(
+      encoder,
+      [...encoder.values()].map(({ values }) => values.buffer),
+    );
+  } finally {
+    optimizer.dispose();
+    weights.dispose();
+    tf.dispose([...resizes.values(), ...samplers.map(({ pixels }) => pixels)]);
+  }
+}
+
+/**
+ * Random patches of one size from random scenes, each laid one of eight ways. The sign of a PCA component is arbitrary, so each
+ * patch's components keep or change theirs at random.
+ *
+ * @returns `[components, patches · patchSize²]`
+ */
+function sampleBatch(
+  samplers: readonly Sampler[],
+  batchSize: number,
+  patchSize: number,
+  { components }: BackboneConfig,
+  random: Random,
+): Tensor2D {
+  const tf = tensorflow();
+  const counts = new Array<number>(samplers.length).fill(0);
+  for (let i = 0; i < batchSize; i++) counts[random.integer(samplers.length)]! += 1;
+  const area = patchSize ** 2;
+  const plain = new Int32Array(area);
+  const parts = samplers.flatMap(({ scene, pixels }, s) => {
+    const count = counts[s]!;
+    if (count === 0) return [];
+    const indices = new Int32Array(count * area);
+    for (let i = 0; i < count; i++) {
+      const centre = { row: random.integer(scene.height), column: random.integer(scene.width) };
+      writePatchIndices(plain, 0, centre, patchSize, scene);
+      const offsets = orientedOffsets(patchSize, random.integer(orientationCount));
+      for (let j = 0; j < area; j++) indices[i * area + j] = plain[offsets[j]!]!;
+    }
+    return [gatherPatches(pixels, indices)];
+  });
+  const signs = Float32Array.from({ length: components * batchSize }, () => (random.integer(2) === 0 ? -1 : 1));
+  const patches = tf.reshape(tf.concat(parts, 1), [components, batchSize, area]);
+  return tf.reshape(tf.mul(patches, tf.tensor3d(signs, [components, batchSize, 1])), [components, batchSize * area]);
+}

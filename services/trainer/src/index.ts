@@ -1,0 +1,1 @@
+export { createTrainerService, type TrainerContext } from './service.js';

@@ -1,0 +1,79 @@
+import { failure } from '@hyperswap/errors';
+import { PreprocessingServiceClient, type Scene, type Split as SplitMessage } from '@hyperswap/proto';
+import { callUnary, connect, readStream } from '@hyperswap/rpc';
+import { splitByMaps, splitPerClass, type Split } from '@hyperswap/scene';
+
+/** Patches of one batch of a stream. */
+export interface PatchBatch {
+  /** Place of the first patch in the list of pixels. */
+  readonly first: number;
+  readonly count: number;
+  /** `[count, patchSize, patchSize, components]` */
+  readonly scores: Float32Array;
+}
+
+/** Prepared scenes, as the preprocessing service hands them out. */
+export class SceneSource {
+  private readonly client: PreprocessingServiceClient;
+
+  /** @param endpoint of the preprocessing service */
+  constructor(endpoint: string) {
+    this.client = connect(PreprocessingServiceClient, endpoint);
+  }
+
+  async scene(name: string, signal: AbortSignal): Promise<Scene> {
+    const { scene } = await callUnary(this.client, 'getScene', { name }, { signal });
+    return scene!;
+  }
+
+  /** Mean spectrum `[bands]` and loadings `[components, bands]`. */
+  async pca(name: string, signal: AbortSignal): Promise<{ mean: Float32Array; components: Float32Array }> {
+    const { mean, components } = await callUnary(this.client, 'getPca', { scene: name }, { signal });
+    return { mean: Float32Array.from(mean), components: Float32Array.from(components) };
+  }
+
+  /** @throws SPLIT_INVALID, FIELD_INVALID when the scene has no such labels */
+  async split(name: string, split: SplitMessage | undefined, signal: AbortSignal): Promise<Split> {
+    if (split?.kind === undefined) throw failure('FIELD_INVALID', { field: 'split', reason: 'it is missing' });
+    const labels = async (labelMap: string): Promise<Uint8Array> =>
+      (await callUnary(this.client, 'getLabels', { scene: name, labelMap }, { signal })).labels;
+    if (split.kind.$case === 'perClass') {
+      const { labelMap, count, smallCount, seed } = split.kind.value;
+      return splitPerClass(await labels(labelMap), count, smallCount, seed);
+    }
+    const { train, test } = split.kind.value;
+    return splitByMaps({ name: train, labels: await labels(train) }, { name: test, labels: await labels(test) });
+  }
+
+  /** The neighbourhoods of pixels, in their order. */
+  async *patches(
+    scene: string,
+    pixels: readonly number[],
+    patchSize: number,
+    signal: AbortSignal,
+  ): AsyncGenerator<PatchBatch> {
+    const call = this.client.streamPatches({ scene, patchSize, pixels: [...pixels], batchSize: 0 });
+    for await (const { first, count, scores } of readStream(this.client, call, signal)) {
+      yield { first, count, scores: new Float32Array(new Uint8Array(scores).buffer) };
+    }
+  }
+
+  /** All scores of a scene, `[height, width, components]`, for pretraining. */
+  async allScores({ name, height, width, components }: Scene, signal: AbortSignal): Promise<Float32Array> {
+    const all = new Float32Array(height * width * components);
+    const call = this.client.streamTiles({ scene: name, tileSize: 256, halo: 0, window: undefined });
+    for await (const { window, scores } of readStream(this.client, call, signal)) {
+      const tile = new Float32Array(new Uint8Array(scores).buffer);
+      const { row, column, height: rows, width: columns } = window!;
+      for (let y = 0; y < rows; y++) {
+        const line = tile.subarray(y * columns * components, (y + 1) * columns * components);
+        all.set(line, ((row + y) * width + column) * components);
+      }
+    }
+    return all;
+  }
+
+  close(): void {
+    this.client.close();
+  }
+}

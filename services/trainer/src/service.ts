@@ -1,0 +1,97 @@
+import { adaptationParameterCount, adaptedWeight, findMethod, methodNames, methodSettings } from '@hyperswap/peft';
+import type { Bus } from '@hyperswap/messaging';
+import { TrainerServiceService, type TrainerServiceServer } from '@hyperswap/proto';
+import { AdapterRegistry, findBackbone } from '@hyperswap/registry';
+import { serverStreamHandler, unaryHandler, type HostedService } from '@hyperswap/rpc';
+import type { ObjectStore } from '@hyperswap/storage';
+import type { Logger } from '@hyperswap/telemetry';
+import type { Executor } from '@hyperswap/tensor';
+import type { TrainerProgram } from './engine/program.js';
+import { exportBackbone } from './export-backbone.js';
+import { runPretraining } from './run-pretraining.js';
+import { runTraining, type TrainingContext } from './run-training.js';
+import { SceneSource } from './scene-source.js';
+import { Trainings } from './trainings.js';
+
+export interface TrainerContext {
+  readonly store: ObjectStore;
+  readonly bus: Bus;
+  readonly executor: Executor;
+  readonly logger: Logger;
+  /** Backbone of trainings that name none. */
+  readonly backbone: string;
+  /** Where the preprocessing service is; asked when a training starts, since it may be this very process. */
+  readonly preprocessingEndpoint: () => string;
+}
+
+/**
+ * Trains adapters and pretrains small backbones.
+ *
+ * @throws ENGINE_MISSING
+ */
+export async function createTrainerService(
+  context: TrainerContext,
+): Promise<HostedService & { stop(): Promise<void> }> {
+  const { store, bus, executor, logger } = context;
+  const registry = new AdapterRegistry(store, bus);
+  const engine = await executor.load<TrainerProgram>(new URL('./engine/program.js', import.meta.url));
+  const trainings = new Trainings(logger);
+
+  const withScenes = async <Result>(
+    signal: AbortSignal,
+    report: TrainingContext['report'],
+    run: (training: TrainingContext) => Promise<Result>,
+  ): Promise<Result> => {
+    const scenes = new SceneSource(context.preprocessingEndpoint());
+    try {
+      return await run({ store, registry, engine, scenes, signal, report });
+    } finally {
+      scenes.close();
+    }
+  };
+
+  const implementation: TrainerServiceServer = {
+    startTraining: unaryHandler((request) => {
+      const backbone = request.backbone === '' ? context.backbone : request.backbone;
+      const { adapter, scene, method } = request;
+      const training = trainings.start({ adapter, scene, method }, (signal, report) =>
+        withScenes(signal, report, (training) => runTraining({ ...request, backbone }, training)),
+      );
+      return Promise.resolve({ training });
+    }),
+    startPretraining: unaryHandler((request) => {
+      const subject = { adapter: request.backbone, scene: request.scenes.join(' '), method: 'pretraining' };
+      const training = trainings.start(subject, (signal, report) =>
+        withScenes(signal, report, (training) => runPretraining(request, training)),
+      );
+      return Promise.resolve({ training });
+    }),
+    watchTraining: serverStreamHandler(({ training }, { signal }) => trainings.watch(training, signal)),
+    cancelTraining: unaryHandler(({ training }) => {
+      trainings.cancel(training);
+      return Promise.resolve({});
+    }),
+    listTrainings: unaryHandler(() => Promise.resolve({ trainings: trainings.list() })),
+    exportBackbone: serverStreamHandler(({ backbone }) => exportBackbone(store, backbone)),
+    listMethods: unaryHandler(async ({ backbone: name }) => {
+      const { config } = await findBackbone(store, name === '' ? context.backbone : name);
+      const methods = methodNames.map((methodName) => {
+        const method = findMethod(methodName);
+        const settings = methodSettings(method, adaptedWeight(config));
+        return {
+          name: methodName,
+          description: method.description,
+          settings: Object.fromEntries(Object.entries(settings).map(([key, value]) => [key, String(value)])),
+          parameters: adaptationParameterCount({ method, settings }, config),
+        };
+      });
+      return { methods };
+    }),
+  };
+  return {
+    name: 'hyperswap.v1.TrainerService',
+    definition: TrainerServiceService,
+    implementation: { ...implementation },
+    stop: () => trainings.stop(),
+  };
+}

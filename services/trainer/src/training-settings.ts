@@ -1,0 +1,93 @@
+import { failure } from '@hyperswap/errors';
+import { z } from 'zod';
+import type { PretrainingSettings } from './engine/pretrain.js';
+import type { TrainingSettings } from './engine/train.js';
+import { backboneConfigs } from '@hyperswap/spectralgpt';
+
+/** Learning rates by method, found on a validation part of Indian Pines' training pixels: docs/experiments.md. */
+const learningRates: Readonly<Record<string, { readonly factors: number; readonly head: number }>> = {
+  'linear-probe': { factors: 0, head: 1e-2 },
+};
+const usualLearningRates = { factors: 3e-3, head: 3e-3 };
+
+const positive = z.coerce.number().positive();
+const share = z.coerce.number().min(0).max(1);
+const count = z.coerce.number().int().positive();
+
+function trainingSchema(method: string) {
+  const rates = learningRates[method] ?? usualLearningRates;
+  return z.object({
+    epochs: count.max(10_000).default(50),
+    batchSize: count.max(4096).default(64),
+    learningRate: z.coerce.number().nonnegative().default(rates.factors),
+    headLearningRate: positive.default(rates.head),
+    weightDecay: z.coerce.number().nonnegative().default(0.05),
+    warmUpEpochs: z.coerce.number().nonnegative().default(3),
+    labelSmoothing: share.default(0.1),
+    orientations: z
+      .enum(['true', 'false'])
+      .default('true')
+      .transform((value) => value === 'true'),
+    gain: z.coerce.number().nonnegative().default(0.05),
+    noise: z.coerce.number().nonnegative().default(0.05),
+    mixture: share.default(0.3),
+  });
+}
+
+/**
+ * Splits `--set` settings into those of every training and those of the method, and fills in defaults.
+ *
+ * @throws FIELD_INVALID naming the setting and what is allowed
+ */
+export function parseTrainingSettings(
+  method: string,
+  given: Readonly<Record<string, string>>,
+  seed: number,
+): { readonly training: TrainingSettings; readonly method: Readonly<Record<string, string>> } {
+  const schema = trainingSchema(method);
+  const own = Object.fromEntries(Object.entries(given).filter(([key]) => key in schema.shape));
+  const rest = Object.fromEntries(Object.entries(given).filter(([key]) => !(key in schema.shape)));
+  const { orientations, gain, noise, mixture, ...settings } = parse(schema, own);
+  return { training: { ...settings, augmentation: { orientations, gain, noise, mixture }, seed }, method: rest };
+}
+
+const pretrainingSchema = z
+  .object({
+    steps: count.default(2600),
+    batchSize: count.max(4096).default(128),
+    hiddenShare: z.coerce.number().min(0.1).max(0.98).default(0.75),
+    learningRate: positive.default(1.5e-3),
+    warmUpSteps: z.coerce.number().int().nonnegative().default(100),
+    decoderWidth: count.default(128),
+    decoderDepth: count.default(1),
+    decoderHeads: count.default(4),
+  })
+  .strict();
+
+/** @throws FIELD_INVALID naming the setting and what is allowed */
+export function parsePretrainingSettings(
+  size: string,
+  given: Readonly<Record<string, string>>,
+  seed: number,
+): PretrainingSettings {
+  const config = Object.entries(backboneConfigs).find(([name]) => name === size)?.[1];
+  if (config === undefined) {
+    const reason = `${JSON.stringify(size)} is unknown; there are ${Object.keys(backboneConfigs).join(', ')}`;
+    throw failure('FIELD_INVALID', { field: 'size', reason });
+  }
+  const { decoderWidth, decoderDepth, decoderHeads, ...settings } = parse(pretrainingSchema, given);
+  return {
+    ...settings,
+    config,
+    decoder: { width: decoderWidth, depth: decoderDepth, heads: decoderHeads },
+    patchSizes: [9, 11, 15, 19, 21, 27, 33],
+    seed,
+  };
+}
+
+function parse<Output>(schema: z.ZodType<Output>, given: Readonly<Record<string, string>>): Output {
+  const parsed = schema.safeParse(given);
+  if (parsed.success) return parsed.data;
+  const issue = parsed.error.issues[0]!;
+  throw failure('FIELD_INVALID', { field: `setting ${issue.path.join('.')}`.trim(), reason: issue.message });
+}

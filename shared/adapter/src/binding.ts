@@ -1,0 +1,121 @@
+import { adaptationShapes, mergeAdaptation } from '@hyperswap/peft';
+import {
+  features,
+  resizeMatrix,
+  tokenPixels,
+  type BackboneConfig,
+  type ResidentBackbone,
+  type Weights,
+} from '@hyperswap/spectralgpt';
+import type { NamedTensor } from '@hyperswap/safetensors';
+import { tensorflow, type Tensor, type Tensor2D } from '@hyperswap/tensor';
+import { validateAgainstBackbone, type Adapter } from './blob.js';
+
+export interface Classification {
+  /** Class of each patch, from 1. */
+  readonly labels: Uint8Array;
+  /** Probability of that class, 255ths. */
+  readonly confidence: Uint8Array;
+}
+
+/**
+ * An adapter made ready on a backbone: its update merged into copies of the weights it changes, everything else shared.
+ * Lives in the executor's worker.
+ */
+export class Binding {
+  readonly patchSize: number;
+  private readonly config: BackboneConfig;
+  private readonly weights: Weights;
+  private readonly resize: Tensor2D;
+  private readonly headWeight: Tensor2D;
+  private readonly headBias: Tensor;
+  /** `[bands, components]` and `[components]`: raw pixel · projection + offset is a normalised score. */
+  private readonly projection: Tensor2D;
+  private readonly offset: Tensor;
+  private readonly normalizerMean: Tensor;
+  private readonly normalizerDeviation: Tensor;
+  private readonly pcaMean: Tensor;
+
+  /** @throws ADAPTER_BACKBONE, ADAPTER_INVALID when the adapter does not fit the backbone */
+  constructor(reference: string, adapter: Adapter, { backbone, weights }: ResidentBackbone) {
+    const tf = tensorflow();
+    const adaptation = validateAgainstBackbone(reference, adapter, backbone);
+    const { tensors, metadata } = adapter;
+    this.config = backbone.config;
+    this.patchSize = metadata.patchSize;
+    const upload = ({ shape, values }: NamedTensor): Tensor => tf.tensor(values, [...shape], 'float32');
+    const factors = new Map<string, Tensor>();
+    for (const name of adaptationShapes(adaptation, this.config).keys()) {
+      factors.set(name, upload(tensors.factors.get(name)!));
+    }
+    this.weights = mergeAdaptation(adaptation, factors, this.config, weights);
+    tf.dispose([...factors.values()]);
+    this.resize = resizeMatrix(this.patchSize, this.config);
+    this.headWeight = upload(tensors.headWeight) as Tensor2D;
+    this.headBias = upload(tensors.headBias);
+    this.pcaMean = upload(tensors.pcaMean);
+    this.normalizerMean = upload(tensors.normalizerMean);
+    this.normalizerDeviation = upload(tensors.normalizerDeviation);
+    [this.projection, this.offset] = tf.tidy(() => {
+      const loadings = tf.transpose(upload(tensors.pcaComponents) as Tensor2D);
+      return [
+        tf.div(loadings, this.normalizerDeviation),
+        tf.neg(tf.div(this.normalizerMean, this.normalizerDeviation)),
+      ] as [Tensor2D, Tensor];
+    });
+  }
+
+  /**
+   * Raw pixels made what the backbone takes.
+   *
+   * @param pixels `[pixels, bands]`
+   * @returns `[components, pixels]`
+   */
+  fromRaw(pixels: Tensor2D): Tensor2D {
+    const tf = tensorflow();
+    // The mean is subtracted first: raw values are large against their spread, float32 would lose it.
+    return tf.tidy(() =>
+      tf.transpose(tf.add(tf.matMul(tf.sub(pixels, this.pcaMean), this.projection), this.offset) as Tensor2D),
+    );
+  }
+
+  /** Scores `[pixels, components]` made what the backbone takes, `[components, pixels]`. */
+  fromScores(scores: Tensor2D): Tensor2D {
+    const tf = tensorflow();
+    return tf.tidy(() =>
+      tf.transpose(tf.div(tf.sub(scores, this.normalizerMean), this.normalizerDeviation) as Tensor2D),
+    );
+  }
+
+  /**
+   * @param patches `[components, patches · patchSize²]`, as `gatherPatches` gives them
+   * @returns `[patches, classes]`
+   */
+  logits(patches: Tensor2D): Tensor2D {
+    const tf = tensorflow();
+    return tf.tidy(() => {
+      const pooled = features(tokenPixels(patches, this.resize, this.config), this.config, this.weights);
+      return tf.add(tf.matMul(pooled, this.headWeight, false, true), this.headBias);
+    });
+  }
+
+  /** @param patches `[components, patches · patchSize²]` */
+  classify(patches: Tensor2D): Classification {
+    const tf = tensorflow();
+    const [classes, probabilities] = tf.tidy(() => {
+      const distribution = tf.softmax(this.logits(patches));
+      return [tf.argMax(distribution, 1), tf.max(distribution, 1)] as [Tensor, Tensor];
+    });
+    const labels = Uint8Array.from(classes.dataSync(), (index) => index + 1);
+    const confidence = Uint8Array.from(probabilities.dataSync(), (share) => Math.round(255 * share));
+    tf.dispose([classes, probabilities]);
+    return { labels, confidence };
+  }
+
+  /** Frees what the binding owns; the backbone stays. */
+  dispose(): void {
+    this.weights.dispose();
+    tensorflow().dispose([this.resize, this.headWeight, this.headBias, this.projection, this.offset]);
+    tensorflow().dispose([this.normalizerMean, this.normalizerDeviation, this.pcaMean]);
+  }
+}

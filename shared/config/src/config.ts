@@ -1,0 +1,76 @@
+import { readFileSync } from 'node:fs';
+import { failure } from '@hyperswap/errors';
+import { z } from 'zod';
+
+const byteCount = z.coerce.number().int().positive();
+
+/** Every setting of a process, with its default. Environment names are `HYPERSWAP_` and the key in capitals. */
+const schema = z
+  .object({
+    /** Folder of the embedded store and bus. */
+    home: z.string().min(1).default('./.hyperswap'),
+    host: z.string().min(1).default('127.0.0.1'),
+    /** 0 takes a free one. */
+    port: z.coerce.number().int().min(0).max(65_535).default(7420),
+    /** Where clients look for the services; empty: this process, or the default port. */
+    endpoint: z.string().default(''),
+    backbone: z.string().min(1).default('spectralgpt-mini'),
+    logLevel: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
+    /** Patches that may wait for the engine. */
+    queueLimit: z.coerce.number().int().positive().default(65_536),
+    /** Patches of one batch. */
+    batchSize: z.coerce.number().int().min(1).max(4096).default(128),
+    /** Largest upload of a scene, in bytes. */
+    maximumSceneBytes: byteCount.default(4 * 1024 ** 3),
+    /** Milliseconds that open calls get after SIGTERM. */
+    drainMilliseconds: z.coerce.number().int().nonnegative().default(30_000),
+  })
+  .strict();
+
+export type Config = Readonly<z.infer<typeof schema>>;
+
+export interface ConfigSources {
+  /** A JSON file. */
+  readonly file?: string;
+  readonly environment?: Readonly<Record<string, string | undefined>>;
+  /** Strongest. Undefined values count as absent. */
+  readonly flags?: Readonly<Record<string, unknown>>;
+}
+
+/**
+ * Defaults, then the file, then the environment, then flags.
+ *
+ * @throws CONFIG_INVALID with the key, the value and what is allowed; FILE_UNREADABLE
+ */
+export function loadConfig({ file, environment = {}, flags = {} }: ConfigSources = {}): Config {
+  const merged: Record<string, unknown> = { ...(file === undefined ? {} : readConfigFile(file)) };
+  for (const key of Object.keys(schema.shape)) {
+    const value = environment[environmentName(key)];
+    if (value !== undefined && value !== '') merged[key] = value;
+  }
+  for (const [key, value] of Object.entries(flags)) if (value !== undefined) merged[key] = value;
+  const parsed = schema.safeParse(merged);
+  if (parsed.success) return parsed.data;
+  const issue = parsed.error.issues[0]!;
+  const key = issue.code === 'unrecognized_keys' ? issue.keys[0]! : issue.path.join('.');
+  throw failure('CONFIG_INVALID', { key, value: JSON.stringify(merged[key]), allowed: issue.message });
+}
+
+/** The environment variable of a key: `queueLimit` is `HYPERSWAP_QUEUE_LIMIT`. */
+export function environmentName(key: string): string {
+  return `HYPERSWAP_${key.replaceAll(/[A-Z]/g, (letter) => `_${letter}`).toUpperCase()}`;
+}
+
+function readConfigFile(file: string): Record<string, unknown> {
+  let text: string;
+  try {
+    text = readFileSync(file, 'utf8');
+  } catch (cause) {
+    throw failure('FILE_UNREADABLE', { file, reason: (cause as Error).message }, cause);
+  }
+  try {
+    return z.record(z.string(), z.unknown()).parse(JSON.parse(text));
+  } catch (cause) {
+    throw failure('FILE_FORMAT', { file, expected: 'JSON', reason: 'it is not an object of settings' }, cause);
+  }
+}

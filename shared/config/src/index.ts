@@ -1,0 +1,1 @@
+export { environmentName, loadConfig, type Config, type ConfigSources } from './config.js';

@@ -1,0 +1,63 @@
+/**
+ * What the services say to each other: work queues, events and small shared state. NATS JetStream in a fleet, in-process on a
+ * laptop. One contract test holds for every implementation.
+ */
+
+/** One item of work, held by one worker until it is acknowledged. */
+export interface WorkItem<Content> {
+  readonly content: Content;
+  /** How often it was handed out, this time included. */
+  readonly deliveries: number;
+  /** Done: it does not come again. */
+  acknowledge(): Promise<void>;
+  /** Given back: another worker, or this one, gets it again. */
+  giveBack(): Promise<void>;
+  /** Still at it: extends the time until it counts as lost. */
+  working(): Promise<void>;
+}
+
+/** A queue whose items each go to one worker, and come back when that worker is lost. */
+export interface WorkQueue<Content> {
+  /** @param id an item of the same id is taken once */
+  publish(content: Content, id: string): Promise<void>;
+  /** The next item, or undefined when `signal` is aborted first. */
+  pull(signal: AbortSignal): Promise<WorkItem<Content> | undefined>;
+}
+
+/** A value with the revision that a change must name. */
+export interface Revisioned<Value> {
+  readonly key: string;
+  readonly value: Value;
+  readonly revision: number;
+}
+
+/** Small shared state, changed by compare-and-swap. */
+export interface KeyValue<Value> {
+  get(key: string): Promise<Revisioned<Value> | undefined>;
+  list(): Promise<Revisioned<Value>[]>;
+  /**
+   * Writes if nothing has changed since.
+   *
+   * @param revision last seen; 0 when the key must not exist
+   * @returns the new revision
+   * @throws REVISION_STALE when another was faster
+   */
+  update(key: string, value: Value, revision: number): Promise<number>;
+  /** Calls back for every change from now on, of this process or another; returns the way to stop. */
+  watch(onChange: (entry: Revisioned<Value>) => void): () => void;
+}
+
+/** Subjects with any number of listeners; who does not listen misses them. */
+export interface Events {
+  publish(subject: string, content: unknown): Promise<void>;
+  subscribe(subject: string, onEvent: (content: unknown) => void): () => void;
+}
+
+export interface Bus {
+  /** In words, for `doctor`. */
+  readonly description: string;
+  readonly events: Events;
+  workQueue<Content>(name: string): WorkQueue<Content>;
+  keyValue<Value>(bucket: string): KeyValue<Value>;
+  close(): Promise<void>;
+}

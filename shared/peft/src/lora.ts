@@ -1,0 +1,60 @@
+/**
+ * LoRA: the weight update is a product of two thin matrices, ΔW = (α / r) · B · A.
+ *
+ * Hu et al. 2022, arXiv:2106.09685, eq. 3. LoRA+ (Hayou et al. 2024, arXiv:2402.12354) is the same layer: only B's learning
+ * rate is λ times A's.
+ */
+import { failure } from '@hyperswap/errors';
+import { tensorflow, type Tensor2D } from '@hyperswap/tensor';
+import { z } from 'zod';
+import type { FactorShapes, Factors, Method, MethodSettings, WeightShape } from './method.js';
+
+export interface LoraSettings extends MethodSettings {
+  /** r, the rank of the update. */
+  readonly rank: number;
+  /** α; the update is scaled by α / r. */
+  readonly alpha: number;
+}
+
+/** A `[r, in]` starts Gaussian, with the deviation that keeps x · Aᵀ at the scale of x; B `[out, r]` starts at zero. */
+function factorShapes(weight: WeightShape, { rank }: LoraSettings): FactorShapes {
+  if (rank > Math.min(weight.out, weight.in)) {
+    throw failure('METHOD_SETTINGS', {
+      method: 'lora',
+      reason: `rank ${rank} is more than the weight ${weight.out} × ${weight.in} has`,
+    });
+  }
+  return {
+    lora_a: { shape: [rank, weight.in], deviation: weight.in ** -0.5, boosted: false },
+    lora_b: { shape: [weight.out, rank], deviation: 0, boosted: true },
+  };
+}
+
+function applyUpdate(x: Tensor2D, { lora_a: a, lora_b: b }: Factors, { rank, alpha }: LoraSettings): Tensor2D {
+  const tf = tensorflow();
+  return tf.mul(tf.matMul(tf.matMul(x, a!, false, true), b!, false, true), alpha / rank);
+}
+
+function mergeUpdate({ lora_a: a, lora_b: b }: Factors, { rank, alpha }: LoraSettings): Tensor2D {
+  const tf = tensorflow();
+  return tf.mul(tf.matMul(b!, a!), alpha / rank);
+}
+
+function settingsSchema(lambda: z.ZodType<number>): z.ZodType<LoraSettings> {
+  return z
+    .object({
+      rank: z.coerce.number().int().min(1).default(4),
+      alpha: z.coerce.number().positive().default(4),
+      lambda,
+    })
+    .strict();
+}
+
+export const lora: Method<LoraSettings> = {
+  name: 'lora',
+  description: 'low-rank update, ΔW = (α/r)·B·A',
+  settingsSchema: () => settingsSchema(z.literal(1).default(1)),
+  factorShapes,
+  applyUpdate,
+  mergeUpdate,
+};

@@ -1,0 +1,36 @@
+import { failure } from '@hyperswap/errors';
+import { krona, kronaPlus } from './krona.js';
+import { linearProbe } from './linear-probe.js';
+import { lora } from './lora.js';
+import type { Method, MethodSettings, WeightShape } from './method.js';
+
+const all: readonly Method[] = [linearProbe, lora, krona, kronaPlus] as unknown as readonly Method[];
+
+export const methodNames: readonly string[] = all.map(({ name }) => name);
+
+/** @throws METHOD_UNKNOWN */
+export function findMethod(name: string): Method {
+  const method = all.find((candidate) => candidate.name === name);
+  if (method === undefined) throw failure('METHOD_UNKNOWN', { method: name, available: methodNames.join(', ') });
+  return method;
+}
+
+/**
+ * A method's settings for a weight, checked, with defaults where nothing is given.
+ *
+ * @throws METHOD_SETTINGS naming the setting and what is allowed, or a shape that does not fit the weight
+ */
+export function methodSettings(
+  method: Method,
+  weight: WeightShape,
+  given: Readonly<Record<string, unknown>> = {},
+): MethodSettings {
+  const parsed = method.settingsSchema(weight).safeParse(given);
+  if (!parsed.success) {
+    const issue = parsed.error.issues[0]!;
+    const reason = `${issue.path.join('.')} ${issue.message}`.trim();
+    throw failure('METHOD_SETTINGS', { method: method.name, reason });
+  }
+  method.factorShapes(weight, parsed.data);
+  return parsed.data;
+}

@@ -1,0 +1,1 @@
+export { extractWheel, fetchWheel, fileSha256, verifyWheel, type PinnedWheel } from './wheel.js';

@@ -1,0 +1,209 @@
+/**
+ * Which adapters there are. The blob and its manifest are objects, written once; which versions exist, their aliases and whether they
+ * are retired is small shared state, changed by compare-and-swap. The publisher writes blob, manifest, state, in that order, so that
+ * whoever sees a version finds all of it.
+ */
+import { blobDigest, learnedParameterCount, readAdapter, type Adapter, type AdapterMetadata } from '@hyperswap/adapter';
+import { failure, HyperswapError, validateName } from '@hyperswap/errors';
+import type { Bus, KeyValue, Revisioned } from '@hyperswap/messaging';
+import type { ObjectStore } from '@hyperswap/storage';
+import { parseReference } from './reference.js';
+
+interface VersionState {
+  readonly version: number;
+  /** sha-256 of the blob. */
+  readonly digest: string;
+  readonly retired: boolean;
+}
+
+/** The shared state of one name. */
+export interface AdapterState {
+  readonly versions: readonly VersionState[];
+  /** Version by alias. */
+  readonly aliases: Readonly<Record<string, number>>;
+}
+
+interface Manifest {
+  readonly digest: string;
+  readonly bytes: number;
+  /** Learned values, head included. */
+  readonly parameters: number;
+  readonly metadata: AdapterMetadata;
+}
+
+/** One version with all that is known of it. */
+export interface AdapterRecord extends Manifest {
+  readonly name: string;
+  readonly version: number;
+  readonly aliases: readonly string[];
+  readonly retired: boolean;
+}
+
+/** Subject of the event that a new version makes; its content is `name@version`. */
+export const adapterPublished = 'adapter.published';
+
+export class AdapterRegistry {
+  private readonly states: KeyValue<AdapterState>;
+
+  constructor(
+    private readonly store: ObjectStore,
+    private readonly bus: Bus,
+  ) {
+    this.states = bus.keyValue<AdapterState>('adapters');
+  }
+
+  /**
+   * Makes a blob the next version of a name.
+   *
+   * @param file named in errors
+   * @throws NAME_INVALID, ADAPTER_INVALID, ADAPTER_EXISTS when the name has this very blob, STORE_FULL
+   */
+  async publish(name: string, file: string, blob: Uint8Array): Promise<AdapterRecord> {
+    validateName('Adapter name', name);
+    const adapter = readAdapter(file, blob);
+    const digest = blobDigest(blob);
+    const before = await this.states.get(name);
+    const twin = before?.value.versions.find((version) => version.digest === digest);
+    if (twin !== undefined) {
+      throw failure('ADAPTER_EXISTS', { adapter: file, existing: `${name}@${twin.version}` });
+    }
+    const version = await this.writeBlob(name, nextVersion(before), blob);
+    await this.store.put(manifestKey(name, version), Buffer.from(JSON.stringify(describe(adapter, blob, digest))));
+    await this.change(name, (state) => ({
+      ...state,
+      versions: [...state.versions, { version, digest, retired: false }].sort((a, b) => a.version - b.version),
+    }));
+    await this.bus.events.publish(adapterPublished, `${name}@${version}`);
+    return this.resolve(`${name}@${version}`);
+  }
+
+  /**
+   * The version a reference means now: `name@7` that one, `name:alias` the alias's, `name` the newest that is not retired.
+   *
+   * @throws ADAPTER_NOT_FOUND
+   */
+  async resolve(reference: string): Promise<AdapterRecord> {
+    const { name, state, version } = await this.locate(reference);
+    return this.record(name, state, version);
+  }
+
+  /**
+   * Like `resolve`, for new work: by digest alone, without reading the manifest.
+   *
+   * @throws ADAPTER_NOT_FOUND, ADAPTER_RETIRED
+   */
+  async admit(reference: string): Promise<{ readonly reference: string; readonly digest: string }> {
+    const { name, version } = await this.locate(reference);
+    if (version.retired) throw failure('ADAPTER_RETIRED', { adapter: `${name}@${version.version}` });
+    return { reference: `${name}@${version.version}`, digest: version.digest };
+  }
+
+  async list(): Promise<AdapterRecord[]> {
+    const states = await this.states.list();
+    const records = states.map(({ key, value }) =>
+      Promise.all(value.versions.map((version) => this.record(key, value, version))),
+    );
+    return (await Promise.all(records)).flat();
+  }
+
+  /** The blob of a version. @throws ADAPTER_NOT_FOUND, OBJECT_DAMAGED when it is not the one that was published */
+  async readBlob(reference: string): Promise<Buffer> {
+    const { name, version } = await this.locate(reference);
+    const key = blobKey(name, version.version);
+    const blob = await this.store.get(key);
+    if (blobDigest(blob) !== version.digest) {
+      throw failure('OBJECT_DAMAGED', { key, reason: `its sha-256 is not ${version.digest}` });
+    }
+    return blob;
+  }
+
+  /** Points an alias at a version, creating it when needed. @throws ADAPTER_NOT_FOUND, ADAPTER_RETIRED, NAME_INVALID */
+  async setAlias(reference: string, alias: string): Promise<AdapterRecord> {
+    validateName('Alias', alias);
+    const { name, version } = await this.locate(reference);
+    if (version.retired) throw failure('ADAPTER_RETIRED', { adapter: reference });
+    await this.change(name, (state) => ({ ...state, aliases: { ...state.aliases, [alias]: version.version } }));
+    return this.resolve(`${name}@${version.version}`);
+  }
+
+  /** A retired version takes no new work; its blob stays. @throws ADAPTER_NOT_FOUND */
+  async setRetired(reference: string, retired: boolean): Promise<AdapterRecord> {
+    const { name, version: wanted } = await this.locate(reference);
+    await this.change(name, (state) => ({
+      ...state,
+      versions: state.versions.map((version) =>
+        version.version === wanted.version ? { ...version, retired } : version,
+      ),
+    }));
+    return this.resolve(`${name}@${wanted.version}`);
+  }
+
+  /** Calls back when a name's state changes, here or in another process; returns the way to stop. */
+  watch(onChange: (name: string, state: AdapterState) => void): () => void {
+    return this.states.watch(({ key, value }) => {
+      onChange(key, value);
+    });
+  }
+
+  private async locate(reference: string): Promise<{ name: string; state: AdapterState; version: VersionState }> {
+    const { name, version, alias } = parseReference(reference);
+    const state = (await this.states.get(name))?.value;
+    if (state === undefined) throw failure('ADAPTER_NOT_FOUND', { adapter: reference });
+    const wanted = alias === undefined ? version : state.aliases[alias];
+    const found =
+      alias === undefined && version === undefined
+        ? (state.versions.findLast(({ retired }) => !retired) ?? state.versions.at(-1))
+        : state.versions.find((candidate) => candidate.version === wanted);
+    if (found === undefined) throw failure('ADAPTER_NOT_FOUND', { adapter: reference });
+    return { name, state, version: found };
+  }
+
+  private async record(name: string, state: AdapterState, { version, retired }: VersionState): Promise<AdapterRecord> {
+    const manifest = JSON.parse((await this.store.get(manifestKey(name, version))).toString('utf8')) as Manifest;
+    const aliases = Object.keys(state.aliases).filter((alias) => state.aliases[alias] === version);
+    return { ...manifest, name, version, retired, aliases };
+  }
+
+  /** Writes the blob under the first free version; a number taken by a publisher that died in between is passed over. */
+  private async writeBlob(name: string, first: number, blob: Uint8Array): Promise<number> {
+    for (let version = first; ; version++) {
+      try {
+        await this.store.put(blobKey(name, version), blob, { onlyIfAbsent: true });
+        return version;
+      } catch (error) {
+        if (!(error instanceof HyperswapError) || error.code !== 'OBJECT_EXISTS') throw error;
+      }
+    }
+  }
+
+  /** Changes a name's state, again when another process was faster. */
+  private async change(name: string, next: (state: AdapterState) => AdapterState): Promise<void> {
+    for (;;) {
+      const current = await this.states.get(name);
+      try {
+        const state = current?.value ?? { versions: [], aliases: {} };
+        await this.states.update(name, next(state), current?.revision ?? 0);
+        return;
+      } catch (error) {
+        if (!(error instanceof HyperswapError) || error.code !== 'REVISION_STALE') throw error;
+      }
+    }
+  }
+}
+
+function nextVersion(state: Revisioned<AdapterState> | undefined): number {
+  return (state?.value.versions.at(-1)?.version ?? 0) + 1;
+}
+
+function describe(adapter: Adapter, blob: Uint8Array, digest: string): Manifest {
+  const parameters = learnedParameterCount(adapter);
+  return { digest, bytes: blob.byteLength, parameters, metadata: adapter.metadata };
+}
+
+function blobKey(name: string, version: number): string {
+  return `adapters/${name}/${version}/adapter.safetensors`;
+}
+
+function manifestKey(name: string, version: number): string {
+  return `adapters/${name}/${version}/manifest.json`;
+}

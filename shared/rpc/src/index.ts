@@ -1,0 +1,10 @@
+export { callUnary, connect, exchange, readStream, upload, type CallOptions } from './client.js';
+export {
+  bidiStreamHandler,
+  clientStreamHandler,
+  serverStreamHandler,
+  unaryHandler,
+  type CallContext,
+} from './handlers.js';
+export { ResponseQueue } from './response-queue.js';
+export { maximumMessageBytes, startServer, type HostedService, type RunningServer } from './server.js';

@@ -1,0 +1,106 @@
+/** How a tensor's values are stored. */
+export type StoredType = 'F32' | 'F16';
+
+/** What is wrong with a safetensors file; callers name the file. */
+export class SafetensorsError extends Error {
+  override readonly name = 'SafetensorsError';
+}
+
+export interface HeaderEntry {
+  readonly name: string;
+  readonly type: StoredType;
+  readonly shape: readonly number[];
+  /** Byte offsets from the start of the data. */
+  readonly start: number;
+  readonly end: number;
+}
+
+export interface Header {
+  readonly entries: readonly HeaderEntry[];
+  readonly metadata: Readonly<Record<string, string>>;
+  /** Offset of the data in the file. */
+  readonly dataStart: number;
+}
+
+/** The reference implementation's limit. */
+const maximumHeaderBytes = 100_000_000;
+const bytesPerValue: Readonly<Record<StoredType, number>> = { F32: 4, F16: 2 };
+
+/**
+ * Reads and checks the header.
+ *
+ * @throws SafetensorsError when the file is truncated, the header is not valid, or tensors do not tile the data exactly
+ */
+export function parseHeader(bytes: Uint8Array): Header {
+  if (bytes.byteLength < 8) throw new SafetensorsError(`it has ${bytes.byteLength} bytes, too few for a header`);
+  const length = new DataView(bytes.buffer, bytes.byteOffset, 8).getBigUint64(0, true);
+  if (length > BigInt(Math.min(maximumHeaderBytes, bytes.byteLength - 8))) {
+    throw new SafetensorsError(`its header claims ${length} bytes, more than the file holds`);
+  }
+  const dataStart = 8 + Number(length);
+  const header = parseObject(bytes.subarray(8, dataStart));
+  const metadata = parseMetadata(header.__metadata__);
+  const dataBytes = bytes.byteLength - dataStart;
+  const entries = Object.entries(header)
+    .filter(([name]) => name !== '__metadata__')
+    .map(([name, value]) => parseEntry(name, value, dataBytes));
+  checkTiling(entries, dataBytes);
+  return { entries, metadata, dataStart };
+}
+
+function parseObject(bytes: Uint8Array): Record<string, unknown> {
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
+  } catch (cause) {
+    throw new SafetensorsError('its header is not JSON', { cause });
+  }
+  if (!isRecord(parsed)) throw new SafetensorsError('its header is not an object');
+  return parsed;
+}
+
+function parseMetadata(value: unknown): Record<string, string> {
+  if (value === undefined) return {};
+  if (!isRecord(value) || !Object.values(value).every((entry) => typeof entry === 'string')) {
+    throw new SafetensorsError('its metadata is not a map of strings');
+  }
+  return value as Record<string, string>;
+}
+
+function parseEntry(name: string, value: unknown, dataBytes: number): HeaderEntry {
+  if (!isRecord(value)) throw new SafetensorsError(`tensor ${name} has no description`);
+  const { dtype, shape, data_offsets: offsets } = value;
+  if (dtype !== 'F32' && dtype !== 'F16') {
+    throw new SafetensorsError(`tensor ${name} is of type ${JSON.stringify(dtype)}; F32 and F16 are read`);
+  }
+  if (!isCountList(shape)) throw new SafetensorsError(`tensor ${name} has no valid shape`);
+  if (!isCountList(offsets) || offsets.length !== 2) {
+    throw new SafetensorsError(`tensor ${name} has no valid offsets`);
+  }
+  const [start, end] = offsets as [number, number];
+  const wanted = shape.reduce((product, size) => product * size, 1) * bytesPerValue[dtype];
+  if (end > dataBytes) throw new SafetensorsError(`tensor ${name} ends past the end of the file`);
+  if (end - start !== wanted) {
+    throw new SafetensorsError(
+      `tensor ${name} [${shape.join(', ')}] needs ${wanted} bytes, its offsets hold ${end - start}`,
+    );
+  }
+  return { name, type: dtype, shape, start, end };
+}
+
+function checkTiling(entries: readonly HeaderEntry[], dataBytes: number): void {
+  let position = 0;
+  for (const { name, start, end } of [...entries].sort((a, b) => a.start - b.start || a.end - b.end)) {
+    if (start !== position) throw new SafetensorsError(`tensor ${name} leaves a gap or overlaps another`);
+    position = end;
+  }
+  if (position !== dataBytes) throw new SafetensorsError(`${dataBytes - position} bytes belong to no tensor`);
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function isCountList(value: unknown): value is number[] {
+  return Array.isArray(value) && value.every((entry) => Number.isSafeInteger(entry) && (entry as number) >= 0);
+}

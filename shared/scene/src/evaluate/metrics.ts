@@ -1,0 +1,65 @@
+/** Agreement of predictions with labels (Congalton 1991, doi:10.1016/0034-4257(91)90048-B). */
+export interface Metrics {
+  /** OA: share of the pixels. */
+  readonly overallAccuracy: number;
+  /** AA: mean of the recalls of the classes that occur. */
+  readonly averageAccuracy: number;
+  /** Cohen's kappa. */
+  readonly kappa: number;
+  readonly perClass: readonly ClassMetrics[];
+  /** `[classes, classes]`: rows are the true classes, columns the predicted ones. */
+  readonly confusion: readonly number[];
+}
+
+export interface ClassMetrics {
+  readonly name: string;
+  readonly recall: number;
+  readonly precision: number;
+  readonly f1: number;
+  /** Test pixels of the class. */
+  readonly pixels: number;
+}
+
+/** @param labels and predictions from 1, in the same order */
+export function evaluate(labels: Uint8Array, predictions: Uint8Array, classNames: readonly string[]): Metrics {
+  const classes = classNames.length;
+  const confusion = new Array<number>(classes * classes).fill(0);
+  labels.forEach((label, i) => (confusion[(label - 1) * classes + predictions[i]! - 1]! += 1));
+  const total = labels.length;
+  const sum = (index: (k: number) => number): number => {
+    let result = 0;
+    for (let k = 0; k < classes; k++) result += confusion[index(k)]!;
+    return result;
+  };
+  const truth = classNames.map((_, c) => sum((k) => c * classes + k));
+  const predicted = classNames.map((_, c) => sum((k) => k * classes + c));
+  const perClass = classNames.map((name, c) => {
+    const hits = confusion[c * (classes + 1)]!;
+    const recall = ratio(hits, truth[c]!);
+    const precision = ratio(hits, predicted[c]!);
+    return { name, recall, precision, f1: ratio(2 * hits, truth[c]! + predicted[c]!), pixels: truth[c]! };
+  });
+  const overallAccuracy = ratio(
+    sum((k) => k * (classes + 1)),
+    total,
+  );
+  const chance = truth.reduce(
+    (agreement, count, c) => agreement + ratio(count, total) * ratio(predicted[c]!, total),
+    0,
+  );
+  const present = perClass.filter(({ pixels }) => pixels > 0);
+  return {
+    overallAccuracy,
+    averageAccuracy: ratio(
+      present.reduce((recalls, { recall }) => recalls + recall, 0),
+      present.length,
+    ),
+    kappa: ratio(overallAccuracy - chance, 1 - chance),
+    perClass,
+    confusion,
+  };
+}
+
+function ratio(part: number, whole: number): number {
+  return whole === 0 ? 0 : part / whole;
+}

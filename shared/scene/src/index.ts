@@ -1,0 +1,17 @@
+export { completeClasses, redGreenBlue, type LandCoverClass } from './classes.js';
+export { evaluate, type ClassMetrics, type Metrics } from './evaluate/metrics.js';
+export { orientationCount, orientedOffsets, reflect, writePatchIndices } from './patch.js';
+export { CovarianceAccumulator, projectPixels, type Pca } from './prepare/pca.js';
+export { componentStatistics, type ComponentStatistics } from './prepare/statistics.js';
+export { type SceneManifest } from './prepared/manifest.js';
+export { listScenes, PreparedScene, readManifest, type Window } from './prepared/prepared-scene.js';
+export { deleteScene, writeScene, type PreparationContext, type SceneToPrepare } from './prepared/write-scene.js';
+export { elementCount, type NumericArray, type RasterArray } from './read/array.js';
+export { toLabels, type LabelMap } from './read/labels.js';
+export { readMat5 } from './read/mat5.js';
+export { isNpy, readNpy, writeNpy } from './read/npy.js';
+export { toRawScene, type AxisOrder, type RawScene } from './read/raw-scene.js';
+export { readArray } from './read/read-array.js';
+export { simulateScene, type SimulatedScene } from './simulate.js';
+export { splitByMaps, splitPerClass, type Split } from './split/split.js';
+export { writePaletteTiff } from './write/palette-tiff.js';

@@ -1,0 +1,47 @@
+/** Patches: the P × P neighbourhood of a pixel, reflected at the scene's border. */
+
+/** The position that `index` falls on when the scene is mirrored at its border pixels (NumPy's `reflect`). */
+export function reflect(index: number, size: number): number {
+  if (size === 1) return 0;
+  const period = 2 * (size - 1);
+  const folded = ((index % period) + period) % period;
+  return folded < size ? folded : period - folded;
+}
+
+/**
+ * Writes the pixel numbers (row · width + column) of one patch, row by row.
+ *
+ * @param target receives `patchSize²` numbers from `offset` on
+ */
+export function writePatchIndices(
+  target: Int32Array,
+  offset: number,
+  centre: { readonly row: number; readonly column: number },
+  patchSize: number,
+  scene: { readonly height: number; readonly width: number },
+): void {
+  const half = patchSize >> 1;
+  let position = offset;
+  for (let dy = -half; dy <= half; dy++) {
+    const row = reflect(centre.row + dy, scene.height) * scene.width;
+    for (let dx = -half; dx <= half; dx++) target[position++] = row + reflect(centre.column + dx, scene.width);
+  }
+}
+
+/** The eight ways to lay a square: four quarter turns, each plain or mirrored. */
+export const orientationCount = 8;
+
+/** For each place of an oriented patch, the place in the original it comes from; `orientation` 0 changes nothing. */
+export function orientedOffsets(patchSize: number, orientation: number): Int32Array {
+  const last = patchSize - 1;
+  const offsets = new Int32Array(patchSize ** 2);
+  for (let row = 0; row < patchSize; row++) {
+    for (let column = 0; column < patchSize; column++) {
+      let [y, x] = orientation & 4 ? [column, row] : [row, column];
+      if (orientation & 1) y = last - y;
+      if (orientation & 2) x = last - x;
+      offsets[row * patchSize + column] = y * patchSize + x;
+    }
+  }
+  return offsets;
+}

@@ -1,0 +1,148 @@
+import { failure, HyperswapError, throwIfAborted, validateName } from '@hyperswap/errors';
+import type { ObjectStore } from '@hyperswap/storage';
+import * as zarr from 'zarrita';
+import { reflect } from '../patch.js';
+import { chunkSide, manifestKey, sceneManifestSchema, type SceneManifest } from './manifest.js';
+import { ZarrStore } from './zarr-store.js';
+
+/** A rectangle of pixels. */
+export interface Window {
+  readonly row: number;
+  readonly column: number;
+  readonly height: number;
+  readonly width: number;
+}
+
+/** Decoded chunks kept in memory, about 200 KB each. */
+const cachedChunks = 256;
+
+/** @throws SCENE_NOT_FOUND, OBJECT_DAMAGED */
+export async function readManifest(store: ObjectStore, name: string): Promise<SceneManifest> {
+  const key = manifestKey(validateName('Scene name', name));
+  const text = await store.get(key).catch((cause: unknown) => {
+    if (cause instanceof HyperswapError && cause.code === 'OBJECT_NOT_FOUND') {
+      throw failure('SCENE_NOT_FOUND', { scene: name }, cause);
+    }
+    throw cause;
+  });
+  try {
+    return sceneManifestSchema.parse(JSON.parse(text.toString('utf8')));
+  } catch (cause) {
+    throw failure('OBJECT_DAMAGED', { key, reason: 'it is not the description of a prepared scene' }, cause);
+  }
+}
+
+/** Manifests of all scenes, by name. */
+export async function listScenes(store: ObjectStore): Promise<SceneManifest[]> {
+  const objects = await store.list('scenes/');
+  const names = objects.flatMap(({ key }) => /^scenes\/([^/]+)\/scene\.json$/.exec(key)?.[1] ?? []);
+  return Promise.all(names.map((name) => readManifest(store, name)));
+}
+
+/** A prepared scene, read chunk by chunk; what lies beyond its border is its mirror image. */
+export class PreparedScene {
+  private readonly chunks = new Map<string, Promise<Float32Array>>();
+
+  private constructor(
+    readonly manifest: SceneManifest,
+    private readonly root: zarr.Location<ZarrStore>,
+    private readonly scores: zarr.Array<'float32', ZarrStore>,
+  ) {}
+
+  /** @throws SCENE_NOT_FOUND, OBJECT_DAMAGED */
+  static async open(store: ObjectStore, name: string): Promise<PreparedScene> {
+    const manifest = await readManifest(store, name);
+    const root = zarr.root(new ZarrStore(store, manifest.arrays));
+    const scores = await zarr.open.v3(root.resolve('scores'), { kind: 'array' });
+    return new PreparedScene(manifest, root, scores as zarr.Array<'float32', ZarrStore>);
+  }
+
+  /**
+   * Scores of a window and a halo around it.
+   *
+   * @returns `[height + 2 · halo, width + 2 · halo, components]`, row by row
+   */
+  async readWindow(window: Window, halo: number, signal?: AbortSignal): Promise<Float32Array> {
+    const { height, width, components } = this.manifest;
+    const rows = mirrored(window.row - halo, window.height + 2 * halo, height);
+    const columns = mirrored(window.column - halo, window.width + 2 * halo, width);
+    const result = new Float32Array(rows.length * columns.length * components);
+    const chunkRows = [...new Set(rows.map((row) => Math.floor(row / chunkSide)))];
+    const chunkColumns = [...new Set(columns.map((column) => Math.floor(column / chunkSide)))];
+    const chunks = new Map<number, Float32Array>();
+    for (const r of chunkRows) {
+      for (const c of chunkColumns) {
+        throwIfAborted(signal, 'Reading the scene');
+        chunks.set(r * width + c, await this.chunk(r, c));
+      }
+    }
+    let position = 0;
+    for (const row of rows) {
+      for (const column of columns) {
+        const chunk = chunks.get(Math.floor(row / chunkSide) * width + Math.floor(column / chunkSide))!;
+        const offset = ((row % chunkSide) * chunkSide + (column % chunkSide)) * components;
+        for (let c = 0; c < components; c++) result[position++] = chunk[offset + c]!;
+      }
+    }
+    return result;
+  }
+
+  /** The patch around each pixel (row · width + column), `[pixels, patchSize, patchSize, components]`. */
+  async readPatches(pixels: readonly number[], patchSize: number, signal?: AbortSignal): Promise<Float32Array> {
+    const { width, components } = this.manifest;
+    const size = patchSize ** 2 * components;
+    const result = new Float32Array(pixels.length * size);
+    for (const [index, pixel] of pixels.entries()) {
+      const centre = { row: Math.floor(pixel / width), column: pixel % width, height: 1, width: 1 };
+      result.set(await this.readWindow(centre, patchSize >> 1, signal), index * size);
+    }
+    return result;
+  }
+
+  /**
+   * A label map, `[height, width]`; without a name the first.
+   *
+   * @throws FIELD_INVALID when the scene has no such map
+   */
+  async readLabels(name?: string): Promise<Uint8Array> {
+    const { labelMaps } = this.manifest;
+    const found = labelMaps.find((map) => name === undefined || map.name === name);
+    if (found === undefined) {
+      const available = labelMaps.map((map) => map.name).join(', ') || 'none';
+      throw failure('FIELD_INVALID', {
+        field: 'label map',
+        reason: `scene ${this.manifest.name} has no label map ${name ?? ''}; it has ${available}`,
+      });
+    }
+    return (await this.readArray(`labels/${found.name}`)) as Uint8Array;
+  }
+
+  /** Mean spectrum `[bands]` and loadings `[components, bands]`. */
+  async readPca(): Promise<{ mean: Float32Array; components: Float32Array }> {
+    const [mean, components] = await Promise.all([this.readArray('pca/mean'), this.readArray('pca/components')]);
+    return { mean: mean as Float32Array, components: components as Float32Array };
+  }
+
+  private async readArray(path: string): Promise<unknown> {
+    const array = await zarr.open.v3(this.root.resolve(path), { kind: 'array' });
+    return (await zarr.get(array)).data;
+  }
+
+  private chunk(row: number, column: number): Promise<Float32Array> {
+    const key = `${row},${column}`;
+    const cached = this.chunks.get(key);
+    // Re-inserting keeps the map in order of use.
+    this.chunks.delete(key);
+    const chunk = cached ?? this.scores.getChunk([row, column, 0]).then(({ data }) => data);
+    this.chunks.set(key, chunk);
+    if (cached === undefined) {
+      chunk.catch(() => this.chunks.delete(key));
+      if (this.chunks.size > cachedChunks) this.chunks.delete(this.chunks.keys().next().value!);
+    }
+    return chunk;
+  }
+}
+
+function mirrored(start: number, count: number, size: number): number[] {
+  return Array.from({ length: count }, (_, i) => reflect(start + i, size));
+}

@@ -1,0 +1,36 @@
+import { failure } from '@hyperswap/errors';
+import type { RasterArray } from './array.js';
+
+/** Labels of a scene, 0 for unlabelled. */
+export interface LabelMap {
+  readonly name: string;
+  /** `[height, width]`, row by row. */
+  readonly labels: Uint8Array;
+}
+
+/**
+ * Takes an array for the labels of a scene.
+ *
+ * @param source named in errors
+ * @throws LABELS_SHAPE when it is not of the scene's size; LABELS_VALUES when a value is no label
+ */
+export function toLabels(
+  source: string,
+  { shape, values }: RasterArray,
+  scene: { readonly height: number; readonly width: number },
+): Uint8Array {
+  const plane = shape.length === 3 && shape[2] === 1 ? shape.slice(0, 2) : shape;
+  if (plane.length !== 2 || plane[0] !== scene.height || plane[1] !== scene.width) {
+    throw failure('LABELS_SHAPE', {
+      labels: source,
+      found: shape.join(' × '),
+      wanted: `${scene.height} × ${scene.width}`,
+    });
+  }
+  for (const value of values) {
+    if (!Number.isInteger(value) || value < 0 || value > 255) {
+      throw failure('LABELS_VALUES', { labels: source, reason: `it holds the value ${value}` });
+    }
+  }
+  return Uint8Array.from(values);
+}

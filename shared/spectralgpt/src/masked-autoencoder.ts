@@ -1,0 +1,129 @@
+/**
+ * Masked-autoencoder pretraining as SpectralGPT does it: most tokens are hidden, the encoder sees the rest, a small
+ * decoder reconstructs all (Hong et al. 2024, arXiv:2311.07113, section III).
+ */
+import { Random, tensorflow, type Scalar, type Tensor2D, type Tensor3D } from '@hyperswap/tensor';
+import { z } from 'zod';
+import { componentGroups, tokenCount, tokensPerSide, tokenValues, type BackboneConfig } from './config.js';
+import { encode, project } from './encoder.js';
+import { layerNorm, linear, transformerBlock } from './layers.js';
+import { blockShapes, type ParameterShapes } from './parameters.js';
+import { positions, type Weights } from './weights.js';
+
+export const decoderConfigSchema = z
+  .object({
+    width: z.number().int().positive(),
+    depth: z.number().int().positive(),
+    heads: z.number().int().positive(),
+  })
+  .strict();
+
+export type DecoderConfig = Readonly<z.infer<typeof decoderConfigSchema>>;
+
+/** Parameters that pretraining needs beside the encoder's; they are not part of a backbone. */
+export function decoderShapes(config: BackboneConfig, decoder: DecoderConfig): ParameterShapes {
+  const { width, depth } = decoder;
+  return new Map<string, readonly number[]>([
+    ['decoder_embed.weight', [width, config.width]],
+    ['decoder_embed.bias', [width]],
+    ['mask_token', [1, width]],
+    ['decoder_pos_embed_spatial', [1, tokensPerSide(config) ** 2, width]],
+    ['decoder_pos_embed_temporal', [1, componentGroups(config), width]],
+    ...Array.from({ length: depth }, (_, block) =>
+      blockShapes(`decoder_blocks.${block}`, width, config.mlpRatio * width),
+    ).flat(),
+    ['decoder_norm.weight', [width]],
+    ['decoder_norm.bias', [width]],
+    ['decoder_pred.weight', [tokenValues(config), width]],
+    ['decoder_pred.bias', [tokenValues(config)]],
+  ]);
+}
+
+/** Which tokens of each patch the encoder sees. */
+export interface TokenMask {
+  /** Visible tokens a patch. */
+  readonly visible: number;
+  /** Rows of `[patches · tokens]` that are visible, patch after patch. */
+  readonly visibleRows: Int32Array;
+  /** For each of `[patches · tokens]`: its row among the visible ones, or the row after them, that of the mask token. */
+  readonly restore: Int32Array;
+  /** 1 for hidden rows, 0 for visible ones. */
+  readonly hidden: Float32Array;
+}
+
+/** Hides a share of the tokens of each patch, at random. */
+export function randomMask(patches: number, tokens: number, hiddenShare: number, random: Random): TokenMask {
+  const visible = Math.max(1, Math.round(tokens * (1 - hiddenShare)));
+  const visibleRows = new Int32Array(patches * visible);
+  const restore = new Int32Array(patches * tokens).fill(patches * visible);
+  const hidden = new Float32Array(patches * tokens).fill(1);
+  const order = Int32Array.from({ length: tokens }, (_, token) => token);
+  for (let patch = 0; patch < patches; patch++) {
+    random.shuffle(order);
+    for (let i = 0; i < visible; i++) {
+      const row = patch * tokens + order[i]!;
+      visibleRows[patch * visible + i] = row;
+      restore[row] = patch * visible + i;
+      hidden[row] = 0;
+    }
+  }
+  return { visible, visibleRows, restore, hidden };
+}
+
+/**
+ * Both losses of the release: mean squared error over the values of hidden tokens, and over the component-summed
+ * image at every position, divided by the number of components so that both weigh alike.
+ *
+ * @param pixels `[patches · tokens, tokenValues]`
+ */
+export function reconstructionLoss(
+  pixels: Tensor2D,
+  mask: TokenMask,
+  config: BackboneConfig,
+  decoder: DecoderConfig,
+  weights: Weights,
+): Scalar {
+  const tf = tensorflow();
+  return tf.tidy(() => {
+    const prediction = reconstruct(pixels, mask, config, decoder, weights);
+    const difference = tf.sub(prediction, pixels);
+    const perToken = tf.mean(tf.square(difference), 1);
+    const hidden = tf.tensor1d(mask.hidden);
+    const masked = tf.div(tf.sum(tf.mul(perToken, hidden)), tf.sum(hidden));
+    const { tokenComponents, tokenSize } = config;
+    const groups = componentGroups(config);
+    const split = tf.reshape(difference, [-1, groups, tokensPerSide(config) ** 2, tokenComponents, tokenSize ** 2]);
+    const summed = tf.div(tf.mean(tf.square(tf.sum(split, [1, 3]))), config.components);
+    return tf.add(masked, summed) as Scalar;
+  });
+}
+
+/** The decoder's image of all tokens, `[patches · tokens, tokenValues]`; only visible tokens pass the encoder. */
+function reconstruct(
+  pixels: Tensor2D,
+  mask: TokenMask,
+  config: BackboneConfig,
+  decoder: DecoderConfig,
+  weights: Weights,
+): Tensor2D {
+  const tf = tensorflow();
+  const tokens = tokenCount(config);
+  const visibleRows = tf.tensor1d(mask.visibleRows, 'int32');
+  const visiblePlaces = tf.tensor1d(
+    mask.visibleRows.map((row) => row % tokens),
+    'int32',
+  );
+  const visible = project(tf.gather(pixels, visibleRows), config, weights);
+  const placed: Tensor2D = tf.add(visible, tf.gather(positions(config, weights), visiblePlaces));
+  const encoded = encode(placed, mask.visible, config, weights);
+  const narrowed = linear(layerNorm(encoded, weights, 'norm'), weights, 'decoder_embed');
+  const withMaskToken = tf.concat([narrowed, weights.get('mask_token') as Tensor2D], 0);
+  const restored = tf.gather(withMaskToken, tf.tensor1d(mask.restore, 'int32'));
+  const grid = tf.reshape(restored, [-1, tokens, decoder.width]) as Tensor3D;
+  let state = tf.reshape(tf.add(grid, positions(config, weights, 'decoder_')), [-1, decoder.width]) as Tensor2D;
+  const shape = { patches: state.shape[0] / tokens, tokens, width: decoder.width, heads: decoder.heads };
+  for (let block = 0; block < decoder.depth; block++) {
+    state = transformerBlock(state, shape, weights, `decoder_blocks.${block}`);
+  }
+  return linear(layerNorm(state, weights, 'decoder_norm'), weights, 'decoder_pred');
+}

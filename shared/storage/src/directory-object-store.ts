@@ -1,0 +1,129 @@
+import { createHash, randomUUID } from 'node:crypto';
+import { link, mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
+import path from 'node:path';
+import { failure, toHyperswapError } from '@hyperswap/errors';
+import type { ObjectStore, PutOptions, StoredObject } from './object-store.js';
+
+/** Bytes of the sha-256 that follows an object's content in its file. */
+const checksumBytes = 32;
+const keyPattern = /^[A-Za-z0-9][A-Za-z0-9._@-]*(\/[A-Za-z0-9][A-Za-z0-9._@-]*)*$/;
+
+/**
+ * Objects as files under a directory. A file holds the content and then its sha-256, so that a torn or altered file is noticed.
+ * Files are written beside their place and renamed or linked into it, which is atomic within a file system; several processes may
+ * share the directory.
+ */
+export class DirectoryObjectStore implements ObjectStore {
+  readonly description: string;
+  private readonly objects: string;
+  private readonly staging: string;
+
+  constructor(directory: string) {
+    this.objects = path.join(directory, 'objects');
+    this.staging = path.join(directory, 'staging');
+    this.description = `directory ${path.resolve(directory)}`;
+  }
+
+  async put(key: string, content: Uint8Array, { onlyIfAbsent = false }: PutOptions = {}): Promise<void> {
+    const target = this.file(key);
+    const staged = path.join(this.staging, randomUUID());
+    try {
+      await mkdir(this.staging, { recursive: true });
+      await mkdir(path.dirname(target), { recursive: true });
+      await writeDurably(staged, [content, createHash('sha256').update(content).digest()]);
+      // A link fails when its place is taken; a rename replaces.
+      if (onlyIfAbsent) await link(staged, target);
+      else await rename(staged, target);
+    } catch (cause) {
+      throw translate(key, cause);
+    } finally {
+      await rm(staged, { force: true });
+    }
+  }
+
+  async get(key: string): Promise<Buffer> {
+    const file = await readFile(this.file(key)).catch((cause: unknown) => {
+      throw translate(key, cause);
+    });
+    const content = file.subarray(0, Math.max(0, file.byteLength - checksumBytes));
+    const checksum = file.subarray(content.byteLength);
+    if (!createHash('sha256').update(content).digest().equals(checksum)) {
+      throw failure('OBJECT_DAMAGED', { key, reason: 'its checksum does not match its content' });
+    }
+    return content;
+  }
+
+  async getRange(key: string, offset: number, length: number): Promise<Buffer> {
+    try {
+      const file = await open(this.file(key), 'r');
+      try {
+        const size = (await file.stat()).size - checksumBytes;
+        const content = Buffer.alloc(Math.max(0, Math.min(length, size - offset)));
+        await file.read(content, 0, content.byteLength, offset);
+        return content;
+      } finally {
+        await file.close();
+      }
+    } catch (cause) {
+      throw translate(key, cause);
+    }
+  }
+
+  async has(key: string): Promise<boolean> {
+    return stat(this.file(key)).then(
+      (entry) => entry.isFile(),
+      () => false,
+    );
+  }
+
+  async list(prefix: string): Promise<StoredObject[]> {
+    const found: StoredObject[] = [];
+    const folder = prefix.includes('/') ? prefix.slice(0, prefix.lastIndexOf('/')) : '';
+    const walk = async (relative: string): Promise<void> => {
+      const entries = await readdir(path.join(this.objects, relative), { withFileTypes: true }).catch(() => []);
+      for (const entry of entries) {
+        const key = relative === '' ? entry.name : `${relative}/${entry.name}`;
+        if (entry.isDirectory()) await walk(key);
+        else if (key.startsWith(prefix)) {
+          const file = await stat(path.join(this.objects, key)).catch(() => undefined);
+          if (file !== undefined) found.push({ key, bytes: file.size - checksumBytes });
+        }
+      }
+    };
+    await walk(folder);
+    return found.sort((a, b) => (a.key < b.key ? -1 : 1));
+  }
+
+  async delete(key: string): Promise<void> {
+    await rm(this.file(key), { force: true });
+  }
+
+  close(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  /** The file of a key; no key leaves the directory. */
+  private file(key: string): string {
+    if (!keyPattern.test(key)) throw failure('NAME_INVALID', { field: 'object key', name: key });
+    return path.join(this.objects, key);
+  }
+}
+
+async function writeDurably(file: string, parts: readonly Uint8Array[]): Promise<void> {
+  const handle = await open(file, 'wx');
+  try {
+    for (const part of parts) await handle.writeFile(part);
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+function translate(key: string, cause: unknown): Error {
+  const code = (cause as NodeJS.ErrnoException).code;
+  if (code === 'ENOENT') return failure('OBJECT_NOT_FOUND', { key }, cause);
+  if (code === 'EEXIST') return failure('OBJECT_EXISTS', { key }, cause);
+  if (code === 'ENOSPC' || code === 'EDQUOT' || code === 'EFBIG') return failure('STORE_FULL', { key }, cause);
+  if (code !== undefined) return failure('STORE_UNREACHABLE', { reason: (cause as Error).message }, cause);
+  return toHyperswapError(cause);
+}

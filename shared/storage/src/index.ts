@@ -1,0 +1,2 @@
+export { DirectoryObjectStore } from './directory-object-store.js';
+export type { ObjectStore, PutOptions, StoredObject } from './object-store.js';

@@ -1,0 +1,33 @@
+/** Where blobs live: MinIO in a fleet, a directory on a laptop. One contract test holds for every implementation. */
+
+export interface StoredObject {
+  readonly key: string;
+  readonly bytes: number;
+}
+
+export interface PutOptions {
+  /** Refuses to replace an object that is there. @default false */
+  readonly onlyIfAbsent?: boolean;
+}
+
+/**
+ * Keys are paths of valid names joined by `/`. A write is whole or not at all: readers see the old object or the new one.
+ */
+export interface ObjectStore {
+  /** In words, for `doctor`. */
+  readonly description: string;
+  /**
+   * @throws OBJECT_EXISTS when `onlyIfAbsent` and the key is taken; STORE_FULL, STORE_UNREACHABLE; nothing changes then
+   */
+  put(key: string, content: Uint8Array, options?: PutOptions): Promise<void>;
+  /** @throws OBJECT_NOT_FOUND, OBJECT_DAMAGED when the content is not what was written, STORE_UNREACHABLE */
+  get(key: string): Promise<Buffer>;
+  /** Part of an object; not checked against its checksum, which covers the whole. @throws OBJECT_NOT_FOUND */
+  getRange(key: string, offset: number, length: number): Promise<Buffer>;
+  has(key: string): Promise<boolean>;
+  /** Objects whose key begins with `prefix`, by key. */
+  list(prefix: string): Promise<StoredObject[]>;
+  /** Removing what is not there is no error. */
+  delete(key: string): Promise<void>;
+  close(): Promise<void>;
+}

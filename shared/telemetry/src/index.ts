@@ -1,0 +1,1 @@
+export { createLogger, servingInstruments, startTelemetry, type Logger } from './telemetry.js';

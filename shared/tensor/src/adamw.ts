@@ -1,0 +1,100 @@
+import { tensorflow, type Scalar, type Tensor, type TensorFlow } from './tensorflow.js';
+
+type Variable = InstanceType<TensorFlow['Variable']>;
+
+export interface AdamWOptions {
+  /** @default 0.9 */
+  readonly beta1?: number;
+  /** @default 0.999 */
+  readonly beta2?: number;
+  /** @default 1e-8 */
+  readonly epsilon?: number;
+  /** Decay of all parameters but vectors (biases, norms), which are not decayed. @default 0.05 */
+  readonly weightDecay?: number;
+  /** Gradients are scaled down together so that their joint norm is at most this; 0 leaves them. @default 0 */
+  readonly maximumGradientNorm?: number;
+}
+
+interface Moments {
+  readonly variable: Variable;
+  first: Tensor;
+  second: Tensor;
+}
+
+/**
+ * Adam with decoupled weight decay (Loshchilov and Hutter 2019, arXiv:1711.05101, algorithm 2), as `torch.optim.AdamW`.
+ * Learning rates may differ by parameter, which is all that the "+" methods ask.
+ */
+export class AdamW {
+  private readonly moments: Moments[];
+  private readonly options: Required<AdamWOptions>;
+  private steps = 0;
+
+  constructor(variables: readonly Variable[], options: AdamWOptions = {}) {
+    const tf = tensorflow();
+    this.options = { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0.05, maximumGradientNorm: 0, ...options };
+    this.moments = variables.map((variable) => ({
+      variable,
+      first: tf.keep(tf.zerosLike(variable)),
+      second: tf.keep(tf.zerosLike(variable)),
+    }));
+  }
+
+  /**
+   * One step.
+   *
+   * @param loss of the current parameters, a scalar
+   * @param learningRate of a parameter at this step, by its name
+   * @returns the loss before the step
+   */
+  minimise(loss: () => Scalar, learningRate: (name: string) => number): number {
+    const tf = tensorflow();
+    this.steps += 1;
+    const variables = this.moments.map(({ variable }) => variable);
+    const { value, grads } = tf.variableGrads(loss, variables);
+    const scale = this.clippingScale(Object.values(grads));
+    for (const moments of this.moments) {
+      const gradient = grads[moments.variable.name];
+      if (gradient !== undefined) this.apply(moments, gradient, scale, learningRate(moments.variable.name));
+    }
+    tf.dispose(grads);
+    const result = value.dataSync()[0]!;
+    value.dispose();
+    return result;
+  }
+
+  dispose(): void {
+    for (const { first, second } of this.moments) {
+      first.dispose();
+      second.dispose();
+    }
+  }
+
+  private clippingScale(gradients: readonly Tensor[]): number {
+    const limit = this.options.maximumGradientNorm;
+    if (limit <= 0) return 1;
+    const tf = tensorflow();
+    const squared = tf.tidy(() => tf.addN(gradients.map((gradient) => tf.sum(tf.square(gradient)))).dataSync()[0]!);
+    return Math.min(1, limit / (Math.sqrt(squared) + 1e-6));
+  }
+
+  private apply(moments: Moments, gradient: Tensor, scale: number, learningRate: number): void {
+    const tf = tensorflow();
+    const { beta1, beta2, epsilon, weightDecay } = this.options;
+    const { variable } = moments;
+    const [first, second, next] = tf.tidy(() => {
+      const g = scale === 1 ? gradient : tf.mul(gradient, scale);
+      const m = tf.add(tf.mul(moments.first, beta1), tf.mul(g, 1 - beta1));
+      const v = tf.add(tf.mul(moments.second, beta2), tf.mul(tf.square(g), 1 - beta2));
+      const corrected = tf.sqrt(tf.div(v, 1 - beta2 ** this.steps));
+      const step = tf.div(tf.mul(m, learningRate / (1 - beta1 ** this.steps)), tf.add(corrected, epsilon));
+      const decay = variable.rank > 1 ? 1 - learningRate * weightDecay : 1;
+      return [m, v, tf.sub(decay === 1 ? variable : tf.mul(variable, decay), step)] as [Tensor, Tensor, Tensor];
+    });
+    tf.dispose([moments.first, moments.second]);
+    moments.first = tf.keep(first);
+    moments.second = tf.keep(second);
+    variable.assign(next);
+    next.dispose();
+  }
+}

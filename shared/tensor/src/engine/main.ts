@@ -1,0 +1,22 @@
+/** `make setup`: makes the engine ready. `ENGINE=cuda` takes the CUDA build, `TENSORFLOW_WHEEL` a wheel that is here already. */
+import { failure, toHyperswapError } from '@hyperswap/errors';
+import { engineCacheDirectory, setUpEngine } from './set-up-engine.js';
+
+try {
+  const flavour = process.env.ENGINE ?? 'cpu';
+  if (flavour !== 'cpu' && flavour !== 'cuda') {
+    throw failure('CONFIG_INVALID', { key: 'ENGINE', value: flavour, allowed: 'cpu or cuda' });
+  }
+  const wheelFile = process.env.TENSORFLOW_WHEEL;
+  await setUpEngine({
+    flavour,
+    cacheDirectory: engineCacheDirectory(),
+    ...(wheelFile === undefined ? {} : { wheelFile }),
+    report: (line) => {
+      console.log(line);
+    },
+  });
+} catch (error) {
+  console.error(toHyperswapError(error).message);
+  process.exitCode = 1;
+}

@@ -1,0 +1,130 @@
+import { Worker, type Transferable } from 'node:worker_threads';
+import { failure, HyperswapError } from '@hyperswap/errors';
+import type { EngineDescription, Reply, Request } from './messages.js';
+import type { Arguments, Program, Result } from './program.js';
+
+export interface CallOptions {
+  readonly signal?: AbortSignal;
+  /** Buffers of the arguments that move to the worker instead of being copied; the caller loses them. */
+  readonly transfer?: readonly ArrayBufferLike[];
+  readonly onProgress?: (value: unknown) => void;
+}
+
+/** The methods of a program, called from another thread. */
+export interface ProgramClient<P extends Program> {
+  call<Name extends keyof P & string>(
+    method: Name,
+    args: Arguments<P[Name]>,
+    options?: CallOptions,
+  ): Promise<Result<P[Name]>>;
+}
+
+interface Pending {
+  readonly resolve: (value: unknown) => void;
+  readonly reject: (error: HyperswapError) => void;
+  readonly onProgress: ((value: unknown) => void) | undefined;
+  readonly release: () => void;
+}
+
+/**
+ * The one thread of this process that runs TensorFlow. Its life: started (the worker exists), loaded (programs are in),
+ * and, after `stop` or a crash, stopped: every call then fails with ENGINE_STOPPED.
+ */
+export class Executor {
+  private readonly worker = new Worker(new URL('./worker.js', import.meta.url));
+  private readonly pending = new Map<number, Pending>();
+  private nextId = 1;
+  private stopped: string | undefined;
+
+  constructor() {
+    this.worker.on('message', (reply: Reply) => {
+      this.receive(reply);
+    });
+    this.worker.on('error', (error) => {
+      this.end(error instanceof Error ? error.message : String(error));
+    });
+    this.worker.on('exit', (code) => {
+      this.end(`its worker ended with code ${code}`);
+    });
+    // Only open calls keep the process alive.
+    this.worker.unref();
+  }
+
+  /**
+   * Makes the worker import a program.
+   *
+   * @param program URL of a module whose default export is `P`
+   * @throws ENGINE_MISSING when TensorFlow does not load
+   */
+  async load<P extends Program>(program: URL): Promise<ProgramClient<P>> {
+    const name = program.href;
+    await this.request((id) => ({ kind: 'load', id, program: name }));
+    return {
+      call: async (method, args, options) =>
+        (await this.request((id) => ({ kind: 'call', id, program: name, method, args }), options)) as never,
+    };
+  }
+
+  /** What runs and what is alive; waits behind the step that runs now. */
+  async describe(): Promise<EngineDescription> {
+    return (await this.request((id) => ({ kind: 'describe', id }))) as EngineDescription;
+  }
+
+  /** Ends the worker; calls still open fail with ENGINE_STOPPED. */
+  async stop(): Promise<void> {
+    this.end('it was stopped');
+    await this.worker.terminate();
+  }
+
+  private request(build: (id: number) => Request, options: CallOptions = {}): Promise<unknown> {
+    const { signal, transfer = [], onProgress } = options;
+    const id = this.nextId++;
+    return new Promise((resolve, reject) => {
+      if (this.stopped !== undefined) {
+        reject(failure('ENGINE_STOPPED', { reason: this.stopped }));
+        return;
+      }
+      const cancel = (): void => {
+        this.worker.postMessage({ kind: 'cancel', id } satisfies Request);
+      };
+      signal?.addEventListener('abort', cancel, { once: true });
+      this.pending.set(id, {
+        resolve,
+        reject,
+        onProgress,
+        release: () => {
+          signal?.removeEventListener('abort', cancel);
+        },
+      });
+      this.worker.ref();
+      this.worker.postMessage(build(id), transfer as Transferable[]);
+      if (signal?.aborted === true) cancel();
+    });
+  }
+
+  private receive(reply: Reply): void {
+    const call = this.pending.get(reply.id);
+    if (call === undefined) return;
+    if (reply.kind === 'progress') {
+      call.onProgress?.(reply.value);
+      return;
+    }
+    this.settle(reply.id, call);
+    if (reply.kind === 'result') call.resolve(reply.value);
+    else call.reject(new HyperswapError(reply.error.code, reply.error.message));
+  }
+
+  private end(reason: string): void {
+    this.stopped ??= reason;
+    for (const [id, call] of this.pending) {
+      this.settle(id, call);
+      call.reject(failure('ENGINE_STOPPED', { reason: this.stopped }));
+    }
+  }
+
+  private settle(id: number, call: Pending): void {
+    this.pending.delete(id);
+    call.release();
+    if (this.pending.size === 0) this.worker.unref();
+  }
+}

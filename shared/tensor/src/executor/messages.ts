@@ -1,0 +1,30 @@
+import type { SerializedError } from '@hyperswap/errors';
+
+/** From the owner to the worker. */
+export type Request =
+  | { readonly kind: 'load'; readonly id: number; readonly program: string }
+  | {
+      readonly kind: 'call';
+      readonly id: number;
+      readonly program: string;
+      readonly method: string;
+      readonly args: unknown;
+    }
+  | { readonly kind: 'cancel'; readonly id: number }
+  | { readonly kind: 'describe'; readonly id: number };
+
+/** From the worker to its owner. */
+export type Reply =
+  | { readonly kind: 'result'; readonly id: number; readonly value: unknown }
+  | { readonly kind: 'progress'; readonly id: number; readonly value: unknown }
+  | { readonly kind: 'error'; readonly id: number; readonly error: SerializedError };
+
+/** What the engine is and holds now. */
+export interface EngineDescription {
+  readonly tensorflow: string;
+  readonly tfjs: string;
+  readonly device: 'cpu' | 'gpu';
+  readonly threads: number;
+  readonly liveTensors: number;
+  readonly liveBytes: number;
+}
