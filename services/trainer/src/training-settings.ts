@@ -23,7 +23,8 @@ function trainingSchema(method: string) {
     headLearningRate: positive.default(rates.head),
     weightDecay: z.coerce.number().nonnegative().default(0.05),
     warmUpEpochs: z.coerce.number().nonnegative().default(3),
-    labelSmoothing: share.default(0.1),
+    hiddenTokens: z.coerce.number().min(0).max(0.95).default(0.5),
+    labelSmoothing: share.default(0),
     orientations: z
       .enum(['true', 'false'])
       .default('true')

@@ -15,7 +15,7 @@ export {
   tokenValues,
   type BackboneConfig,
 } from './config.js';
-export { embed, encode, features, pool } from './encoder.js';
+export { embed, encode, features, pool, type FeatureOptions, type VisibleTokens } from './encoder.js';
 export type { AdaptedProjection, ProjectionUpdate } from './layers.js';
 export {
   decoderConfigSchema,

@@ -5,7 +5,7 @@
 import { Random, tensorflow, type Scalar, type Tensor2D, type Tensor3D } from '@hyperswap/tensor';
 import { z } from 'zod';
 import { componentGroups, tokenCount, tokensPerSide, tokenValues, type BackboneConfig } from './config.js';
-import { encode, project } from './encoder.js';
+import { embed, encode, type VisibleTokens } from './encoder.js';
 import { layerNorm, linear, transformerBlock } from './layers.js';
 import { blockShapes, type ParameterShapes } from './parameters.js';
 import { positions, type Weights } from './weights.js';
@@ -40,11 +40,7 @@ export function decoderShapes(config: BackboneConfig, decoder: DecoderConfig): P
 }
 
 /** Which tokens of each patch the encoder sees. */
-export interface TokenMask {
-  /** Visible tokens a patch. */
-  readonly visible: number;
-  /** Rows of `[patches · tokens]` that are visible, patch after patch. */
-  readonly visibleRows: Int32Array;
+export interface TokenMask extends VisibleTokens {
   /** For each of `[patches · tokens]`: its row among the visible ones, or the row after them, that of the mask token. */
   readonly restore: Int32Array;
   /** 1 for hidden rows, 0 for visible ones. */
@@ -108,13 +104,7 @@ function reconstruct(
 ): Tensor2D {
   const tf = tensorflow();
   const tokens = tokenCount(config);
-  const visibleRows = tf.tensor1d(mask.visibleRows, 'int32');
-  const visiblePlaces = tf.tensor1d(
-    mask.visibleRows.map((row) => row % tokens),
-    'int32',
-  );
-  const visible = project(tf.gather(pixels, visibleRows), config, weights);
-  const placed: Tensor2D = tf.add(visible, tf.gather(positions(config, weights), visiblePlaces));
+  const placed = embed(pixels, config, weights, mask);
   const encoded = encode(placed, mask.visible, config, weights);
   const narrowed = linear(layerNorm(encoded, weights, 'norm'), weights, 'decoder_embed');
   const withMaskToken = tf.concat([narrowed, weights.get('mask_token') as Tensor2D], 0);

@@ -1,6 +1,4 @@
-import { tensorflow, type Scalar, type Tensor, type TensorFlow } from './tensorflow.js';
-
-type Variable = InstanceType<TensorFlow['Variable']>;
+import { tensorflow, type Scalar, type Tensor, type Variable } from './tensorflow.js';
 
 export interface AdamWOptions {
   /** @default 0.9 */

@@ -17,6 +17,7 @@ export {
   type Tensor4D,
   type TensorContainer,
   type TensorFlow,
+  type Variable,
 } from './tensorflow.js';
 export { AdamW, type AdamWOptions } from './adamw.js';
 export { cosineSchedule } from './schedule.js';

@@ -6,6 +6,9 @@ import type * as core from '@tensorflow/tfjs-core';
 export type TensorFlow = typeof core;
 export type { Scalar, Tensor, Tensor1D, Tensor2D, Tensor3D, Tensor4D, TensorContainer } from '@tensorflow/tfjs-core';
 
+/** A tensor that training changes in place. */
+export type Variable = InstanceType<TensorFlow['Variable']>;
+
 let loaded: TensorFlow | undefined;
 
 /**

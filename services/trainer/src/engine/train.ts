@@ -5,18 +5,10 @@ import {
   findMethod,
   initialFactors,
   methodSettings,
-  projectionUpdate,
   type Adaptation,
 } from '@hyperswap/peft';
 import type { NamedTensor } from '@hyperswap/safetensors';
-import {
-  features,
-  residentBackbone,
-  resizeMatrix,
-  tokenPixels,
-  type BackboneConfig,
-  type Weights,
-} from '@hyperswap/spectralgpt';
+import { residentBackbone, resizeMatrix, type BackboneConfig } from '@hyperswap/spectralgpt';
 import {
   AdamW,
   cosineSchedule,
@@ -26,8 +18,17 @@ import {
   type Scalar,
   type Tensor,
   type Tensor2D,
+  type Variable,
 } from '@hyperswap/tensor';
-import { augmentedBatch, orientedBatch, type AugmentationSettings, type TrainingPatches } from './augmentation.js';
+import type { AugmentationSettings, TrainingPatches } from './augmentation.js';
+import {
+  backboneLearner,
+  cachedLearner,
+  featureSpread,
+  frozenFeatures,
+  type FeatureSpread,
+  type Learner,
+} from './learners.js';
 
 export interface TrainingSettings {
   readonly epochs: number;
@@ -37,6 +38,8 @@ export interface TrainingSettings {
   readonly headLearningRate: number;
   readonly weightDecay: number;
   readonly warmUpEpochs: number;
+  /** Share of a patch's tokens that a step hides, as in pretraining: faster steps, and no patch is learned by heart. */
+  readonly hiddenTokens: number;
   /** Share of the probability that goes to all classes alike. */
   readonly labelSmoothing: number;
   readonly augmentation: AugmentationSettings;
@@ -64,7 +67,7 @@ export interface TrainingResult {
   readonly lossByEpoch: readonly number[];
 }
 
-/** Sent after each epoch and, within one, as steps are done. */
+/** Sent after each step. */
 export interface TrainingReport {
   readonly epoch: number;
   readonly step: number;
@@ -73,108 +76,141 @@ export interface TrainingReport {
   readonly loss: number | undefined;
 }
 
-type Variable = Tensor & { readonly name: string };
-
-/** What differs between training the head on cached features and training factors through the backbone. */
-interface Learner {
-  /** Patches that an epoch passes over. */
-  readonly size: number;
-  /** Class of each, from 0. */
-  readonly labels: Uint8Array;
-  /** Pooled features `[chosen, width]` of a batch, prepared outside the gradient. */
-  prepare(chosen: Int32Array): { readonly input: Tensor2D; features(input: Tensor2D): Tensor2D };
-  dispose(): void;
-}
-
 /**
- * Trains an adapter's factors and head on labelled patches; the backbone stays frozen.
+ * Trains an adapter's factors and head on labelled patches; the backbone stays frozen. The head learns on features brought to
+ * mean 0 and deviation 1, which lets one learning rate suit all; that is folded into its weights at the end.
  *
  * @throws METHOD_UNKNOWN, METHOD_SETTINGS, TRAINING_DIVERGED, CANCELLED
  */
 export async function train(args: TrainingArguments, context: MethodContext): Promise<TrainingResult> {
   const tf = tensorflow();
   const { settings, classes } = args;
-  const { backbone, weights } = residentBackbone(args.backboneDigest);
-  const { config } = backbone;
+  const resident = residentBackbone(args.backboneDigest);
+  const { config } = resident.backbone;
   const method = findMethod(args.method);
   const adaptation = { method, settings: methodSettings(method, adaptedWeight(config), args.methodSettings) };
   const random = new Random(settings.seed);
-  const variable = (name: string, { shape, values }: NamedTensor): Variable =>
-    tf.tidy(() => tf.variable(tf.tensor(values, [...shape]), true, `${name}#${crypto.randomUUID()}`)) as Variable;
   const factors = new Map(
     [...initialFactors(adaptation, config, settings.seed)].map(([name, value]) => [name, variable(name, value)]),
   );
   const headWeight = variable('head.weight', {
     shape: [classes, config.width],
-    values: random.normals(classes * config.width, 0.02),
+    values: new Float32Array(classes * config.width),
   });
   const headBias = variable('head.bias', { shape: [classes], values: new Float32Array(classes) });
-  const variables = [...factors.values(), headWeight, headBias];
-  const optimizer = new AdamW(variables as never, { weightDecay: settings.weightDecay });
+  const optimizer = new AdamW([...factors.values(), headWeight, headBias], { weightDecay: settings.weightDecay });
   const rates = learningRates(adaptation, config, factors, settings);
   const patches = uploadPatches(args, config.components);
   const resize = resizeMatrix(args.patchSize, config);
+  const learning = { patches, resize, resident, context };
   let learner: Learner | undefined;
+  let spread: FeatureSpread | undefined;
   try {
+    const plain = await frozenFeatures(learning, 0);
+    spread = featureSpread(plain);
+    plain.dispose();
     learner =
       factors.size === 0
-        ? await cachedFeatures(patches, resize, config, weights, context)
-        : throughBackbone(patches, resize, config, weights, adaptation, factors, settings, random);
-    const { size, labels } = learner;
-    const order = Int32Array.from({ length: size }, (_, patch) => patch);
-    const batches = Math.ceil(size / settings.batchSize);
-    const steps = settings.epochs * batches;
-    const lossByEpoch: number[] = [];
-    for (let epoch = 0; epoch < settings.epochs; epoch++) {
-      random.shuffle(order);
-      let sum = 0;
-      for (let batch = 0; batch < batches; batch++) {
-        throwIfAborted(context.signal, 'Training');
-        const step = epoch * batches + batch;
-        const chosen = order.slice(batch * settings.batchSize, (batch + 1) * settings.batchSize);
-        const factor = cosineSchedule(step, steps, settings.warmUpEpochs * batches);
-        const prepared = learner.prepare(chosen);
-        const loss = optimizer.minimise(
-          () => {
-            const logits = tf.add(
-              tf.matMul(prepared.features(prepared.input), headWeight as Tensor2D, false, true),
-              headBias,
-            );
-            return crossEntropy(
-              logits as Tensor2D,
-              chosen.map((patch) => labels[patch]!),
-              settings.labelSmoothing,
-            );
-          },
-          (name) => factor * (rates.get(name) ?? settings.headLearningRate),
-        );
-        prepared.input.dispose();
-        if (!Number.isFinite(loss)) {
-          const { learningRate } = settings;
-          throw failure('TRAINING_DIVERGED', { epoch: epoch + 1, step: step + 1, learningRate });
-        }
-        sum += loss * chosen.length;
-        const report: TrainingReport = { epoch: epoch + 1, step: step + 1, steps, loss: lossByEpoch.at(-1) };
-        context.progress(report);
-        await context.pause();
-      }
-      lossByEpoch.push(sum / size);
-    }
-    const download = (tensor: Tensor): NamedTensor => ({
-      shape: tensor.shape,
-      values: tensor.dataSync() as Float32Array,
-    });
-    return {
-      factors: new Map([...factors].map(([name, factor]) => [name, download(factor)])),
-      headWeight: download(headWeight),
-      headBias: download(headBias),
-      lossByEpoch,
-    };
+        ? await cachedLearner(learning, settings.augmentation.orientations)
+        : backboneLearner(learning, adaptation, factors, settings, random);
+    const lossByEpoch = await descend(
+      learner,
+      { weight: headWeight, bias: headBias },
+      spread,
+      optimizer,
+      rates,
+      settings,
+      random,
+      context,
+    );
+    const head = foldSpread(headWeight, headBias, spread);
+    return { factors: new Map([...factors].map(([name, factor]) => [name, download(factor)])), ...head, lossByEpoch };
   } finally {
     learner?.dispose();
     optimizer.dispose();
-    tf.dispose([...variables, patches.pixels, resize]);
+    tf.dispose([...factors.values(), headWeight, headBias, patches.pixels, resize]);
+    tf.dispose(spread === undefined ? [] : [spread.mean, spread.deviation]);
   }
+}
+
+interface Head {
+  /** `[classes, width]` */
+  readonly weight: Variable;
+  /** `[classes]` */
+  readonly bias: Variable;
+}
+
+/** All epochs. @returns the mean loss of each */
+async function descend(
+  learner: Learner,
+  head: Head,
+  spread: FeatureSpread,
+  optimizer: AdamW,
+  rates: ReadonlyMap<string, number>,
+  settings: TrainingSettings,
+  random: Random,
+  context: MethodContext,
+): Promise<number[]> {
+  const tf = tensorflow();
+  const { labels } = learner;
+  const { epochs, batchSize, warmUpEpochs, learningRate, headLearningRate, labelSmoothing } = settings;
+  const order = Int32Array.from({ length: labels.length }, (_, patch) => patch);
+  const batches = Math.ceil(labels.length / batchSize);
+  const steps = epochs * batches;
+  const lossByEpoch: number[] = [];
+  for (let epoch = 0; epoch < epochs; epoch++) {
+    random.shuffle(order);
+    let sum = 0;
+    for (let batch = 0; batch < batches; batch++) {
+      throwIfAborted(context.signal, 'Training');
+      const step = epoch * batches + batch;
+      const chosen = order.slice(batch * batchSize, (batch + 1) * batchSize);
+      const factor = cosineSchedule(step, steps, warmUpEpochs * batches);
+      const prepared = learner.prepare(chosen);
+      const loss = optimizer.minimise(
+        () => {
+          const standardised = tf.div(tf.sub(prepared.features(), spread.mean), spread.deviation) as Tensor2D;
+          const logits = tf.add(tf.matMul(standardised, head.weight as unknown as Tensor2D, false, true), head.bias);
+          return crossEntropy(
+            logits as Tensor2D,
+            chosen.map((patch) => labels[patch]!),
+            labelSmoothing,
+          );
+        },
+        (name) => factor * (rates.get(name) ?? headLearningRate),
+      );
+      prepared.input.dispose();
+      if (!Number.isFinite(loss))
+        throw failure('TRAINING_DIVERGED', { epoch: epoch + 1, step: step + 1, learningRate });
+      sum += loss * chosen.length;
+      const report: TrainingReport = { epoch: epoch + 1, step: step + 1, steps, loss: lossByEpoch.at(-1) };
+      context.progress(report);
+      await context.pause();
+    }
+    lossByEpoch.push(sum / labels.length);
+  }
+  return lossByEpoch;
+}
+
+/** The head on plain features: W / σ and b − W · μ / σ. */
+function foldSpread(weight: Variable, bias: Variable, { mean, deviation }: FeatureSpread) {
+  const tf = tensorflow();
+  const [foldedWeight, foldedBias] = tf.tidy(() => {
+    const scaled = tf.div(weight, deviation) as Tensor2D;
+    return [scaled, tf.sub(bias, tf.sum(tf.mul(scaled, mean), 1))] as [Tensor, Tensor];
+  });
+  const head = { headWeight: download(foldedWeight), headBias: download(foldedBias) };
+  tf.dispose([foldedWeight, foldedBias]);
+  return head;
+}
+
+function variable(name: string, { shape, values }: NamedTensor): Variable {
+  const tf = tensorflow();
+  return tf.tidy(() => tf.variable(tf.tensor(values, [...shape]), true, `${name}#${crypto.randomUUID()}`));
+}
+
+function download(tensor: Tensor): NamedTensor {
+  return { shape: tensor.shape, values: tensor.dataSync() as Float32Array };
 }
 
 /** Learning rate of each factor, by its variable's name; the boosted ones of a "+" method learn λ times as fast. */
@@ -205,72 +241,6 @@ function uploadPatches(args: TrainingArguments, components: number): TrainingPat
   const byClass = Array.from({ length: classes }, (): number[] => []);
   fromZero.forEach((label, patch) => byClass[label]!.push(patch));
   return { pixels, patchSize, labels: fromZero, byClass };
-}
-
-/** Gradients through the whole frozen backbone into the factors; patches vary each time they are seen. */
-function throughBackbone(
-  patches: TrainingPatches,
-  resize: Tensor2D,
-  config: BackboneConfig,
-  weights: Weights,
-  adaptation: Adaptation,
-  factors: ReadonlyMap<string, Tensor>,
-  settings: TrainingSettings,
-  random: Random,
-): Learner {
-  const update = projectionUpdate(adaptation, factors);
-  return {
-    size: patches.labels.length,
-    labels: patches.labels,
-    prepare: (chosen) => ({
-      input: tensorflow().tidy(() =>
-        tokenPixels(augmentedBatch(patches, chosen, settings.augmentation, random), resize, config),
-      ),
-      features: (input) => features(input, config, weights, update),
-    }),
-    dispose: () => undefined,
-  };
-}
-
-/** Features of every patch in all its orientations, computed once: what is left to train is a linear model. */
-async function cachedFeatures(
-  patches: TrainingPatches,
-  resize: Tensor2D,
-  config: BackboneConfig,
-  weights: Weights,
-  context: MethodContext,
-): Promise<Learner> {
-  const tf = tensorflow();
-  const count = patches.labels.length;
-  const chunks: Tensor2D[] = [];
-  const labels: number[] = [];
-  const chunkSize = 128;
-  for (let orientation = 0; orientation < 8; orientation++) {
-    for (let start = 0; start < count; start += chunkSize) {
-      throwIfAborted(context.signal, 'Training');
-      const chosen = Int32Array.from({ length: Math.min(chunkSize, count - start) }, (_, i) => start + i);
-      chunks.push(
-        tf.tidy(() =>
-          features(tokenPixels(orientedBatch(patches, chosen, orientation), resize, config), config, weights),
-        ),
-      );
-      for (const patch of chosen) labels.push(patches.labels[patch]!);
-      await context.pause();
-    }
-  }
-  const all = tf.concat(chunks, 0);
-  tf.dispose(chunks);
-  return {
-    size: labels.length,
-    labels: Uint8Array.from(labels),
-    prepare: (chosen) => ({
-      input: tf.tidy(() => tf.gather(all, tf.tensor1d(chosen, 'int32'))),
-      features: (input) => input,
-    }),
-    dispose: () => {
-      all.dispose();
-    },
-  };
 }
 
 /** Mean cross-entropy with smoothed labels. @param logits `[patches, classes]` @param labels from 0 */

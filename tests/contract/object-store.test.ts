@@ -1,0 +1,90 @@
+import assert from 'node:assert/strict';
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { describe, test } from 'node:test';
+import { DirectoryObjectStore, type ObjectStore } from '@hyperswap/storage';
+import { hasCode } from '../support/errors.js';
+
+/** Every implementation of the object store, with the way to a fresh one. */
+const implementations: Record<string, () => Promise<ObjectStore>> = {
+  directory: async () => new DirectoryObjectStore(await mkdtemp(path.join(tmpdir(), 'hyperswap-store-'))),
+};
+
+for (const [name, open] of Object.entries(implementations)) {
+  describe(`object store: ${name}`, () => {
+    test('what is put is got, whole or in part, and replaced by a later put', async () => {
+      const store = await open();
+      await store.put('a/b', Buffer.from('first'));
+      await store.put('a/b', Buffer.from('second'));
+      assert.equal((await store.get('a/b')).toString(), 'second');
+      assert.equal((await store.getRange('a/b', 1, 3)).toString(), 'eco');
+      assert.equal((await store.getRange('a/b', 4, 100)).toString(), 'nd');
+    });
+
+    test('an empty object is an object', async () => {
+      const store = await open();
+      await store.put('empty', Buffer.alloc(0));
+      assert.equal((await store.get('empty')).byteLength, 0);
+    });
+
+    test('a conditional put takes a free key once, whoever asks, and leaves what is there', async () => {
+      const store = await open();
+      const puts = Array.from({ length: 8 }, (_, i) => store.put('once', Buffer.from([i]), { onlyIfAbsent: true }));
+      const results = await Promise.allSettled(puts);
+      assert.equal(results.filter(({ status }) => status === 'fulfilled').length, 1);
+      const winner = results.findIndex(({ status }) => status === 'fulfilled');
+      assert.deepEqual([...(await store.get('once'))], [winner]);
+      await assert.rejects(
+        store.put('once', Buffer.from('x'), { onlyIfAbsent: true }),
+        hasCode('OBJECT_EXISTS', /once/),
+      );
+    });
+
+    test('what is not there is told apart from an error', async () => {
+      const store = await open();
+      await assert.rejects(store.get('nothing/here'), hasCode('OBJECT_NOT_FOUND', /nothing\/here/));
+      assert.equal(await store.has('nothing/here'), false);
+      await store.delete('nothing/here');
+      assert.deepEqual(await store.list('nothing/'), []);
+    });
+
+    test('a list holds the keys of a prefix with their sizes, in order', async () => {
+      const store = await open();
+      for (const key of ['s/b/1', 's/a', 't/x', 's/b/0']) await store.put(key, Buffer.from(key));
+      assert.deepEqual(await store.list('s/'), [
+        { key: 's/a', bytes: 3 },
+        { key: 's/b/0', bytes: 5 },
+        { key: 's/b/1', bytes: 5 },
+      ]);
+    });
+
+    test('no key leaves the store', async () => {
+      const store = await open();
+      for (const key of ['../x', 'a/../../x', '/etc/x', 'a//b', '', 'a/', '.x']) {
+        await assert.rejects(store.put(key, Buffer.from('x')), hasCode('NAME_INVALID'), JSON.stringify(key));
+      }
+    });
+  });
+}
+
+test('directory: a torn or altered file is noticed', async () => {
+  const directory = await mkdtemp(path.join(tmpdir(), 'hyperswap-store-'));
+  const store = new DirectoryObjectStore(directory);
+  await store.put('a', Buffer.from('content'));
+  const file = path.join(directory, 'objects', 'a');
+  const whole = await readFile(file);
+  for (const damaged of [whole.subarray(0, 10), Buffer.from(whole).fill(0, 2, 3), Buffer.alloc(0)]) {
+    await writeFile(file, damaged);
+    await assert.rejects(store.get('a'), hasCode('OBJECT_DAMAGED', /checksum/));
+  }
+});
+
+test('directory: nothing is left behind by puts that fail', async () => {
+  const directory = await mkdtemp(path.join(tmpdir(), 'hyperswap-store-'));
+  const store = new DirectoryObjectStore(directory);
+  await store.put('a', Buffer.from('x'));
+  await assert.rejects(store.put('a', Buffer.from('y'), { onlyIfAbsent: true }), hasCode('OBJECT_EXISTS'));
+  assert.deepEqual(await readdir(path.join(directory, 'staging')), []);
+  await rm(directory, { recursive: true });
+});

@@ -1,0 +1,221 @@
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import {
+  PixelContent,
+  PixelType,
+  type ClassifyTilesHeader,
+  type ClassifyTilesRequest,
+  type ClassifyTilesResponse,
+  type Scene,
+  type Tile,
+} from '@hyperswap/proto';
+import { callUnary, exchange, readStream } from '@hyperswap/rpc';
+import { reflect } from '@hyperswap/scene';
+import { hasCode } from '../support/errors.js';
+import { prepareToy, startServices, toyScene, train, type Services } from '../support/services.js';
+
+let services: Services;
+let scene: Scene;
+const toy = toyScene();
+
+before(async () => {
+  services = await startServices();
+  scene = await prepareToy(services);
+  await train(services, { method: 'krona+', settings: { epochs: '3' } });
+  await train(services, { method: 'linear-probe' });
+});
+
+after(() => services.stop());
+
+const header = (change: Partial<ClassifyTilesHeader> = {}): ClassifyTilesHeader => ({
+  adapter: 'toy@1',
+  pixelType: PixelType.PIXEL_TYPE_FLOAT32,
+  bands: 12,
+  content: PixelContent.PIXEL_CONTENT_PREPARED,
+  confidence: true,
+  scene: 'toy',
+  pcaDigest: scene.pcaDigest,
+  ...change,
+});
+
+async function preparedTiles(tileSize: number, halo = 4): Promise<Tile[]> {
+  const { preprocessing } = services;
+  const call = preprocessing.streamTiles({ scene: 'toy', tileSize, halo, window: undefined });
+  const tiles: Tile[] = [];
+  for await (const { tile, window, scores } of readStream(preprocessing, call)) {
+    tiles.push({ id: String(tile), window, halo, pixels: scores, adapter: '' });
+  }
+  return tiles;
+}
+
+async function* classify(
+  first: ClassifyTilesHeader,
+  tiles: Iterable<Tile> | AsyncIterable<Tile>,
+): AsyncGenerator<ClassifyTilesResponse> {
+  async function* requests(): AsyncGenerator<ClassifyTilesRequest> {
+    yield { part: { $case: 'header', value: first } };
+    for await (const tile of tiles) yield { part: { $case: 'tile', value: tile } };
+  }
+  const { tileInference } = services;
+  yield* exchange(tileInference, tileInference.classifyTiles(), requests());
+}
+
+async function mapOf(first: ClassifyTilesHeader, tiles: Iterable<Tile>): Promise<Uint8Array> {
+  const map = new Uint8Array(scene.height * scene.width);
+  for await (const { window, labels } of classify(first, tiles)) {
+    for (let y = 0; y < window!.height; y++) {
+      const line = labels.subarray(y * window!.width, (y + 1) * window!.width);
+      map.set(line, (window!.row + y) * scene.width + window!.column);
+    }
+  }
+  return map;
+}
+
+async function sceneMap(adapter: string, chunkSize: number): Promise<Buffer> {
+  const { tileInference } = services;
+  const call = tileInference.classifyScene({ scene: 'toy', adapter, chunkSize });
+  for await (const { event } of readStream(tileInference, call)) if (event?.$case === 'map') return event.value.labels;
+  throw new Error('no map');
+}
+
+test('a trained adapter knows its scene and tells how well', async () => {
+  const { adapter } = await callUnary(services.tileInference, 'getAdapter', { adapter: 'toy@2' });
+  assert.ok(adapter!.metrics!.overallAccuracy > 0.9, String(adapter!.metrics!.overallAccuracy));
+  assert.equal(adapter!.method, 'linear-probe');
+  assert.equal(adapter!.metrics!.perClass.length, 3);
+  assert.ok(adapter!.bytes < 200_000);
+});
+
+test('the map does not depend on how the scene was cut, nor on the way it was asked for', async () => {
+  const whole = await mapOf(header(), await preparedTiles(64));
+  const right = toy.labels.filter((label, pixel) => label === whole[pixel]).length;
+  assert.ok(right > 0.9 * toy.labels.filter((label) => label > 0).length);
+  for (const tileSize of [7, 16]) assert.deepEqual(await mapOf(header(), await preparedTiles(tileSize)), whole);
+  assert.deepEqual(await mapOf(header(), await preparedTiles(10, 9)), whole, 'a larger halo changes nothing');
+  assert.deepEqual(new Uint8Array(await sceneMap('toy@1', 0)), whole);
+  assert.deepEqual(new Uint8Array(await sceneMap('toy@1', 11)), whole);
+});
+
+test('a raw tile and an adapter are enough', async () => {
+  const whole = await mapOf(header(), await preparedTiles(64));
+  const halo = 4;
+  const { height, width, bands, values } = toy;
+  const pixels = new Uint16Array((height + 2 * halo) * (width + 2 * halo) * bands);
+  let position = 0;
+  for (let y = -halo; y < height + halo; y++) {
+    for (let x = -halo; x < width + halo; x++) {
+      const start = (reflect(y, height) * width + reflect(x, width)) * bands;
+      pixels.set(values.subarray(start, start + bands), position);
+      position += bands;
+    }
+  }
+  const window = { row: 0, column: 0, height, width };
+  const raw = header({
+    pixelType: PixelType.PIXEL_TYPE_UINT16,
+    bands,
+    content: PixelContent.PIXEL_CONTENT_RAW,
+    pcaDigest: '',
+  });
+  const map = await mapOf(raw, [{ id: 'all', window, halo, pixels: Buffer.from(pixels.buffer), adapter: '' }]);
+  const same = map.filter((label, pixel) => label === whole[pixel]).length;
+  assert.ok(same >= 0.999 * map.length, `${same} of ${map.length}`);
+});
+
+test('adapters are swapped while a stream runs: every tile is answered, by one version whole', async () => {
+  const { tileInference } = services;
+  const point = (adapter: string) => callUnary(tileInference, 'setAlias', { adapter, alias: 'serving' });
+  const maps: Record<string, Uint8Array> = {};
+  for (const adapter of ['toy@1', 'toy@2']) maps[adapter] = await mapOf(header({ adapter }), await preparedTiles(64));
+  assert.notDeepEqual(maps['toy@1'], maps['toy@2']);
+
+  await point('toy@1');
+  const tiles = await preparedTiles(5);
+  let answered = 0;
+  let release: () => void = () => undefined;
+  const half = new Promise<void>((resolve) => (release = resolve));
+  async function* slow(): AsyncGenerator<Tile> {
+    for (const [index, tile] of tiles.entries()) {
+      if (index === Math.floor(tiles.length / 2)) await half;
+      yield tile;
+    }
+  }
+  const by = new Map<string, number>();
+  for await (const { window, labels, adapter } of classify(header({ adapter: 'toy:serving' }), slow())) {
+    answered += 1;
+    by.set(adapter, (by.get(adapter) ?? 0) + 1);
+    const { row, column, height, width } = window!;
+    for (let y = 0; y < height; y++) {
+      const start = (row + y) * scene.width + column;
+      assert.deepEqual(
+        [...labels.subarray(y * width, (y + 1) * width)],
+        [...maps[adapter]!.subarray(start, start + width)],
+      );
+    }
+    if (answered === 5) {
+      await point('toy@2');
+      release();
+    }
+  }
+  assert.equal(answered, tiles.length);
+  assert.ok(by.get('toy@1')! >= 5 && by.get('toy@2')! >= Math.floor(tiles.length / 2), JSON.stringify([...by]));
+});
+
+test('a tile may name its own adapter', async () => {
+  const [first, second] = await preparedTiles(12);
+  const used = new Map<string, string>();
+  for await (const { id, adapter } of classify(header(), [first!, { ...second!, adapter: 'toy@2' }]))
+    used.set(id, adapter);
+  assert.deepEqual([...used].sort(), [
+    ['0', 'toy@1'],
+    ['1', 'toy@2'],
+  ]);
+});
+
+test('live tensors stay flat over many tiles and bindings', async () => {
+  const live = async (): Promise<number> =>
+    (await callUnary(services.tileInference, 'getStatus', {})).engine!.liveTensors;
+  await mapOf(header(), await preparedTiles(8));
+  const before = await live();
+  for (let round = 0; round < 3; round++) {
+    await mapOf(header(), await preparedTiles(8));
+    await sceneMap('toy@2', 9);
+  }
+  assert.equal(await live(), before);
+});
+
+test('training is the same for a seed, and another for another', async () => {
+  const settings = { epochs: '2' };
+  const first = await train(services, { adapter: 'again', method: 'krona+', seed: 5, settings });
+  await assert.rejects(
+    train(services, { adapter: 'again', method: 'krona+', seed: 5, settings }),
+    hasCode('ADAPTER_EXISTS', /again@1/),
+  );
+  const other = await train(services, { adapter: 'again', method: 'krona+', seed: 6, settings });
+  assert.notEqual(other.adapter!.digest, first.adapter!.digest);
+});
+
+test('a training that is cancelled ends so and registers nothing', async () => {
+  const { trainer } = services;
+  const { training } = await callUnary(trainer, 'startTraining', {
+    scene: 'toy',
+    method: 'krona+',
+    adapter: 'cancelled',
+    backbone: '',
+    split: { kind: { $case: 'perClass', value: { labelMap: '', count: 12, smallCount: 4, seed: 1 } } },
+    settings: { epochs: '1000' },
+    seed: 1,
+    patchSize: 9,
+  });
+  const events: string[] = [];
+  const watching = (async () => {
+    for await (const { event } of readStream(trainer, trainer.watchTraining({ training }))) {
+      if (event?.$case === 'progress') events.push(event.value.stage);
+      if (events.length === 4) await callUnary(trainer, 'cancelTraining', { training });
+    }
+  })();
+  await assert.rejects(watching, hasCode('CANCELLED'));
+  await assert.rejects(
+    callUnary(services.tileInference, 'getAdapter', { adapter: 'cancelled' }),
+    hasCode('ADAPTER_NOT_FOUND'),
+  );
+});

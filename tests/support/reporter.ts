@@ -1,0 +1,48 @@
+/** Prints each test as it ends and closes with `N passed, N failed, N skipped` on a line of its own. */
+interface TestEvent {
+  readonly type: string;
+  readonly data: {
+    readonly name?: string;
+    readonly file?: string;
+    readonly nesting?: number;
+    readonly skip?: boolean | string;
+    readonly message?: string;
+    readonly details?: {
+      readonly error?: Error & { cause?: unknown };
+      readonly type?: string;
+      readonly duration_ms?: number;
+    };
+  };
+}
+
+export default async function* report(events: AsyncIterable<TestEvent>): AsyncGenerator<string> {
+  let passed = 0;
+  let failed = 0;
+  let skipped = 0;
+  const failures: string[] = [];
+  for await (const { type, data } of events) {
+    if (type === 'test:stderr' || type === 'test:stdout') {
+      if (process.env.TEST_OUTPUT !== undefined) yield data.message ?? '';
+      continue;
+    }
+    if ((type !== 'test:pass' && type !== 'test:fail') || data.details?.type === 'suite') continue;
+    const name = `${'  '.repeat(data.nesting ?? 0)}${data.name ?? ''}`;
+    const seconds = ((data.details?.duration_ms ?? 0) / 1000).toFixed(2);
+    if (data.skip !== undefined && data.skip !== false) {
+      skipped += 1;
+      yield `skip ${name}: ${String(data.skip)}\n`;
+    } else if (type === 'test:pass') {
+      passed += 1;
+      yield `pass ${name} (${seconds} s)\n`;
+    } else {
+      failed += 1;
+      const error = data.details?.error;
+      const cause =
+        error?.cause instanceof Error ? (error.cause.stack ?? error.cause.message) : String(error?.cause ?? error);
+      failures.push(`FAIL ${data.file ?? ''}: ${name}\n${cause}\n`);
+      yield `FAIL ${name} (${seconds} s)\n`;
+    }
+  }
+  for (const failure of failures) yield `\n${failure}`;
+  yield `\n${passed} passed, ${failed} failed, ${skipped} skipped\n`;
+}
