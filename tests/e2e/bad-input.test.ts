@@ -71,7 +71,9 @@ async function classify(change: Partial<ClassifyTilesHeader>, tileChange: Partia
     yield { part: { $case: 'header', value: header } };
     yield { part: { $case: 'tile', value: tile } };
   }
-  for await (const _ of exchange(tileInference, tileInference.classifyTiles(), requests())) void _;
+  for await (const { labels } of exchange(tileInference, tileInference.classifyTiles(), requests())) {
+    assert.equal(labels.byteLength, 6);
+  }
 }
 
 test('scenes that are none are refused, and the scene of the name stays', async () => {

@@ -12,13 +12,13 @@ interface Stored {
   readonly values: number[];
 }
 
-const read = <Content>(name: string): Content => JSON.parse(readFileSync(fixture(name), 'utf8')) as Content;
+const read = (name: string): unknown => JSON.parse(readFileSync(fixture(name), 'utf8'));
 
 test('patches resize as torch.nn.functional.interpolate does, and land in the right tokens', () => {
   const tf = loadTensorFlow();
   // One group of 3 components; the fixture's 2 and one of zeros.
   const config = { ...backboneConfigs.base, components: 3 };
-  for (const { patch, resized } of read<{ patch: Stored; resized: Stored }[]>('resize.json')) {
+  for (const { patch, resized } of read('resize.json') as { patch: Stored; resized: Stored }[]) {
     const size = patch.shape[2]!;
     const padded = tf.concat([tf.tensor(patch.values, [2, size * size]), tf.zeros([1, size * size])], 0) as Tensor2D;
     const tokens = tokenPixels(padded, resizeMatrix(size, config), config).dataSync();
@@ -36,10 +36,10 @@ test('patches resize as torch.nn.functional.interpolate does, and land in the ri
 });
 
 test('PCA equals scikit-learn’s, signs fixed so that the largest loading is positive, whatever the blocks', () => {
-  const reference =
-    read<Record<'scene' | 'mean' | 'components' | 'explainedVariance' | 'explainedVarianceRatio' | 'scores', Stored>>(
-      'pca.json',
-    );
+  const reference = read('pca.json') as Record<
+    'scene' | 'mean' | 'components' | 'explainedVariance' | 'explainedVarianceRatio' | 'scores',
+    Stored
+  >;
   const scene = Float32Array.from(reference.scene.values);
   for (const pixels of [600, 7]) {
     const accumulator = new CovarianceAccumulator(20);
@@ -59,12 +59,13 @@ test('PCA equals scikit-learn’s, signs fixed so that the largest loading is po
 
 test('AdamW takes the steps that torch.optim.AdamW takes', () => {
   const tf = loadTensorFlow();
-  const reference = read<
-    Record<'matrix' | 'vector' | 'target' | 'matrixAfter' | 'vectorAfter', Stored> & {
-      learningRate: number;
-      steps: number;
-    }
-  >('adamw.json');
+  const reference = read('adamw.json') as Record<
+    'matrix' | 'vector' | 'target' | 'matrixAfter' | 'vectorAfter',
+    Stored
+  > & {
+    learningRate: number;
+    steps: number;
+  };
   const matrix = tf.variable(tf.tensor(reference.matrix.values, reference.matrix.shape));
   const vector = tf.variable(tf.tensor(reference.vector.values, reference.vector.shape));
   const target = tf.tensor(reference.target.values, reference.target.shape);
@@ -80,7 +81,7 @@ test('AdamW takes the steps that torch.optim.AdamW takes', () => {
 });
 
 test('metrics equal scikit-learn’s', () => {
-  const reference = read<{
+  const reference = read('metrics.json') as {
     truth: number[];
     predicted: number[];
     oa: number;
@@ -88,7 +89,7 @@ test('metrics equal scikit-learn’s', () => {
     kappa: number;
     f1: number[];
     confusion: number[];
-  }>('metrics.json');
+  };
   const names = ['a', 'b', 'c', 'd', 'e'];
   const metrics = evaluate(Uint8Array.from(reference.truth), Uint8Array.from(reference.predicted), names);
   assert.ok(Math.abs(metrics.overallAccuracy - reference.oa) < 1e-9);

@@ -37,9 +37,9 @@ export default async function* report(events: AsyncIterable<TestEvent>): AsyncGe
     } else {
       failed += 1;
       const error = data.details?.error;
-      const cause =
-        error?.cause instanceof Error ? (error.cause.stack ?? error.cause.message) : String(error?.cause ?? error);
-      failures.push(`FAIL ${data.file ?? ''}: ${name}\n${cause}\n`);
+      const { cause } = error ?? {};
+      const reason = cause instanceof Error ? (cause.stack ?? cause.message) : (error?.message ?? 'no reason given');
+      failures.push(`FAIL ${data.file ?? ''}: ${name}\n${reason}\n`);
       yield `FAIL ${name} (${seconds} s)\n`;
     }
   }

@@ -79,8 +79,8 @@ export async function runTraining(
       signal,
       transfer: [patches.buffer],
       onProgress: (value) => {
-        const { step, steps, epoch, loss } = value as TrainingReport;
-        report({ ...progress('training', step, steps), epoch, loss });
+        const { stage, step, steps, epoch, loss } = value as TrainingReport;
+        report({ ...progress(stage, step, steps), epoch, loss });
       },
     },
   );

@@ -18,6 +18,7 @@ function trainingSchema(method: string) {
   const rates = learningRates[method] ?? usualLearningRates;
   return z.object({
     epochs: count.max(10_000).default(50),
+    probeEpochs: z.coerce.number().int().nonnegative().default(20),
     batchSize: count.max(4096).default(64),
     learningRate: z.coerce.number().nonnegative().default(rates.factors),
     headLearningRate: positive.default(rates.head),
@@ -54,10 +55,10 @@ export function parseTrainingSettings(
 
 const pretrainingSchema = z
   .object({
-    steps: count.default(2600),
+    steps: count.default(1200),
     batchSize: count.max(4096).default(128),
     hiddenShare: z.coerce.number().min(0.1).max(0.98).default(0.75),
-    learningRate: positive.default(1.5e-3),
+    learningRate: positive.default(1e-3),
     warmUpSteps: z.coerce.number().int().nonnegative().default(100),
     decoderWidth: count.default(128),
     decoderDepth: count.default(1),

@@ -1,5 +1,5 @@
-export { engineCacheDirectory, setUpEngine, type EngineSetup } from './engine/set-up-engine.js';
-export type { EngineFlavour } from './engine/tensorflow-wheel.js';
+export { compileAddon, type AddonSources } from './engine/compile-addon.js';
+export { tensorflowWheel, type EngineFlavour } from './engine/tensorflow-wheel.js';
 export { Executor, type CallOptions, type ProgramClient } from './executor/executor.js';
 export type { EngineDescription } from './executor/messages.js';
 export { Moved, type MethodContext, type Program } from './executor/program.js';

@@ -17,7 +17,7 @@ interface PretrainMiniFlags extends GlobalFlags {
 }
 
 const backbone = 'spectralgpt-mini';
-const simulatedScenes = 16;
+const simulatedScenes = 40;
 const seed = 1;
 /** The written curve has one point for so many steps, their mean. */
 const stepsPerPoint = 20;

@@ -32,9 +32,12 @@ import {
 
 export interface TrainingSettings {
   readonly epochs: number;
+  /** Epochs of the head alone before that, for methods that have factors. */
+  readonly probeEpochs: number;
   readonly batchSize: number;
+  /** Of the factors, and of the head while they learn. */
   readonly learningRate: number;
-  /** The head starts from nothing and may learn faster than the factors. */
+  /** Of the head alone, as a linear probe. */
   readonly headLearningRate: number;
   readonly weightDecay: number;
   readonly warmUpEpochs: number;
@@ -69,6 +72,8 @@ export interface TrainingResult {
 
 /** Sent after each step. */
 export interface TrainingReport {
+  /** The head on frozen features, or factors and head through the backbone. */
+  readonly stage: 'probe' | 'training';
   readonly epoch: number;
   readonly step: number;
   readonly steps: number;
@@ -77,8 +82,9 @@ export interface TrainingReport {
 }
 
 /**
- * Trains an adapter's factors and head on labelled patches; the backbone stays frozen. The head learns on features brought to
- * mean 0 and deviation 1, which lets one learning rate suit all; that is folded into its weights at the end.
+ * Trains an adapter's factors and head on labelled patches; the backbone stays frozen. The head comes first, as a linear probe, and
+ * the factors start from there (Kumar et al. 2022, arXiv:2202.10054). It learns on features brought to mean 0 and deviation 1,
+ * which lets one learning rate suit all; that is folded into its weights at the end.
  *
  * @throws METHOD_UNKNOWN, METHOD_SETTINGS, TRAINING_DIVERGED, CANCELLED
  */
@@ -99,35 +105,39 @@ export async function train(args: TrainingArguments, context: MethodContext): Pr
   });
   const headBias = variable('head.bias', { shape: [classes], values: new Float32Array(classes) });
   const optimizer = new AdamW([...factors.values(), headWeight, headBias], { weightDecay: settings.weightDecay });
-  const rates = learningRates(adaptation, config, factors, settings);
+  const headOptimizer = new AdamW([headWeight, headBias], { weightDecay: settings.weightDecay });
+  const factorRates = learningRates(adaptation, config, factors, settings);
   const patches = uploadPatches(args, config.components);
   const resize = resizeMatrix(args.patchSize, config);
   const learning = { patches, resize, resident, context };
-  let learner: Learner | undefined;
   let spread: FeatureSpread | undefined;
   try {
     const plain = await frozenFeatures(learning, 0);
     spread = featureSpread(plain);
     plain.dispose();
-    learner =
-      factors.size === 0
-        ? await cachedLearner(learning, settings.augmentation.orientations)
-        : backboneLearner(learning, adaptation, factors, settings, random);
-    const lossByEpoch = await descend(
-      learner,
-      { weight: headWeight, bias: headBias },
-      spread,
-      optimizer,
-      rates,
-      settings,
-      random,
-      context,
-    );
-    const head = foldSpread(headWeight, headBias, spread);
-    return { factors: new Map([...factors].map(([name, factor]) => [name, download(factor)])), ...head, lossByEpoch };
+    const head = { weight: headWeight, bias: headBias };
+    const probe = await cachedLearner(learning, settings.augmentation.orientations);
+    let lossByEpoch: number[];
+    try {
+      const epochs = factors.size === 0 ? settings.epochs : settings.probeEpochs;
+      const rates = { factors: new Map<string, number>(), head: settings.headLearningRate };
+      const stage = { name: 'probe', epochs, rates } as const;
+      lossByEpoch = await descend(stage, probe, head, spread, headOptimizer, settings, random, context);
+    } finally {
+      probe.dispose();
+    }
+    if (factors.size > 0) {
+      const learner = backboneLearner(learning, adaptation, factors, settings, random);
+      // The head has found its place already; it follows the factors at their pace.
+      const rates = { factors: factorRates, head: settings.learningRate };
+      const stage = { name: 'training', epochs: settings.epochs, rates } as const;
+      lossByEpoch = await descend(stage, learner, head, spread, optimizer, settings, random, context);
+    }
+    const folded = foldSpread(headWeight, headBias, spread);
+    return { factors: new Map([...factors].map(([name, factor]) => [name, download(factor)])), ...folded, lossByEpoch };
   } finally {
-    learner?.dispose();
     optimizer.dispose();
+    headOptimizer.dispose();
     tf.dispose([...factors.values(), headWeight, headBias, patches.pixels, resize]);
     tf.dispose(spread === undefined ? [] : [spread.mean, spread.deviation]);
   }
@@ -140,20 +150,28 @@ interface Head {
   readonly bias: Variable;
 }
 
-/** All epochs. @returns the mean loss of each */
+/** One run of epochs over the training patches. */
+interface Stage {
+  readonly name: TrainingReport['stage'];
+  readonly epochs: number;
+  /** Learning rates of factors by their variable's name, and of the head. */
+  readonly rates: { readonly factors: ReadonlyMap<string, number>; readonly head: number };
+}
+
+/** Runs a stage. @returns the mean loss of each epoch */
 async function descend(
+  { name, epochs, rates }: Stage,
   learner: Learner,
   head: Head,
   spread: FeatureSpread,
   optimizer: AdamW,
-  rates: ReadonlyMap<string, number>,
   settings: TrainingSettings,
   random: Random,
   context: MethodContext,
 ): Promise<number[]> {
   const tf = tensorflow();
   const { labels } = learner;
-  const { epochs, batchSize, warmUpEpochs, learningRate, headLearningRate, labelSmoothing } = settings;
+  const { batchSize, warmUpEpochs, learningRate, labelSmoothing } = settings;
   const order = Int32Array.from({ length: labels.length }, (_, patch) => patch);
   const batches = Math.ceil(labels.length / batchSize);
   const steps = epochs * batches;
@@ -177,13 +195,13 @@ async function descend(
             labelSmoothing,
           );
         },
-        (name) => factor * (rates.get(name) ?? headLearningRate),
+        (parameter) => factor * (rates.factors.get(parameter) ?? rates.head),
       );
       prepared.input.dispose();
       if (!Number.isFinite(loss))
         throw failure('TRAINING_DIVERGED', { epoch: epoch + 1, step: step + 1, learningRate });
       sum += loss * chosen.length;
-      const report: TrainingReport = { epoch: epoch + 1, step: step + 1, steps, loss: lossByEpoch.at(-1) };
+      const report: TrainingReport = { stage: name, epoch: epoch + 1, step: step + 1, steps, loss: lossByEpoch.at(-1) };
       context.progress(report);
       await context.pause();
     }

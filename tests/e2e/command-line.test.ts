@@ -1,0 +1,166 @@
+import assert from 'node:assert/strict';
+import { execFile, spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { mkdtemp, readFile, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { before, test } from 'node:test';
+import { readArray, readMat5, readNpy } from '@hyperswap/scene';
+import { repository, sharedData } from '../support/fixtures.js';
+import { npy, toyScene } from '../support/services.js';
+
+const command = path.join(repository, 'bin', 'hyperswap');
+let home: string;
+let directory: string;
+
+interface Finished {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+function hyperswap(...args: string[]): Promise<Finished> {
+  const environment = { ...process.env, HYPERSWAP_HOME: home, HYPERSWAP_PORT: '0', HYPERSWAP_LOG_LEVEL: 'silent' };
+  return new Promise((resolve) => {
+    const options = { env: environment, maxBuffer: 64 * 1024 * 1024 };
+    execFile(process.execPath, [command, ...args], options, (error, stdout, stderr) => {
+      resolve({ code: error === null ? 0 : Number(error.code), stdout, stderr });
+    });
+  });
+}
+
+async function succeed(...args: string[]): Promise<string> {
+  const { code, stdout, stderr } = await hyperswap(...args);
+  assert.equal(code, 0, stderr);
+  return stdout;
+}
+
+before(async () => {
+  directory = await mkdtemp(path.join(tmpdir(), 'hyperswap-cli-'));
+  home = path.join(directory, 'home');
+  const { height, width, bands, values, labels } = toyScene();
+  await writeFile(path.join(directory, 'field.npy'), npy([height, width, bands], values));
+  await writeFile(path.join(directory, 'field-labels.npy'), npy([height, width], labels));
+});
+
+test('from file to map in four commands, each its own process', async () => {
+  const prepared = await succeed(
+    '--json',
+    'scenes',
+    'prepare',
+    path.join(directory, 'field.npy'),
+    '--labels',
+    path.join(directory, 'field-labels.npy'),
+    '--class',
+    'Soil#aa7744',
+    '--class',
+    'Grass#44aa44',
+  );
+  assert.deepEqual(
+    (JSON.parse(prepared) as { classes: { name: string }[] }).classes.map(({ name }) => name),
+    ['Soil', 'Grass', 'class 3'],
+  );
+  const trained = await succeed(
+    'train',
+    '--scene',
+    'field',
+    '--adapter',
+    'field',
+    '--method',
+    'linear-probe',
+    '--split',
+    '12:4',
+    '--patch-size',
+    '9',
+    '--set',
+    'epochs=4',
+  );
+  assert.match(trained, /^field@1: OA \d+\.\d\d %, AA/);
+  assert.match(await succeed('adapters', 'list'), /field@1\s+linear-probe\s+spectralgpt-mini/);
+  const out = path.join(directory, 'out');
+  assert.match(await succeed('classify', '--scene', 'field', '--adapter', 'field', '--out', out), /Soil\s+\d+/);
+  const picture = await readFile(path.join(out, 'map.png'));
+  assert.equal(picture.subarray(1, 4).toString(), 'PNG');
+  const { shape, values } = await readArray('labels.tif', await readFile(path.join(out, 'labels.tif')), 2);
+  assert.deepEqual(shape, [24, 30]);
+  const truth = toyScene().labels;
+  assert.ok(
+    truth.filter((label, pixel) => label > 0 && label === values[pixel]).length >
+      0.9 * truth.filter((label) => label > 0).length,
+  );
+
+  const raw = path.join(directory, 'raw');
+  await succeed('classify', '--scene', path.join(directory, 'field.npy'), '--adapter', 'field@1', '--out', raw);
+  const again = await readArray('labels.tif', await readFile(path.join(raw, 'labels.tif')), 2);
+  const same = [...again.values].filter((label, pixel) => label === values[pixel]).length;
+  assert.ok(same >= 0.999 * values.length, `${same} of ${values.length}`);
+});
+
+test('an adapter exported and imported is the same blob', async () => {
+  const to = path.join(directory, 'export');
+  await succeed('adapters', 'export', 'field', to);
+  const imported = JSON.parse(
+    await succeed('--json', 'adapters', 'import', path.join(to, 'adapter.safetensors'), '--name', 'copy'),
+  ) as { digest: string };
+  const shown = JSON.parse(await succeed('--json', 'adapters', 'show', 'field@1')) as { digest: string };
+  assert.equal(imported.digest, shown.digest);
+  assert.match(await succeed('adapters', 'alias', 'copy@1', 'stable'), /copy:stable is copy@1/);
+  assert.match(await succeed('adapters', 'retire', 'copy:stable'), /copy@1 is retired/);
+});
+
+test('doctor says what it runs on', async () => {
+  const found = await succeed('doctor');
+  for (const part of [/engine\s+TensorFlow 2\.21/, /backbone\s+spectralgpt-mini/, /store\s+directory/])
+    assert.match(found, part);
+});
+
+test('exit codes: 1 for what failed, with its sentence; 2 for wrong usage', async () => {
+  const missing = await hyperswap('scenes', 'prepare', path.join(directory, 'nothing.npy'));
+  assert.equal(missing.code, 1);
+  assert.match(missing.stderr, /Cannot read .*nothing\.npy/);
+  const json = await hyperswap('--json', 'scenes', 'show', 'nothing');
+  assert.equal(json.code, 1);
+  assert.equal((JSON.parse(json.stderr.trim().split('\n').at(-1)!) as { error: string }).error, 'SCENE_NOT_FOUND');
+  assert.equal((await hyperswap('clasify')).code, 2);
+  assert.equal((await hyperswap('train')).code, 2);
+  assert.equal((await hyperswap('--endpoint', '127.0.0.1:1', 'scenes', 'list')).code, 1);
+});
+
+test('up serves with health and reflection until SIGTERM, then drains and ends', async () => {
+  const child = spawn(process.execPath, [command, '--home', home, '--log-level', 'silent', 'up', '--port', '0'], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  const line = await new Promise<string>((resolve) => {
+    child.stdout.once('data', (data: Buffer) => {
+      resolve(data.toString());
+    });
+  });
+  const endpoint = /Serving on (\S+)\./.exec(line)![1]!;
+  assert.match(await succeed('--endpoint', endpoint, 'scenes', 'list'), /field/);
+  assert.match(await succeed('--endpoint', endpoint, 'doctor'), /services\s+at 127/);
+  const ended = new Promise<number | null>((resolve) => child.once('exit', resolve));
+  child.kill('SIGTERM');
+  assert.equal(await ended, 0);
+});
+
+test('Indian Pines is fetched, checked and repaired as the copy beside the project', async (t) => {
+  const files = JSON.parse(await succeed('--json', 'datasets', 'fetch', 'indian-pines')) as {
+    scene: string;
+    labels: string;
+    repaired: number;
+  };
+  assert.ok(Math.abs(files.repaired - 116_465) < 100, String(files.repaired));
+  const { shape, values } = readNpy(files.scene, await readFile(files.scene));
+  assert.deepEqual(shape, [145, 145, 200]);
+  assert.match(await succeed('datasets', 'fetch', 'indian-pines'), /here already/);
+  const copy = sharedData('indian_pines/IndianPine.mat');
+  if (!existsSync(copy)) {
+    t.skip(`there is no ${copy}`);
+    return;
+  }
+  const variables = readMat5(copy, await readFile(copy));
+  const wanted = variables.get('input')!.values;
+  const differing = Array.from(values).filter((value, i) => value !== wanted[i]).length;
+  assert.ok(differing < 60, `${differing} of ${values.length} values differ`);
+  assert.deepEqual([...readNpy(files.labels, await readFile(files.labels)).values], [...variables.get('gt')!.values]);
+});

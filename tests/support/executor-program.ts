@@ -1,0 +1,36 @@
+import { failure, throwIfAborted } from '@hyperswap/errors';
+import { Moved, tensorflow, type MethodContext, type Tensor } from '@hyperswap/tensor';
+
+/** A program for the executor's tests. */
+const program = {
+  double({ values }: { values: Float32Array }): Moved<Float32Array> {
+    const tf = tensorflow();
+    const result = tf.tidy(() => tf.mul(tf.tensor1d(values), 2) as Tensor).dataSync() as Float32Array;
+    tf.disposeVariables();
+    return new Moved(result, [result.buffer]);
+  },
+
+  async countTo({ end }: { end: number }, context: MethodContext): Promise<number> {
+    for (let i = 1; i <= end; i++) {
+      throwIfAborted(context.signal, 'Counting');
+      context.progress(i);
+      await context.pause();
+    }
+    return end;
+  },
+
+  refuse({ scene }: { scene: string }): never {
+    throw failure('SCENE_NOT_FOUND', { scene });
+  },
+
+  break(): never {
+    throw new Error('something unforeseen');
+  },
+
+  exit(): never {
+    process.exit(7);
+  },
+};
+
+export type TestProgram = typeof program;
+export default program;

@@ -1,0 +1,50 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { Executor, tensorflow } from '@hyperswap/tensor';
+import { hasCode } from '../support/errors.js';
+import type { TestProgram } from '../support/executor-program.js';
+
+const url = new URL('../support/executor-program.js', import.meta.url);
+
+test('TensorFlow cannot be called outside the executor thread', () => {
+  assert.throws(() => tensorflow(), hasCode('INTERNAL', /executor thread/));
+});
+
+test('results and catalogued errors cross threads, and what is not catalogued becomes INTERNAL', async () => {
+  const executor = new Executor();
+  const program = await executor.load<TestProgram>(url);
+  const values = Float32Array.from([1, 2, 3]);
+  const doubled = await program.call('double', { values }, { transfer: [values.buffer] });
+  assert.deepEqual([...doubled], [2, 4, 6]);
+  assert.equal(values.length, 0, 'the argument moved');
+  await assert.rejects(program.call('refuse', { scene: 'x' }), hasCode('SCENE_NOT_FOUND', /no scene x/));
+  await assert.rejects(program.call('break', undefined as never), hasCode('INTERNAL', /unforeseen/));
+  await executor.stop();
+});
+
+test('short calls are answered while a long one runs, which can be cancelled', async () => {
+  const executor = new Executor();
+  const program = await executor.load<TestProgram>(url);
+  const cancellation = new AbortController();
+  let counted = 0;
+  const long = program.call(
+    'countTo',
+    { end: 1_000_000_000 },
+    { signal: cancellation.signal, onProgress: (value) => (counted = value as number) },
+  );
+  for (let i = 0; i < 20; i++) await program.call('double', { values: new Float32Array(4) });
+  assert.ok(counted > 0);
+  cancellation.abort();
+  await assert.rejects(long, hasCode('CANCELLED', /Counting/));
+  await executor.stop();
+});
+
+test('when the worker ends, open and later calls fail and say so', async () => {
+  const executor = new Executor();
+  const program = await executor.load<TestProgram>(url);
+  const open = program.call('countTo', { end: 1_000_000_000 });
+  const ending = program.call('exit', undefined as never);
+  await assert.rejects(open, hasCode('ENGINE_STOPPED', /code 7/));
+  await assert.rejects(ending, hasCode('ENGINE_STOPPED'));
+  await assert.rejects(program.call('double', { values: new Float32Array(1) }), hasCode('ENGINE_STOPPED'));
+});
