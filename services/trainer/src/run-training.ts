@@ -38,7 +38,7 @@ export async function runTraining(
   validateName('Adapter name', request.adapter);
   const patchSize = checkPatchSize(request.patchSize);
   const method = findMethod(request.method);
-  const settings = parseTrainingSettings(request.method, request.settings, request.seed);
+  const settings = parseTrainingSettings(request.settings, request.seed);
   const backbone = await findBackbone(store, request.backbone);
   const weight = adaptedWeight(backbone.config);
   const ofMethod = methodSettings(method, weight, settings.method) as unknown as Record<string, number>;

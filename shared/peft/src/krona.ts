@@ -55,16 +55,24 @@ function mergeUpdate({ krona_a: a, krona_b: b }: Factors, { scale }: KronaSettin
   return tf.mul(tf.reshape(product, [a1 * b1, a2 * b2]) as Tensor2D, scale);
 }
 
-/** The paper's 384 × 2 at width 768; the same proportion elsewhere. */
+/**
+ * The paper's 384 × 2 at width 768, and its proportion above. That limits ΔW to rank 4; on narrow backbones, where values are few, 4 × 4
+ * leaves it full rank.
+ */
 function settingsSchema(weight: WeightShape, lambda: z.ZodType<number>): z.ZodType<KronaSettings> {
+  const isNarrow = weight.out < 768;
   return z
     .object({
       rows: z.coerce
         .number()
         .int()
         .min(1)
-        .default(weight.out / 2),
-      columns: z.coerce.number().int().min(1).default(2),
+        .default(isNarrow ? 4 : weight.out / 2),
+      columns: z.coerce
+        .number()
+        .int()
+        .min(1)
+        .default(isNarrow ? 4 : 2),
       scale: z.coerce.number().positive().default(1),
       lambda,
     })
