@@ -19,10 +19,16 @@ interface Finished {
   readonly stderr: string;
 }
 
+/** Runs the command in the test's folder, so that relative paths are met too. */
 function hyperswap(...args: string[]): Promise<Finished> {
-  const environment = { ...process.env, HYPERSWAP_HOME: home, HYPERSWAP_PORT: '0', HYPERSWAP_LOG_LEVEL: 'silent' };
+  const environment = {
+    ...process.env,
+    HYPERSWAP_HOME: path.relative(directory, home),
+    HYPERSWAP_PORT: '0',
+    HYPERSWAP_LOG_LEVEL: 'silent',
+  };
   return new Promise((resolve) => {
-    const options = { env: environment, maxBuffer: 64 * 1024 * 1024 };
+    const options = { cwd: directory, env: environment, maxBuffer: 64 * 1024 * 1024 };
     execFile(process.execPath, [command, ...args], options, (error, stdout, stderr) => {
       resolve({ code: error === null ? 0 : Number(error.code), stdout, stderr });
     });
@@ -150,7 +156,7 @@ test('Indian Pines is fetched, checked and repaired as the copy beside the proje
     repaired: number;
   };
   assert.ok(Math.abs(files.repaired - 116_465) < 100, String(files.repaired));
-  const { shape, values } = readNpy(files.scene, await readFile(files.scene));
+  const { shape, values } = readNpy(files.scene, await readFile(path.resolve(directory, files.scene)));
   assert.deepEqual(shape, [145, 145, 200]);
   assert.match(await succeed('datasets', 'fetch', 'indian-pines'), /here already/);
   const copy = sharedData('indian_pines/IndianPine.mat');
@@ -162,5 +168,8 @@ test('Indian Pines is fetched, checked and repaired as the copy beside the proje
   const wanted = variables.get('input')!.values;
   const differing = Array.from(values).filter((value, i) => value !== wanted[i]).length;
   assert.ok(differing < 60, `${differing} of ${values.length} values differ`);
-  assert.deepEqual([...readNpy(files.labels, await readFile(files.labels)).values], [...variables.get('gt')!.values]);
+  assert.deepEqual(
+    [...readNpy(files.labels, await readFile(path.resolve(directory, files.labels))).values],
+    [...variables.get('gt')!.values],
+  );
 });

@@ -40,12 +40,14 @@ export async function verifyWheel(file: string, sha256: string): Promise<void> {
 
 /**
  * Downloads a wheel with pip, so that the machine's own index, proxy and certificates are used, and checks its content.
- * A wheel that is in `directory` already and has the right content is not fetched again.
+ * A wheel that is in `folder` already and has the right content is not fetched again.
  *
- * @returns the wheel's path in `directory`
+ * @returns the wheel's path in `folder`
  * @throws DOWNLOAD_FAILED when pip is missing or cannot reach an index, HASH_MISMATCH when the content is another
  */
-export async function fetchWheel(wheel: PinnedWheel, directory: string): Promise<string> {
+export async function fetchWheel(wheel: PinnedWheel, folder: string): Promise<string> {
+  // pip runs in another folder, where no project's settings can interfere.
+  const directory = path.resolve(folder);
   await mkdir(directory, { recursive: true });
   const kept = path.join(directory, `${wheel.project}-${wheel.version}-${wheel.sha256.slice(0, 16)}.whl`);
   const here = await stat(kept).then(
@@ -84,7 +86,13 @@ export async function extractWheel(wheel: string, prefixes: readonly string[], d
     'with zipfile.ZipFile(wheel) as z:',
     '    z.extractall(directory, [n for n in z.namelist() if n.startswith(tuple(prefixes))])',
   ].join('\n');
-  const { code, output } = await run(pythonCommand(), ['-c', program, wheel, directory, ...prefixes]);
+  const { code, output } = await run(pythonCommand(), [
+    '-c',
+    program,
+    path.resolve(wheel),
+    path.resolve(directory),
+    ...prefixes,
+  ]);
   if (code !== 0) {
     throw failure('FILE_FORMAT', { file: wheel, expected: 'wheel', reason: output.trim().split('\n').at(-1) ?? '' });
   }

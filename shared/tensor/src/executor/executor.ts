@@ -1,4 +1,4 @@
-import { Worker, type Transferable } from 'node:worker_threads';
+import { SHARE_ENV, Worker, type Transferable } from 'node:worker_threads';
 import { failure, HyperswapError } from '@hyperswap/errors';
 import type { EngineDescription, Reply, Request } from './messages.js';
 import type { Arguments, Program, Result } from './program.js';
@@ -31,7 +31,8 @@ interface Pending {
  * and, after `stop` or a crash, stopped: every call then fails with ENGINE_STOPPED.
  */
 export class Executor {
-  private readonly worker = new Worker(new URL('./worker.js', import.meta.url));
+  // TensorFlow reads its settings from the process's real environment; a worker's own copy would not reach it.
+  private readonly worker = new Worker(new URL('./worker.js', import.meta.url), { env: SHARE_ENV });
   private readonly pending = new Map<number, Pending>();
   private nextId = 1;
   private stopped: string | undefined;
