@@ -18,8 +18,8 @@ const pixelTypes = new Map<PixelTypeMessage, { readonly type: PixelType; readonl
   [PixelTypeMessage.PIXEL_TYPE_INT16, { type: 'int16', bytes: 2 }],
   [PixelTypeMessage.PIXEL_TYPE_FLOAT32, { type: 'float32', bytes: 4 }],
 ]);
-/** Patches of one call in the queue at once: enough to keep the engine busy, few enough that calls share it. */
-const patchesPerCall = 16_384;
+/** Patches of one call in the queue at once: enough to keep the engine busy, few enough that calls share it and swaps act soon. */
+const patchesPerCall = 2048;
 
 /**
  * One stream of tiles. The next tile is read when there is room for it, so that a fast client waits instead of filling the queue.

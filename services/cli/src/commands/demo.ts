@@ -27,7 +27,7 @@ interface DemoFlags extends GlobalFlags {
 }
 
 const sceneName = 'indian-pines';
-const tileSize = 32;
+const tileSize = 16;
 
 /** `make demo`: the main job from download to map, on a real scene, by the three services over gRPC. */
 export function addDemoCommand(program: Command): void {
@@ -140,8 +140,8 @@ async function demonstrate(session: Session, flags: DemoFlags, datasets: string,
 }
 
 /**
- * Maps the scene through an alias. Half way through, the alias moves to the second adapter, and back again a quarter later; tiles that the second
- * adapter labelled are sent again in the same stream, so that the finished map is the first adapter's alone.
+ * Maps the scene through an alias. When a quarter of the tiles are answered the alias moves to the second adapter, and at the half back again;
+ * tiles that the second adapter labelled are sent again afterwards, so that the finished map is the first adapter's alone.
  */
 async function mapWhileSwapping(
   session: Session,

@@ -11,7 +11,7 @@ interface PrepareFlags extends GlobalFlags {
   readonly labels: readonly string[];
   readonly name?: string;
   readonly variable?: string;
-  readonly classes: readonly string[];
+  readonly class: readonly string[];
   readonly attribution?: string;
   readonly replace?: boolean;
   readonly bandsFirst?: boolean;
@@ -34,8 +34,8 @@ export function addSceneCommands(program: Command): void {
     .option('--bands-first', 'the file is bands × height × width')
     .option('--keep-bands', 'no PCA: the 12 bands as they are')
     .description('reduce a scene to 12 components and keep it')
-    .action(async (file: string, own: PrepareFlags & { class: string[] }, command: Command) => {
-      const flags = command.optsWithGlobals<PrepareFlags & { class: string[] }>();
+    .action(async (file: string, own: PrepareFlags, command: Command) => {
+      const flags = command.optsWithGlobals<PrepareFlags>();
       const session = await openSession(flags);
       const progress = new Progress();
       try {
