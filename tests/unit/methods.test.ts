@@ -3,12 +3,12 @@ import { test } from 'node:test';
 import {
   adaptationParameterCount,
   adaptedWeight,
+  adaptedWeights,
   findMethod,
   initialFactors,
   mergeAdaptation,
   methodNames,
   methodSettings,
-  projectionUpdate,
   type Adaptation,
 } from '@hyperswap/peft';
 import {
@@ -16,10 +16,14 @@ import {
   encoderShapes,
   features,
   initialParameters,
+  learningFeatures,
+  makeBackbone,
+  makeResident,
+  releaseLayer,
+  residentBackbone,
   tokenCount,
-  Weights,
 } from '@hyperswap/spectralgpt';
-import { loadTensorFlow, Random, type Tensor2D } from '@hyperswap/tensor';
+import { deviceScope, loadTensorFlow, Random, type Tensor, type Tensor2D } from '@hyperswap/tensor';
 import { maximumDifference } from '../support/arrays.js';
 import { hasCode } from '../support/errors.js';
 
@@ -40,12 +44,14 @@ test('learned values at base size are those of DESIGN’s table', () => {
   }
 });
 
-test('a fresh adapter changes nothing, and a trained one is the same merged as applied', () => {
+test('a fresh adapter changes nothing, and a trained one is the same merged as learning', () => {
   const tf = loadTensorFlow();
   const config = { ...backboneConfigs.mini, width: 24, heads: 3, depth: 2 };
-  const weights = Weights.upload(initialParameters(encoderShapes(config), 1));
+  const backbone = makeBackbone('small', config, initialParameters(encoderShapes(config), 1));
+  makeResident(backbone, 'float32');
+  const resident = residentBackbone(backbone.digest, 'float32');
   const pixels = tf.randomNormal([2 * tokenCount(config), 192], 0, 1, 'float32', 5) as Tensor2D;
-  const plain = features(pixels, config, weights).dataSync();
+  const plain = features(pixels, resident).dataSync();
   const trials: [string, Record<string, number>][] = [
     ['lora', { rank: 2, alpha: 6 }],
     ['krona', { rows: 8, columns: 2, scale: 0.7 }],
@@ -56,22 +62,42 @@ test('a fresh adapter changes nothing, and a trained one is the same merged as a
     const start = initialFactors(trial, config, 7);
     const upload = (values: (size: number, own: Float32Array) => Float32Array) =>
       new Map([...start].map(([key, { shape, values: own }]) => [key, tf.tensor(values(own.length, own), [...shape])]));
-    const fresh = upload((_, own) => own);
-    assert.equal(
-      maximumDifference(
-        features(pixels, config, weights, { update: projectionUpdate(trial, fresh) }).dataSync(),
-        plain,
-      ),
-      0,
-    );
+    const served = (factors: ReadonlyMap<string, Tensor>) => {
+      const { blocks, own } = mergeAdaptation(trial, factors, resident);
+      const result = features(pixels, resident, blocks).dataSync();
+      for (const layer of own) releaseLayer(layer);
+      return result;
+    };
+    assert.equal(maximumDifference(served(upload((_, own) => own)), plain), 0);
     const random = new Random(3);
     const trained = upload((size) => random.normals(size, 0.3));
-    const applied = features(pixels, config, weights, { update: projectionUpdate(trial, trained) }).dataSync();
-    const merged = features(pixels, config, mergeAdaptation(trial, trained, config, weights)).dataSync();
-    assert.ok(maximumDifference(applied, plain) > 1e-2, `${name} changes the features`);
-    assert.ok(maximumDifference(applied, merged) < 1e-4, `${name}: ${maximumDifference(applied, merged)}`);
-    assert.equal(maximumDifference(features(pixels, config, weights).dataSync(), plain), 0, 'the shared weights stay');
+    const learned = adaptedWeights(trial, trained, config, resident.weights);
+    const learning = deviceScope(() => learningFeatures(pixels, resident, { learned }).dataSync());
+    const merged = served(trained);
+    assert.ok(maximumDifference(learning, plain) > 1e-2, `${name} changes the features`);
+    assert.ok(maximumDifference(learning, merged) < 1e-4, `${name}: ${maximumDifference(learning, merged)}`);
+    assert.equal(maximumDifference(features(pixels, resident).dataSync(), plain), 0, 'the shared weights stay');
   }
+});
+
+test('KronA’s update is the Kronecker product of its factors, and LoRA’s the product', () => {
+  const tf = loadTensorFlow();
+  const product = (name: string, factors: Record<string, Tensor2D>, settings: Record<string, number>): Float32Array =>
+    findMethod(name)
+      .mergeUpdate(factors, { lambda: 1, ...settings })
+      .dataSync() as Float32Array;
+  const krona = product(
+    'krona',
+    { krona_a: tf.tensor2d([1, 2, 3, 4], [2, 2]), krona_b: tf.tensor2d([5, 6, 7], [1, 3]) },
+    { scale: 2 },
+  );
+  assert.deepEqual([...krona], [10, 12, 14, 20, 24, 28, 30, 36, 42, 40, 48, 56]);
+  const lora = product(
+    'lora',
+    { lora_a: tf.tensor2d([1, 2], [1, 2]), lora_b: tf.tensor2d([3, 4], [2, 1]) },
+    { rank: 1, alpha: 2 },
+  );
+  assert.deepEqual([...lora], [6, 12, 8, 16]);
 });
 
 test('every method has valid defaults at every size', () => {

@@ -48,12 +48,13 @@ export async function startHost(config: Config, names: readonly ServiceName[], l
     if (executor !== undefined && names.includes('trainer')) {
       const preprocessingEndpoint = (): string =>
         names.includes('preprocessing') && server !== undefined ? server.endpoint : config.endpoint;
-      const { backbone } = config;
-      services.push(await createTrainerService({ store, bus, executor, logger, backbone, preprocessingEndpoint }));
+      const { backbone, precision } = config;
+      const context = { store, bus, executor, logger, backbone, precision, preprocessingEndpoint };
+      services.push(await createTrainerService(context));
     }
     if (executor !== undefined && names.includes('tile-inference')) {
-      const { backbone, batchSize, queueLimit } = config;
-      const context = { store, bus, executor, logger, backbone, batchSize, queueLimit };
+      const { backbone, precision, batchSize, queueLimit } = config;
+      const context = { store, bus, executor, logger, backbone, precision, batchSize, queueLimit };
       services.push(await createTileInferenceService(context));
     }
     server = await startServer(services, { host: config.host, port: config.port });

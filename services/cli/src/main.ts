@@ -20,6 +20,7 @@ export async function run(argv: readonly string[]): Promise<void> {
     .option('--endpoint <host:port>', 'where the services are; without it the default port, else this process')
     .option('--home <dir>', 'folder of the embedded store and bus (./.hyperswap by default)')
     .option('--backbone <name>', 'backbone to serve and train on')
+    .option('--precision <type>', 'what backbones run in: auto, float32, bfloat16')
     .option('--config <file>', 'JSON file of settings')
     .option('--log-level <level>', 'fatal, error, warn, info, debug, trace, silent')
     .option('--json', 'print JSON for scripts')

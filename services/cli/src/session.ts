@@ -11,6 +11,7 @@ export interface GlobalFlags {
   readonly endpoint?: string;
   readonly home?: string;
   readonly backbone?: string;
+  readonly precision?: string;
   readonly config?: string;
   readonly logLevel?: string;
   readonly json?: boolean;
@@ -31,9 +32,13 @@ export interface Session {
 
 /** The configuration of a command, and a logger; commands that embed the services keep quiet unless told otherwise. */
 export function configure(flags: GlobalFlags, defaultLogLevel: string): { config: Config; logger: Logger } {
-  const { endpoint, home, backbone, logLevel } = flags;
+  const { endpoint, home, backbone, precision, logLevel } = flags;
   const environment = { HYPERSWAP_LOG_LEVEL: defaultLogLevel, ...process.env };
-  const config = loadConfig({ file: flags.config, environment, flags: { endpoint, home, backbone, logLevel } });
+  const config = loadConfig({
+    file: flags.config,
+    environment,
+    flags: { endpoint, home, backbone, precision, logLevel },
+  });
   return { config, logger: createLogger(config.logLevel, 'hyperswap') };
 }
 

@@ -2,7 +2,7 @@ import { readAdapter, type AdapterMetadata } from '@hyperswap/adapter';
 import type { AdapterRegistry } from '@hyperswap/registry';
 import type { Backbone } from '@hyperswap/spectralgpt';
 import { servingInstruments, type Logger } from '@hyperswap/telemetry';
-import type { ProgramClient } from '@hyperswap/tensor';
+import type { Precision, ProgramClient } from '@hyperswap/tensor';
 import type { TileProgram } from './engine/program.js';
 
 /** An adapter made ready, in use by any number of tiles. */
@@ -37,7 +37,7 @@ export class BindingTable {
   constructor(
     private readonly registry: AdapterRegistry,
     private readonly engine: ProgramClient<TileProgram>,
-    private readonly backbone: Pick<Backbone, 'name' | 'digest'>,
+    private readonly backbone: Pick<Backbone, 'name' | 'digest'> & { readonly precision: Precision },
     private readonly logger: Logger,
   ) {}
 
@@ -93,7 +93,8 @@ export class BindingTable {
     const blob = await this.registry.readBlob(reference);
     const { metadata, tensors } = readAdapter(reference, blob);
     const components = tensors.normalizerMean.values.length;
-    await this.engine.call('bind', { reference, digest, blob, backboneDigest: this.backbone.digest });
+    const { digest: backboneDigest, precision } = this.backbone;
+    await this.engine.call('bind', { reference, digest, blob, backboneDigest, precision });
     const bindMilliseconds = performance.now() - start;
     this.instruments.binds.record(bindMilliseconds, { adapter: reference });
     this.logger.info({ adapter: reference, milliseconds: Math.round(bindMilliseconds) }, 'adapter ready');

@@ -8,7 +8,7 @@ import {
   unaryHandler,
   type HostedService,
 } from '@hyperswap/rpc';
-import { parameterCount } from '@hyperswap/spectralgpt';
+import { parameterCount, type PrecisionChoice } from '@hyperswap/spectralgpt';
 import type { ObjectStore } from '@hyperswap/storage';
 import type { Logger } from '@hyperswap/telemetry';
 import type { Executor } from '@hyperswap/tensor';
@@ -24,8 +24,9 @@ export interface TileInferenceContext {
   readonly bus: Bus;
   readonly executor: Executor;
   readonly logger: Logger;
-  /** Name of the backbone to serve. */
+  /** Name of the backbone to serve, and what it runs in. */
   readonly backbone: string;
+  readonly precision: PrecisionChoice;
   /** Patches of one batch. */
   readonly batchSize: number;
   /** Patches that may wait. */
@@ -44,8 +45,10 @@ export async function createTileInferenceService(
   const registry = new AdapterRegistry(store, bus);
   const backbone = await findBackbone(store, context.backbone);
   const engine = await executor.load<TileProgram>(new URL('./engine/program.js', import.meta.url));
-  await engine.call('makeResident', backbone);
-  const bindings = new BindingTable(registry, engine, backbone, logger);
+  const { name, digest } = backbone;
+  const backboneParameters = parameterCount(backbone);
+  const precision = await engine.call('makeResident', { backbone, precision: context.precision });
+  const bindings = new BindingTable(registry, engine, { name, digest, precision }, logger);
   const queue = new PatchQueue(engine, context.batchSize, context.queueLimit);
   const jobs = new SceneJobs({ store, bus, registry, bindings, queue, logger });
   // Versions that an alias points at are made ready before anybody asks, so that a swap is a change of pointer.
@@ -71,10 +74,10 @@ export async function createTileInferenceService(
     getStatus: unaryHandler(async () => {
       const [description, bound] = await Promise.all([executor.describe(), bindings.bound()]);
       return {
-        backbone: backbone.name,
-        backboneDigest: backbone.digest,
-        backboneParameters: parameterCount(backbone),
-        engine: description,
+        backbone: name,
+        backboneDigest: digest,
+        backboneParameters,
+        engine: { ...description, ...description.speeds, precision },
         bindings: bound.map(({ reference, digest, bindMilliseconds }) => ({
           adapter: reference,
           digest,

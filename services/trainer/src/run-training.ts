@@ -4,8 +4,9 @@ import { adaptedWeight, findMethod, methodSettings } from '@hyperswap/peft';
 import type { StartTrainingRequest, TrainingProgress, WatchTrainingResponse } from '@hyperswap/proto';
 import { findBackbone, toAdapterVersion, type AdapterRegistry } from '@hyperswap/registry';
 import { completeClasses, evaluate, type Split } from '@hyperswap/scene';
+import type { PrecisionChoice } from '@hyperswap/spectralgpt';
 import type { ObjectStore } from '@hyperswap/storage';
-import type { ProgramClient } from '@hyperswap/tensor';
+import type { Precision, ProgramClient } from '@hyperswap/tensor';
 import type { TrainerProgram } from './engine/program.js';
 import type { TrainingReport } from './engine/train.js';
 import type { SceneSource } from './scene-source.js';
@@ -16,6 +17,8 @@ export interface TrainingContext {
   readonly registry: AdapterRegistry;
   readonly engine: ProgramClient<TrainerProgram>;
   readonly scenes: SceneSource;
+  /** What backbones run in. */
+  readonly precision: PrecisionChoice;
   readonly signal: AbortSignal;
   readonly report: (progress: TrainingProgress) => void;
 }
@@ -32,7 +35,7 @@ const maximumClasses = 255;
  */
 export async function runTraining(
   request: StartTrainingRequest,
-  { store, registry, engine, scenes, signal, report }: TrainingContext,
+  { store, registry, engine, scenes, precision: precisionChoice, signal, report }: TrainingContext,
 ): Promise<WatchTrainingResponse> {
   const start = performance.now();
   validateName('Adapter name', request.adapter);
@@ -61,11 +64,12 @@ export async function runTraining(
     patches.set(batch.scores, batch.first * values);
     report(progress('patches', batch.first + batch.count, split.train.length));
   }
-  await engine.call('makeResident', backbone);
+  const precision = await engine.call('makeResident', { backbone, precision: precisionChoice });
   const trained = await engine.call(
     'train',
     {
       backboneDigest: backbone.digest,
+      precision,
       method: request.method,
       methodSettings: ofMethod,
       patches,
@@ -123,7 +127,8 @@ export async function runTraining(
       normalizerDeviation: vector(normalizer.deviation),
     },
   };
-  const predictions = await predict(adapter, split.test, scene.components, { engine, scenes, signal, report });
+  const predicting = { engine, scenes, precision, signal, report };
+  const predictions = await predict(adapter, split.test, scene.components, predicting);
   const names = classes.map(({ name }) => name);
   const metrics = evaluate(split.testLabels, predictions, names);
   throwIfAborted(signal, 'Training');
@@ -156,12 +161,13 @@ async function predict(
   adapter: Adapter,
   pixels: readonly number[],
   components: number,
-  { engine, scenes, signal, report }: Pick<TrainingContext, 'engine' | 'scenes' | 'signal' | 'report'>,
+  context: Pick<TrainingContext, 'engine' | 'scenes' | 'signal' | 'report'> & { readonly precision: Precision },
 ): Promise<Uint8Array> {
+  const { engine, scenes, precision, signal, report } = context;
   const { patchSize, training, backbone } = adapter.metadata;
   const predictions = new Uint8Array(pixels.length);
   const name = crypto.randomUUID();
-  await engine.call('bind', { name, blob: writeAdapter(adapter), backboneDigest: backbone.digest });
+  await engine.call('bind', { name, blob: writeAdapter(adapter), backboneDigest: backbone.digest, precision });
   try {
     for await (const { first, count, scores } of scenes.patches(training.scene, pixels, patchSize, signal)) {
       predictions.set(await engine.call('classify', { name, scores, components }), first);

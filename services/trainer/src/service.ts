@@ -3,6 +3,7 @@ import type { Bus } from '@hyperswap/messaging';
 import { TrainerServiceService, type TrainerServiceServer } from '@hyperswap/proto';
 import { AdapterRegistry, findBackbone } from '@hyperswap/registry';
 import { serverStreamHandler, unaryHandler, type HostedService } from '@hyperswap/rpc';
+import type { PrecisionChoice } from '@hyperswap/spectralgpt';
 import type { ObjectStore } from '@hyperswap/storage';
 import type { Logger } from '@hyperswap/telemetry';
 import type { Executor } from '@hyperswap/tensor';
@@ -20,6 +21,7 @@ export interface TrainerContext {
   readonly logger: Logger;
   /** Backbone of trainings that name none. */
   readonly backbone: string;
+  readonly precision: PrecisionChoice;
   /** Where the preprocessing service is; asked when a training starts, since it may be this very process. */
   readonly preprocessingEndpoint: () => string;
 }
@@ -32,7 +34,7 @@ export interface TrainerContext {
 export async function createTrainerService(
   context: TrainerContext,
 ): Promise<HostedService & { stop(): Promise<void> }> {
-  const { store, bus, executor, logger } = context;
+  const { store, bus, executor, precision, logger } = context;
   const registry = new AdapterRegistry(store, bus);
   const engine = await executor.load<TrainerProgram>(new URL('./engine/program.js', import.meta.url));
   const trainings = new Trainings(logger);
@@ -44,7 +46,7 @@ export async function createTrainerService(
   ): Promise<Result> => {
     const scenes = new SceneSource(context.preprocessingEndpoint());
     try {
-      return await run({ store, registry, engine, scenes, signal, report });
+      return await run({ store, registry, engine, scenes, precision, signal, report });
     } finally {
       scenes.close();
     }

@@ -1,14 +1,15 @@
 import { adaptationShapes, mergeAdaptation } from '@hyperswap/peft';
 import {
   features,
+  releaseLayer,
   resizeMatrix,
   tokenPixels,
   type BackboneConfig,
+  type BlockLayers,
   type ResidentBackbone,
-  type Weights,
 } from '@hyperswap/spectralgpt';
 import type { NamedTensor } from '@hyperswap/safetensors';
-import { tensorflow, type Tensor, type Tensor2D } from '@hyperswap/tensor';
+import { tensorflow, type DeviceLinear, type Tensor, type Tensor2D } from '@hyperswap/tensor';
 import { validateAgainstBackbone, type Adapter } from './blob.js';
 
 export interface Classification {
@@ -25,7 +26,8 @@ export interface Classification {
 export class Binding {
   readonly patchSize: number;
   private readonly config: BackboneConfig;
-  private readonly weights: Weights;
+  private readonly blocks: readonly BlockLayers[];
+  private readonly own: readonly DeviceLinear[];
   private readonly resize: Tensor2D;
   private readonly headWeight: Tensor2D;
   private readonly headBias: Tensor;
@@ -37,18 +39,24 @@ export class Binding {
   private readonly pcaMean: Tensor;
 
   /** @throws ADAPTER_BACKBONE, ADAPTER_INVALID when the adapter does not fit the backbone */
-  constructor(reference: string, adapter: Adapter, { backbone, weights }: ResidentBackbone) {
+  constructor(
+    reference: string,
+    adapter: Adapter,
+    private readonly resident: ResidentBackbone,
+  ) {
     const tf = tensorflow();
-    const adaptation = validateAgainstBackbone(reference, adapter, backbone);
+    const adaptation = validateAgainstBackbone(reference, adapter, resident.backbone);
     const { tensors, metadata } = adapter;
-    this.config = backbone.config;
+    this.config = resident.backbone.config;
     this.patchSize = metadata.patchSize;
     const upload = ({ shape, values }: NamedTensor): Tensor => tf.tensor(values, [...shape], 'float32');
     const factors = new Map<string, Tensor>();
     for (const name of adaptationShapes(adaptation, this.config).keys()) {
       factors.set(name, upload(tensors.factors.get(name)!));
     }
-    this.weights = mergeAdaptation(adaptation, factors, this.config, weights);
+    const merged = mergeAdaptation(adaptation, factors, resident);
+    this.blocks = merged.blocks;
+    this.own = merged.own;
     tf.dispose([...factors.values()]);
     this.resize = resizeMatrix(this.patchSize, this.config);
     this.headWeight = upload(tensors.headWeight) as Tensor2D;
@@ -94,7 +102,7 @@ export class Binding {
   logits(patches: Tensor2D): Tensor2D {
     const tf = tensorflow();
     return tf.tidy(() => {
-      const pooled = features(tokenPixels(patches, this.resize, this.config), this.config, this.weights);
+      const pooled = features(tokenPixels(patches, this.resize, this.config), this.resident, this.blocks);
       return tf.add(tf.matMul(pooled, this.headWeight, false, true), this.headBias);
     });
   }
@@ -114,7 +122,7 @@ export class Binding {
 
   /** Frees what the binding owns; the backbone stays. */
   dispose(): void {
-    this.weights.dispose();
+    for (const layer of this.own) releaseLayer(layer);
     tensorflow().dispose([this.resize, this.headWeight, this.headBias, this.projection, this.offset]);
     tensorflow().dispose([this.normalizerMean, this.normalizerDeviation, this.pcaMean]);
   }

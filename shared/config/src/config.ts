@@ -16,6 +16,8 @@ const schema = z
     endpoint: z.string().default(''),
     backbone: z.string().min(1).default('spectralgpt-mini'),
     logLevel: z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
+    /** What backbones run in; auto: whichever this machine runs fastest, where bfloat16 has to be clearly faster. */
+    precision: z.enum(['auto', 'float32', 'bfloat16']).default('auto'),
     /** Patches that may wait for the engine. */
     queueLimit: z.coerce.number().int().positive().default(65_536),
     /** Patches of one batch. */

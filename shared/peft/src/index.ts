@@ -2,9 +2,9 @@ export {
   adaptationParameterCount,
   adaptationShapes,
   adaptedWeight,
+  adaptedWeights,
   initialFactors,
   mergeAdaptation,
-  projectionUpdate,
   type Adaptation,
 } from './adaptation.js';
 export type { FactorShape, FactorShapes, Factors, Method, MethodSettings, WeightShape } from './method.js';

@@ -32,21 +32,6 @@ function factorShapes(weight: WeightShape, { rows, columns }: KronaSettings): Fa
   };
 }
 
-/**
- * With x read as X `[a2, b2]`, each output row is vec(A · X · Bᵀ): 3,072 multiplications a token at 768 × 768 with A 384 × 2,
- * where ΔW would take 589,824.
- */
-function applyUpdate(x: Tensor2D, { krona_a: a, krona_b: b }: Factors, { scale }: KronaSettings): Tensor2D {
-  const tf = tensorflow();
-  const [a1, a2] = a!.shape;
-  const [b1, b2] = b!.shape;
-  const right = tf.matMul(tf.reshape(x, [-1, b2]) as Tensor2D, b!, false, true);
-  const turned = tf.transpose(tf.reshape(right, [-1, a2, b1]), [0, 2, 1]);
-  const left = tf.matMul(tf.reshape(turned, [-1, a2]) as Tensor2D, a!, false, true);
-  const update = tf.transpose(tf.reshape(left, [-1, b1, a1]), [0, 2, 1]);
-  return tf.mul(tf.reshape(update, [-1, a1 * b1]) as Tensor2D, scale);
-}
-
 function mergeUpdate({ krona_a: a, krona_b: b }: Factors, { scale }: KronaSettings): Tensor2D {
   const tf = tensorflow();
   const [a1, a2] = a!.shape;
@@ -84,7 +69,6 @@ export const krona: Method<KronaSettings> = {
   description: 'Kronecker-product update, ΔW = s·(A ⊗ B)',
   settingsSchema: (weight) => settingsSchema(weight, z.literal(1).default(1)),
   factorShapes,
-  applyUpdate,
   mergeUpdate,
 };
 

@@ -8,9 +8,6 @@ export const linearProbe: Method = {
   description: 'the head alone; features are computed once, so it trains in seconds',
   settingsSchema: (): z.ZodType<MethodSettings> => z.object({ lambda: z.literal(1).default(1) }).strict(),
   factorShapes: () => ({}),
-  applyUpdate: () => {
-    throw failure('INTERNAL', { reason: 'linear-probe has no update to apply' });
-  },
   mergeUpdate: () => {
     throw failure('INTERNAL', { reason: 'linear-probe has no update to merge' });
   },

@@ -30,11 +30,6 @@ function factorShapes(weight: WeightShape, { rank }: LoraSettings): FactorShapes
   };
 }
 
-function applyUpdate(x: Tensor2D, { lora_a: a, lora_b: b }: Factors, { rank, alpha }: LoraSettings): Tensor2D {
-  const tf = tensorflow();
-  return tf.mul(tf.matMul(tf.matMul(x, a!, false, true), b!, false, true), alpha / rank);
-}
-
 function mergeUpdate({ lora_a: a, lora_b: b }: Factors, { rank, alpha }: LoraSettings): Tensor2D {
   const tf = tensorflow();
   return tf.mul(tf.matMul(b!, a!), alpha / rank);
@@ -55,6 +50,5 @@ export const lora: Method<LoraSettings> = {
   description: 'low-rank update, ΔW = (α/r)·B·A',
   settingsSchema: () => settingsSchema(z.literal(1).default(1)),
   factorShapes,
-  applyUpdate,
   mergeUpdate,
 };

@@ -41,8 +41,6 @@ export interface Method<Settings extends MethodSettings = MethodSettings> {
    * @throws METHOD_SETTINGS when the settings do not fit the weight
    */
   factorShapes(weight: WeightShape, settings: Settings): FactorShapes;
-  /** x · ΔWᵀ without building ΔW. @param x `[rows, in]` @returns `[rows, out]` */
-  applyUpdate(x: Tensor2D, factors: Factors, settings: Settings): Tensor2D;
-  /** ΔW `[out, in]`, for merging into a copy of the weight. */
+  /** ΔW `[out, in]`, by tfjs ops: what training takes the gradient of, and what serving merges into a copy of the weight. */
   mergeUpdate(factors: Factors, settings: Settings): Tensor2D;
 }

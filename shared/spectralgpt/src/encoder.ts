@@ -1,113 +1,155 @@
-import { tensorflow, type Tensor2D, type Tensor3D } from '@hyperswap/tensor';
-import { tokenCount, type BackboneConfig } from './config.js';
-import { layerNorm, transformerBlock, type ProjectionUpdate } from './layers.js';
-import { positions, type Weights } from './weights.js';
+/** The transformer blocks in a row, frozen or with some of their parameters learning. */
+import {
+  borrow,
+  cast,
+  deviceScope,
+  handOver,
+  identity,
+  release,
+  tensorflow,
+  type DeviceLinear,
+  type DeviceTensor,
+  type Precision,
+  type Tensor,
+  type Tensor2D,
+} from '@hyperswap/tensor';
+import { block, blockGradient, blockSaving, type BlockShape, type SavedBlock } from './block.js';
+import { foldLayer, layerNames, layerParameters, type BlockLayers, type LayerName } from './folding.js';
+import type { Weights } from './weights.js';
 
-/** Some of the tokens of each patch, as pretraining shows them to the encoder. */
-export interface VisibleTokens {
-  /** Visible tokens a patch. */
-  readonly visible: number;
-  /** Rows of `[patches · tokens]` that are visible, patch after patch. */
-  readonly visibleRows: Int32Array;
+/** Blocks of one width. */
+export interface BlockStack {
+  /** `blocks`, or `decoder_blocks` in pretraining. */
+  readonly prefix: string;
+  readonly depth: number;
+  readonly width: number;
+  readonly heads: number;
+}
+
+function shapeOf(x: Tensor2D, tokens: number, { width, heads }: Pick<BlockStack, 'width' | 'heads'>): BlockShape {
+  return { patches: x.shape[0] / tokens, tokens, width, heads };
 }
 
 /**
- * Tokens with their positions.
+ * Frozen blocks, without a gradient. Only two states are alive at a time.
  *
- * @param pixels `[patches · tokens, tokenValues]`, as `tokenPixels` makes them
- * @param shown which tokens to embed; without it all
- * @returns `[patches · tokens, width]`, or `[patches · visible, width]`
- */
-export function embed(pixels: Tensor2D, config: BackboneConfig, weights: Weights, shown?: VisibleTokens): Tensor2D {
-  const tf = tensorflow();
-  const tokens = tokenCount(config);
-  return tf.tidy(() => {
-    const table = positions(config, weights);
-    if (shown === undefined) {
-      const projected = project(pixels, config, weights);
-      const placed = tf.add(tf.reshape(projected, [-1, tokens, config.width]), table);
-      return tf.reshape(placed, [-1, config.width]);
-    }
-    const rows = tf.tensor1d(shown.visibleRows, 'int32');
-    const places = tf.tensor1d(
-      shown.visibleRows.map((row) => row % tokens),
-      'int32',
-    );
-    return tf.add(project(tf.gather(pixels, rows), config, weights), tf.gather(table, places));
-  });
-}
-
-/** The release's Conv3d with kernel = stride, as one product: `[rows, tokenValues]` to `[rows, width]`. */
-function project(pixels: Tensor2D, config: BackboneConfig, weights: Weights): Tensor2D {
-  const tf = tensorflow();
-  const kernel = tf.reshape(weights.get('patch_embed.proj.weight'), [config.width, -1]) as Tensor2D;
-  return tf.add(tf.matMul(pixels, kernel, false, true), weights.get('patch_embed.proj.bias'));
-}
-
-/**
- * The transformer blocks.
- *
- * @param x `[patches · tokens, width]`, also the result's shape
+ * @param x `[patches · tokens, width]`, float32, also the result's shape
  * @param tokens tokens a patch; fewer than all in pretraining
  */
 export function encode(
   x: Tensor2D,
   tokens: number,
-  config: BackboneConfig,
-  weights: Weights,
-  update?: ProjectionUpdate,
+  stack: Pick<BlockStack, 'width' | 'heads'>,
+  blocks: readonly BlockLayers[],
+  precision: Precision,
 ): Tensor2D {
-  const shape = { patches: x.shape[0] / tokens, tokens, width: config.width, heads: config.heads };
-  let state = x;
-  for (let block = 0; block < config.depth; block++) {
-    const updateOfBlock = update && ((projection: 'q' | 'v', input: Tensor2D) => update(block, projection, input));
-    const next = transformerBlock(state, shape, weights, `blocks.${block}`, updateOfBlock);
-    // Freed at once, so that memory stays that of two states; a gradient keeps what it needs on its own tape.
-    if (state !== x) state.dispose();
-    state = next;
-  }
-  return state;
+  const shape = shapeOf(x, tokens, stack);
+  return deviceScope(() => {
+    let state = cast(identity(borrow(x)), precision);
+    for (const layers of blocks) {
+      const next = block(state, shape, layers);
+      release(state);
+      state = next;
+    }
+    return handOver(cast(state, 'float32'));
+  }) as Tensor2D;
+}
+
+/** Blocks some of whose parameters learn. */
+export interface LearningBlocks {
+  readonly stack: BlockStack;
+  readonly precision: Precision;
+  /** Parameters by name; those that learn are what the gradient is asked of, or made from it by tfjs. */
+  readonly weights: Weights;
+  /** Folded layers, and which parameters learn, by name: layers made from one of them are folded anew. Without it all learn. */
+  readonly partly?: { readonly frozen: readonly BlockLayers[]; readonly learned: ReadonlySet<string> };
+  /** Whether a gradient of `x` is wanted, because something before the blocks learns. */
+  readonly inputLearns: boolean;
+}
+
+interface Part {
+  readonly block: number;
+  readonly layer: LayerName;
 }
 
 /**
- * What the head sees: the mean over tokens, normalised.
+ * Blocks with a gradient, as one operation of tfjs's tape: the forward pass saves what `blockGradient` needs in the device scope around, the
+ * gradient frees it. Learning layers are folded by tfjs, which takes the gradient on to the parameters.
  *
- * @param x `[patches · tokens, width]`
- * @param tokens tokens a patch; when some are hidden, the mean is over all that are shown
- * @returns `[patches, width]`
+ * @param x `[patches · tokens, width]`, float32, also the result's shape
  */
-export function pool(x: Tensor2D, tokens: number, config: BackboneConfig, weights: Weights): Tensor2D {
+export function encodeLearning(x: Tensor2D, tokens: number, blocks: LearningBlocks): Tensor2D {
   const tf = tensorflow();
-  return tf.tidy(() => {
-    const grid = tf.reshape(x, [-1, tokens, config.width]) as Tensor3D;
-    const isWhole = tokens === tokenCount(config);
-    const used = isWhole && config.pooling === 'skip-first' ? tf.slice(grid, [0, 1, 0], [-1, tokens - 1, -1]) : grid;
-    return layerNorm(tf.mean(used, 1) as Tensor2D, weights, 'norm');
-  });
-}
+  const { stack, weights, partly, precision, inputLearns } = blocks;
+  const shape = shapeOf(x, tokens, stack);
+  const parts: Part[] = [];
+  const tensors: Tensor[] = [];
+  for (let index = 0; index < stack.depth; index++) {
+    const name = `${stack.prefix}.${index}`;
+    for (const layer of layerNames) {
+      const isFrozen = partly && !layerParameters(name, layer).some((parameter) => partly.learned.has(parameter));
+      if (isFrozen === true) continue;
+      const { weight, bias } = foldLayer(weights, name, layer, stack.width / stack.heads);
+      parts.push({ block: index, layer });
+      tensors.push(weight, bias);
+    }
+  }
+  const learnedOf = (index: number): Set<LayerName> =>
+    new Set(parts.filter((part) => part.block === index).map(({ layer }) => layer));
+  const firstLearning = inputLearns ? 0 : (parts[0]?.block ?? stack.depth);
 
-export interface FeatureOptions {
-  /** What factors in training add to the projections. */
-  readonly update?: ProjectionUpdate;
-  /** Which tokens to use; without it all. */
-  readonly shown?: VisibleTokens;
-}
+  const operation = tf.customGrad((...given) => {
+    const [input, ...folded] = given.slice(0, 1 + tensors.length) as Tensor[];
+    const layers = deviceScope(() => {
+      const own = folded.map((tensor) => cast(identity(borrow(tensor)), precision));
+      return Array.from({ length: stack.depth }, (_, index) => {
+        const replaced: Partial<Record<LayerName, DeviceLinear>> = {};
+        parts.forEach((part, i) => {
+          if (part.block === index) replaced[part.layer] = { weight: own[2 * i]!, bias: own[2 * i + 1]! };
+        });
+        return { ...partly?.frozen[index], ...replaced } as BlockLayers;
+      });
+    });
+    const saved: (SavedBlock | undefined)[] = [];
+    const value = deviceScope(() => {
+      let state = cast(identity(borrow(input!)), precision);
+      for (let index = 0; index < stack.depth; index++) {
+        if (index < firstLearning) {
+          const next = block(state, shape, layers[index]!);
+          release(state);
+          state = next;
+          saved.push(undefined);
+          continue;
+        }
+        const { output, saved: kept } = blockSaving(state, shape, layers[index]!);
+        saved.push(kept);
+        state = output;
+      }
+      return { output: cast(identity(state), 'float32'), saved };
+    }).output;
 
-/**
- * Pooled, normalised features of patches.
- *
- * @param pixels `[patches · tokens, tokenValues]`
- * @returns `[patches, width]`
- */
-export function features(
-  pixels: Tensor2D,
-  config: BackboneConfig,
-  weights: Weights,
-  { update, shown }: FeatureOptions = {},
-): Tensor2D {
-  const tokens = shown?.visible ?? tokenCount(config);
-  return tensorflow().tidy(() => {
-    const encoded = encode(embed(pixels, config, weights, shown), tokens, config, weights, update);
-    return pool(encoded, tokens, config, weights);
+    const gradFunc = (dy: Tensor): Tensor[] => {
+      const gradients = new Map<number, Partial<Record<LayerName, DeviceLinear>>>();
+      return deviceScope(() => {
+        let dState = cast(identity(borrow(dy)), precision);
+        for (let index = stack.depth - 1; index >= firstLearning; index--) {
+          const kept = saved[index]!;
+          const result = blockGradient(dState, kept, shape, layers[index]!, learnedOf(index));
+          release(dState, ...(Object.values(kept) as DeviceTensor[]));
+          gradients.set(index, result.gradients);
+          dState = result.dx;
+        }
+        const float = (tensor: DeviceTensor): Tensor => handOver(cast(identity(tensor), 'float32'));
+        return [
+          float(dState),
+          ...parts.flatMap(({ block: index, layer }) => {
+            const { weight, bias } = gradients.get(index)![layer]!;
+            return [float(weight), float(bias)];
+          }),
+        ];
+      });
+    };
+    return { value: handOver(value), gradFunc };
   });
+  return operation(x, ...tensors) as Tensor2D;
 }

@@ -15,8 +15,26 @@ export {
   tokenValues,
   type BackboneConfig,
 } from './config.js';
-export { embed, encode, features, pool, type FeatureOptions, type VisibleTokens } from './encoder.js';
-export type { AdaptedProjection, ProjectionUpdate } from './layers.js';
+export { encode, encodeLearning, type BlockStack, type LearningBlocks } from './encoder.js';
+export {
+  embed,
+  encoderStack,
+  features,
+  learningFeatures,
+  pool,
+  type LearningOptions,
+  type VisibleTokens,
+} from './features.js';
+export {
+  foldLayer,
+  keepLayer,
+  layerNames,
+  layerParameters,
+  releaseLayer,
+  type BlockLayers,
+  type FoldedLayer,
+  type LayerName,
+} from './folding.js';
 export {
   decoderConfigSchema,
   decoderShapes,
@@ -26,6 +44,6 @@ export {
   type TokenMask,
 } from './masked-autoencoder.js';
 export { encoderShapes, initialParameters, type ParameterShapes } from './parameters.js';
-export { makeResident, residentBackbone, type ResidentBackbone } from './resident.js';
+export { makeResident, residentBackbone, type PrecisionChoice, type ResidentBackbone } from './resident.js';
 export { gatherPatches, interpolationWeights, resizeMatrix, tokenPixels } from './token-pixels.js';
 export { positions, Weights } from './weights.js';

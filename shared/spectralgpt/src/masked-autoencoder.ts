@@ -2,11 +2,11 @@
  * Masked-autoencoder pretraining as SpectralGPT does it: most tokens are hidden, the encoder sees the rest, a small
  * decoder reconstructs all (Hong et al. 2024, arXiv:2311.07113, section III).
  */
-import { Random, tensorflow, type Scalar, type Tensor2D, type Tensor3D } from '@hyperswap/tensor';
+import { Random, tensorflow, type Precision, type Scalar, type Tensor2D, type Tensor3D } from '@hyperswap/tensor';
 import { z } from 'zod';
 import { componentGroups, tokenCount, tokensPerSide, tokenValues, type BackboneConfig } from './config.js';
-import { embed, encode, type VisibleTokens } from './encoder.js';
-import { layerNorm, linear, transformerBlock } from './layers.js';
+import { encodeLearning } from './encoder.js';
+import { embed, encoderStack, layerNorm, type VisibleTokens } from './features.js';
 import { blockShapes, type ParameterShapes } from './parameters.js';
 import { positions, type Weights } from './weights.js';
 
@@ -71,6 +71,7 @@ export function randomMask(patches: number, tokens: number, hiddenShare: number,
  * image at every position, divided by the number of components so that both weigh alike.
  *
  * @param pixels `[patches · tokens, tokenValues]`
+ * @param weights of encoder and decoder, all of which learn
  */
 export function reconstructionLoss(
   pixels: Tensor2D,
@@ -78,10 +79,11 @@ export function reconstructionLoss(
   config: BackboneConfig,
   decoder: DecoderConfig,
   weights: Weights,
+  precision: Precision = 'float32',
 ): Scalar {
   const tf = tensorflow();
   return tf.tidy(() => {
-    const prediction = reconstruct(pixels, mask, config, decoder, weights);
+    const prediction = reconstruct(pixels, mask, config, decoder, weights, precision);
     const difference = tf.sub(prediction, pixels);
     const perToken = tf.mean(tf.square(difference), 1);
     const hidden = tf.tensor1d(mask.hidden);
@@ -101,19 +103,24 @@ function reconstruct(
   config: BackboneConfig,
   decoder: DecoderConfig,
   weights: Weights,
+  precision: Precision,
 ): Tensor2D {
   const tf = tensorflow();
   const tokens = tokenCount(config);
+  const learning = { precision, weights, inputLearns: true };
   const placed = embed(pixels, config, weights, mask);
-  const encoded = encode(placed, mask.visible, config, weights);
-  const narrowed = linear(layerNorm(encoded, weights, 'norm'), weights, 'decoder_embed');
+  const encoded = encodeLearning(placed, mask.visible, { ...learning, stack: encoderStack(config) });
+  const narrowed = project(layerNorm(encoded, weights, 'norm'), weights, 'decoder_embed');
   const withMaskToken = tf.concat([narrowed, weights.get('mask_token') as Tensor2D], 0);
   const restored = tf.gather(withMaskToken, tf.tensor1d(mask.restore, 'int32'));
   const grid = tf.reshape(restored, [-1, tokens, decoder.width]) as Tensor3D;
-  let state = tf.reshape(tf.add(grid, positions(config, weights, 'decoder_')), [-1, decoder.width]) as Tensor2D;
-  const shape = { patches: state.shape[0] / tokens, tokens, width: decoder.width, heads: decoder.heads };
-  for (let block = 0; block < decoder.depth; block++) {
-    state = transformerBlock(state, shape, weights, `decoder_blocks.${block}`);
-  }
-  return linear(layerNorm(state, weights, 'decoder_norm'), weights, 'decoder_pred');
+  const state = tf.reshape(tf.add(grid, positions(config, weights, 'decoder_')), [-1, decoder.width]) as Tensor2D;
+  const decoded = encodeLearning(state, tokens, { ...learning, stack: { prefix: 'decoder_blocks', ...decoder } });
+  return project(layerNorm(decoded, weights, 'decoder_norm'), weights, 'decoder_pred');
+}
+
+/** x · Wᵀ + b. */
+function project(x: Tensor2D, weights: Weights, name: string): Tensor2D {
+  const tf = tensorflow();
+  return tf.add(tf.matMul(x, weights.get(`${name}.weight`) as Tensor2D, false, true), weights.get(`${name}.bias`));
 }

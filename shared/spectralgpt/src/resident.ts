@@ -1,26 +1,60 @@
 /** Backbones that are on the device of this thread: one copy each, however many programs use it. */
 import { failure } from '@hyperswap/errors';
+import { chooseKernels, type Precision } from '@hyperswap/tensor';
 import type { Backbone } from './backbone.js';
+import { foldLayer, keepLayer, layerNames, type BlockLayers } from './folding.js';
 import { Weights } from './weights.js';
 
 /** A frozen backbone on the device. */
 export interface ResidentBackbone {
   readonly backbone: Pick<Backbone, 'name' | 'digest' | 'config'>;
+  readonly precision: Precision;
+  /** What is used outside the blocks, and what adapters and their gradients are made from; float32. */
   readonly weights: Weights;
+  /** The blocks' layers, folded, in `precision`. */
+  readonly blocks: readonly BlockLayers[];
 }
+
+/** `auto`: whichever this machine runs fastest, where bfloat16 has to be clearly faster. */
+export type PrecisionChoice = Precision | 'auto';
 
 const residents = new Map<string, ResidentBackbone>();
 
-/** Uploads a backbone, unless it is there already. */
-export function makeResident({ name, digest, config, tensors }: Backbone): void {
-  if (!residents.has(digest)) {
-    residents.set(digest, { backbone: { name, digest, config }, weights: Weights.upload(tensors) });
-  }
+/** Parameters of blocks that stay in float32 beside their folded layers, since adapters change them. */
+const adaptable = /^blocks\.\d+\.(norm1|attn\.[qv])\./;
+
+function key(digest: string, precision: PrecisionChoice): string {
+  return `${digest} ${precision === 'auto' ? chooseKernels().precision : precision}`;
 }
 
-/** @throws INTERNAL when it was never uploaded */
-export function residentBackbone(digest: string): ResidentBackbone {
-  const resident = residents.get(digest);
+/** Uploads a backbone, unless it is there already. Its layers are folded one by one, so that float32 copies never pile up. @returns the precision */
+export function makeResident(backbone: Backbone, choice: PrecisionChoice = 'auto'): Precision {
+  const precision = choice === 'auto' ? chooseKernels().precision : choice;
+  const { name, digest, config, tensors } = backbone;
+  if (residents.has(key(digest, precision))) return precision;
+  chooseKernels();
+  const blocks = Array.from({ length: config.depth }, (_, index): BlockLayers => {
+    const prefix = `blocks.${index}`;
+    const uploaded = Weights.upload(new Map([...tensors].filter(([tensor]) => tensor.startsWith(`${prefix}.`))));
+    try {
+      const layers = layerNames.map((layer) => {
+        const folded = foldLayer(uploaded, prefix, layer, config.width / config.heads);
+        return [layer, keepLayer(folded, precision)] as const;
+      });
+      return Object.fromEntries(layers) as BlockLayers;
+    } finally {
+      uploaded.dispose();
+    }
+  });
+  const kept = [...tensors].filter(([tensor]) => !tensor.startsWith('blocks.') || adaptable.test(tensor));
+  const weights = Weights.upload(new Map(kept));
+  residents.set(key(digest, precision), { backbone: { name, digest, config }, precision, weights, blocks });
+  return precision;
+}
+
+/** @throws INTERNAL when it was never uploaded in that precision */
+export function residentBackbone(digest: string, precision: PrecisionChoice = 'auto'): ResidentBackbone {
+  const resident = residents.get(key(digest, precision));
   if (resident === undefined) throw failure('INTERNAL', { reason: `backbone ${digest} is not on the device` });
   return resident;
 }

@@ -1,3 +1,4 @@
+import { deviceScope } from './device/device-tensor.js';
 import { tensorflow, type Scalar, type Tensor, type Variable } from './tensorflow.js';
 
 export interface AdamWOptions {
@@ -41,7 +42,7 @@ export class AdamW {
   /**
    * One step.
    *
-   * @param loss of the current parameters, a scalar
+   * @param loss of the current parameters, a scalar; device tensors that it makes are freed when the gradient was taken
    * @param learningRate of a parameter at this step, by its name
    * @returns the loss before the step
    */
@@ -49,7 +50,7 @@ export class AdamW {
     const tf = tensorflow();
     this.steps += 1;
     const variables = this.moments.map(({ variable }) => variable);
-    const { value, grads } = tf.variableGrads(loss, variables);
+    const { value, grads } = deviceScope(() => tf.variableGrads(loss, variables));
     const scale = this.clippingScale(Object.values(grads));
     for (const moments of this.moments) {
       const gradient = grads[moments.variable.name];

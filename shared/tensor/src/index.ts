@@ -5,7 +5,6 @@ export type { EngineDescription } from './executor/messages.js';
 export { Moved, type MethodContext, type Program } from './executor/program.js';
 export { Random } from './random.js';
 export {
-  liveTensors,
   loadTensorFlow,
   tensorflow,
   usesGpu,
@@ -21,3 +20,35 @@ export {
 } from './tensorflow.js';
 export { AdamW, type AdamWOptions } from './adamw.js';
 export { cosineSchedule } from './schedule.js';
+export {
+  borrow,
+  deviceScope,
+  deviceTensor,
+  handOver,
+  keepOnDevice,
+  liveTensors,
+  readDevice,
+  release,
+  type DeviceTensor,
+  type ElementType,
+} from './device/device-tensor.js';
+export { chooseKernels, type Kernels, type KernelSpeeds, type Precision } from './device/kernels.js';
+export { linear, type DeviceLinear } from './device/linear.js';
+export {
+  add,
+  batchMatMul,
+  cast,
+  columnSums,
+  gelu,
+  geluGradient,
+  identity,
+  matMul,
+  multiply,
+  reshape,
+  rowSums,
+  softmax,
+  standardise,
+  standardiseGradient,
+  subtract,
+  transpose,
+} from './device/operations.js';

@@ -54,11 +54,6 @@ export function tensorflow(): TensorFlow {
   return loaded;
 }
 
-/** Tensors alive in this thread; flat over any number of batches, or something leaks. */
-export function liveTensors(): number {
-  return tensorflow().memory().numTensors;
-}
-
 /** Whether ops run on a GPU. */
 export function usesGpu(): boolean {
   const backend = tensorflow().backend() as unknown as { isUsingGpuDevice: boolean };

@@ -1,8 +1,14 @@
 /** Tile-inference's program in the executor's worker: bindings and open tiles live here, from tile to labels nothing leaves the device. */
 import { Binding, readAdapter } from '@hyperswap/adapter';
 import { failure } from '@hyperswap/errors';
-import { gatherPatches, makeResident, residentBackbone, type Backbone } from '@hyperswap/spectralgpt';
-import { Moved, tensorflow, type Tensor2D } from '@hyperswap/tensor';
+import {
+  gatherPatches,
+  makeResident,
+  residentBackbone,
+  type Backbone,
+  type PrecisionChoice,
+} from '@hyperswap/spectralgpt';
+import { Moved, tensorflow, type Precision, type Tensor2D } from '@hyperswap/tensor';
 
 export type PixelType = 'uint8' | 'uint16' | 'int16' | 'float32';
 
@@ -64,8 +70,8 @@ function segmentIndices({ width, halo }: OpenTile, { first, count }: TileSegment
 }
 
 const program = {
-  makeResident(backbone: Backbone): void {
-    makeResident(backbone);
+  makeResident({ backbone, precision }: { backbone: Backbone; precision: PrecisionChoice }): Precision {
+    return makeResident(backbone, precision);
   },
 
   /**
@@ -73,12 +79,13 @@ const program = {
    *
    * @returns milliseconds it took
    */
-  bind({ reference, digest, blob, backboneDigest }: BindArguments): number {
+  bind({ reference, digest, blob, backboneDigest, precision }: BindArguments): number {
     if (bindings.has(digest)) return 0;
     const start = performance.now();
-    const binding = new Binding(reference, readAdapter(reference, blob), residentBackbone(backboneDigest));
+    const resident = residentBackbone(backboneDigest, precision);
+    const binding = new Binding(reference, readAdapter(reference, blob), resident);
     const tf = tensorflow();
-    const { components } = residentBackbone(backboneDigest).backbone.config;
+    const { components } = resident.backbone.config;
     const sample: Tensor2D = tf.zeros([components, binding.patchSize ** 2]);
     binding.classify(sample);
     sample.dispose();
@@ -135,6 +142,7 @@ export interface BindArguments {
   readonly digest: string;
   readonly blob: Uint8Array;
   readonly backboneDigest: string;
+  readonly precision: Precision;
 }
 
 export type TileProgram = typeof program;

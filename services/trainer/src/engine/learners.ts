@@ -1,13 +1,13 @@
 /** Where the features of a training batch come from: the frozen backbone's cache, or the backbone with factors in training. */
 import { throwIfAborted } from '@hyperswap/errors';
-import { projectionUpdate, type Adaptation } from '@hyperswap/peft';
+import { adaptedWeights, type Adaptation } from '@hyperswap/peft';
 import { orientationCount } from '@hyperswap/scene';
 import {
   features,
+  learningFeatures,
   randomMask,
   tokenCount,
   tokenPixels,
-  type BackboneConfig,
   type ResidentBackbone,
 } from '@hyperswap/spectralgpt';
 import { tensorflow, type MethodContext, type Random, type Tensor, type Tensor2D } from '@hyperswap/tensor';
@@ -45,7 +45,7 @@ const chunkSize = 128;
 
 /** Features of every patch, laid one way, by the frozen backbone. @returns `[patches, width]` */
 export async function frozenFeatures(
-  { patches, resize, resident: { backbone, weights }, context }: LearnerContext,
+  { patches, resize, resident, context }: LearnerContext,
   orientation: number,
 ): Promise<Tensor2D> {
   const tf = tensorflow();
@@ -57,8 +57,8 @@ export async function frozenFeatures(
       const chosen = Int32Array.from({ length: Math.min(chunkSize, count - start) }, (_, i) => start + i);
       chunks.push(
         tf.tidy(() => {
-          const pixels = tokenPixels(orientedBatch(patches, chosen, orientation), resize, backbone.config);
-          return features(pixels, backbone.config, weights);
+          const { config } = resident.backbone;
+          return features(tokenPixels(orientedBatch(patches, chosen, orientation), resize, config), resident);
         }),
       );
       await context.pause();
@@ -113,21 +113,26 @@ export interface BackboneLearnerSettings {
 
 /** Gradients pass the whole frozen backbone into the factors; patches vary each time they are seen. */
 export function backboneLearner(
-  { patches, resize, resident: { backbone, weights } }: LearnerContext,
+  { patches, resize, resident }: LearnerContext,
   adaptation: Adaptation,
   factors: ReadonlyMap<string, Tensor>,
   { augmentation, hiddenTokens }: BackboneLearnerSettings,
   random: Random,
 ): Learner {
   const tf = tensorflow();
-  const config: BackboneConfig = backbone.config;
-  const update = projectionUpdate(adaptation, factors);
+  const { config } = resident.backbone;
   return {
     labels: patches.labels,
     prepare: (chosen) => {
       const input = tf.tidy(() => tokenPixels(augmentedBatch(patches, chosen, augmentation, random), resize, config));
       const shown = hiddenTokens > 0 ? randomMask(chosen.length, tokenCount(config), hiddenTokens, random) : undefined;
-      return { input, features: () => features(input, config, weights, { update, shown }) };
+      return {
+        input,
+        features: () => {
+          const learned = adaptedWeights(adaptation, factors, config, resident.weights);
+          return learningFeatures(input, resident, { learned, shown });
+        },
+      };
     },
     dispose: () => undefined,
   };

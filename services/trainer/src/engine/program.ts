@@ -1,8 +1,8 @@
 /** The trainer's program in the executor's worker. */
 import { Binding, readAdapter } from '@hyperswap/adapter';
 import { failure } from '@hyperswap/errors';
-import { makeResident, residentBackbone, type Backbone } from '@hyperswap/spectralgpt';
-import { tensorflow, type Tensor2D } from '@hyperswap/tensor';
+import { makeResident, residentBackbone, type Backbone, type PrecisionChoice } from '@hyperswap/spectralgpt';
+import { tensorflow, type Precision, type Tensor2D } from '@hyperswap/tensor';
 import { pretrain } from './pretrain.js';
 import { train } from './train.js';
 
@@ -10,8 +10,8 @@ import { train } from './train.js';
 const bindings = new Map<string, Binding>();
 
 const program = {
-  makeResident(backbone: Backbone): void {
-    makeResident(backbone);
+  makeResident({ backbone, precision }: { backbone: Backbone; precision: PrecisionChoice }): Precision {
+    return makeResident(backbone, precision);
   },
 
   pretrain,
@@ -19,8 +19,8 @@ const program = {
   train,
 
   /** Makes an adapter ready to be evaluated. */
-  bind({ name, blob, backboneDigest }: { name: string; blob: Uint8Array; backboneDigest: string }): void {
-    bindings.set(name, new Binding(name, readAdapter(name, blob), residentBackbone(backboneDigest)));
+  bind({ name, blob, backboneDigest, precision }: BindArguments): void {
+    bindings.set(name, new Binding(name, readAdapter(name, blob), residentBackbone(backboneDigest, precision)));
   },
 
   unbind({ name }: { name: string }): void {
@@ -43,6 +43,13 @@ const program = {
     }
   },
 };
+
+export interface BindArguments {
+  readonly name: string;
+  readonly blob: Uint8Array;
+  readonly backboneDigest: string;
+  readonly precision: Precision;
+}
 
 export type TrainerProgram = typeof program;
 export default program;

@@ -15,6 +15,7 @@ import {
   Random,
   tensorflow,
   type MethodContext,
+  type Precision,
   type Scalar,
   type Tensor,
   type Tensor2D,
@@ -51,6 +52,7 @@ export interface TrainingSettings {
 
 export interface TrainingArguments {
   readonly backboneDigest: string;
+  readonly precision: Precision;
   readonly method: string;
   readonly methodSettings: Readonly<Record<string, number>>;
   /** Scores, `[patches, patchSize, patchSize, components]`. */
@@ -91,7 +93,7 @@ export interface TrainingReport {
 export async function train(args: TrainingArguments, context: MethodContext): Promise<TrainingResult> {
   const tf = tensorflow();
   const { settings, classes } = args;
-  const resident = residentBackbone(args.backboneDigest);
+  const resident = residentBackbone(args.backboneDigest, args.precision);
   const { config } = resident.backbone;
   const method = findMethod(args.method);
   const adaptation = { method, settings: methodSettings(method, adaptedWeight(config), args.methodSettings) };

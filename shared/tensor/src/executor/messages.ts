@@ -1,4 +1,5 @@
 import type { SerializedError } from '@hyperswap/errors';
+import type { KernelSpeeds, Precision } from '../device/kernels.js';
 
 /** From the owner to the worker. */
 export type Request =
@@ -26,5 +27,12 @@ export interface EngineDescription {
   readonly device: 'cpu' | 'gpu';
   readonly threads: number;
   readonly liveTensors: number;
-  readonly liveBytes: number;
+  /** Memory of the whole process. */
+  readonly residentBytes: number;
+  /** Whether bias, activation and residual run in the product's kernel. */
+  readonly fusedKernels: boolean;
+  /** What backbones run in unless told otherwise, found by measuring. */
+  readonly precision: Precision;
+  /** GFLOP/s of the warm-up's layer. */
+  readonly speeds: KernelSpeeds;
 }

@@ -3,6 +3,8 @@ import { parentPort, type Transferable } from 'node:worker_threads';
 import { availableParallelism } from 'node:os';
 import { setImmediate } from 'node:timers/promises';
 import { failure, serializeError } from '@hyperswap/errors';
+import { binding, liveTensors } from '../device/device-tensor.js';
+import { chooseKernels } from '../device/kernels.js';
 import { loadTensorFlow, tensorflow, usesGpu } from '../tensorflow.js';
 import type { EngineDescription, Reply, Request } from './messages.js';
 import { Moved, type MethodContext, type Program } from './program.js';
@@ -71,14 +73,16 @@ function send(reply: Reply, buffers: readonly ArrayBufferLike[] = []): void {
 
 function describe(): EngineDescription {
   const tf = tensorflow();
-  const memory = tf.memory();
-  const backend = tf.backend() as unknown as { binding: { TF_Version: string } };
+  const { fused, precision, speeds } = chooseKernels();
   return {
-    tensorflow: backend.binding.TF_Version,
+    tensorflow: binding().TF_Version,
     tfjs: tf.version_core,
     device: usesGpu() ? 'gpu' : 'cpu',
     threads: availableParallelism(),
-    liveTensors: memory.numTensors,
-    liveBytes: memory.numBytes,
+    liveTensors: liveTensors(),
+    residentBytes: process.memoryUsage.rss(),
+    fusedKernels: fused,
+    precision,
+    speeds,
   };
 }

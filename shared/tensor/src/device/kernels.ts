@@ -1,0 +1,67 @@
+/** Which kernels and which element type this machine runs fastest, found by measuring once. */
+import { usesGpu } from '../tensorflow.js';
+import { deviceScope, deviceTensor, type DeviceTensor, type ElementType } from './device-tensor.js';
+import { linear, useFusedLayers } from './linear.js';
+import { cast } from './operations.js';
+
+/** The element types that the frozen backbone can run in. */
+export type Precision = Extract<ElementType, 'float32' | 'bfloat16'>;
+
+/** GFLOP/s of the warm-up's layer, by kernels and precision; 0 where it does not run. */
+export type KernelSpeeds = Readonly<Record<'plain' | 'fused', Readonly<Record<Precision, number>>>>;
+
+export interface Kernels {
+  /** Whether bias, activation and residual go into the product's kernel. */
+  readonly fused: boolean;
+  /** What the backbone runs in unless told otherwise. */
+  readonly precision: Precision;
+  readonly speeds: KernelSpeeds;
+}
+
+/** A layer of the base backbone: the first product of its perceptron, for 16 patches. */
+const [rows, input, output] = [1024, 768, 3072];
+const repetitions = 3;
+/** bfloat16 rounds; it has to earn that. */
+const worthRounding = 1.15;
+
+let chosen: Kernels | undefined;
+
+/**
+ * The kernels in use. The first call measures (about half a second): a layer by public ops and by oneDNN's fused op, in float32 and in bfloat16. On
+ * a GPU the public ops serve, so that nothing depends on oneDNN.
+ */
+export function chooseKernels(): Kernels {
+  if (chosen !== undefined) return chosen;
+  const measure = (fused: boolean): Record<Precision, number> => {
+    useFusedLayers(fused);
+    return { float32: layerSpeed('float32'), bfloat16: layerSpeed('bfloat16') };
+  };
+  const speeds = { plain: measure(false), fused: usesGpu() ? { float32: 0, bfloat16: 0 } : measure(true) };
+  const best = (precision: Precision): number => Math.max(speeds.plain[precision], speeds.fused[precision]);
+  const precision = best('bfloat16') > worthRounding * best('float32') ? 'bfloat16' : 'float32';
+  const fused = speeds.fused[precision] >= 0.9 * speeds.plain[precision];
+  useFusedLayers(fused);
+  chosen = { fused, precision, speeds };
+  return chosen;
+}
+
+/** GFLOP/s of gelu(x · W + b); 0 when the machine has no such kernel. */
+function layerSpeed(precision: Precision): number {
+  try {
+    return deviceScope(() => {
+      const make = (...shape: number[]): DeviceTensor =>
+        cast(deviceTensor(new Float32Array(shape.reduce((a, b) => a * b)).fill(0.01), shape), precision);
+      const x = make(rows, input);
+      const layer = { weight: make(input, output), bias: make(output) };
+      let fastest = Infinity;
+      for (let i = 0; i <= repetitions; i++) {
+        const start = performance.now();
+        deviceScope(() => void linear(x, layer, 'gelu'));
+        fastest = Math.min(fastest, performance.now() - start);
+      }
+      return Math.round((2 * rows * input * output) / fastest / 1e6);
+    });
+  } catch {
+    return 0;
+  }
+}

@@ -1,0 +1,140 @@
+/** The ops that the model is made of, on device tensors of one element type. Shapes are NumPy's; results belong to the open scope. */
+import { flag, integer, typeAttribute } from './attributes.js';
+import { constant, deviceTensor, execute, type DeviceTensor, type ElementType } from './device-tensor.js';
+
+function indices(values: readonly number[]): DeviceTensor {
+  return constant(`i${values.join()}`, () => deviceTensor(Int32Array.from(values), [values.length]));
+}
+
+function number(value: number, type: ElementType): DeviceTensor {
+  return constant(`${type}${value}`, () => cast(deviceTensor(Float32Array.of(value), []), type));
+}
+
+/** To another element type; bfloat16 is rounded to nearest even. A tensor of that type already is returned as it is. */
+export function cast(x: DeviceTensor, type: ElementType): DeviceTensor {
+  if (x.type === type) return x;
+  return execute(
+    'Cast',
+    [typeAttribute('SrcT', x.type), typeAttribute('DstT', type), flag('Truncate', false)],
+    [x],
+  )[0]!;
+}
+
+export function reshape(x: DeviceTensor, shape: readonly number[]): DeviceTensor {
+  return execute('Reshape', [typeAttribute('T', x.type), typeAttribute('Tshape', 'int32')], [x, indices(shape)])[0]!;
+}
+
+export function transpose(x: DeviceTensor, order: readonly number[]): DeviceTensor {
+  return execute('Transpose', [typeAttribute('T', x.type), typeAttribute('Tperm', 'int32')], [x, indices(order)])[0]!;
+}
+
+function elementwise(op: string): (x: DeviceTensor, y: DeviceTensor | number) => DeviceTensor {
+  return (x, y) => {
+    const other = typeof y === 'number' ? number(y, x.type) : y;
+    return execute(op, [typeAttribute('T', x.type)], [x, other])[0]!;
+  };
+}
+
+function ofOne(op: string): (x: DeviceTensor) => DeviceTensor {
+  return (x) => execute(op, [typeAttribute('T', x.type)], [x])[0]!;
+}
+
+export const add = elementwise('AddV2');
+export const subtract = elementwise('Sub');
+export const multiply = elementwise('Mul');
+export const squaredDifference = elementwise('SquaredDifference');
+export const errorFunction = ofOne('Erf');
+export const exponential = ofOne('Exp');
+export const square = ofOne('Square');
+export const negate = ofOne('Neg');
+export const reciprocalRoot = ofOne('Rsqrt');
+/** The same values under a number of their own; nothing is copied. */
+export const identity = ofOne('Identity');
+/** Over the last axis. */
+export const softmax = ofOne('Softmax');
+
+/** Mean over the last axis, kept as an axis of length 1. */
+export function rowMeans(x: DeviceTensor): DeviceTensor {
+  const attributes = [typeAttribute('T', x.type), typeAttribute('Tidx', 'int32'), flag('keep_dims', true)];
+  return execute('Mean', attributes, [x, indices([-1])])[0]!;
+}
+
+/** Sum over the last axis, kept as an axis of length 1. */
+export function rowSums(x: DeviceTensor): DeviceTensor {
+  const attributes = [typeAttribute('T', x.type), typeAttribute('Tidx', 'int32'), flag('keep_dims', true)];
+  return execute('Sum', attributes, [x, indices([-1])])[0]!;
+}
+
+/** Sum over the rows of a matrix: `[rows, columns]` to `[columns]`. */
+export function columnSums(x: DeviceTensor): DeviceTensor {
+  const attributes = [typeAttribute('T', x.type), typeAttribute('Tidx', 'int32'), flag('keep_dims', false)];
+  return execute('Sum', attributes, [x, indices([0])])[0]!;
+}
+
+/** x · y of matrices, either transposed on the way. */
+export function matMul(x: DeviceTensor, y: DeviceTensor, transposeX = false, transposeY = false): DeviceTensor {
+  const attributes = [typeAttribute('T', x.type), flag('transpose_a', transposeX), flag('transpose_b', transposeY)];
+  return execute('MatMul', attributes, [x, y])[0]!;
+}
+
+/** Products of the last two axes, either transposed on the way. */
+export function batchMatMul(x: DeviceTensor, y: DeviceTensor, transposeX = false, transposeY = false): DeviceTensor {
+  const attributes = [typeAttribute('T', x.type), flag('adj_x', transposeX), flag('adj_y', transposeY)];
+  return execute('BatchMatMulV2', attributes, [x, y])[0]!;
+}
+
+/** x · Φ(x), exact: ½ x (1 + erf(x / √2)), in float32 whatever comes in. @returns of x's element type */
+export function gelu(x: DeviceTensor): DeviceTensor {
+  const precise = cast(x, 'float32');
+  const raised = add(errorFunction(multiply(precise, Math.SQRT1_2)), 1);
+  return cast(multiply(multiply(precise, 0.5), raised), x.type);
+}
+
+/**
+ * dy · gelu′(x) = dy · (Φ(x) + x φ(x)), in float32 whatever comes in.
+ *
+ * @returns of dy's element type
+ */
+export function geluGradient(x: DeviceTensor, dy: DeviceTensor): DeviceTensor {
+  const scaled = multiply(cast(x, 'float32'), Math.SQRT1_2);
+  const density = exponential(negate(square(scaled)));
+  const slope = multiply(multiply(scaled, density), 1 / Math.sqrt(Math.PI));
+  const cumulative = multiply(add(errorFunction(scaled), 1), 0.5);
+  return multiply(dy, cast(add(cumulative, slope), dy.type));
+}
+
+/** Rows to mean 0 and variance 1, and the factor of each row, `[rows, 1]` in float32; statistics are float32. */
+export function standardise(
+  x: DeviceTensor,
+  epsilon: number,
+): { readonly rows: DeviceTensor; readonly factors: DeviceTensor } {
+  const precise = cast(x, 'float32');
+  const means = rowMeans(precise);
+  const variances = rowMeans(squaredDifference(precise, means));
+  const factors = reciprocalRoot(add(variances, epsilon));
+  return { rows: cast(multiply(subtract(precise, means), factors), x.type), factors };
+}
+
+/**
+ * The gradient of `standardise`: (dy − mean(dy) − y · mean(dy · y)) · factor.
+ *
+ * @param y what it gave, with its row factors
+ * @returns of dy's element type
+ */
+export function standardiseGradient(y: DeviceTensor, factors: DeviceTensor, dy: DeviceTensor): DeviceTensor {
+  const [gradient, rows] = [cast(dy, 'float32'), cast(y, 'float32')];
+  const projected = multiply(rows, rowMeans(multiply(gradient, rows)));
+  const centred = subtract(subtract(gradient, rowMeans(gradient)), projected);
+  return cast(multiply(centred, factors), dy.type);
+}
+
+/** Rows of a matrix by number. @param rows int32 `[count]` */
+export function gatherRows(x: DeviceTensor, rows: DeviceTensor): DeviceTensor {
+  const attributes = [
+    typeAttribute('Tparams', x.type),
+    typeAttribute('Tindices', 'int32'),
+    typeAttribute('Taxis', 'int32'),
+    integer('batch_dims', 0),
+  ];
+  return execute('GatherV2', attributes, [x, rows, constant('axis0', () => deviceTensor(Int32Array.of(0), []))])[0]!;
+}

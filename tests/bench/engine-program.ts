@@ -1,0 +1,114 @@
+/** What the benchmarks run in the executor: the model alone, without services. */
+import { adaptationShapes, adaptedWeights, findMethod, initialFactors, methodSettings } from '@hyperswap/peft';
+import {
+  backboneConfigs,
+  encoderShapes,
+  features,
+  initialParameters,
+  learningFeatures,
+  makeBackbone,
+  makeResident,
+  residentBackbone,
+  tokenCount,
+  tokenValues,
+} from '@hyperswap/spectralgpt';
+import {
+  AdamW,
+  deviceScope,
+  liveTensors,
+  tensorflow,
+  type Precision,
+  type Scalar,
+  type Tensor2D,
+} from '@hyperswap/tensor';
+
+/** One measurement of the engine. */
+export interface EngineCase {
+  readonly size: keyof typeof backboneConfigs;
+  readonly precision: Precision;
+  readonly batch: number;
+  readonly repetitions: number;
+}
+
+const classes = 16;
+
+function place({ size, precision }: EngineCase) {
+  const config = backboneConfigs[size];
+  const backbone = makeBackbone(size, config, initialParameters(encoderShapes(config), 1));
+  makeResident(backbone, precision);
+  return residentBackbone(backbone.digest, precision);
+}
+
+/** Seconds of each repetition; the first two are warm-up and left out. */
+function time(repetitions: number, run: () => void): number[] {
+  return Array.from({ length: repetitions + 2 }, () => {
+    const start = performance.now();
+    run();
+    return (performance.now() - start) / 1000;
+  }).slice(2);
+}
+
+const program = {
+  /** Token pixels to pooled features. */
+  forward(given: EngineCase): number[] {
+    const tf = tensorflow();
+    const resident = place(given);
+    const { config } = resident.backbone;
+    const pixels = tf.randomNormal([given.batch * tokenCount(config), tokenValues(config)]) as Tensor2D;
+    return time(given.repetitions, () => {
+      const result = features(pixels, resident);
+      result.dataSync();
+      result.dispose();
+    });
+  },
+
+  /** One step of KronA+ on q and v of every block, and of the head: loss, gradients, AdamW. */
+  kronaStep(given: EngineCase): number[] {
+    const tf = tensorflow();
+    const resident = place(given);
+    const { config } = resident.backbone;
+    const method = findMethod('krona+');
+    const weight = { out: config.width, in: config.width };
+    const adaptation = { method, settings: methodSettings(method, weight) };
+    const start = initialFactors(adaptation, config, 1);
+    const factors = new Map(
+      [...adaptationShapes(adaptation, config).keys()].map((name) => {
+        const { shape, values } = start.get(name)!;
+        return [name, tf.variable(tf.tensor(values, [...shape]), true, name)] as const;
+      }),
+    );
+    const head = tf.variable(tf.randomNormal([classes, config.width], 0, 0.02), true, 'head');
+    const optimizer = new AdamW([...factors.values(), head]);
+    const pixels = tf.randomNormal([given.batch * tokenCount(config), tokenValues(config)]) as Tensor2D;
+    const labels = tf.oneHot(
+      Array.from({ length: given.batch }, (_, patch) => patch % classes),
+      classes,
+    );
+    return time(given.repetitions, () => {
+      optimizer.minimise(
+        () => {
+          const learned = adaptedWeights(adaptation, factors, config, resident.weights);
+          const pooled = learningFeatures(pixels, resident, { learned });
+          const logits = tf.matMul(pooled, head as unknown as Tensor2D, false, true);
+          return tf.neg(tf.mean(tf.sum(tf.mul(labels, tf.logSoftmax(logits)), 1))) as Scalar;
+        },
+        () => 1e-3,
+      );
+    });
+  },
+
+  /** Live tensors after each of some batches: flat, or something leaks. */
+  liveTensors(given: EngineCase): number[] {
+    const tf = tensorflow();
+    const resident = place(given);
+    const { config } = resident.backbone;
+    const pixels = tf.randomNormal([given.batch * tokenCount(config), tokenValues(config)]) as Tensor2D;
+    return Array.from({ length: given.repetitions }, () => {
+      deviceScope(() => features(pixels, resident).dispose());
+      return liveTensors();
+    });
+  },
+};
+
+export type EngineProgram = typeof program;
+export default program;
