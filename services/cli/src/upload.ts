@@ -1,14 +1,11 @@
-import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import path from 'node:path';
 import { failure } from '@hyperswap/errors';
 import type { LandCoverClass, PrepareSceneHeader, PrepareSceneRequest, Scene } from '@hyperswap/proto';
 import { AxisOrder, Reduction, Retention } from '@hyperswap/proto';
-import { exchange } from '@hyperswap/rpc';
+import { exchange, pieces } from '@hyperswap/rpc';
 import type { Session } from './session.js';
 import type { Progress } from './terminal.js';
-
-const chunkBytes = 1024 * 1024;
 
 /** A file to send: on disk, or made here. */
 export interface UploadFile {
@@ -78,18 +75,8 @@ async function* requests(scene: SceneToUpload): AsyncGenerator<PrepareSceneReque
   yield { part: { $case: 'header', value: header } };
   const files = [scene.file, ...labels.flatMap(({ file }) => file ?? [])];
   for (const [file, { content }] of files.entries()) {
-    for await (const chunk of chunks(content)) {
+    for await (const chunk of pieces(content)) {
       yield { part: { $case: 'chunk', value: { file, content: chunk } } };
     }
-  }
-}
-
-async function* chunks(content: string | Uint8Array): AsyncGenerator<Buffer> {
-  if (typeof content === 'string') {
-    for await (const chunk of createReadStream(content, { highWaterMark: chunkBytes })) yield chunk as Buffer;
-    return;
-  }
-  for (let start = 0; start < content.byteLength; start += chunkBytes) {
-    yield Buffer.from(content.subarray(start, start + chunkBytes));
   }
 }

@@ -2,8 +2,7 @@ import { failure } from '@hyperswap/errors';
 import { maximumBlobBytes } from '@hyperswap/adapter';
 import type { ExportAdapterResponse, RegisterAdapterRequest, RegisterAdapterResponse } from '@hyperswap/proto';
 import { toAdapterVersion, type AdapterRegistry } from '@hyperswap/registry';
-
-const chunkBytes = 1024 * 1024;
+import { pieces } from '@hyperswap/rpc';
 
 /** Receives a blob and makes it a version. */
 export async function registerAdapter(
@@ -37,7 +36,5 @@ export async function* exportAdapter(
   reference: string,
 ): AsyncGenerator<ExportAdapterResponse> {
   const blob = await registry.readBlob(reference);
-  for (let start = 0; start < blob.byteLength; start += chunkBytes) {
-    yield { chunk: blob.subarray(start, start + chunkBytes) };
-  }
+  for await (const chunk of pieces(blob)) yield { chunk };
 }

@@ -1,6 +1,6 @@
 import type { Bus } from '@hyperswap/messaging';
 import { TileInferenceServiceService, type TileInferenceServiceServer } from '@hyperswap/proto';
-import { AdapterRegistry, findBackbone, toAdapterVersion } from '@hyperswap/registry';
+import { AdapterRegistry, toAdapterVersion, withBackbone } from '@hyperswap/registry';
 import {
   bidiStreamHandler,
   clientStreamHandler,
@@ -8,7 +8,7 @@ import {
   unaryHandler,
   type HostedService,
 } from '@hyperswap/rpc';
-import { parameterCount, type PrecisionChoice } from '@hyperswap/spectralgpt';
+import type { PrecisionChoice } from '@hyperswap/spectralgpt';
 import type { ObjectStore } from '@hyperswap/storage';
 import type { Logger } from '@hyperswap/telemetry';
 import type { Executor } from '@hyperswap/tensor';
@@ -43,11 +43,11 @@ export async function createTileInferenceService(
 ): Promise<HostedService & { stop(): Promise<void> }> {
   const { store, bus, executor, logger } = context;
   const registry = new AdapterRegistry(store, bus);
-  const backbone = await findBackbone(store, context.backbone);
   const engine = await executor.load<TileProgram>(new URL('./engine/program.js', import.meta.url));
-  const { name, digest } = backbone;
-  const backboneParameters = parameterCount(backbone);
-  const precision = await engine.call('makeResident', { backbone, precision: context.precision });
+  const { name, digest, parameters, precision } = await withBackbone(store, context.backbone, async (backbone) => ({
+    ...backbone,
+    precision: await engine.call('makeResident', { backbone, precision: context.precision }),
+  }));
   const bindings = new BindingTable(registry, engine, { name, digest, precision }, logger);
   const queue = new PatchQueue(engine, context.batchSize, context.queueLimit);
   const jobs = new SceneJobs({ store, bus, registry, bindings, queue, logger });
@@ -76,7 +76,7 @@ export async function createTileInferenceService(
       return {
         backbone: name,
         backboneDigest: digest,
-        backboneParameters,
+        backboneParameters: parameters,
         engine: { ...description, ...description.speeds, precision },
         bindings: bound.map(({ reference, digest, bindMilliseconds }) => ({
           adapter: reference,

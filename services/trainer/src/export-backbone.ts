@@ -1,14 +1,20 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
 import type { ExportBackboneResponse } from '@hyperswap/proto';
-import { readBackboneFiles } from '@hyperswap/registry';
+import { backboneFiles, fetchBackboneFiles } from '@hyperswap/registry';
+import { pieces } from '@hyperswap/rpc';
 import type { ObjectStore } from '@hyperswap/storage';
-
-const chunkBytes = 1024 * 1024;
 
 /** The files of a backbone that was pretrained or imported here. */
 export async function* exportBackbone(store: ObjectStore, name: string): AsyncGenerator<ExportBackboneResponse> {
-  for (const [file, content] of Object.entries(await readBackboneFiles(store, name))) {
-    for (let start = 0; start < content.byteLength; start += chunkBytes) {
-      yield { file, chunk: Buffer.from(content.subarray(start, start + chunkBytes)) };
+  const directory = await mkdtemp(path.join(tmpdir(), 'hyperswap-export-'));
+  try {
+    await fetchBackboneFiles(store, name, directory);
+    for (const file of backboneFiles) {
+      for await (const chunk of pieces(path.join(directory, file))) yield { file, chunk };
     }
+  } finally {
+    await rm(directory, { recursive: true, force: true });
   }
 }

@@ -1,11 +1,12 @@
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { failure, throwIfAborted, validateName } from '@hyperswap/errors';
 import type { StartPretrainingRequest, WatchTrainingResponse } from '@hyperswap/proto';
 import { storeBackboneFiles } from '@hyperswap/registry';
+import { inMemory } from '@hyperswap/safetensors';
 import { componentStatistics, simulateScene, type ComponentStatistics } from '@hyperswap/scene';
-import { parameterCount, readBackbone, writeBackbone } from '@hyperswap/spectralgpt';
+import { readBackbone, writeBackbone } from '@hyperswap/spectralgpt';
 import type { PretrainingStep, UnlabelledScene } from './engine/pretrain.js';
 import type { TrainingContext } from './run-training.js';
 import { parsePretrainingSettings } from './training-settings.js';
@@ -59,19 +60,16 @@ export async function runPretraining(
   );
   const directory = await mkdtemp(path.join(tmpdir(), 'hyperswap-pretraining-'));
   try {
-    await writeBackbone(directory, settings.config, tensors, 'F16');
+    await writeBackbone(directory, settings.config, inMemory(tensors), 'F16');
     const backbone = await readBackbone(request.backbone, directory);
-    await storeBackboneFiles(store, request.backbone, {
-      'config.json': await readFile(path.join(directory, 'config.json')),
-      'model.safetensors': await readFile(path.join(directory, 'model.safetensors')),
-    });
+    await storeBackboneFiles(store, request.backbone, directory);
     return {
       event: {
         $case: 'pretrainingFinished',
         value: {
           backbone: backbone.name,
           digest: backbone.digest,
-          parameters: parameterCount(backbone),
+          parameters: backbone.parameters,
           lossByStep,
           seconds: (performance.now() - start) / 1000,
         },

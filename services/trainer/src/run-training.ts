@@ -2,7 +2,7 @@ import { writeAdapter, type Adapter, type AdapterMetadata } from '@hyperswap/ada
 import { failure, throwIfAborted, validateName } from '@hyperswap/errors';
 import { adaptedWeight, findMethod, methodSettings } from '@hyperswap/peft';
 import type { StartTrainingRequest, TrainingProgress, WatchTrainingResponse } from '@hyperswap/proto';
-import { findBackbone, toAdapterVersion, type AdapterRegistry } from '@hyperswap/registry';
+import { toAdapterVersion, withBackbone, type AdapterRegistry } from '@hyperswap/registry';
 import { completeClasses, evaluate, type Split } from '@hyperswap/scene';
 import type { PrecisionChoice } from '@hyperswap/spectralgpt';
 import type { ObjectStore } from '@hyperswap/storage';
@@ -42,7 +42,10 @@ export async function runTraining(
   const patchSize = checkPatchSize(request.patchSize);
   const method = findMethod(request.method);
   const settings = parseTrainingSettings(request.settings, request.seed);
-  const backbone = await findBackbone(store, request.backbone);
+  const { backbone, precision } = await withBackbone(store, request.backbone, async (found) => ({
+    backbone: found,
+    precision: await engine.call('makeResident', { backbone: found, precision: precisionChoice }),
+  }));
   const weight = adaptedWeight(backbone.config);
   const ofMethod = methodSettings(method, weight, settings.method) as unknown as Record<string, number>;
 
@@ -64,7 +67,6 @@ export async function runTraining(
     patches.set(batch.scores, batch.first * values);
     report(progress('patches', batch.first + batch.count, split.train.length));
   }
-  const precision = await engine.call('makeResident', { backbone, precision: precisionChoice });
   const trained = await engine.call(
     'train',
     {

@@ -1,7 +1,7 @@
 import { adaptationParameterCount, adaptedWeight, findMethod, methodNames, methodSettings } from '@hyperswap/peft';
 import type { Bus } from '@hyperswap/messaging';
 import { TrainerServiceService, type TrainerServiceServer } from '@hyperswap/proto';
-import { AdapterRegistry, findBackbone } from '@hyperswap/registry';
+import { AdapterRegistry, withBackbone } from '@hyperswap/registry';
 import { serverStreamHandler, unaryHandler, type HostedService } from '@hyperswap/rpc';
 import type { PrecisionChoice } from '@hyperswap/spectralgpt';
 import type { ObjectStore } from '@hyperswap/storage';
@@ -76,7 +76,8 @@ export async function createTrainerService(
     listTrainings: unaryHandler(() => Promise.resolve({ trainings: trainings.list() })),
     exportBackbone: serverStreamHandler(({ backbone }) => exportBackbone(store, backbone)),
     listMethods: unaryHandler(async ({ backbone: name }) => {
-      const { config } = await findBackbone(store, name === '' ? context.backbone : name);
+      const wanted = name === '' ? context.backbone : name;
+      const config = await withBackbone(store, wanted, (backbone) => Promise.resolve(backbone.config));
       const methods = methodNames.map((methodName) => {
         const method = findMethod(methodName);
         const settings = methodSettings(method, adaptedWeight(config));

@@ -1,25 +1,30 @@
-import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { failure, validateName } from '@hyperswap/errors';
+import { validateName, failure } from '@hyperswap/errors';
 import { pretrainedDirectory, readBackbone, type Backbone } from '@hyperswap/spectralgpt';
 import type { ObjectStore } from '@hyperswap/storage';
 
 /** What a backbone consists of. */
-const files = ['config.json', 'model.safetensors'] as const;
+export const backboneFiles = ['config.json', 'model.safetensors'] as const;
 
-export type BackboneFiles = Readonly<Record<(typeof files)[number], Uint8Array>>;
-
-/** The files of a backbone in the store. @throws OBJECT_NOT_FOUND, OBJECT_DAMAGED */
-export async function readBackboneFiles(store: ObjectStore, name: string): Promise<BackboneFiles> {
-  const prefix = `backbones/${validateName('Backbone name', name)}`;
-  const [config, model] = await Promise.all(files.map((file) => store.get(`${prefix}/${file}`)));
-  return { 'config.json': config!, 'model.safetensors': model! };
+function objectKey(name: string, file: (typeof backboneFiles)[number]): string {
+  return `backbones/${validateName('Backbone name', name)}/${file}`;
 }
 
-/** Keeps a backbone's files. The config is written last: a backbone is there when its config is. */
-export async function storeBackboneFiles(store: ObjectStore, name: string, content: BackboneFiles): Promise<void> {
-  for (const file of files.toReversed()) await store.put(`backbones/${name}/${file}`, content[file]);
+/** Copies the files of a stored backbone into a folder. @throws OBJECT_NOT_FOUND, OBJECT_DAMAGED */
+export async function fetchBackboneFiles(store: ObjectStore, name: string, directory: string): Promise<void> {
+  for (const file of backboneFiles) await store.getFile(objectKey(name, file), path.join(directory, file));
+}
+
+/** Keeps a backbone's files out of a folder. The config is written last: a backbone is there when its config is. */
+export async function storeBackboneFiles(store: ObjectStore, name: string, directory: string): Promise<void> {
+  for (const file of backboneFiles.toReversed()) await store.putFile(objectKey(name, file), path.join(directory, file));
+}
+
+/** Whether the store holds a backbone of that name. */
+export async function hasBackbone(store: ObjectStore, name: string): Promise<boolean> {
+  return store.has(objectKey(name, 'config.json'));
 }
 
 /** Names of the backbones that ship with hyperswap and of those in the store. */
@@ -30,18 +35,20 @@ export async function listBackbones(store: ObjectStore): Promise<string[]> {
 }
 
 /**
- * A backbone by name, out of the store, else of those that ship with hyperswap.
+ * Runs a function on a backbone by name, out of the store, else of those that ship with hyperswap. Its file is there for so long.
  *
  * @throws BACKBONE_NOT_FOUND, BACKBONE_INVALID, OBJECT_DAMAGED
  */
-export async function findBackbone(store: ObjectStore, name: string): Promise<Backbone> {
-  validateName('Backbone name', name);
-  if (await store.has(`backbones/${name}/${files[0]}`)) {
+export async function withBackbone<Result>(
+  store: ObjectStore,
+  name: string,
+  use: (backbone: Backbone) => Promise<Result>,
+): Promise<Result> {
+  if (await hasBackbone(store, name)) {
     const directory = await mkdtemp(path.join(tmpdir(), 'hyperswap-backbone-'));
     try {
-      const content = await readBackboneFiles(store, name);
-      for (const file of files) await writeFile(path.join(directory, file), content[file]);
-      return await readBackbone(name, directory);
+      await fetchBackboneFiles(store, name, directory);
+      return await use(await readBackbone(name, directory));
     } finally {
       await rm(directory, { recursive: true, force: true });
     }
@@ -50,5 +57,5 @@ export async function findBackbone(store: ObjectStore, name: string): Promise<Ba
   if (!available.includes(name)) {
     throw failure('BACKBONE_NOT_FOUND', { backbone: name, available: available.join(', ') || 'none' });
   }
-  return readBackbone(name, path.join(pretrainedDirectory, name));
+  return use(await readBackbone(name, path.join(pretrainedDirectory, name)));
 }

@@ -6,5 +6,6 @@ export {
   unaryHandler,
   type CallContext,
 } from './handlers.js';
+export { pieces } from './pieces.js';
 export { ResponseQueue } from './response-queue.js';
 export { maximumMessageBytes, startServer, type HostedService, type RunningServer } from './server.js';

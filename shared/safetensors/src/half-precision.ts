@@ -1,4 +1,4 @@
-/** IEEE 754 half precision, as stored little-endian in 16 bits. */
+/** 16-bit floats, little-endian: IEEE 754 half precision, and bfloat16, the upper half of a float32. */
 
 /** Every half-precision value by its 16 bits. */
 let decodeTable: Float32Array | undefined;
@@ -17,6 +17,12 @@ export function float16ToFloat32(values: Uint16Array): Float32Array {
   const result = new Float32Array(values.length);
   for (let i = 0; i < values.length; i++) result[i] = decodeTable[values[i]!]!;
   return result;
+}
+
+export function bfloat16ToFloat32(values: Uint16Array): Float32Array {
+  const bits = new Uint32Array(values.length);
+  for (let i = 0; i < values.length; i++) bits[i] = values[i]! << 16;
+  return new Float32Array(bits.buffer);
 }
 
 /** Rounds to nearest, ties to even; magnitudes above 65504 become infinite. */

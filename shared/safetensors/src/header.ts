@@ -1,5 +1,6 @@
-/** How a tensor's values are stored. */
+/** How a tensor's values are stored; bfloat16 is read, not written. */
 export type StoredType = 'F32' | 'F16';
+export type ReadableType = StoredType | 'BF16';
 
 /** What is wrong with a safetensors file; callers name the file. */
 export class SafetensorsError extends Error {
@@ -8,7 +9,7 @@ export class SafetensorsError extends Error {
 
 export interface HeaderEntry {
   readonly name: string;
-  readonly type: StoredType;
+  readonly type: ReadableType;
   readonly shape: readonly number[];
   /** Byte offsets from the start of the data. */
   readonly start: number;
@@ -24,23 +25,41 @@ export interface Header {
 
 /** The reference implementation's limit. */
 const maximumHeaderBytes = 100_000_000;
-const bytesPerValue: Readonly<Record<StoredType, number>> = { F32: 4, F16: 2 };
+const bytesPerValue: Readonly<Record<ReadableType, number>> = { F32: 4, F16: 2, BF16: 2 };
+
+/** Bytes of the header that says how long the JSON is. */
+export const lengthBytes = 8;
+
+/**
+ * Bytes of the JSON.
+ *
+ * @param start the file's first bytes
+ * @param fileBytes of the whole file
+ * @throws SafetensorsError when the file is too short for what it claims
+ */
+export function headerLength(start: Uint8Array, fileBytes: number): number {
+  if (start.byteLength < lengthBytes) {
+    throw new SafetensorsError(`it has ${start.byteLength} bytes, too few for a header`);
+  }
+  const length = new DataView(start.buffer, start.byteOffset, lengthBytes).getBigUint64(0, true);
+  if (length > BigInt(Math.min(maximumHeaderBytes, fileBytes - lengthBytes))) {
+    throw new SafetensorsError(`its header claims ${length} bytes, more than the file holds`);
+  }
+  return Number(length);
+}
 
 /**
  * Reads and checks the header.
  *
+ * @param bytes the whole file, or as much of it as holds the header
+ * @param fileBytes of the whole file
  * @throws SafetensorsError when the file is truncated, the header is not valid, or tensors do not tile the data exactly
  */
-export function parseHeader(bytes: Uint8Array): Header {
-  if (bytes.byteLength < 8) throw new SafetensorsError(`it has ${bytes.byteLength} bytes, too few for a header`);
-  const length = new DataView(bytes.buffer, bytes.byteOffset, 8).getBigUint64(0, true);
-  if (length > BigInt(Math.min(maximumHeaderBytes, bytes.byteLength - 8))) {
-    throw new SafetensorsError(`its header claims ${length} bytes, more than the file holds`);
-  }
-  const dataStart = 8 + Number(length);
-  const header = parseObject(bytes.subarray(8, dataStart));
+export function parseHeader(bytes: Uint8Array, fileBytes = bytes.byteLength): Header {
+  const dataStart = lengthBytes + headerLength(bytes, fileBytes);
+  const header = parseObject(bytes.subarray(lengthBytes, dataStart));
   const metadata = parseMetadata(header.__metadata__);
-  const dataBytes = bytes.byteLength - dataStart;
+  const dataBytes = fileBytes - dataStart;
   const entries = Object.entries(header)
     .filter(([name]) => name !== '__metadata__')
     .map(([name, value]) => parseEntry(name, value, dataBytes));
@@ -70,8 +89,8 @@ function parseMetadata(value: unknown): Record<string, string> {
 function parseEntry(name: string, value: unknown, dataBytes: number): HeaderEntry {
   if (!isRecord(value)) throw new SafetensorsError(`tensor ${name} has no description`);
   const { dtype, shape, data_offsets: offsets } = value;
-  if (dtype !== 'F32' && dtype !== 'F16') {
-    throw new SafetensorsError(`tensor ${name} is of type ${JSON.stringify(dtype)}; F32 and F16 are read`);
+  if (dtype !== 'F32' && dtype !== 'F16' && dtype !== 'BF16') {
+    throw new SafetensorsError(`tensor ${name} is of type ${JSON.stringify(dtype)}; F32, F16 and BF16 are read`);
   }
   if (!isCountList(shape)) throw new SafetensorsError(`tensor ${name} has no valid shape`);
   if (!isCountList(offsets) || offsets.length !== 2) {

@@ -1,2 +1,12 @@
+export { float16ToFloat32, bfloat16ToFloat32 } from './half-precision.js';
 export { SafetensorsError, type StoredType } from './header.js';
-export { readSafetensors, tensorsDigest, writeSafetensors, type NamedTensor, type TensorFile } from './safetensors.js';
+export { SafetensorsFile, writeSafetensorsFile } from './safetensors-file.js';
+export {
+  inMemory,
+  readSafetensors,
+  tensorsDigest,
+  writeSafetensors,
+  type NamedTensor,
+  type TensorFile,
+  type TensorSource,
+} from './safetensors.js';

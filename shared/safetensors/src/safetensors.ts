@@ -4,13 +4,28 @@
  * https://github.com/huggingface/safetensors, "Format". No JavaScript library both reads and writes it.
  */
 import { createHash } from 'node:crypto';
-import { float16ToFloat32, float32ToFloat16 } from './half-precision.js';
-import { parseHeader, type StoredType } from './header.js';
+import { bfloat16ToFloat32, float16ToFloat32, float32ToFloat16 } from './half-precision.js';
+import { lengthBytes, parseHeader, type ReadableType, type StoredType } from './header.js';
 
 export interface NamedTensor {
   readonly shape: readonly number[];
   /** Values in row-major order; held in float32 whatever the stored type. */
   readonly values: Float32Array;
+}
+
+/** Tensors that are read one by one, so that they need not be in memory together. */
+export interface TensorSource {
+  readonly shapes: ReadonlyMap<string, readonly number[]>;
+  /** Values of a tensor, float32. @throws when it is not there, or cannot be read */
+  read(name: string): Float32Array;
+}
+
+/** Tensors in memory as a source. */
+export function inMemory(tensors: ReadonlyMap<string, NamedTensor>): TensorSource {
+  return {
+    shapes: new Map([...tensors].map(([name, { shape }]) => [name, shape])),
+    read: (name) => tensors.get(name)!.values,
+  };
 }
 
 export interface TensorFile {
@@ -30,10 +45,21 @@ export function readSafetensors(bytes: Uint8Array): TensorFile {
   for (const { name, type, shape, start, end } of entries) {
     // Copied, so that values are aligned and the file's buffer can be freed (a Buffer's own `slice` would not copy).
     const data = new Uint8Array(bytes.subarray(dataStart + start, dataStart + end)).buffer;
-    const values = type === 'F32' ? new Float32Array(data) : float16ToFloat32(new Uint16Array(data));
-    tensors.set(name, { shape, values });
+    tensors.set(name, { shape, values: decodeValues(data, type) });
   }
   return { tensors, metadata };
+}
+
+/** Stored bytes as float32. */
+export function decodeValues(data: ArrayBuffer, type: ReadableType): Float32Array {
+  switch (type) {
+    case 'F32':
+      return new Float32Array(data);
+    case 'F16':
+      return float16ToFloat32(new Uint16Array(data));
+    case 'BF16':
+      return bfloat16ToFloat32(new Uint16Array(data));
+  }
 }
 
 /**
@@ -42,36 +68,51 @@ export function readSafetensors(bytes: Uint8Array): TensorFile {
  * @param stored type on disk; F16 rounds to nearest even
  */
 export function writeSafetensors({ tensors, metadata }: TensorFile, stored: StoredType = 'F32'): Uint8Array {
-  const names = [...tensors.keys()].sort();
+  const shapes = new Map([...tensors].map(([name, { shape }]) => [name, shape] as const));
+  const parts = [encodeHeader(shapes, metadata, stored)];
+  for (const name of sortedNames(shapes)) parts.push(storedBytes(tensors.get(name)!.values, stored));
+  return Buffer.concat(parts);
+}
+
+/** The order in which tensors are written and digested. */
+export function sortedNames(shapes: ReadonlyMap<string, unknown>): string[] {
+  return [...shapes.keys()].sort();
+}
+
+/** Length and JSON of a header. */
+export function encodeHeader(
+  shapes: ReadonlyMap<string, readonly number[]>,
+  metadata: Readonly<Record<string, string>>,
+  stored: StoredType,
+): Uint8Array {
   const header: Record<string, unknown> = { __metadata__: metadata };
-  const chunks: Uint8Array[] = [];
   let offset = 0;
-  for (const name of names) {
-    const { shape, values } = tensors.get(name)!;
-    const chunk = storedBytes(values, stored);
-    header[name] = { dtype: stored, shape, data_offsets: [offset, offset + chunk.byteLength] };
-    chunks.push(chunk);
-    offset += chunk.byteLength;
+  for (const name of sortedNames(shapes)) {
+    const shape = shapes.get(name)!;
+    const bytes = shape.reduce((product, size) => product * size, 1) * (stored === 'F32' ? 4 : 2);
+    header[name] = { dtype: stored, shape, data_offsets: [offset, offset + bytes] };
+    offset += bytes;
   }
   // Padded with spaces to 8 bytes, so that readers may map the tensors.
   const json = JSON.stringify(header);
   const headerBytes = Buffer.from(json + ' '.repeat((8 - (Buffer.byteLength(json) % 8)) % 8));
-  const length = Buffer.alloc(8);
+  const length = Buffer.alloc(lengthBytes);
   length.writeBigUInt64LE(BigInt(headerBytes.byteLength));
-  return Buffer.concat([length, headerBytes, ...chunks]);
+  return Buffer.concat([length, headerBytes]);
 }
 
 /** The sha-256 over all tensors' names, shapes and float32 values: a name for weights however they are stored. */
-export function tensorsDigest(tensors: ReadonlyMap<string, NamedTensor>): string {
+export function tensorsDigest(tensors: TensorSource): string {
   const hash = createHash('sha256');
-  for (const name of [...tensors.keys()].sort()) {
-    const { shape, values } = tensors.get(name)!;
-    hash.update(`${name} [${shape.join(',')}]\n`).update(storedBytes(values, 'F32'));
+  for (const name of sortedNames(tensors.shapes)) {
+    const shape = tensors.shapes.get(name)!;
+    hash.update(`${name} [${shape.join(',')}]\n`).update(storedBytes(tensors.read(name), 'F32'));
   }
   return hash.digest('hex');
 }
 
-function storedBytes(values: Float32Array, stored: StoredType): Uint8Array {
+/** A tensor's bytes as they are stored. */
+export function storedBytes(values: Float32Array, stored: StoredType): Uint8Array {
   const array = stored === 'F32' ? values : float32ToFloat16(values);
   return new Uint8Array(array.buffer, array.byteOffset, array.byteLength);
 }

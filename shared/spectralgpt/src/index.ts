@@ -1,8 +1,8 @@
 export {
   makeBackbone,
-  parameterCount,
   pretrainedDirectory,
   readBackbone,
+  withTensors,
   writeBackbone,
   type Backbone,
 } from './backbone.js';

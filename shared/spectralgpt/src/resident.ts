@@ -1,7 +1,7 @@
 /** Backbones that are on the device of this thread: one copy each, however many programs use it. */
 import { failure } from '@hyperswap/errors';
 import { chooseKernels, type Precision } from '@hyperswap/tensor';
-import type { Backbone } from './backbone.js';
+import { withTensors, type Backbone } from './backbone.js';
 import { foldLayer, keepLayer, layerNames, type BlockLayers } from './folding.js';
 import { Weights } from './weights.js';
 
@@ -27,28 +27,33 @@ function key(digest: string, precision: PrecisionChoice): string {
   return `${digest} ${precision === 'auto' ? chooseKernels().precision : precision}`;
 }
 
-/** Uploads a backbone, unless it is there already. Its layers are folded one by one, so that float32 copies never pile up. @returns the precision */
+/** Uploads a backbone, unless it is there already. It is read and folded block by block, so that float32 copies never pile up. @returns the precision */
 export function makeResident(backbone: Backbone, choice: PrecisionChoice = 'auto'): Precision {
   const precision = choice === 'auto' ? chooseKernels().precision : choice;
-  const { name, digest, config, tensors } = backbone;
+  const { name, digest, config } = backbone;
   if (residents.has(key(digest, precision))) return precision;
   chooseKernels();
-  const blocks = Array.from({ length: config.depth }, (_, index): BlockLayers => {
-    const prefix = `blocks.${index}`;
-    const uploaded = Weights.upload(new Map([...tensors].filter(([tensor]) => tensor.startsWith(`${prefix}.`))));
-    try {
-      const layers = layerNames.map((layer) => {
-        const folded = foldLayer(uploaded, prefix, layer, config.width / config.heads);
-        return [layer, keepLayer(folded, precision)] as const;
-      });
-      return Object.fromEntries(layers) as BlockLayers;
-    } finally {
-      uploaded.dispose();
-    }
+  withTensors(backbone, (tensors) => {
+    const upload = (wanted: (tensor: string) => boolean): Weights => {
+      const chosen = [...tensors.shapes].filter(([tensor]) => wanted(tensor));
+      return Weights.upload(new Map(chosen.map(([tensor, shape]) => [tensor, { shape, values: tensors.read(tensor) }])));
+    };
+    const blocks = Array.from({ length: config.depth }, (_, index): BlockLayers => {
+      const prefix = `blocks.${index}`;
+      const uploaded = upload((tensor) => tensor.startsWith(`${prefix}.`));
+      try {
+        const layers = layerNames.map((layer) => {
+          const folded = foldLayer(uploaded, prefix, layer, config.width / config.heads);
+          return [layer, keepLayer(folded, precision)] as const;
+        });
+        return Object.fromEntries(layers) as BlockLayers;
+      } finally {
+        uploaded.dispose();
+      }
+    });
+    const weights = upload((tensor) => !tensor.startsWith('blocks.') || adaptable.test(tensor));
+    residents.set(key(digest, precision), { backbone: { name, digest, config }, precision, weights, blocks });
   });
-  const kept = [...tensors].filter(([tensor]) => !tensor.startsWith('blocks.') || adaptable.test(tensor));
-  const weights = Weights.upload(new Map(kept));
-  residents.set(key(digest, precision), { backbone: { name, digest, config }, precision, weights, blocks });
   return precision;
 }
 

@@ -1,11 +1,15 @@
 import { createHash, randomUUID } from 'node:crypto';
-import { link, mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
+import { constants, createReadStream, createWriteStream } from 'node:fs';
+import { access, link, mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
+import { pipeline } from 'node:stream/promises';
 import { failure, toHyperswapError } from '@hyperswap/errors';
 import type { ObjectStore, PutOptions, StoredObject } from './object-store.js';
 
 /** Bytes of the sha-256 that follows an object's content in its file. */
 const checksumBytes = 32;
+/** Bytes that are in memory at once when a file is streamed. */
+const pieceBytes = 1024 * 1024;
 const keyPattern = /^[A-Za-z0-9][A-Za-z0-9._@-]*(\/[A-Za-z0-9][A-Za-z0-9._@-]*)*$/;
 
 /**
@@ -24,13 +28,61 @@ export class DirectoryObjectStore implements ObjectStore {
     this.description = `directory ${path.resolve(directory)}`;
   }
 
-  async put(key: string, content: Uint8Array, { onlyIfAbsent = false }: PutOptions = {}): Promise<void> {
+  async put(key: string, content: Uint8Array, options?: PutOptions): Promise<void> {
+    await this.place(key, [content], options);
+  }
+
+  async putFile(key: string, file: string, options?: PutOptions): Promise<void> {
+    await access(file, constants.R_OK).catch((cause: unknown) => {
+      throw failure('FILE_UNREADABLE', { file, reason: (cause as NodeJS.ErrnoException).code ?? 'unknown' }, cause);
+    });
+    await this.place(key, createReadStream(file, { highWaterMark: pieceBytes }), options);
+  }
+
+  async getFile(key: string, file: string): Promise<void> {
+    try {
+      const size = (await stat(this.file(key))).size - checksumBytes;
+      const hash = createHash('sha256');
+      const content = createReadStream(this.file(key), { end: Math.max(0, size - 1), highWaterMark: pieceBytes });
+      const hashed = async function* (pieces: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+        for await (const piece of pieces) {
+          hash.update(piece);
+          yield piece;
+        }
+      };
+      await pipeline(content, hashed, createWriteStream(file));
+      const checksum = await this.getChecksum(key, size);
+      if (!hash.digest().equals(checksum)) {
+        throw failure('OBJECT_DAMAGED', { key, reason: 'its checksum does not match its content' });
+      }
+    } catch (cause) {
+      await rm(file, { force: true });
+      throw translate(key, cause);
+    }
+  }
+
+  private async getChecksum(key: string, size: number): Promise<Buffer> {
+    const file = await open(this.file(key), 'r');
+    try {
+      const checksum = Buffer.alloc(checksumBytes);
+      await file.read(checksum, 0, checksumBytes, Math.max(0, size));
+      return checksum;
+    } finally {
+      await file.close();
+    }
+  }
+
+  private async place(
+    key: string,
+    content: Iterable<Uint8Array> | AsyncIterable<Uint8Array>,
+    { onlyIfAbsent = false }: PutOptions = {},
+  ): Promise<void> {
     const target = this.file(key);
     const staged = path.join(this.staging, randomUUID());
     try {
       await mkdir(this.staging, { recursive: true });
       await mkdir(path.dirname(target), { recursive: true });
-      await writeDurably(staged, [content, createHash('sha256').update(content).digest()]);
+      await writeDurably(staged, content);
       // A link fails when its place is taken; a rename replaces.
       if (onlyIfAbsent) await link(staged, target);
       else await rename(staged, target);
@@ -109,10 +161,16 @@ export class DirectoryObjectStore implements ObjectStore {
   }
 }
 
-async function writeDurably(file: string, parts: readonly Uint8Array[]): Promise<void> {
+/** Writes content and then its checksum, and waits until both are on disk. */
+async function writeDurably(file: string, content: Iterable<Uint8Array> | AsyncIterable<Uint8Array>): Promise<void> {
   const handle = await open(file, 'wx');
+  const hash = createHash('sha256');
   try {
-    for (const part of parts) await handle.writeFile(part);
+    for await (const piece of content) {
+      hash.update(piece);
+      await handle.writeFile(piece);
+    }
+    await handle.writeFile(hash.digest());
     await handle.sync();
   } finally {
     await handle.close();

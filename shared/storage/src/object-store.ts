@@ -20,8 +20,12 @@ export interface ObjectStore {
    * @throws OBJECT_EXISTS when `onlyIfAbsent` and the key is taken; STORE_FULL, STORE_UNREACHABLE; nothing changes then
    */
   put(key: string, content: Uint8Array, options?: PutOptions): Promise<void>;
+  /** As `put`, of a file's content, which is streamed. @throws as `put`; FILE_UNREADABLE */
+  putFile(key: string, file: string, options?: PutOptions): Promise<void>;
   /** @throws OBJECT_NOT_FOUND, OBJECT_DAMAGED when the content is not what was written, STORE_UNREACHABLE */
   get(key: string): Promise<Buffer>;
+  /** As `get`, streamed into a file; a file that is not whole is not left behind. */
+  getFile(key: string, file: string): Promise<void>;
   /** Part of an object; not checked against its checksum, which covers the whole. @throws OBJECT_NOT_FOUND */
   getRange(key: string, offset: number, length: number): Promise<Buffer>;
   has(key: string): Promise<boolean>;

@@ -3,12 +3,10 @@ import path from 'node:path';
 import type { Command } from 'commander';
 import { failure } from '@hyperswap/errors';
 import type { AdapterVersion, RegisterAdapterRequest, RegisterAdapterResponse } from '@hyperswap/proto';
-import { callUnary, readStream, upload } from '@hyperswap/rpc';
+import { callUnary, pieces, readStream, upload } from '@hyperswap/rpc';
 import { percent, referenceOf } from '../report/report.js';
 import { openSession, type GlobalFlags, type Session } from '../session.js';
 import { printResult, table } from '../terminal.js';
-
-const chunkBytes = 1024 * 1024;
 
 export function addAdapterCommands(program: Command): void {
   const adapters = program.command('adapters').description('list, import, export and name adapters');
@@ -131,9 +129,7 @@ async function registerAdapter(session: Session, name: string, file: string): Pr
   // eslint-disable-next-line @typescript-eslint/require-await -- the upload takes an async iterable
   async function* requests(): AsyncGenerator<RegisterAdapterRequest> {
     yield { part: { $case: 'header', value: { name, fileName: path.basename(file) } } };
-    for (let start = 0; start < blob.byteLength; start += chunkBytes) {
-      yield { part: { $case: 'chunk', value: blob.subarray(start, start + chunkBytes) } };
-    }
+    for await (const value of pieces(blob)) yield { part: { $case: 'chunk', value } };
   }
   const { adapter } = await upload<RegisterAdapterRequest, RegisterAdapterResponse>(
     tileInference,
