@@ -9,6 +9,7 @@ const below = {
   messaging: ['errors'],
   tensor: ['errors', 'pypi'],
   spectralgpt: ['errors', 'tensor', 'safetensors'],
+  checkpoint: ['errors', 'safetensors', 'spectralgpt'],
   peft: ['errors', 'tensor', 'safetensors', 'spectralgpt'],
   adapter: ['errors', 'tensor', 'safetensors', 'spectralgpt', 'peft'],
   scene: ['errors', 'storage', 'tensor'],

@@ -9,10 +9,10 @@ CACHE := node_modules/.cache/hyperswap
 sources := $(shell find proto shared services tests -name node_modules -prune -o -name dist -prune -o -name generated -prune \
   -o \( -name '*.ts' -o -name '*.proto' -o -name 'tsconfig.json' -o -name 'buf*.yaml' \) -print)
 
-.PHONY: help setup build engine demo test lint format pretrain-mini parity-fixtures clean
+.PHONY: help setup build engine demo test lint format pretrain-mini parity-fixtures parity-base clean
 
 help:
-	@sed -n 's/^# //p' Makefile | head -3; echo "also: setup lint format pretrain-mini parity-fixtures clean"
+	@sed -n 's/^# //p' Makefile | head -3; echo "also: setup lint format pretrain-mini parity-fixtures parity-base clean"
 
 setup: build engine
 
@@ -55,6 +55,11 @@ parity-fixtures:
 	python3 -m venv out/parity-venv
 	out/parity-venv/bin/pip install --quiet -r tests/parity/requirements.txt
 	out/parity-venv/bin/python tests/parity/write_fixtures.py
+
+# Compares with PyTorch at base size (about 5 minutes): import, features in both precisions, memory.
+parity-base: setup
+	test -x out/parity-venv/bin/python || $(MAKE) parity-fixtures
+	DATA=$(DATA) out/parity-venv/bin/python tests/parity/base_size.py
 
 clean:
 	rm -rf out $(CACHE) proto/generated

@@ -8,6 +8,7 @@ import {
   embed,
   encode,
   features,
+  imageTokens,
   learningFeatures,
   makeBackbone,
   makeResident,
@@ -26,29 +27,25 @@ import {
   type TensorFlow,
 } from '@hyperswap/tensor';
 import { maximumDifference } from '../support/arrays.js';
-import { fixture } from '../support/fixtures.js';
-
-interface Stored {
-  readonly shape: number[];
-  readonly values: number[];
-}
+import { fixture, type StoredValues } from '../support/fixtures.js';
 
 interface ModelFixture {
   readonly config: { readonly width: number; readonly depth: number; readonly heads: number };
-  readonly parameters: Record<string, Stored>;
-  readonly input: Stored;
-  readonly head: { readonly weight: Stored; readonly bias: Stored };
+  readonly parameters: Record<string, StoredValues>;
+  readonly input: StoredValues;
+  readonly head: { readonly weight: StoredValues; readonly bias: StoredValues };
   readonly labels: number[];
-  readonly states: Stored[];
-  readonly pooled: Stored;
-  readonly logits: Stored;
+  readonly states: StoredValues[];
+  readonly pooled: StoredValues;
+  readonly logits: StoredValues;
+  readonly full: { readonly loss: number; readonly gradients: Record<string, StoredValues> };
   readonly methods: Record<
     string,
     {
       readonly settings: Record<string, number>;
-      readonly factors: Record<string, Stored>;
-      readonly gradients: Record<string, Stored>;
-      readonly logits: Stored;
+      readonly factors: Record<string, StoredValues>;
+      readonly gradients: Record<string, StoredValues>;
+      readonly logits: StoredValues;
       readonly loss: number;
     }
   >;
@@ -61,7 +58,7 @@ let resident: ResidentBackbone;
 let pixels: Tensor2D;
 let head: { weight: Tensor2D; bias: Tensor };
 
-const tensor = ({ shape, values }: Stored): Tensor => tf.tensor(values, shape);
+const tensor = ({ shape, values }: StoredValues): Tensor => tf.tensor(values, shape);
 
 before(() => {
   tf = loadTensorFlow();
@@ -71,23 +68,14 @@ before(() => {
   const backbone = makeBackbone('reference', config, new Map(named));
   makeResident(backbone, 'float32');
   resident = residentBackbone(backbone.digest, 'float32');
-  // [N, 12, 32, 32] cut into tokens (component group, row, column) of (component, y, x).
-  const split = tf.reshape(tensor(reference.input), [-1, 4, 3, 4, 8, 32]);
-  const columns = tf.reshape(split, [reference.input.shape[0]! * 4, 3, 4, 8, 4, 8]);
-  pixels = tf.reshape(tf.transpose(columns, [0, 2, 4, 1, 3, 5]), [-1, 192]);
+  pixels = imageTokens(Float32Array.from(reference.input.values), config);
   head = { weight: tensor(reference.head.weight) as Tensor2D, bias: tensor(reference.head.bias) };
 });
 
 const logitsOf = (pooled: Tensor2D): Tensor2D => tf.add(tf.matMul(pooled, head.weight, false, true), head.bias);
 
 const statesAfter = (depth: number): Tensor2D =>
-  encode(
-    embed(pixels, config, resident.weights),
-    tokenCount(config),
-    config,
-    resident.blocks.slice(0, depth),
-    'float32',
-  );
+  encode(embed(pixels, config, resident.weights), tokenCount(config), config, resident.blocks.slice(0, depth));
 
 test('tokens and every block equal PyTorch’s', () => {
   const tokens = embed(pixels, config, resident.weights);
@@ -135,3 +123,25 @@ for (const name of ['lora', 'krona']) {
     });
   });
 }
+
+test('with all parameters learning, loss and every gradient equal PyTorch’s', () => {
+  const { loss, gradients } = reference.full;
+  const names = Object.keys(reference.parameters);
+  const variables = names.map((name) => tf.variable(tensor(reference.parameters[name]!)));
+  const learned = new Map(names.map((name, i) => [name, variables[i]!] as const));
+  const classes = reference.head.bias.values.length;
+  const { value, grads } = deviceScope(() =>
+    tf.variableGrads(() => {
+      const logits = logitsOf(learningFeatures(pixels, resident, { learned }));
+      const target = tf.oneHot(tf.tensor1d(reference.labels, 'int32'), classes);
+      return tf.neg(tf.mean(tf.sum(tf.mul(target, tf.logSoftmax(logits)), 1)));
+    }, variables),
+  );
+  assert.ok(Math.abs(value.dataSync()[0]! - loss) < 1e-4);
+  names.forEach((name, i) => {
+    const wanted = gradients[name]!.values;
+    const largest = Math.max(...wanted.map(Math.abs));
+    const difference = maximumDifference(grads[variables[i]!.name]!.dataSync(), wanted);
+    assert.ok(difference < 1e-3 * largest + 1e-6, `${name}: ${difference} of ${largest}`);
+  });
+});

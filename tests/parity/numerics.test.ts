@@ -5,12 +5,7 @@ import { CovarianceAccumulator, evaluate, projectPixels } from '@hyperswap/scene
 import { backboneConfigs, resizeMatrix, tokenPixels } from '@hyperswap/spectralgpt';
 import { AdamW, loadTensorFlow, type Scalar, type Tensor2D } from '@hyperswap/tensor';
 import { maximumDifference } from '../support/arrays.js';
-import { fixture } from '../support/fixtures.js';
-
-interface Stored {
-  readonly shape: number[];
-  readonly values: number[];
-}
+import { fixture, type StoredValues } from '../support/fixtures.js';
 
 const read = (name: string): unknown => JSON.parse(readFileSync(fixture(name), 'utf8'));
 
@@ -18,7 +13,7 @@ test('patches resize as torch.nn.functional.interpolate does, and land in the ri
   const tf = loadTensorFlow();
   // One group of 3 components; the fixture's 2 and one of zeros.
   const config = { ...backboneConfigs.base, components: 3 };
-  for (const { patch, resized } of read('resize.json') as { patch: Stored; resized: Stored }[]) {
+  for (const { patch, resized } of read('resize.json') as { patch: StoredValues; resized: StoredValues }[]) {
     const size = patch.shape[2]!;
     const padded = tf.concat([tf.tensor(patch.values, [2, size * size]), tf.zeros([1, size * size])], 0) as Tensor2D;
     const tokens = tokenPixels(padded, resizeMatrix(size, config), config).dataSync();
@@ -38,7 +33,7 @@ test('patches resize as torch.nn.functional.interpolate does, and land in the ri
 test('PCA equals scikit-learn’s, signs fixed so that the largest loading is positive, whatever the blocks', () => {
   const reference = read('pca.json') as Record<
     'scene' | 'mean' | 'components' | 'explainedVariance' | 'explainedVarianceRatio' | 'scores',
-    Stored
+    StoredValues
   >;
   const scene = Float32Array.from(reference.scene.values);
   for (const pixels of [600, 7]) {
@@ -61,7 +56,7 @@ test('AdamW takes the steps that torch.optim.AdamW takes', () => {
   const tf = loadTensorFlow();
   const reference = read('adamw.json') as Record<
     'matrix' | 'vector' | 'target' | 'matrixAfter' | 'vectorAfter',
-    Stored
+    StoredValues
   > & {
     learningRate: number;
     steps: number;

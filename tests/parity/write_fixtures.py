@@ -1,10 +1,11 @@
 """Writes tests/parity/fixtures: what PyTorch, scikit-learn and scipy compute, for the TypeScript tests to compare with.
 
-The model below restates the public SpectralGPT release from DESIGN section 5 (Conv3d tokens, separate positions, pre-norm blocks,
-mean over tokens 1.., norm, head). Run it with `make parity-fixtures`.
+Run it with `make parity-fixtures`.
 """
 
+import argparse
 import json
+import os
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,8 @@ import torch.nn.functional as F
 from sklearn.decomposition import PCA
 from sklearn.metrics import accuracy_score, balanced_accuracy_score, cohen_kappa_score, confusion_matrix, f1_score
 from torch import nn
+
+from reference import SpectralGPT
 
 OUT = Path(__file__).parent / "fixtures"
 OUT.mkdir(exist_ok=True)
@@ -28,69 +31,6 @@ def values(tensor):
 
 def write(name, content):
     (OUT / name).write_text(json.dumps(content, separators=(",", ":")) + "\n")
-
-
-class Attention(nn.Module):
-    def __init__(self, width, heads):
-        super().__init__()
-        self.heads, self.scale = heads, (width // heads) ** -0.5
-        self.q, self.k, self.v, self.proj = (nn.Linear(width, width) for _ in range(4))
-
-    def forward(self, x, update):
-        n, t, d = x.shape
-        split = lambda y: y.reshape(n, t, self.heads, d // self.heads).transpose(1, 2)
-        q = split(self.q(x) + update("q", x))
-        k = split(self.k(x))
-        v = split(self.v(x) + update("v", x))
-        scores = (q @ k.transpose(-2, -1) * self.scale).softmax(-1)
-        return self.proj((scores @ v).transpose(1, 2).reshape(n, t, d))
-
-
-class Mlp(nn.Module):
-    def __init__(self, width):
-        super().__init__()
-        self.fc1, self.fc2 = nn.Linear(width, 4 * width), nn.Linear(4 * width, width)
-
-    def forward(self, x):
-        return self.fc2(F.gelu(self.fc1(x)))
-
-
-class Block(nn.Module):
-    def __init__(self, width, heads):
-        super().__init__()
-        self.norm1, self.norm2 = nn.LayerNorm(width, eps=1e-6), nn.LayerNorm(width, eps=1e-6)
-        self.attn, self.mlp = Attention(width, heads), Mlp(width)
-
-    def forward(self, x, update):
-        x = x + self.attn(self.norm1(x), update)
-        return x + self.mlp(self.norm2(x))
-
-
-class PatchEmbed(nn.Module):
-    def __init__(self, width):
-        super().__init__()
-        self.proj = nn.Conv3d(1, width, kernel_size=(3, 8, 8), stride=(3, 8, 8))
-
-    def forward(self, x):
-        return self.proj(x[:, None]).flatten(2).transpose(1, 2)
-
-
-class SpectralGPT(nn.Module):
-    def __init__(self, width=32, depth=2, heads=4):
-        super().__init__()
-        self.patch_embed = PatchEmbed(width)
-        self.pos_embed_spatial = nn.Parameter(torch.randn(1, 16, width) * 0.02)
-        self.pos_embed_temporal = nn.Parameter(torch.randn(1, 4, width) * 0.02)
-        self.blocks = nn.ModuleList(Block(width, heads) for _ in range(depth))
-        self.norm = nn.LayerNorm(width, eps=1e-6)
-
-    def forward(self, x, update=lambda block, projection, y: 0.0):
-        tokens = self.patch_embed(x)
-        positions = self.pos_embed_spatial.repeat(1, 4, 1) + self.pos_embed_temporal.repeat_interleave(16, dim=1)
-        states = [tokens + positions]
-        for i, block in enumerate(self.blocks):
-            states.append(block(states[-1], lambda p, y, i=i: update(i, p, y)))
-        return states, self.norm(states[-1][:, 1:, :].mean(1))
 
 
 def model_fixture():
@@ -125,6 +65,9 @@ def model_fixture():
         "lora": ({"lora_a": (3, width), "lora_b": (width, 3)}, lora, {"rank": 3, "alpha": 6}),
         "krona": ({"krona_a": (8, 2), "krona_b": (4, 16)}, krona, {"rows": 8, "columns": 2, "scale": 0.5}),
     }
+    loss = F.cross_entropy(head(pooled), labels)
+    loss.backward()
+    result["full"] = {"loss": float(loss), "gradients": {name: values(p.grad) for name, p in model.named_parameters()}}
     for p in model.parameters():
         p.requires_grad_(False)
     for name, (factors, apply, settings) in shapes.items():
@@ -212,5 +155,68 @@ def mat_fixture():
     scipy.io.savemat(OUT / "compressed.mat", content, do_compression=True)
 
 
-for make in (model_fixture, resize_fixture, pca_fixture, adamw_fixture, metrics_fixture, mat_fixture):
+class Hostile:
+    """Unpickled by Python, it would make a file."""
+
+    def __reduce__(self):
+        return os.system, ("touch hyperswap-was-here",)
+
+
+def checkpoint_fixture():
+    """A checkpoint of the release's structure at a small size, with all that real ones have beside the encoder."""
+    width, heads = 16, 4
+    model = SpectralGPT(width, 2, heads)
+    state = {name: p.detach() for name, p in model.state_dict().items()}
+    # Pretraining at 128 pixels has 16 x 16 tokens a group.
+    state["pos_embed_spatial"] = torch.randn(1, 256, width) * 0.2
+    state["decoder_embed.weight"], state["mask_token"] = torch.randn(8, width), torch.randn(1, 1, 8)
+    state["head.weight"] = torch.randn(5, width)
+    stored = dict(state)
+    # What PyTorch allows: a view of another's storage, one that is not row by row, half types.
+    both = torch.cat([state["blocks.0.attn.q.weight"], state["blocks.0.attn.k.weight"]])
+    stored["blocks.0.attn.q.weight"], stored["blocks.0.attn.k.weight"] = both[:width], both[width:]
+    stored["blocks.0.attn.v.weight"] = state["blocks.0.attn.v.weight"].t().contiguous().t()
+    stored["blocks.1.mlp.fc1.weight"] = state["blocks.1.mlp.fc1.weight"].half()
+    stored["blocks.1.mlp.fc2.weight"] = state["blocks.1.mlp.fc2.weight"].bfloat16()
+    for name, tensor in stored.items():
+        state[name] = tensor.float()
+    optimizer = torch.optim.AdamW(model.parameters())
+    model(torch.randn(1, 12, 32, 32))[1].sum().backward()
+    optimizer.step()
+    args = argparse.Namespace(model="mae_vit_base_patch8_128", mask_ratio=0.9, output_dir=Path("out"))
+    beside = {"optimizer": optimizer.state_dict(), "epoch": 199, "scaler": {"scale": 65536.0}, "args": args}
+    torch.save({"model": stored, **beside}, OUT / "release.pth")
+    torch.save({"model": stored, "extra": Hostile()}, OUT / "hostile.pth")
+
+    grid = state["pos_embed_spatial"].reshape(1, 16, 16, width).permute(0, 3, 1, 2)
+    resized = F.interpolate(grid, size=(4, 4), mode="bicubic", align_corners=False).permute(0, 2, 3, 1).reshape(1, 16, width)
+    state["pos_embed_spatial"] = resized
+    model.load_state_dict({k: v for k, v in state.items() if k in model.state_dict()})
+    x = torch.randn(2, 12, 32, 32)
+    folded = resized.repeat(1, 4, 1) + state["pos_embed_temporal"].repeat_interleave(16, dim=1)
+    write(
+        "checkpoint.json",
+        {
+            "heads": heads,
+            "spatial": values(resized),
+            "folded": values(folded),
+            "transposed": values(state["blocks.0.attn.v.weight"]),
+            "half": values(state["blocks.1.mlp.fc1.weight"]),
+            "bfloat16": values(state["blocks.1.mlp.fc2.weight"]),
+            "shared": values(state["blocks.0.attn.k.weight"]),
+            "input": values(x),
+            "pooled": values(model(x)[1]),
+        },
+    )
+
+
+for make in (
+    model_fixture,
+    resize_fixture,
+    pca_fixture,
+    adamw_fixture,
+    metrics_fixture,
+    mat_fixture,
+    checkpoint_fixture,
+):
     make()

@@ -13,4 +13,10 @@ export function sharedData(name: string): string {
   return path.join(repository, '..', 'shared', 'data', name);
 }
 
+/** An array in a fixture. */
+export interface StoredValues {
+  readonly shape: number[];
+  readonly values: number[];
+}
+
 export { repository };

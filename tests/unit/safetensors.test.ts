@@ -1,6 +1,13 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { inMemory, readSafetensors, SafetensorsError, tensorsDigest, writeSafetensors, type NamedTensor } from '@hyperswap/safetensors';
+import {
+  inMemory,
+  readSafetensors,
+  SafetensorsError,
+  tensorsDigest,
+  writeSafetensors,
+  type NamedTensor,
+} from '@hyperswap/safetensors';
 
 const tensors = new Map([
   ['b', { shape: [2, 2], values: Float32Array.from([1, -2.5, 3e-5, 65504]) }],

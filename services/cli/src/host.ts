@@ -50,7 +50,7 @@ export async function startHost(config: Config, names: readonly ServiceName[], l
         names.includes('preprocessing') && server !== undefined ? server.endpoint : config.endpoint;
       const { backbone, precision } = config;
       const context = { store, bus, executor, logger, backbone, precision, preprocessingEndpoint };
-      services.push(await createTrainerService(context));
+      services.push(createTrainerService(context));
     }
     if (executor !== undefined && names.includes('tile-inference')) {
       const { backbone, precision, batchSize, queueLimit } = config;

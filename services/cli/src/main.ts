@@ -1,10 +1,12 @@
 import { Command, CommanderError } from 'commander';
 import { toHyperswapError } from '@hyperswap/errors';
 import { addAdapterCommands } from './commands/adapters.js';
+import { addBackboneCommands } from './commands/backbone.js';
 import { addClassifyCommand } from './commands/classify.js';
 import { addDatasetCommands } from './commands/datasets.js';
 import { addDemoCommand } from './commands/demo.js';
 import { addDoctorCommand } from './commands/doctor.js';
+import { addPredictCommand } from './commands/predict.js';
 import { addPretrainMiniCommand } from './commands/pretrain-mini.js';
 import { addSceneCommands } from './commands/scenes.js';
 import { addTrainingCommands } from './commands/train.js';
@@ -33,6 +35,8 @@ export async function run(argv: readonly string[]): Promise<void> {
   addTrainingCommands(program);
   addAdapterCommands(program);
   addClassifyCommand(program);
+  addPredictCommand(program);
+  addBackboneCommands(program);
   addDemoCommand(program);
   addPretrainMiniCommand(program);
   try {

@@ -4,7 +4,7 @@ import { PreprocessingServiceClient, TileInferenceServiceClient, TrainerServiceC
 import { connect } from '@hyperswap/rpc';
 import { createLogger, type Logger } from '@hyperswap/telemetry';
 import { createConnection } from 'node:net';
-import { serviceNames, startHost, type Host } from './host.js';
+import { serviceNames, startHost, type Host, type ServiceName } from './host.js';
 
 /** Flags that every command takes. */
 export interface GlobalFlags {
@@ -45,8 +45,13 @@ export function configure(flags: GlobalFlags, defaultLogLevel: string): { config
 /**
  * Connects to the services: at the endpoint named, else at the default port when something listens there, else in this process.
  * Ctrl-C cancels what the session does.
+ *
+ * @param services to start in this process; fewer for commands that need no more
  */
-export async function openSession(flags: GlobalFlags): Promise<Session> {
+export async function openSession(
+  flags: GlobalFlags,
+  services: readonly ServiceName[] = serviceNames,
+): Promise<Session> {
   const { config, logger } = configure(flags, 'error');
   let host: Host | undefined;
   let endpoint = config.endpoint;
@@ -54,7 +59,7 @@ export async function openSession(flags: GlobalFlags): Promise<Session> {
     const usual = `${config.host}:${config.port}`;
     if (config.port !== 0 && (await listens(config.host, config.port))) endpoint = usual;
     else {
-      host = await startHost({ ...config, port: 0 }, serviceNames, logger);
+      host = await startHost({ ...config, port: 0 }, services, logger);
       endpoint = host.server.endpoint;
     }
   }

@@ -16,6 +16,7 @@ import { BindingTable } from './binding-table.js';
 import { classifyTiles } from './classify-tiles.js';
 import type { TileProgram } from './engine/program.js';
 import { PatchQueue } from './patch-queue.js';
+import { predict } from './predict.js';
 import { exportAdapter, registerAdapter } from './registry-calls.js';
 import { SceneJobs } from './scene-jobs.js';
 
@@ -59,6 +60,9 @@ export async function createTileInferenceService(
   const implementation: TileInferenceServiceServer = {
     classifyTiles: bidiStreamHandler((requests, call) => classifyTiles(bindings, queue, requests, call)),
     classifyScene: serverStreamHandler((request, call) => jobs.classify(request, call)),
+    predict: bidiStreamHandler((requests, call) =>
+      predict({ store, registry, engine, backbone: name, precision: context.precision }, requests, call),
+    ),
     registerAdapter: clientStreamHandler((requests) => registerAdapter(registry, requests)),
     listAdapters: unaryHandler(async () => ({ adapters: (await registry.list()).map(toAdapterVersion) })),
     getAdapter: unaryHandler(async ({ adapter }) => ({ adapter: toAdapterVersion(await registry.resolve(adapter)) })),

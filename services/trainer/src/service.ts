@@ -1,13 +1,14 @@
 import { adaptationParameterCount, adaptedWeight, findMethod, methodNames, methodSettings } from '@hyperswap/peft';
 import type { Bus } from '@hyperswap/messaging';
 import { TrainerServiceService, type TrainerServiceServer } from '@hyperswap/proto';
-import { AdapterRegistry, withBackbone } from '@hyperswap/registry';
-import { serverStreamHandler, unaryHandler, type HostedService } from '@hyperswap/rpc';
+import { AdapterRegistry, listBackbones, withBackbone } from '@hyperswap/registry';
+import { clientStreamHandler, serverStreamHandler, unaryHandler, type HostedService } from '@hyperswap/rpc';
 import type { PrecisionChoice } from '@hyperswap/spectralgpt';
 import type { ObjectStore } from '@hyperswap/storage';
 import type { Logger } from '@hyperswap/telemetry';
-import type { Executor } from '@hyperswap/tensor';
+import type { Executor, ProgramClient } from '@hyperswap/tensor';
 import type { TrainerProgram } from './engine/program.js';
+import { getBackbone, importBackbone } from './backbone-calls.js';
 import { exportBackbone } from './export-backbone.js';
 import { runPretraining } from './run-pretraining.js';
 import { runTraining, type TrainingContext } from './run-training.js';
@@ -26,17 +27,14 @@ export interface TrainerContext {
   readonly preprocessingEndpoint: () => string;
 }
 
-/**
- * Trains adapters and pretrains small backbones.
- *
- * @throws ENGINE_MISSING
- */
-export async function createTrainerService(
-  context: TrainerContext,
-): Promise<HostedService & { stop(): Promise<void> }> {
+/** Trains adapters, pretrains backbones, and keeps them. */
+export function createTrainerService(context: TrainerContext): HostedService & { stop(): Promise<void> } {
   const { store, bus, executor, precision, logger } = context;
   const registry = new AdapterRegistry(store, bus);
-  const engine = await executor.load<TrainerProgram>(new URL('./engine/program.js', import.meta.url));
+  // Loaded for the first training: a process that only keeps backbones has no use for TensorFlow.
+  let loading: Promise<ProgramClient<TrainerProgram>> | undefined;
+  const loadEngine = (): Promise<ProgramClient<TrainerProgram>> =>
+    (loading ??= executor.load<TrainerProgram>(new URL('./engine/program.js', import.meta.url)));
   const trainings = new Trainings(logger);
 
   const withScenes = async <Result>(
@@ -46,6 +44,7 @@ export async function createTrainerService(
   ): Promise<Result> => {
     const scenes = new SceneSource(context.preprocessingEndpoint());
     try {
+      const engine = await loadEngine();
       return await run({ store, registry, engine, scenes, precision, signal, report });
     } finally {
       scenes.close();
@@ -74,6 +73,9 @@ export async function createTrainerService(
       return Promise.resolve({});
     }),
     listTrainings: unaryHandler(() => Promise.resolve({ trainings: trainings.list() })),
+    importBackbone: clientStreamHandler((requests) => importBackbone(store, requests)),
+    listBackbones: unaryHandler(async () => ({ names: await listBackbones(store) })),
+    getBackbone: unaryHandler(async ({ backbone }) => ({ backbone: await getBackbone(store, backbone) })),
     exportBackbone: serverStreamHandler(({ backbone }) => exportBackbone(store, backbone)),
     listMethods: unaryHandler(async ({ backbone: name }) => {
       const wanted = name === '' ? context.backbone : name;

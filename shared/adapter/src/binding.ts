@@ -100,9 +100,14 @@ export class Binding {
    * @returns `[patches, classes]`
    */
   logits(patches: Tensor2D): Tensor2D {
+    return tensorflow().tidy(() => this.logitsOfTokens(tokenPixels(patches, this.resize, this.config)));
+  }
+
+  /** @param pixels `[patches · tokens, tokenValues]` @returns `[patches, classes]` */
+  logitsOfTokens(pixels: Tensor2D): Tensor2D {
     const tf = tensorflow();
     return tf.tidy(() => {
-      const pooled = features(tokenPixels(patches, this.resize, this.config), this.resident, this.blocks);
+      const pooled = features(pixels, this.resident, this.blocks);
       return tf.add(tf.matMul(pooled, this.headWeight, false, true), this.headBias);
     });
   }

@@ -157,6 +157,15 @@ export const catalogue = {
     'NOT_FOUND',
     ({ backbone, available }) => `There is no backbone ${backbone}; there are ${available}.`,
   ),
+  BACKBONE_EXISTS: entry<{ backbone: string }>(
+    'ALREADY_EXISTS',
+    ({ backbone }) =>
+      `There is a backbone ${backbone} already with other weights; it was left as it is, since adapters belong to it. Choose another name.`,
+  ),
+  PATCHES_SHAPE: entry<{ file: string; found: string; wanted: string }>(
+    'INVALID_ARGUMENT',
+    ({ file, found, wanted }) => `${file} holds ${found}, but the backbone takes patches of ${wanted} in float32.`,
+  ),
   BACKBONE_INVALID: entry<{ file: string; reason: string }>(
     'INVALID_ARGUMENT',
     ({ file, reason }) => `${file} is not a usable backbone: ${reason}.`,

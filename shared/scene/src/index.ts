@@ -9,7 +9,7 @@ export { deleteScene, writeScene, type PreparationContext, type SceneToPrepare }
 export { elementCount, type NumericArray, type RasterArray } from './read/array.js';
 export { toLabels, type LabelMap } from './read/labels.js';
 export { readMat5 } from './read/mat5.js';
-export { isNpy, readNpy, writeNpy } from './read/npy.js';
+export { isNpy, readNpy, readNpyHeader, writeNpy, type NpyHeader } from './read/npy.js';
 export { toRawScene, type AxisOrder, type RawScene } from './read/raw-scene.js';
 export { readArray } from './read/read-array.js';
 export { simulateScene, type SimulatedScene } from './simulate.js';

@@ -1,7 +1,12 @@
-/** One pre-norm transformer block on device tensors: its forward pass, and its gradient from what the forward pass saved. */
+/**
+ * One pre-norm transformer block on device tensors: its forward pass, and its gradient from what the forward pass saved.
+ *
+ * States between blocks are float32 whatever the layers run in: rounding them to bfloat16 24 times would cost more accuracy than all else.
+ */
 import {
   add,
   batchMatMul,
+  cast,
   columnSums,
   deviceScope,
   gelu,
@@ -61,21 +66,31 @@ function joinHeads(x: DeviceTensor, { patches, tokens, width }: BlockShape): Dev
   return reshape(transpose(x, byHead), [patches * tokens, width]);
 }
 
+/** Rows brought to mean 0 and variance 1, as the layers take them. */
+function layerInput(x: DeviceTensor, layers: BlockLayers): DeviceTensor {
+  return cast(standardise(x, layerNormEpsilon).rows, layers['attn.q'].weight.type);
+}
+
+/** x + layer(input), in one kernel where both are float32. */
+function addLayer(x: DeviceTensor, input: DeviceTensor, layer: DeviceLinear): DeviceTensor {
+  if (input.type === 'float32') return linear(input, layer, 'none', x);
+  return add(x, cast(linear(input, layer), 'float32'));
+}
+
 /**
  * The block's result.
  *
- * @param x `[patches · tokens, width]`, also the result's shape
+ * @param x `[patches · tokens, width]`, float32, as the result
  */
 export function block(x: DeviceTensor, shape: BlockShape, layers: BlockLayers): DeviceTensor {
   const middle = deviceScope(() => {
-    const rows = standardise(x, layerNormEpsilon).rows;
+    const rows = layerInput(x, layers);
     const heads = (layer: LayerName): DeviceTensor => splitHeads(linear(rows, layers[layer]), shape);
     const attention = softmax(batchMatMul(heads('attn.q'), heads('attn.k'), false, true));
-    return linear(joinHeads(batchMatMul(attention, heads('attn.v')), shape), layers['attn.proj'], 'none', x);
+    return addLayer(x, joinHeads(batchMatMul(attention, heads('attn.v')), shape), layers['attn.proj']);
   });
   return deviceScope(() => {
-    const hidden = linear(standardise(middle, layerNormEpsilon).rows, layers['mlp.fc1'], 'gelu');
-    return linear(hidden, layers['mlp.fc2'], 'none', middle);
+    return addLayer(middle, linear(layerInput(middle, layers), layers['mlp.fc1'], 'gelu'), layers['mlp.fc2']);
   });
 }
 
@@ -86,13 +101,13 @@ export function blockSaving(
   layers: BlockLayers,
 ): { readonly output: DeviceTensor; readonly saved: SavedBlock } {
   return deviceScope(() => {
-    const rows = standardise(input, layerNormEpsilon).rows;
+    const rows = layerInput(input, layers);
     const heads = (layer: LayerName): DeviceTensor => splitHeads(linear(rows, layers[layer]), shape);
     const [query, key, value] = [heads('attn.q'), heads('attn.k'), heads('attn.v')];
     const attention = softmax(batchMatMul(query, key, false, true));
-    const middle = linear(joinHeads(batchMatMul(attention, value), shape), layers['attn.proj'], 'none', input);
-    const hidden = linear(standardise(middle, layerNormEpsilon).rows, layers['mlp.fc1']);
-    const output = linear(gelu(hidden), layers['mlp.fc2'], 'none', middle);
+    const middle = addLayer(input, joinHeads(batchMatMul(attention, value), shape), layers['attn.proj']);
+    const hidden = linear(layerInput(middle, layers), layers['mlp.fc1']);
+    const output = addLayer(middle, gelu(hidden), layers['mlp.fc2']);
     return { output, saved: { input, query, key, value, attention, middle, hidden } };
   });
 }
@@ -100,7 +115,7 @@ export function blockSaving(
 /**
  * The block's gradient.
  *
- * @param dy of the result, `[rows, width]`
+ * @param dy of the result, `[rows, width]`, float32, as the input's gradient
  * @param learned layers whose gradients are wanted; frozen ones cost nothing
  * @returns gradients of the input and of those layers
  */
@@ -120,17 +135,22 @@ export function blockGradient(
     const throughLayer = (layer: LayerName, output: DeviceTensor): DeviceTensor =>
       matMul(output, layers[layer].weight, false, true);
 
+    const { type } = query;
+
     const dMiddle = deviceScope(() => {
       const { rows, factors } = standardise(saved.middle, layerNormEpsilon);
-      learn('mlp.fc2', () => gelu(saved.hidden), dy);
-      const dHidden = deviceScope(() => geluGradient(saved.hidden, throughLayer('mlp.fc2', dy)));
-      learn('mlp.fc1', () => rows, dHidden);
-      return { total: add(dy, standardiseGradient(rows, factors, throughLayer('mlp.fc1', dHidden))), gradients };
+      const dOutput = cast(dy, type);
+      learn('mlp.fc2', () => gelu(saved.hidden), dOutput);
+      const dHidden = deviceScope(() => geluGradient(saved.hidden, throughLayer('mlp.fc2', dOutput)));
+      learn('mlp.fc1', () => cast(rows, type), dHidden);
+      const dRows = cast(throughLayer('mlp.fc1', dHidden), 'float32');
+      return { total: add(dy, standardiseGradient(rows, factors, dRows)), gradients };
     }).total;
 
     const dx = deviceScope(() => {
-      learn('attn.proj', () => joinHeads(batchMatMul(attention, value), shape), dMiddle);
-      const dMixed = splitHeads(throughLayer('attn.proj', dMiddle), shape);
+      const dProjected = cast(dMiddle, type);
+      learn('attn.proj', () => joinHeads(batchMatMul(attention, value), shape), dProjected);
+      const dMixed = splitHeads(throughLayer('attn.proj', dProjected), shape);
       const dAttention = batchMatMul(dMixed, value, false, true);
       // Softmax: dS = A ⊙ (dA − Σ dA ⊙ A).
       const dScores = deviceScope(() =>
@@ -144,11 +164,11 @@ export function blockGradient(
       const { rows, factors } = standardise(saved.input, layerNormEpsilon);
       let dRows: DeviceTensor | undefined;
       for (const layer of ['attn.q', 'attn.k', 'attn.v'] as const) {
-        learn(layer, () => rows, outputs[layer]);
+        learn(layer, () => cast(rows, type), outputs[layer]);
         const part = throughLayer(layer, outputs[layer]);
         dRows = dRows === undefined ? part : add(dRows, part);
       }
-      return { total: add(dMiddle, standardiseGradient(rows, factors, dRows!)), gradients };
+      return { total: add(dMiddle, standardiseGradient(rows, factors, cast(dRows!, 'float32'))), gradients };
     }).total;
     return { dx, gradients };
   });

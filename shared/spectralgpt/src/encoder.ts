@@ -41,17 +41,16 @@ export function encode(
   tokens: number,
   stack: Pick<BlockStack, 'width' | 'heads'>,
   blocks: readonly BlockLayers[],
-  precision: Precision,
 ): Tensor2D {
   const shape = shapeOf(x, tokens, stack);
   return deviceScope(() => {
-    let state = cast(identity(borrow(x)), precision);
+    let state = identity(borrow(x));
     for (const layers of blocks) {
       const next = block(state, shape, layers);
       release(state);
       state = next;
     }
-    return handOver(cast(state, 'float32'));
+    return handOver(state);
   }) as Tensor2D;
 }
 
@@ -112,7 +111,7 @@ export function encodeLearning(x: Tensor2D, tokens: number, blocks: LearningBloc
     });
     const saved: (SavedBlock | undefined)[] = [];
     const value = deviceScope(() => {
-      let state = cast(identity(borrow(input!)), precision);
+      let state = identity(borrow(input!));
       for (let index = 0; index < stack.depth; index++) {
         if (index < firstLearning) {
           const next = block(state, shape, layers[index]!);
@@ -125,13 +124,13 @@ export function encodeLearning(x: Tensor2D, tokens: number, blocks: LearningBloc
         saved.push(kept);
         state = output;
       }
-      return { output: cast(identity(state), 'float32'), saved };
+      return { output: state, saved };
     }).output;
 
     const gradFunc = (dy: Tensor): Tensor[] => {
       const gradients = new Map<number, Partial<Record<LayerName, DeviceLinear>>>();
       return deviceScope(() => {
-        let dState = cast(identity(borrow(dy)), precision);
+        let dState = identity(borrow(dy));
         for (let index = stack.depth - 1; index >= firstLearning; index--) {
           const kept = saved[index]!;
           const result = blockGradient(dState, kept, shape, layers[index]!, learnedOf(index));
@@ -141,7 +140,7 @@ export function encodeLearning(x: Tensor2D, tokens: number, blocks: LearningBloc
         }
         const float = (tensor: DeviceTensor): Tensor => handOver(cast(identity(tensor), 'float32'));
         return [
-          float(dState),
+          handOver(dState),
           ...parts.flatMap(({ block: index, layer }) => {
             const { weight, bias } = gradients.get(index)![layer]!;
             return [float(weight), float(bias)];

@@ -87,12 +87,12 @@ export function pool(x: Tensor2D, tokens: number, config: BackboneConfig, weight
  */
 export function features(
   pixels: Tensor2D,
-  { backbone: { config }, weights, blocks, precision }: ResidentBackbone,
+  { backbone: { config }, weights, blocks }: ResidentBackbone,
   replaced: readonly BlockLayers[] = blocks,
 ): Tensor2D {
   const tokens = tokenCount(config);
   return tensorflow().tidy(() => {
-    const encoded = encode(embed(pixels, config, weights), tokens, config, replaced, precision);
+    const encoded = encode(embed(pixels, config, weights), tokens, config, replaced);
     return pool(encoded, tokens, config, weights);
   });
 }

@@ -45,5 +45,5 @@ export {
 } from './masked-autoencoder.js';
 export { encoderShapes, initialParameters, type ParameterShapes } from './parameters.js';
 export { makeResident, residentBackbone, type PrecisionChoice, type ResidentBackbone } from './resident.js';
-export { gatherPatches, interpolationWeights, resizeMatrix, tokenPixels } from './token-pixels.js';
+export { gatherPatches, imageTokens, interpolationWeights, resizeMatrix, tokenPixels } from './token-pixels.js';
 export { positions, Weights } from './weights.js';

@@ -36,7 +36,9 @@ export function makeResident(backbone: Backbone, choice: PrecisionChoice = 'auto
   withTensors(backbone, (tensors) => {
     const upload = (wanted: (tensor: string) => boolean): Weights => {
       const chosen = [...tensors.shapes].filter(([tensor]) => wanted(tensor));
-      return Weights.upload(new Map(chosen.map(([tensor, shape]) => [tensor, { shape, values: tensors.read(tensor) }])));
+      return Weights.upload(
+        new Map(chosen.map(([tensor, shape]) => [tensor, { shape, values: tensors.read(tensor) }])),
+      );
     };
     const blocks = Array.from({ length: config.depth }, (_, index): BlockLayers => {
       const prefix = `blocks.${index}`;

@@ -63,6 +63,31 @@ export function tokenPixels(patches: Tensor2D, resize: Tensor2D, config: Backbon
 }
 
 /**
+ * Images that have the backbone's size already, cut into tokens.
+ *
+ * @param images `[patches · components · side · side]` values, patch after patch, each component row by row
+ * @returns `[patches · tokens, tokenValues]`, as `tokenPixels`
+ */
+export function imageTokens(images: Float32Array, config: BackboneConfig): Tensor2D {
+  const tf = tensorflow();
+  const { imageSize, tokenComponents, tokenSize } = config;
+  const side = tokensPerSide(config);
+  return tf.tidy(() => {
+    // Of rank 6 at most, which tfjs can transpose: patch and group together, then row of tokens, row, column of tokens, column.
+    const split = tf.tensor(images, [
+      images.length / (tokenComponents * imageSize ** 2),
+      tokenComponents,
+      side,
+      tokenSize,
+      side,
+      tokenSize,
+    ]);
+    const ordered = tf.transpose(split, [0, 2, 4, 1, 3, 5]);
+    return tf.reshape(ordered, [-1, tokenComponents * tokenSize ** 2]);
+  });
+}
+
+/**
  * Gathers patches out of pixels on the device.
  *
  * @param pixels `[components, pixels]`

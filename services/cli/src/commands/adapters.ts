@@ -126,7 +126,6 @@ async function registerAdapter(session: Session, name: string, file: string): Pr
   const blob = await readFile(file).catch((cause: unknown) => {
     throw failure('FILE_UNREADABLE', { file, reason: (cause as NodeJS.ErrnoException).code ?? 'unknown' }, cause);
   });
-  // eslint-disable-next-line @typescript-eslint/require-await -- the upload takes an async iterable
   async function* requests(): AsyncGenerator<RegisterAdapterRequest> {
     yield { part: { $case: 'header', value: { name, fileName: path.basename(file) } } };
     for await (const value of pieces(blob)) yield { part: { $case: 'chunk', value } };

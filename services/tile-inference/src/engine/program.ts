@@ -2,7 +2,9 @@
 import { Binding, readAdapter } from '@hyperswap/adapter';
 import { failure } from '@hyperswap/errors';
 import {
+  features,
   gatherPatches,
+  imageTokens,
   makeResident,
   residentBackbone,
   type Backbone,
@@ -93,6 +95,24 @@ const program = {
     return performance.now() - start;
   },
 
+  /**
+   * Logits of a bound adapter, or without one the pooled, normalised features.
+   *
+   * @returns row by row, `[patches, classes]` or `[patches, width]`
+   */
+  predict({ images, backboneDigest, precision, adapter }: PredictArguments) {
+    const tf = tensorflow();
+    const resident = residentBackbone(backboneDigest, precision);
+    const rows = tf.tidy(() => {
+      const pixels = imageTokens(images, resident.backbone.config);
+      return adapter === undefined ? features(pixels, resident) : findBinding(adapter).logitsOfTokens(pixels);
+    });
+    const values = rows.dataSync() as Float32Array;
+    const [count, columns] = rows.shape;
+    rows.dispose();
+    return new Moved({ count, columns, values }, [values.buffer]);
+  },
+
   unbind({ digest }: { digest: string }): void {
     bindings.get(digest)?.dispose();
     bindings.delete(digest);
@@ -143,6 +163,15 @@ export interface BindArguments {
   readonly blob: Uint8Array;
   readonly backboneDigest: string;
   readonly precision: Precision;
+}
+
+export interface PredictArguments {
+  /** `[patches, components, side, side]` */
+  readonly images: Float32Array;
+  readonly backboneDigest: string;
+  readonly precision: Precision;
+  /** Name of its binding. */
+  readonly adapter: string | undefined;
 }
 
 export type TileProgram = typeof program;

@@ -3,7 +3,14 @@
  * https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html
  */
 import { failure } from '@hyperswap/errors';
-import { decodeValues, elementCount, fromColumnMajor, isElementType, type RasterArray } from './array.js';
+import {
+  decodeValues,
+  elementCount,
+  fromColumnMajor,
+  isElementType,
+  type ElementType,
+  type RasterArray,
+} from './array.js';
 
 const magic = Buffer.from('\x93NUMPY', 'latin1');
 
@@ -11,11 +18,24 @@ export function isNpy(bytes: Uint8Array): boolean {
   return bytes.byteLength >= 6 && magic.equals(bytes.subarray(0, 6));
 }
 
+export interface NpyHeader {
+  readonly shape: readonly number[];
+  readonly type: ElementType;
+  readonly littleEndian: boolean;
+  readonly rowMajor: boolean;
+  /** Where the values begin. */
+  readonly dataStart: number;
+}
+
 /**
+ * What a file holds, from its first bytes.
+ *
  * @param file named in errors
+ * @param bytes its start, header and all
+ * @param fileBytes of the whole file
  * @throws FILE_FORMAT when the file is damaged, truncated or holds objects rather than numbers
  */
-export function readNpy(file: string, bytes: Uint8Array): RasterArray {
+export function readNpyHeader(file: string, bytes: Uint8Array, fileBytes = bytes.byteLength): NpyHeader {
   const invalid = (reason: string): Error => failure('FILE_FORMAT', { file, expected: 'NumPy', reason });
   if (!isNpy(bytes) || bytes.byteLength < 12) throw invalid('it does not begin with the NumPy magic');
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
@@ -39,13 +59,20 @@ export function readNpy(file: string, bytes: Uint8Array): RasterArray {
     .filter((size) => size.trim() !== '')
     .map(Number);
   const wanted = elementCount(shape) * Number(type[1]);
-  if (!shape.every(Number.isSafeInteger) || bytes.byteLength - dataStart !== wanted) {
-    throw invalid(
-      `[${shape.join(', ')}] of ${type} needs ${wanted} bytes, the file holds ${bytes.byteLength - dataStart}`,
-    );
+  if (!shape.every(Number.isSafeInteger) || fileBytes - dataStart !== wanted) {
+    throw invalid(`[${shape.join(', ')}] of ${type} needs ${wanted} bytes, the file holds ${fileBytes - dataStart}`);
   }
-  const values = decodeValues(bytes.subarray(dataStart), type, description[1] !== '>');
-  return { shape, values: order[1] === 'True' ? fromColumnMajor(shape, values) : values };
+  return { shape, type, littleEndian: description[1] !== '>', rowMajor: order[1] === 'False', dataStart };
+}
+
+/**
+ * @param file named in errors
+ * @throws FILE_FORMAT, as `readNpyHeader`
+ */
+export function readNpy(file: string, bytes: Uint8Array): RasterArray {
+  const { shape, type, littleEndian, rowMajor, dataStart } = readNpyHeader(file, bytes);
+  const values = decodeValues(bytes.subarray(dataStart), type, littleEndian);
+  return { shape, values: rowMajor ? values : fromColumnMajor(shape, values) };
 }
 
 const numpyTypes = new Map<string, string>([

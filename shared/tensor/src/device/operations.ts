@@ -1,5 +1,5 @@
 /** The ops that the model is made of, on device tensors of one element type. Shapes are NumPy's; results belong to the open scope. */
-import { flag, integer, typeAttribute } from './attributes.js';
+import { flag, typeAttribute } from './attributes.js';
 import { constant, deviceTensor, execute, type DeviceTensor, type ElementType } from './device-tensor.js';
 
 function indices(values: readonly number[]): DeviceTensor {
@@ -103,38 +103,23 @@ export function geluGradient(x: DeviceTensor, dy: DeviceTensor): DeviceTensor {
   return multiply(dy, cast(add(cumulative, slope), dy.type));
 }
 
-/** Rows to mean 0 and variance 1, and the factor of each row, `[rows, 1]` in float32; statistics are float32. */
+/** Rows to mean 0 and variance 1, and the factor of each row, `[rows, 1]`. @param x float32 */
 export function standardise(
   x: DeviceTensor,
   epsilon: number,
 ): { readonly rows: DeviceTensor; readonly factors: DeviceTensor } {
-  const precise = cast(x, 'float32');
-  const means = rowMeans(precise);
-  const variances = rowMeans(squaredDifference(precise, means));
+  const means = rowMeans(x);
+  const variances = rowMeans(squaredDifference(x, means));
   const factors = reciprocalRoot(add(variances, epsilon));
-  return { rows: cast(multiply(subtract(precise, means), factors), x.type), factors };
+  return { rows: multiply(subtract(x, means), factors), factors };
 }
 
 /**
- * The gradient of `standardise`: (dy − mean(dy) − y · mean(dy · y)) · factor.
+ * The gradient of `standardise`, float32: (dy − mean(dy) − y · mean(dy · y)) · factor.
  *
  * @param y what it gave, with its row factors
- * @returns of dy's element type
  */
 export function standardiseGradient(y: DeviceTensor, factors: DeviceTensor, dy: DeviceTensor): DeviceTensor {
-  const [gradient, rows] = [cast(dy, 'float32'), cast(y, 'float32')];
-  const projected = multiply(rows, rowMeans(multiply(gradient, rows)));
-  const centred = subtract(subtract(gradient, rowMeans(gradient)), projected);
-  return cast(multiply(centred, factors), dy.type);
-}
-
-/** Rows of a matrix by number. @param rows int32 `[count]` */
-export function gatherRows(x: DeviceTensor, rows: DeviceTensor): DeviceTensor {
-  const attributes = [
-    typeAttribute('Tparams', x.type),
-    typeAttribute('Tindices', 'int32'),
-    typeAttribute('Taxis', 'int32'),
-    integer('batch_dims', 0),
-  ];
-  return execute('GatherV2', attributes, [x, rows, constant('axis0', () => deviceTensor(Int32Array.of(0), []))])[0]!;
+  const projected = multiply(y, rowMeans(multiply(dy, y)));
+  return multiply(subtract(subtract(dy, rowMeans(dy)), projected), factors);
 }

@@ -1,0 +1,156 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { Option, type Command } from 'commander';
+import { importCheckpoint, type ConversionOptions } from '@hyperswap/checkpoint';
+import { failure } from '@hyperswap/errors';
+import type { Backbone, ImportBackboneRequest, ImportBackboneResponse } from '@hyperswap/proto';
+import { callUnary, pieces, upload } from '@hyperswap/rpc';
+import { fetchFile } from '../fetch-file.js';
+import { openSession, type GlobalFlags, type Session } from '../session.js';
+import { printResult, Progress } from '../terminal.js';
+
+interface ImportFlags extends GlobalFlags {
+  readonly name: string;
+  readonly positions: 'folded' | 'separate' | 'zero';
+  readonly pooling: 'skip-first' | 'all';
+  readonly heads?: string;
+}
+
+interface FetchFlags extends GlobalFlags {
+  readonly url: string;
+  readonly sha256?: string;
+  readonly out: string;
+}
+
+/** Where the authors published SpectralGPT+; it could not be reached from where this was written. */
+const releaseUrl = 'https://zenodo.org/records/8412455/files/SpectralGPT+.pth?download=1';
+
+export function addBackboneCommands(program: Command): void {
+  const backbone = program.command('backbone').description('import, list and fetch backbones');
+
+  backbone
+    .command('import')
+    .argument('<file>', 'checkpoint of SpectralGPT: .pth of torch.save, or .safetensors')
+    .description('make a checkpoint of SpectralGPT a backbone')
+    .requiredOption('--name <name>', 'name of the backbone')
+    .addOption(
+      new Option(
+        '--positions <way>',
+        'separate position tables: folded into one, kept, or left out as the original fine-tuning does',
+      )
+        .choices(['folded', 'separate', 'zero'])
+        .default('folded'),
+    )
+    .addOption(
+      new Option('--pooling <tokens>', 'tokens that are averaged').choices(['skip-first', 'all']).default('skip-first'),
+    )
+    .option('--heads <count>', 'attention heads, for widths of no known size')
+    .action(async (file: string, _: unknown, command: Command) => {
+      const flags = command.optsWithGlobals<ImportFlags>();
+      const { positions, pooling } = flags;
+      const heads = flags.heads === undefined ? {} : { heads: headCount(flags.heads) };
+      const directory = await mkdtemp(path.join(tmpdir(), 'hyperswap-checkpoint-'));
+      try {
+        // Converted before anything is started: a bad file costs nothing.
+        const options: ConversionOptions = { positions, pooling, ...heads };
+        await importCheckpoint(file, directory, options);
+        const session = await openSession(flags, ['trainer']);
+        try {
+          const imported = await sendBackbone(session, flags.name, directory);
+          printResult(flags.json, imported, describe(imported));
+        } finally {
+          await session.close();
+        }
+      } finally {
+        await rm(directory, { recursive: true, force: true });
+      }
+    });
+
+  backbone
+    .command('list')
+    .description('backbones by name')
+    .action(async (_: unknown, command: Command) => {
+      const flags = command.optsWithGlobals<GlobalFlags>();
+      const session = await openSession(flags, ['trainer']);
+      try {
+        const { names } = await callUnary(session.trainer, 'listBackbones', {}, { signal: session.signal });
+        printResult(flags.json, names, names);
+      } finally {
+        await session.close();
+      }
+    });
+
+  backbone
+    .command('show')
+    .argument('<name>')
+    .description('size, digest and settings of a backbone')
+    .action(async (name: string, _: unknown, command: Command) => {
+      const flags = command.optsWithGlobals<GlobalFlags>();
+      const session = await openSession(flags, ['trainer']);
+      try {
+        const request = { backbone: name };
+        const found = await callUnary(session.trainer, 'getBackbone', request, { signal: session.signal });
+        printResult(flags.json, found.backbone, describe(found.backbone!));
+      } finally {
+        await session.close();
+      }
+    });
+
+  backbone
+    .command('fetch')
+    .description('download a published checkpoint; an interrupted download goes on where it stopped')
+    .option('--url <url>', 'where it is', releaseUrl)
+    .option('--sha256 <digest>', 'what it must be; without it the digest found is printed')
+    .option('--out <file>', 'where it goes', 'SpectralGPT+.pth')
+    .action(async (_: unknown, command: Command) => {
+      const flags = command.optsWithGlobals<FetchFlags>();
+      const progress = new Progress();
+      const interruption = new AbortController();
+      process.once('SIGINT', () => {
+        interruption.abort();
+      });
+      try {
+        const { sha256, url, out } = flags;
+        const report = (done: number, total: number): void => {
+          progress.update('downloading', done, total);
+        };
+        const found = await fetchFile(url, out, { sha256, report, signal: interruption.signal });
+        progress.stop();
+        printResult(flags.json, { file: out, ...found }, [`${out}: ${found.bytes} bytes, sha-256 ${found.sha256}`]);
+      } finally {
+        progress.stop();
+      }
+    });
+}
+
+async function sendBackbone(session: Session, name: string, directory: string): Promise<Backbone> {
+  const { trainer, signal } = session;
+  async function* requests(): AsyncGenerator<ImportBackboneRequest> {
+    yield { part: { $case: 'header', value: { name } } };
+    for (const file of ['config.json', 'model.safetensors']) {
+      for await (const content of pieces(path.join(directory, file))) {
+        yield { part: { $case: 'chunk', value: { file, content } } };
+      }
+    }
+  }
+  const { backbone } = await upload<ImportBackboneRequest, ImportBackboneResponse>(
+    trainer,
+    (callback) => trainer.importBackbone(callback),
+    requests(),
+    signal,
+  );
+  return backbone!;
+}
+
+function describe({ name, digest, parameters, width, depth, heads, positions, pooling }: Backbone): string[] {
+  return [
+    `${name} ${digest.slice(0, 12)}: ${parameters} parameters, ${width} wide, ${depth} blocks, ${heads} heads, ${positions} positions, pooling ${pooling}`,
+  ];
+}
+
+function headCount(given: string): number {
+  const count = Number(given);
+  if (Number.isInteger(count) && count > 0) return count;
+  throw failure('FIELD_INVALID', { field: '--heads', reason: `${given} is not a whole number above 0` });
+}

@@ -1,0 +1,97 @@
+import { randomUUID } from 'node:crypto';
+import { maximumBlobBytes } from '@hyperswap/adapter';
+import { failure, throwIfAborted } from '@hyperswap/errors';
+import type { PredictHeader, PredictRequest, PredictResponse } from '@hyperswap/proto';
+import { withBackbone, type AdapterRegistry } from '@hyperswap/registry';
+import type { CallContext } from '@hyperswap/rpc';
+import type { BackboneConfig, PrecisionChoice } from '@hyperswap/spectralgpt';
+import type { ObjectStore } from '@hyperswap/storage';
+import type { Precision, ProgramClient } from '@hyperswap/tensor';
+import type { TileProgram } from './engine/program.js';
+
+export interface PredictContext {
+  readonly store: ObjectStore;
+  readonly registry: AdapterRegistry;
+  readonly engine: ProgramClient<TileProgram>;
+  /** The backbone that is served, and what it runs in, for headers that name none. */
+  readonly backbone: string;
+  readonly precision: PrecisionChoice;
+}
+
+/** What a header asked for, ready. */
+interface Prepared {
+  readonly config: BackboneConfig;
+  readonly backboneDigest: string;
+  readonly precision: Precision;
+  /** Name of the adapter's binding, for this call alone. */
+  readonly adapter: string | undefined;
+}
+
+/**
+ * One stream of patches. Any backbone and precision may be asked for; it becomes resident and stays so.
+ *
+ * @throws BACKBONE_NOT_FOUND, ADAPTER_NOT_FOUND, ADAPTER_BACKBONE, ADAPTER_INVALID, PATCHES_SHAPE, FIELD_INVALID
+ */
+export async function* predict(
+  context: PredictContext,
+  requests: AsyncIterable<PredictRequest>,
+  { signal }: CallContext,
+): AsyncGenerator<PredictResponse> {
+  const { engine } = context;
+  let prepared: Prepared | undefined;
+  try {
+    for await (const { part } of requests) {
+      throwIfAborted(signal, 'Predicting');
+      if (part?.$case === 'header') {
+        if (prepared !== undefined) throw failure('FIELD_INVALID', { field: 'header', reason: 'it was sent twice' });
+        prepared = await prepare(context, part.value);
+      } else if (part?.$case === 'patches') {
+        if (prepared === undefined)
+          throw failure('FIELD_INVALID', { field: 'header', reason: 'it must be sent first' });
+        const images = checkPatches(part.value, prepared.config);
+        const { backboneDigest, precision, adapter } = prepared;
+        const work = { images, backboneDigest, precision, adapter };
+        const { count, columns, values } = await engine.call('predict', work, { transfer: [images.buffer] });
+        yield { count, columns, values: Buffer.from(values.buffer) };
+      }
+    }
+  } finally {
+    if (prepared?.adapter !== undefined) await engine.call('unbind', { digest: prepared.adapter });
+  }
+}
+
+async function prepare(
+  { store, registry, engine, backbone: served, precision: usual }: PredictContext,
+  { backbone: wanted, precision: wantedPrecision, adapter }: PredictHeader,
+): Promise<Prepared> {
+  if (!['', 'auto', 'float32', 'bfloat16'].includes(wantedPrecision)) {
+    const reason = `${JSON.stringify(wantedPrecision)} is none of auto, float32, bfloat16`;
+    throw failure('FIELD_INVALID', { field: 'precision', reason });
+  }
+  const choice = wantedPrecision === '' ? usual : (wantedPrecision as PrecisionChoice);
+  const { backbone, precision } = await withBackbone(store, wanted === '' ? served : wanted, async (found) => ({
+    backbone: found,
+    precision: await engine.call('makeResident', { backbone: found, precision: choice }),
+  }));
+  const ready = { config: backbone.config, backboneDigest: backbone.digest, precision };
+  if (adapter === undefined) return { ...ready, adapter: undefined };
+  if (adapter.$case === 'blob' && adapter.value.byteLength > maximumBlobBytes) {
+    throw failure('FIELD_INVALID', { field: 'blob', reason: `it has more than ${maximumBlobBytes} bytes` });
+  }
+  const reference = adapter.$case === 'blob' ? 'the adapter' : (await registry.admit(adapter.value)).reference;
+  const blob = adapter.$case === 'blob' ? adapter.value : await registry.readBlob(reference);
+  const digest = `predict ${randomUUID()}`;
+  await engine.call('bind', { reference, digest, blob, backboneDigest: backbone.digest, precision });
+  return { ...ready, adapter: digest };
+}
+
+/** @throws PATCHES_SHAPE when the bytes are no whole number of patches, or hold NaN or infinite values */
+function checkPatches(bytes: Buffer, { components, imageSize }: BackboneConfig): Float32Array {
+  const wanted = `[${components}, ${imageSize}, ${imageSize}]`;
+  const patchBytes = components * imageSize ** 2 * 4;
+  const refuse = (found: string): Error => failure('PATCHES_SHAPE', { file: 'the request', found, wanted });
+  if (bytes.byteLength === 0 || bytes.byteLength % patchBytes !== 0) throw refuse(`${bytes.byteLength} bytes`);
+  const images = new Float32Array(new Uint8Array(bytes).buffer);
+  if (!images.every(Number.isFinite)) throw refuse('NaN or infinite values');
+  return images;
+}

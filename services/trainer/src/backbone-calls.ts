@@ -1,0 +1,89 @@
+import { once } from 'node:events';
+import { createWriteStream, type WriteStream } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { finished } from 'node:stream/promises';
+import { failure, validateName } from '@hyperswap/errors';
+import type { Backbone as BackboneMessage, ImportBackboneRequest, ImportBackboneResponse } from '@hyperswap/proto';
+import { backboneFiles, hasBackbone, storeBackboneFiles, withBackbone } from '@hyperswap/registry';
+import { readBackbone, type Backbone } from '@hyperswap/spectralgpt';
+import type { ObjectStore } from '@hyperswap/storage';
+
+/** Far above huge in float32 (2.6 GB). */
+const maximumBackboneBytes = 8 * 1024 ** 3;
+
+/** A backbone as it travels. */
+export function toBackboneMessage({ name, digest, parameters, config }: Backbone): BackboneMessage {
+  const { width, depth, heads, positions, pooling } = config;
+  return { name, digest, parameters, width, depth, heads, positions, pooling };
+}
+
+/** A backbone by name. @throws BACKBONE_NOT_FOUND, BACKBONE_INVALID, OBJECT_DAMAGED */
+export function getBackbone(store: ObjectStore, name: string): Promise<BackboneMessage> {
+  return withBackbone(store, name, (backbone) => Promise.resolve(toBackboneMessage(backbone)));
+}
+
+/**
+ * Receives a backbone's files into a temporary folder, checks them there, and keeps them.
+ *
+ * @throws FIELD_INVALID, NAME_INVALID, BACKBONE_INVALID; BACKBONE_EXISTS when the name has other weights: nothing is changed then
+ */
+export async function importBackbone(
+  store: ObjectStore,
+  requests: AsyncIterable<ImportBackboneRequest>,
+): Promise<ImportBackboneResponse> {
+  const directory = await mkdtemp(path.join(tmpdir(), 'hyperswap-import-'));
+  const open = new Map<string, WriteStream>();
+  try {
+    const name = await receive(requests, directory, open);
+    const backbone = await readBackbone(name, directory);
+    if (await hasBackbone(store, name)) {
+      const { digest } = await getBackbone(store, name);
+      if (digest !== backbone.digest) throw failure('BACKBONE_EXISTS', { backbone: name });
+    } else {
+      await storeBackboneFiles(store, name, directory);
+    }
+    return { backbone: toBackboneMessage(backbone) };
+  } finally {
+    for (const stream of open.values()) stream.destroy();
+    await rm(directory, { recursive: true, force: true });
+  }
+}
+
+/** Writes what comes into the folder. @returns the name */
+async function receive(
+  requests: AsyncIterable<ImportBackboneRequest>,
+  directory: string,
+  open: Map<string, WriteStream>,
+): Promise<string> {
+  let name: string | undefined;
+  let bytes = 0;
+  for await (const { part } of requests) {
+    if (part?.$case === 'header') {
+      name = validateName('Backbone name', part.value.name);
+    } else if (part?.$case === 'chunk') {
+      const { file, content } = part.value;
+      if (name === undefined) throw failure('FIELD_INVALID', { field: 'header', reason: 'it must be sent first' });
+      if (!(backboneFiles as readonly string[]).includes(file)) {
+        throw failure('FIELD_INVALID', {
+          field: 'chunk.file',
+          reason: `${file} is none of ${backboneFiles.join(', ')}`,
+        });
+      }
+      bytes += content.byteLength;
+      if (bytes > maximumBackboneBytes) {
+        throw failure('FIELD_INVALID', { field: file, reason: `it is larger than ${maximumBackboneBytes} bytes` });
+      }
+      const stream = open.get(file) ?? createWriteStream(path.join(directory, file));
+      open.set(file, stream);
+      if (!stream.write(content)) await once(stream, 'drain');
+    }
+  }
+  if (name === undefined) throw failure('FIELD_INVALID', { field: 'header', reason: 'it is missing' });
+  for (const stream of open.values()) {
+    stream.end();
+    await finished(stream);
+  }
+  return name;
+}
