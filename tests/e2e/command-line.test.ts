@@ -6,7 +6,8 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { before, test } from 'node:test';
 import { readArray, readMat5, readNpy } from '@hyperswap/scene';
-import { repository, sharedData } from '../support/fixtures.js';
+import { maximumDifference } from '../support/arrays.js';
+import { fixture, repository, sharedData, type StoredValues } from '../support/fixtures.js';
 import { npy, toyScene } from '../support/services.js';
 
 const command = path.join(repository, 'bin', 'hyperswap');
@@ -172,4 +173,45 @@ test('Indian Pines is fetched, checked and repaired as the copy beside the proje
     [...readNpy(files.labels, await readFile(path.resolve(directory, files.labels))).values],
     [...variables.get('gt')!.values],
   );
+});
+
+test('a checkpoint imported by one process is a backbone that the next predicts with', async () => {
+  const checkpoint = fixture('release.pth');
+  const reference = JSON.parse(await readFile(fixture('checkpoint.json'), 'utf8')) as {
+    readonly input: StoredValues;
+    readonly pooled: StoredValues;
+  };
+  const imported = await succeed('backbone', 'import', checkpoint, '--name', 'tiny', '--heads', '4');
+  assert.match(imported, /tiny [0-9a-f]{12}: \d+ parameters, 16 wide, 2 blocks, 4 heads, joint positions/);
+  assert.deepEqual(JSON.parse(await succeed('--json', 'backbone', 'list')), ['spectralgpt-mini', 'tiny']);
+  const again = await hyperswap(
+    'backbone',
+    'import',
+    checkpoint,
+    '--name',
+    'tiny',
+    '--heads',
+    '4',
+    '--positions',
+    'zero',
+  );
+  assert.equal(again.code, 1);
+  assert.match(again.stderr, /There is a backbone tiny already/);
+
+  const { shape, values } = reference.input;
+  await writeFile(path.join(directory, 'x.npy'), npy(shape, Float32Array.from(values)));
+  for (const [precision, tolerance] of [
+    ['float32', 1e-4],
+    ['bfloat16', 0.1],
+  ] as const) {
+    const common = ['--backbone', 'tiny', '--precision', precision];
+    await succeed(...common, 'predict', '--patches', 'x.npy', '--out', 'y.npy');
+    const found = readNpy('y.npy', await readFile(path.join(directory, 'y.npy')));
+    assert.deepEqual(found.shape, reference.pooled.shape);
+    assert.ok(maximumDifference(found.values, reference.pooled.values) < tolerance, precision);
+  }
+  await writeFile(path.join(directory, 'flat.npy'), npy([2, 12], new Float32Array(24)));
+  const wrong = await hyperswap('predict', '--patches', 'flat.npy', '--out', 'y.npy');
+  assert.equal(wrong.code, 1);
+  assert.match(wrong.stderr, /flat\.npy holds \[2, 12\] of f4/);
 });

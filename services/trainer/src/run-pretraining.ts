@@ -3,66 +3,69 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { failure, throwIfAborted, validateName } from '@hyperswap/errors';
 import type { StartPretrainingRequest, WatchTrainingResponse } from '@hyperswap/proto';
-import { storeBackboneFiles } from '@hyperswap/registry';
+import { storeBackboneFiles, withBackbone } from '@hyperswap/registry';
 import { inMemory } from '@hyperswap/safetensors';
 import { componentStatistics, simulateScene, type ComponentStatistics } from '@hyperswap/scene';
-import { readBackbone, writeBackbone } from '@hyperswap/spectralgpt';
+import { readBackbone, writeBackbone, type Backbone } from '@hyperswap/spectralgpt';
 import type { PretrainingStep, UnlabelledScene } from './engine/pretrain.js';
+import { PretrainingCheckpoints } from './pretraining-checkpoints.js';
 import type { TrainingContext } from './run-training.js';
-import { parsePretrainingSettings } from './training-settings.js';
+import { parsePretrainingSettings, sizeConfig } from './training-settings.js';
 
 const simulatedSide = 96;
 
 /**
- * Pretrains a backbone on the pixels of prepared scenes and keeps it in the store, in half precision.
+ * Pretrains a backbone on the pixels of prepared scenes and keeps it in the store, in half precision. A run that ends early leaves its last checkpoint, and
+ * one that ends well removes it.
  *
- * @throws what the scenes, settings or engine refuse
+ * @throws what the scenes, settings or engine refuse; FIELD_INVALID when there is nothing to resume, or it was made with other settings
  */
 export async function runPretraining(
   request: StartPretrainingRequest,
-  { store, engine, scenes: source, signal, report }: TrainingContext,
+  context: TrainingContext,
 ): Promise<WatchTrainingResponse> {
-  const start = performance.now();
   validateName('Backbone name', request.backbone);
-  const settings = parsePretrainingSettings(request.size, request.settings, request.seed);
-  const { components } = settings.config;
-  const total = request.scenes.length + request.simulatedScenes;
-  if (total === 0) throw failure('FIELD_INVALID', { field: 'scenes', reason: 'there are none to learn from' });
-  const scenes: UnlabelledScene[] = [];
-  const told = (): void => {
-    report({ stage: 'scenes', done: scenes.length, total, epoch: 0, loss: undefined });
-  };
-  for (const name of request.scenes) {
-    const scene = await source.scene(name, signal);
-    const pixels = standardise(await source.allScores(scene, signal), scene.statistics);
-    scenes.push({ height: scene.height, width: scene.width, pixels });
-    told();
-  }
-  for (let i = 0; i < request.simulatedScenes; i++) {
-    throwIfAborted(signal, 'Pretraining');
-    const { height, width, scores } = simulateScene(simulatedSide, simulatedSide, components, 1000 * request.seed + i);
-    scenes.push({ height, width, pixels: standardise(scores, componentStatistics(scores, components)) });
-    told();
-  }
-  const lossByStep: number[] = [];
-  const tensors = await engine.call(
+  if (request.from === '') return pretrainFrom(request, undefined, context);
+  return withBackbone(context.store, request.from, (start) => pretrainFrom(request, start, context));
+}
+
+async function pretrainFrom(
+  request: StartPretrainingRequest,
+  from: Backbone | undefined,
+  context: TrainingContext,
+): Promise<WatchTrainingResponse> {
+  const { store, engine, precision, signal, report } = context;
+  const start = performance.now();
+  const settings = parsePretrainingSettings(from?.config ?? sizeConfig(request.size), request.settings, request.seed);
+  const checkpoints = new PretrainingCheckpoints(store, request, settings, from?.digest ?? '');
+  const resumed = request.resume ? await checkpoints.last() : undefined;
+  const scenes = await gatherScenes(request, settings.config.components, context);
+  const lossByStep: number[] = [...(resumed?.lossByStep ?? [])];
+  let saving = Promise.resolve();
+  const pretrained = engine.call(
     'pretrain',
-    { scenes, settings },
+    { scenes, settings, precision, start: from, resumed: resumed?.checkpoint },
     {
       signal,
       transfer: scenes.map(({ pixels }) => pixels.buffer),
       onProgress: (value) => {
-        const { step, loss } = value as PretrainingStep;
+        const { step, loss, checkpoint } = value as PretrainingStep;
         lossByStep.push(loss);
         report({ stage: 'pretraining', done: step, total: settings.steps, epoch: 0, loss });
+        if (checkpoint === undefined) return;
+        const losses = lossByStep.slice();
+        saving = saving.then(() => checkpoints.save(checkpoint, losses));
       },
     },
   );
+  // A checkpoint under way is finished, however the run ends.
+  const tensors = await pretrained.finally(() => saving);
   const directory = await mkdtemp(path.join(tmpdir(), 'hyperswap-pretraining-'));
   try {
     await writeBackbone(directory, settings.config, inMemory(tensors), 'F16');
     const backbone = await readBackbone(request.backbone, directory);
     await storeBackboneFiles(store, request.backbone, directory);
+    await checkpoints.remove();
     return {
       event: {
         $case: 'pretrainingFinished',
@@ -78,6 +81,37 @@ export async function runPretraining(
   } finally {
     await rm(directory, { recursive: true, force: true });
   }
+}
+
+/** The pixels of the request's scenes, and of those made up for it. */
+async function gatherScenes(
+  request: StartPretrainingRequest,
+  components: number,
+  { scenes: source, signal, report }: TrainingContext,
+): Promise<UnlabelledScene[]> {
+  const total = request.scenes.length + request.simulatedScenes;
+  if (total === 0) throw failure('FIELD_INVALID', { field: 'scenes', reason: 'there are none to learn from' });
+  const scenes: UnlabelledScene[] = [];
+  const told = (): void => {
+    report({ stage: 'scenes', done: scenes.length, total, epoch: 0, loss: undefined });
+  };
+  for (const name of request.scenes) {
+    const scene = await source.scene(name, signal);
+    if (scene.components !== components) {
+      const reason = `${name} has ${scene.components} components, the backbone takes ${components}`;
+      throw failure('FIELD_INVALID', { field: 'scenes', reason });
+    }
+    const pixels = standardise(await source.allScores(scene, signal), scene.statistics);
+    scenes.push({ height: scene.height, width: scene.width, pixels });
+    told();
+  }
+  for (let i = 0; i < request.simulatedScenes; i++) {
+    throwIfAborted(signal, 'Pretraining');
+    const { height, width, scores } = simulateScene(simulatedSide, simulatedSide, components, 1000 * request.seed + i);
+    scenes.push({ height, width, pixels: standardise(scores, componentStatistics(scores, components)) });
+    told();
+  }
+  return scenes;
 }
 
 /**

@@ -2,7 +2,7 @@ import { failure } from '@hyperswap/errors';
 import { z } from 'zod';
 import type { PretrainingSettings } from './engine/pretrain.js';
 import type { TrainingSettings } from './engine/train.js';
-import { backboneConfigs } from '@hyperswap/spectralgpt';
+import { backboneConfigs, type BackboneConfig } from '@hyperswap/spectralgpt';
 
 const positive = z.coerce.number().positive();
 const share = z.coerce.number().min(0).max(1);
@@ -43,31 +43,47 @@ export function parseTrainingSettings(
   return { training: { ...settings, augmentation: { orientations, gain, noise, mixture }, seed }, method: rest };
 }
 
-const pretrainingSchema = z
-  .object({
-    steps: count.default(1200),
-    batchSize: count.max(4096).default(128),
-    hiddenShare: z.coerce.number().min(0.1).max(0.98).default(0.75),
-    learningRate: positive.default(1e-3),
-    warmUpSteps: z.coerce.number().int().nonnegative().default(100),
-    decoderWidth: count.default(128),
-    decoderDepth: count.default(1),
-    decoderHeads: count.default(4),
-  })
-  .strict();
+/** The release's decoder and masking; for narrow backbones, what was found to give better features: docs/backbone.md. */
+function pretrainingSchema({ width }: BackboneConfig) {
+  const isNarrow = width < 768;
+  return z
+    .object({
+      steps: count.default(1200),
+      batchSize: count.max(4096).default(128),
+      hiddenShare: z.coerce
+        .number()
+        .min(0.1)
+        .max(0.98)
+        .default(isNarrow ? 0.75 : 0.9),
+      learningRate: positive.default(1e-3),
+      warmUpSteps: z.coerce.number().int().nonnegative().default(100),
+      decoderWidth: count.default(isNarrow ? 128 : 512),
+      decoderDepth: count.default(isNarrow ? 1 : 4),
+      decoderHeads: count.default(isNarrow ? 4 : 16),
+      checkpointEvery: z.coerce.number().int().nonnegative().default(200),
+    })
+    .strict();
+}
+
+/** A size by its name. @throws FIELD_INVALID */
+export function sizeConfig(size: string): BackboneConfig {
+  const config = Object.entries(backboneConfigs).find(([name]) => name === size)?.[1];
+  if (config !== undefined) return config;
+  const reason = `${JSON.stringify(size)} is unknown; there are ${Object.keys(backboneConfigs).join(', ')}`;
+  throw failure('FIELD_INVALID', { field: 'size', reason });
+}
 
 /** @throws FIELD_INVALID naming the setting and what is allowed */
 export function parsePretrainingSettings(
-  size: string,
+  config: BackboneConfig,
   given: Readonly<Record<string, string>>,
   seed: number,
 ): PretrainingSettings {
-  const config = Object.entries(backboneConfigs).find(([name]) => name === size)?.[1];
-  if (config === undefined) {
-    const reason = `${JSON.stringify(size)} is unknown; there are ${Object.keys(backboneConfigs).join(', ')}`;
-    throw failure('FIELD_INVALID', { field: 'size', reason });
+  const { decoderWidth, decoderDepth, decoderHeads, ...settings } = parse(pretrainingSchema(config), given);
+  if (decoderWidth % decoderHeads !== 0) {
+    const reason = `${decoderWidth} is no multiple of decoderHeads, ${decoderHeads}`;
+    throw failure('FIELD_INVALID', { field: 'setting decoderWidth', reason });
   }
-  const { decoderWidth, decoderDepth, decoderHeads, ...settings } = parse(pretrainingSchema, given);
   return {
     ...settings,
     config,

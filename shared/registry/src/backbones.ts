@@ -29,7 +29,8 @@ export async function hasBackbone(store: ObjectStore, name: string): Promise<boo
 
 /** Names of the backbones that ship with hyperswap and of those in the store. */
 export async function listBackbones(store: ObjectStore): Promise<string[]> {
-  const shipped = await readdir(pretrainedDirectory).catch(() => [] as string[]);
+  const entries = await readdir(pretrainedDirectory, { withFileTypes: true }).catch(() => []);
+  const shipped = entries.filter((entry) => entry.isDirectory()).map(({ name }) => name);
   const stored = (await store.list('backbones/')).map(({ key }) => key.split('/')[1]!);
   return [...new Set([...shipped, ...stored])].sort();
 }

@@ -62,6 +62,27 @@ export class AdamW {
     return result;
   }
 
+  /** Steps taken, and both moments of every variable in their order, for `restore`. */
+  state(): { readonly steps: number; readonly moments: readonly (readonly [Float32Array, Float32Array])[] } {
+    const values = (tensor: Tensor): Float32Array => tensor.dataSync() as Float32Array;
+    return {
+      steps: this.steps,
+      moments: this.moments.map(({ first, second }) => [values(first), values(second)] as const),
+    };
+  }
+
+  /** Goes on where another left off. @param state of `state`, of variables of the same shapes */
+  restore({ steps, moments }: ReturnType<AdamW['state']>): void {
+    const tf = tensorflow();
+    this.steps = steps;
+    this.moments.forEach((own, i) => {
+      tf.dispose([own.first, own.second]);
+      const [first, second] = moments[i]!;
+      own.first = tf.keep(tf.tensor(first, own.variable.shape));
+      own.second = tf.keep(tf.tensor(second, own.variable.shape));
+    });
+  }
+
   dispose(): void {
     for (const { first, second } of this.moments) {
       first.dispose();

@@ -24,6 +24,20 @@ export class Random {
     for (let i = 0; i < 12; i++) this.uniform();
   }
 
+  /** Where the sequence stands, for `restore`. */
+  state(): number[] {
+    return [this.a, this.b, this.c, this.counter, ...(this.spare === undefined ? [] : [this.spare])];
+  }
+
+  /** Goes on where another left off. @param state of `state` */
+  restore([a, b, c, counter, spare]: readonly number[]): void {
+    this.a = a!;
+    this.b = b!;
+    this.c = c!;
+    this.counter = counter!;
+    this.spare = spare;
+  }
+
   /** Uniform in [0, 1). */
   uniform(): number {
     const t = (((this.a + this.b) | 0) + this.counter) | 0;

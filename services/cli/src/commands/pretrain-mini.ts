@@ -14,6 +14,7 @@ interface PretrainMiniFlags extends GlobalFlags {
   readonly data: string;
   readonly out: string;
   readonly set: readonly string[];
+  readonly resume?: boolean;
 }
 
 const backbone = 'spectralgpt-mini';
@@ -29,6 +30,7 @@ export function addPretrainMiniCommand(program: Command): void {
     .description('make the shipped backbone again, from a folder of real scenes')
     .requiredOption('--data <dir>', 'the folder of scenes')
     .requiredOption('--out <dir>', 'gets the backbone, its loss curve and what it was made from')
+    .option('--resume', 'go on at the last checkpoint of an earlier run')
     .option('--set <key=value>', 'a setting, as steps=1000; repeat', (value, all: string[]) => [...all, value], [])
     .action(async (own: PretrainMiniFlags, command: Command) => {
       const flags = command.optsWithGlobals<PretrainMiniFlags>();
@@ -38,13 +40,22 @@ export function addPretrainMiniCommand(program: Command): void {
         const scenes = await pretrainingScenes(flags.data);
         const prepared = [];
         for (const [index, scene] of scenes.entries()) {
-          prepared.push(await uploadScene(session, scene, new Progress(true)));
+          prepared.push(await uploadScene(session, { ...scene, replace: true }, new Progress(true)));
           progress.update('preparing scenes', index + 1, scenes.length, scene.name);
         }
         const { trainer, signal } = session;
         const settings = parseSettings(own.set);
         const names = prepared.map(({ name }) => name);
-        const request = { scenes: names, simulatedScenes, size: 'mini', backbone, settings, seed };
+        const request = {
+          scenes: names,
+          simulatedScenes,
+          size: 'mini',
+          backbone,
+          settings,
+          seed,
+          from: '',
+          resume: flags.resume === true,
+        };
         const { training } = await callUnary(trainer, 'startPretraining', request, { signal });
         const result = await watchPretraining(session, training, progress);
         progress.stop();

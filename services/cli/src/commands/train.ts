@@ -1,7 +1,9 @@
+import { writeFile } from 'node:fs/promises';
 import type { Command } from 'commander';
 import { failure } from '@hyperswap/errors';
 import type { Split } from '@hyperswap/proto';
 import { callUnary } from '@hyperswap/rpc';
+import { renderLossCurve } from '../report/loss-curve.js';
 import { percent, referenceOf } from '../report/report.js';
 import { openSession, type GlobalFlags } from '../session.js';
 import { printResult, Progress, table } from '../terminal.js';
@@ -21,6 +23,9 @@ interface PretrainFlags extends GlobalFlags {
   readonly scene: readonly string[];
   readonly simulated: string;
   readonly size: string;
+  readonly from?: string;
+  readonly resume?: boolean;
+  readonly curve?: string;
   readonly name: string;
   readonly seed: string;
   readonly set: readonly string[];
@@ -77,6 +82,9 @@ export function addTrainingCommands(program: Command): void {
     .option('--scene <name>', 'a scene; repeat', collect, [])
     .option('--simulated <count>', 'made-up scenes to add', '0')
     .option('--size <name>', 'mini, base, large, huge', 'mini')
+    .option('--from <backbone>', 'backbone to go on from, with its size: continued pretraining on your own scenes')
+    .option('--resume', 'go on at the last checkpoint of an earlier run')
+    .option('--curve <file>', 'gets the loss curve, SVG')
     .requiredOption('--name <name>', 'name of the backbone')
     .option('--seed <number>', 'of the start, the patches and the masks', '1')
     .option('--set <key=value>', 'a setting, as steps=1000; repeat', collect, [])
@@ -92,12 +100,15 @@ export function addTrainingCommands(program: Command): void {
           backbone: flags.name,
           settings: parseSettings(own.set),
           seed: wholeNumber('--seed', flags.seed),
+          from: flags.from ?? '',
+          resume: flags.resume === true,
         };
         const { trainer, signal } = session;
         const { training } = await callUnary(trainer, 'startPretraining', request, { signal });
         const result = await watchPretraining(session, training, progress);
         progress.stop();
         const { backbone, digest, parameters, lossByStep, seconds } = result;
+        if (flags.curve !== undefined) await writeFile(flags.curve, `${renderLossCurve(lossByStep, 'step')}\n`);
         printResult(flags.json, result, [
           `${backbone} ${digest.slice(0, 12)}: ${parameters} parameters, loss ${lossByStep.at(-1)!.toFixed(3)} after ${lossByStep.length} steps, ${seconds.toFixed(0)} s`,
         ]);

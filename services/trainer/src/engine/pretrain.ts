@@ -12,10 +12,24 @@ import {
   tokenCount,
   tokenPixels,
   Weights,
+  withTensors,
+  type Backbone,
   type BackboneConfig,
   type DecoderConfig,
+  type ParameterShapes,
+  type PrecisionChoice,
 } from '@hyperswap/spectralgpt';
-import { AdamW, cosineSchedule, Moved, Random, tensorflow, type MethodContext, type Tensor2D } from '@hyperswap/tensor';
+import {
+  AdamW,
+  chooseKernels,
+  cosineSchedule,
+  Moved,
+  Random,
+  tensorflow,
+  type MethodContext,
+  type Tensor2D,
+  type Variable,
+} from '@hyperswap/tensor';
 
 /** Unlabelled pixels of one scene. */
 export interface UnlabelledScene {
@@ -36,12 +50,33 @@ export interface PretrainingSettings {
   readonly warmUpSteps: number;
   /** Each batch takes one of these at random, so that the backbone meets many scales. */
   readonly patchSizes: readonly number[];
+  /** Steps between checkpoints; 0 for none. */
+  readonly checkpointEvery: number;
   readonly seed: number;
 }
 
 export interface PretrainingStep {
   readonly step: number;
   readonly loss: number;
+  /** After every `checkpointEvery` steps. */
+  readonly checkpoint?: PretrainingCheckpoint;
+}
+
+/** All that a run needs to go on: parameters, and under `first.` and `second.` their moments. */
+export interface PretrainingCheckpoint {
+  readonly step: number;
+  readonly random: readonly number[];
+  readonly tensors: ReadonlyMap<string, NamedTensor>;
+}
+
+export interface PretrainingArguments {
+  readonly scenes: readonly UnlabelledScene[];
+  readonly settings: PretrainingSettings;
+  readonly precision: PrecisionChoice;
+  /** Encoder to start from; without it a fresh one. */
+  readonly start: Backbone | undefined;
+  /** Where an earlier run of the same settings stopped. */
+  readonly resumed: PretrainingCheckpoint | undefined;
 }
 
 interface Sampler {
@@ -57,17 +92,19 @@ interface Sampler {
  * @throws TRAINING_DIVERGED when the loss is not finite; CANCELLED
  */
 export async function pretrain(
-  { scenes, settings }: { readonly scenes: readonly UnlabelledScene[]; readonly settings: PretrainingSettings },
+  { scenes, settings, precision: choice, start, resumed }: PretrainingArguments,
   context: MethodContext,
 ): Promise<Moved<ReadonlyMap<string, NamedTensor>>> {
   const tf = tensorflow();
   const { config, decoder, steps, batchSize, learningRate, warmUpSteps, seed } = settings;
   const random = new Random(seed);
   const shapes = new Map([...encoderShapes(config), ...decoderShapes(config, decoder)]);
-  const parameters = [...initialParameters(shapes, seed)].map(
-    ([name, { shape, values }]) =>
-      [name, tf.tidy(() => tf.variable(tf.tensor(values, [...shape]), true, `${name}#pretrain`))] as const,
-  );
+  const precision = choice === 'auto' ? chooseKernels().precision : choice;
+  const initial = resumed?.tensors ?? startingParameters(shapes, seed, start);
+  const parameters = [...shapes].map(([name, shape]) => {
+    const { values } = initial.get(name)!;
+    return [name, tf.tidy(() => tf.variable(tf.tensor(values, [...shape]), true, `${name}#pretrain`))] as const;
+  });
   const weights = new Weights(new Map(parameters));
   const samplers = scenes.map((scene) => ({
     scene,
@@ -78,8 +115,14 @@ export async function pretrain(
     parameters.map(([, variable]) => variable),
     { beta2: 0.95, maximumGradientNorm: 1 },
   );
+  if (resumed !== undefined) {
+    random.restore(resumed.random);
+    const moment = (which: string, name: string): Float32Array => resumed.tensors.get(`${which}.${name}`)!.values;
+    const moments = parameters.map(([name]) => [moment('first', name), moment('second', name)] as const);
+    optimizer.restore({ steps: resumed.step, moments });
+  }
   try {
-    for (let step = 0; step < steps; step++) {
+    for (let step = resumed?.step ?? 0; step < steps; step++) {
       throwIfAborted(context.signal, 'Pretraining');
       const patchSize = settings.patchSizes[random.integer(settings.patchSizes.length)]!;
       const pixels = tf.tidy(() =>
@@ -88,12 +131,14 @@ export async function pretrain(
       const mask = randomMask(batchSize, tokenCount(config), settings.hiddenShare, random);
       const rate = learningRate * cosineSchedule(step, steps, warmUpSteps);
       const loss = optimizer.minimise(
-        () => reconstructionLoss(pixels, mask, config, decoder, weights),
+        () => reconstructionLoss(pixels, mask, config, decoder, weights, precision),
         () => rate,
       );
       pixels.dispose();
       if (!Number.isFinite(loss)) throw failure('TRAINING_DIVERGED', { epoch: 1, step: step + 1, learningRate });
-      context.progress({ step: step + 1, loss } satisfies PretrainingStep);
+      const isCheckpoint = settings.checkpointEvery > 0 && (step + 1) % settings.checkpointEvery === 0;
+      const checkpoint = isCheckpoint ? { checkpoint: takeCheckpoint(step + 1, random, parameters, optimizer) } : {};
+      context.progress({ step: step + 1, loss, ...checkpoint } satisfies PretrainingStep);
       await context.pause();
     }
     const encoder = new Map<string, NamedTensor>();
@@ -109,6 +154,39 @@ export async function pretrain(
     weights.dispose();
     tf.dispose([...resizes.values(), ...samplers.map(({ pixels }) => pixels)]);
   }
+}
+
+/** Fresh parameters, with an existing encoder's in their place where there is one. */
+function startingParameters(
+  shapes: ParameterShapes,
+  seed: number,
+  start: Backbone | undefined,
+): ReadonlyMap<string, NamedTensor> {
+  const parameters = initialParameters(shapes, seed);
+  if (start !== undefined) {
+    withTensors(start, (tensors) => {
+      for (const [name, shape] of tensors.shapes) parameters.set(name, { shape, values: tensors.read(name) });
+    });
+  }
+  return parameters;
+}
+
+function takeCheckpoint(
+  step: number,
+  random: Random,
+  parameters: readonly (readonly [string, Variable])[],
+  optimizer: AdamW,
+): PretrainingCheckpoint {
+  const { moments } = optimizer.state();
+  const tensors = new Map<string, NamedTensor>();
+  parameters.forEach(([name, variable], i) => {
+    const { shape } = variable;
+    const [first, second] = moments[i]!;
+    tensors.set(name, { shape, values: variable.dataSync() as Float32Array });
+    tensors.set(`first.${name}`, { shape, values: first });
+    tensors.set(`second.${name}`, { shape, values: second });
+  });
+  return { step, random: random.state(), tensors };
 }
 
 /**
