@@ -9,7 +9,7 @@ CACHE := node_modules/.cache/hyperswap
 sources := $(shell find proto shared services tests -name node_modules -prune -o -name dist -prune -o -name generated -prune \
   -o \( -name '*.ts' -o -name '*.proto' -o -name 'tsconfig.json' -o -name 'buf*.yaml' \) -print)
 
-.PHONY: help setup build engine demo test lint format pretrain-mini parity-fixtures parity-base clean
+.PHONY: help setup build engine demo test lint format pretrain-mini parity-fixtures parity-base bench bench-pytorch clean
 
 help:
 	@sed -n 's/^# //p' Makefile | head -3; echo "also: setup lint format pretrain-mini parity-fixtures parity-base clean"
@@ -60,6 +60,15 @@ parity-fixtures:
 parity-base: setup
 	test -x out/parity-venv/bin/python || $(MAKE) parity-fixtures
 	DATA=$(DATA) out/parity-venv/bin/python tests/parity/base_size.py
+
+# Prints a table and writes out/bench/bench.json: the engine, PCA, serving and a pod on base (about 15 minutes).
+bench: setup
+	node tests/dist/bench/main.js --data $(DATA) $(BENCH_FLAGS)
+
+# The same side by side with PyTorch and scikit-learn, in out/bench/pytorch.json (about 25 minutes).
+bench-pytorch: setup
+	test -x out/parity-venv/bin/python || $(MAKE) parity-fixtures
+	node tests/dist/bench/main.js --data $(DATA) --pytorch out/parity-venv/bin/python $(BENCH_FLAGS)
 
 clean:
 	rm -rf out $(CACHE) proto/generated

@@ -1,9 +1,11 @@
 /** What the benchmarks run in the executor: the model alone, without services. */
+import { Binding, readAdapter } from '@hyperswap/adapter';
 import { adaptationShapes, adaptedWeights, findMethod, initialFactors, methodSettings } from '@hyperswap/peft';
 import {
   backboneConfigs,
   encoderShapes,
   features,
+  gatherPatches,
   initialParameters,
   learningFeatures,
   makeBackbone,
@@ -11,6 +13,7 @@ import {
   residentBackbone,
   tokenCount,
   tokenValues,
+  type Backbone,
 } from '@hyperswap/spectralgpt';
 import {
   AdamW,
@@ -30,7 +33,20 @@ export interface EngineCase {
   readonly repetitions: number;
 }
 
+export interface SceneCase {
+  readonly backbone: Backbone;
+  readonly blob: Uint8Array;
+  readonly precision: Precision;
+  /** `[side + 2 · halo, side + 2 · halo, components]` */
+  readonly scores: Float32Array;
+  readonly side: number;
+  readonly halo: number;
+  readonly repetitions: number;
+}
+
 const classes = 16;
+/** Patches of one batch, tile-inference's default. */
+const sceneBatch = 128;
 
 function place({ size, precision }: EngineCase) {
   const config = backboneConfigs[size];
@@ -94,6 +110,33 @@ const program = {
         },
         () => 1e-3,
       );
+    });
+  },
+
+  /** Every pixel of a square of scores with its halo, by an adapter: what tile-inference does, without tiles and queue. */
+  scene(given: SceneCase): number[] {
+    const tf = tensorflow();
+    const { backbone, blob, precision, scores, side, halo } = given;
+    makeResident(backbone, precision);
+    const resident = residentBackbone(backbone.digest, precision);
+    const binding = new Binding('bench', readAdapter('bench', blob), resident);
+    const { components } = backbone.config;
+    const stride = side + 2 * halo;
+    const pixels = tf.tidy(() => binding.fromScores(tf.tensor2d(scores, [stride * stride, components])));
+    const size = 2 * halo + 1;
+    return time(given.repetitions, () => {
+      for (let first = 0; first < side * side; first += sceneBatch) {
+        const count = Math.min(sceneBatch, side * side - first);
+        const indices = new Int32Array(count * size * size);
+        let position = 0;
+        for (let pixel = first; pixel < first + count; pixel++)
+          for (let y = 0; y < size; y++)
+            for (let x = 0; x < size; x++)
+              indices[position++] = (Math.floor(pixel / side) + y) * stride + (pixel % side) + x;
+        const patches = gatherPatches(pixels, indices);
+        binding.classify(patches);
+        patches.dispose();
+      }
     });
   },
 

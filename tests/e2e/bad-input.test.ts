@@ -10,17 +10,25 @@ import {
   PixelContent,
   PixelType,
   Retention,
+  type AdapterVersion,
   type ClassifyTilesHeader,
   type ClassifyTilesRequest,
-  type RegisterAdapterRequest,
-  type RegisterAdapterResponse,
   type Scene,
   type Tile,
 } from '@hyperswap/proto';
-import { callUnary, exchange, readStream, upload } from '@hyperswap/rpc';
+import { callUnary, exchange, readStream } from '@hyperswap/rpc';
 import { DirectoryObjectStore } from '@hyperswap/storage';
 import { hasCode } from '../support/errors.js';
-import { npy, prepare, prepareToy, startServices, toyScene, train, type Services } from '../support/services.js';
+import {
+  npy,
+  prepare,
+  prepareToy,
+  registerBlob,
+  startServices,
+  toyScene,
+  train,
+  type Services,
+} from '../support/services.js';
 
 let services: Services;
 let scene: Scene;
@@ -41,15 +49,8 @@ before(async () => {
 
 after(() => services.stop());
 
-function register(name: string, content: Uint8Array): Promise<RegisterAdapterResponse> {
-  const { tileInference } = services;
-  // eslint-disable-next-line @typescript-eslint/require-await -- the upload takes an async iterable
-  async function* requests(): AsyncGenerator<RegisterAdapterRequest> {
-    yield { part: { $case: 'header', value: { name, fileName: 'given.safetensors' } } };
-    yield { part: { $case: 'chunk', value: Buffer.from(content) } };
-  }
-  return upload(tileInference, (callback) => tileInference.registerAdapter(callback), requests());
-}
+const register = (name: string, content: Uint8Array): Promise<AdapterVersion> =>
+  registerBlob(services, name, content, 'given.safetensors');
 
 async function classify(change: Partial<ClassifyTilesHeader>, tileChange: Partial<Tile> = {}): Promise<void> {
   const { tileInference } = services;

@@ -10,13 +10,16 @@ import {
   Retention,
   TileInferenceServiceClient,
   TrainerServiceClient,
+  type AdapterVersion,
   type PrepareSceneHeader,
   type PrepareSceneRequest,
+  type RegisterAdapterRequest,
+  type RegisterAdapterResponse,
   type Scene,
   type StartTrainingRequest,
   type TrainingFinished,
 } from '@hyperswap/proto';
-import { callUnary, connect, exchange, readStream } from '@hyperswap/rpc';
+import { callUnary, connect, exchange, readStream, upload } from '@hyperswap/rpc';
 import { writeNpy, type NumericArray } from '@hyperswap/scene';
 import { createLogger } from '@hyperswap/telemetry';
 import { Random } from '@hyperswap/tensor';
@@ -142,4 +145,24 @@ export async function train(
     if (event?.$case === 'finished') return event.value;
   }
   throw new Error('the training ended without a result');
+}
+
+/** Registers a blob as an adapter's next version. */
+export async function registerBlob(
+  { tileInference }: Services,
+  name: string,
+  blob: Uint8Array,
+  fileName = 'adapter.safetensors',
+): Promise<AdapterVersion> {
+  // eslint-disable-next-line @typescript-eslint/require-await -- the upload takes an async iterable
+  async function* requests(): AsyncGenerator<RegisterAdapterRequest> {
+    yield { part: { $case: 'header', value: { name, fileName } } };
+    yield { part: { $case: 'chunk', value: Buffer.from(blob) } };
+  }
+  const { adapter } = await upload<RegisterAdapterRequest, RegisterAdapterResponse>(
+    tileInference,
+    (callback) => tileInference.registerAdapter(callback),
+    requests(),
+  );
+  return adapter!;
 }

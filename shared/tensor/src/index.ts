@@ -33,7 +33,7 @@ export {
   type ElementType,
 } from './device/device-tensor.js';
 export { chooseKernels, type Kernels, type KernelSpeeds, type Precision } from './device/kernels.js';
-export { linear, type DeviceLinear } from './device/linear.js';
+export { linear, useFusedLayers, type DeviceLinear } from './device/linear.js';
 export {
   add,
   batchMatMul,

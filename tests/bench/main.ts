@@ -1,0 +1,168 @@
+/**
+ * `make bench` and `make bench-pytorch`: measures, prints a table, and writes rows of `{work, precision, batch, ours, unit, …}`.
+ *
+ * With PyTorch (`--pytorch PYTHON`) both sides run each case in turn, so that a machine whose speed drifts drifts for both.
+ */
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { cpus, tmpdir, totalmem } from 'node:os';
+import path from 'node:path';
+import { parseArgs } from 'node:util';
+import { initialParameters, backboneConfigs, encoderShapes, writeBackbone } from '@hyperswap/spectralgpt';
+import { inMemory } from '@hyperswap/safetensors';
+import { storeBackboneFiles } from '@hyperswap/registry';
+import { DirectoryObjectStore } from '@hyperswap/storage';
+import { repository } from '../support/fixtures.js';
+import { ourCase, runCase, summary, type Measured } from './measure.js';
+
+interface Row {
+  readonly work: string;
+  readonly precision: string;
+  readonly batch: number;
+  readonly ours: number;
+  readonly spread?: number;
+  readonly theirs?: number;
+  readonly ratio?: number;
+  readonly unit: string;
+}
+
+const { values: flags } = parseArgs({
+  options: { pytorch: { type: 'string' }, quick: { type: 'boolean' }, data: { type: 'string' } },
+});
+const rounds = flags.quick === true ? 1 : 2;
+const python = flags.pytorch;
+const rows: Row[] = [];
+
+function tell(row: Row): void {
+  rows.push(row);
+  const { work, precision, batch, ours, spread, theirs, ratio, unit } = row;
+  const side = theirs === undefined ? '' : `  PyTorch ${theirs.toFixed(2)}  ratio ${ratio!.toFixed(2)}`;
+  const deviation = spread === undefined ? '' : ` ± ${spread.toFixed(2)}`;
+  console.log(
+    `${work.padEnd(34)} ${precision.padEnd(9)} ${String(batch).padStart(4)}  ${ours.toFixed(2)}${deviation} ${unit}${side}`,
+  );
+}
+
+/** A case of ours, and PyTorch's beside it, round after round. */
+async function sideBySide(
+  work: string,
+  name: string,
+  given: { precision: string; batch: number; repetitions: number },
+  unit: string,
+) {
+  const ours: Measured[] = [];
+  const theirs: Measured[] = [];
+  for (let round = 0; round < rounds; round++) {
+    ours.push(await runCase(ourCase('./case.js', name, { size: 'base', ...given })));
+    if (python !== undefined) {
+      const script = path.join(repository, 'tests', 'bench', 'pytorch_case.py');
+      theirs.push(await runCase([python, script, name, JSON.stringify(given)]));
+    }
+  }
+  const rate = (measured: readonly Measured[]) =>
+    summary(measured.flatMap(({ seconds }) => seconds.map((s) => given.batch / s)));
+  const peak = (measured: readonly Measured[]): number =>
+    Math.max(...measured.map(({ peakBytes }) => peakBytes)) / 2 ** 30;
+  const { median, spread } = rate(ours);
+  const { precision, batch } = given;
+  const other = theirs.length > 0 ? { theirs: rate(theirs).median, ratio: median / rate(theirs).median } : {};
+  tell({ work, precision, batch, ours: median, spread, ...other, unit });
+  const otherPeak = theirs.length > 0 ? { theirs: peak(theirs), ratio: peak(ours) / peak(theirs) } : {};
+  tell({ work: `${work}, peak memory`, precision, batch, ours: peak(ours), ...otherPeak, unit: 'GiB' });
+}
+
+async function engine(): Promise<void> {
+  const batches = flags.quick === true ? [32] : [8, 32, 64, 128];
+  for (const precision of ['float32', 'bfloat16'] as const) {
+    for (const batch of batches) {
+      await sideBySide('base forward', 'forward', { precision, batch, repetitions: batch > 64 ? 2 : 4 }, 'patches/s');
+    }
+    const batch = flags.quick === true ? 16 : 64;
+    await sideBySide('KronA+ step, base', 'kronaStep', { precision, batch, repetitions: 3 }, 'samples/s');
+  }
+}
+
+async function pca(): Promise<void> {
+  const file = path.join(flags.data ?? path.join(repository, '..', 'shared', 'data'), 'indian_pines', 'IndianPine.mat');
+  const given = { file, repetitions: 5 };
+  const ours = await runCase(ourCase('./pca-case.js', 'pca', given));
+  const script = path.join(repository, 'tests', 'bench', 'pytorch_case.py');
+  const theirs = python === undefined ? undefined : await runCase([python, script, 'pca', JSON.stringify(given)]);
+  const { median, spread } = summary(ours.seconds);
+  const beside =
+    theirs === undefined
+      ? {}
+      : { theirs: summary(theirs.seconds).median, ratio: median / summary(theirs.seconds).median };
+  tell({ work: 'PCA of Indian Pines', precision: 'float64', batch: 1, ours: median, spread, ...beside, unit: 's' });
+}
+
+async function serving(): Promise<void> {
+  const given = { size: 'mini', precision: 'float32', side: 64, repetitions: 3 };
+  const rates: Record<string, number> = {};
+  for (const mode of ['bare', 'grpc', 'alternating']) {
+    const all: number[] = [];
+    for (let round = 0; round < rounds; round++) {
+      const { seconds } = await runCase(ourCase('./serving-case.js', mode, given));
+      all.push(...seconds.map((s) => given.side ** 2 / s));
+    }
+    const { median, spread } = summary(all);
+    rates[mode] = median;
+    const work = { bare: 'scene, engine alone', grpc: 'scene through gRPC', alternating: 'two adapters, tile by tile' }[
+      mode
+    ]!;
+    tell({ work, precision: given.precision, batch: 128, ours: median, spread, unit: 'patches/s, mini' });
+  }
+  const ratio = (work: string, value: number): void => {
+    tell({ work, precision: given.precision, batch: 128, ours: value, unit: 'ratio' });
+  };
+  ratio('gRPC ÷ engine alone', rates.grpc! / rates.bare!);
+  ratio('two adapters ÷ one', rates.alternating! / rates.grpc!);
+}
+
+interface BindingMeasured {
+  readonly idleBytes: number;
+  readonly perAdapterBytes: number;
+  readonly peakBytes: number;
+  readonly bindMilliseconds: readonly number[];
+  readonly bindUnderLoadMilliseconds: readonly number[];
+  readonly p99Milliseconds: { readonly quiet: number; readonly swapping: number };
+}
+
+/** A pod on base: memory, and what binding costs. */
+async function pod(): Promise<void> {
+  const home = await mkdtemp(path.join(tmpdir(), 'hyperswap-bench-'));
+  try {
+    const config = backboneConfigs.base;
+    await writeBackbone(path.join(home, 'files'), config, inMemory(initialParameters(encoderShapes(config), 1)), 'F32');
+    const store = new DirectoryObjectStore(path.join(home, 'store'));
+    await storeBackboneFiles(store, 'bench-base', path.join(home, 'files'));
+    for (const precision of ['bfloat16', 'float32'] as const) {
+      const given = { size: 'base', precision, side: 24, repetitions: 1, home };
+      const found = await runCase<BindingMeasured>(ourCase('./serving-case.js', 'bind', given));
+      const row = (work: string, ours: number, unit: string): void => {
+        tell({ work, precision, batch: 1, ours, unit });
+      };
+      row('pod on base, idle', found.idleBytes / 2 ** 30, 'GiB');
+      row('pod on base, peak', found.peakBytes / 2 ** 30, 'GiB');
+      row('each bound adapter', found.perAdapterBytes / 2 ** 20, 'MiB');
+      row('bind and warm, idle', summary(found.bindMilliseconds).median, 'ms');
+      row('bind and warm, tiles streaming', summary(found.bindUnderLoadMilliseconds).median, 'ms');
+      row('p99 between tiles, swapping ÷ quiet', found.p99Milliseconds.swapping / found.p99Milliseconds.quiet, 'ratio');
+    }
+  } finally {
+    await rm(home, { recursive: true, force: true });
+  }
+}
+
+const machine = `${cpus().length} × ${cpus()[0]?.model ?? 'unknown'}, ${Math.round(totalmem() / 2 ** 30)} GiB, Node ${process.version}`;
+console.log(machine);
+await engine();
+await pca();
+if (python === undefined) {
+  await serving();
+  await pod();
+}
+const out = path.join(repository, 'out', 'bench');
+await mkdir(out, { recursive: true });
+const file = path.join(out, python === undefined ? 'bench.json' : 'pytorch.json');
+await writeFile(file, `${JSON.stringify({ machine, rows }, null, 2)}\n`);
+console.log(file);

@@ -1,0 +1,217 @@
+/**
+ * One measurement of serving in a process of its own: `serving-case.js MODE JSON`, prints `{seconds, peakBytes, …}`.
+ *
+ * grpc: a scene's tiles through the services. alternating: with two adapters, tile by tile. bare: the same patches by the engine alone.
+ * bind: memory and seconds of adapters on a backbone, and what a swap does to tiles under way.
+ */
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
+import { writeAdapter, type AdapterMetadata } from '@hyperswap/adapter';
+import { adaptedWeight, findMethod, initialFactors, methodSettings } from '@hyperswap/peft';
+import type { ClassifyTilesRequest, Scene } from '@hyperswap/proto';
+import { PixelContent, PixelType } from '@hyperswap/proto';
+import { callUnary, exchange, readStream } from '@hyperswap/rpc';
+import { backboneConfigs, pretrainedDirectory, readBackbone } from '@hyperswap/spectralgpt';
+import { Executor, Random } from '@hyperswap/tensor';
+import { prepareToy, registerBlob, startServices, toyScene, type Services } from '../support/services.js';
+import type { EngineProgram } from './engine-program.js';
+
+export interface ServingCase {
+  readonly size: 'mini' | 'base';
+  readonly precision: 'float32' | 'bfloat16';
+  /** Side of the square scene. */
+  readonly side: number;
+  readonly repetitions: number;
+  /** Folder of a store with the base backbone in it. */
+  readonly home?: string;
+}
+
+const patchSize = 15;
+const tileSize = 16;
+const [mode, text] = process.argv.slice(2) as ['grpc' | 'alternating' | 'bare' | 'bind', string];
+const given = JSON.parse(text) as ServingCase;
+const backboneName = given.size === 'mini' ? 'spectralgpt-mini' : 'bench-base';
+const services = await startServices({ backbone: backboneName, precision: given.precision }, given.home);
+try {
+  const scene = await prepareToy(services, 'bench', toyScene(given.side, given.side, 16, 1)).catch(() => existing());
+  const result = mode === 'bind' ? await measureBinding(scene) : { seconds: await measureScene(scene) };
+  console.log(JSON.stringify({ ...result, peakBytes: memory('VmHWM') }));
+} finally {
+  await services.stop();
+}
+
+async function existing(): Promise<Scene> {
+  return (await callUnary(services.preprocessing, 'getScene', { name: 'bench' })).scene!;
+}
+
+function memory(field: 'VmHWM' | 'VmRSS'): number {
+  const kibibytes = new RegExp(`${field}:\\s+(\\d+)`).exec(readFileSync('/proc/self/status', 'utf8'))?.[1];
+  return Number(kibibytes) * 1024;
+}
+
+/** An adapter as training leaves it, with random numbers. */
+async function adapterBlob(scene: Scene, seed: number): Promise<Uint8Array> {
+  const config = backboneConfigs[given.size];
+  const method = findMethod('krona+');
+  const settings = methodSettings(method, adaptedWeight(config));
+  const random = new Random(seed);
+  const { backbone, backboneDigest } = await callUnary(services.tileInference, 'getStatus', {});
+  const { mean, components } = await callUnary(services.preprocessing, 'getPca', { scene: scene.name });
+  const vector = (values: Float32Array) => ({ shape: [values.length], values });
+  const metadata: AdapterMetadata = {
+    formatVersion: 1,
+    backbone: { name: backbone, digest: backboneDigest },
+    method: 'krona+',
+    settings: { ...settings } as Record<string, number>,
+    patchSize,
+    bands: scene.bands,
+    pcaDigest: scene.pcaDigest,
+    classes: ['a', 'b', 'c'].map((name, i) => ({ name, color: i })),
+    training: {
+      scene: scene.name,
+      split: 'none',
+      trainPixels: 1,
+      testPixels: 0,
+      epochs: 1,
+      batchSize: 1,
+      learningRate: 1,
+      seed,
+      lossByEpoch: [],
+    },
+  };
+  const factors = new Map(
+    [...initialFactors({ method, settings }, config, seed)].map(([name, { shape, values }]) => [
+      name,
+      { shape, values: random.normals(values.length, 0.02) },
+    ]),
+  );
+  return writeAdapter({
+    metadata,
+    tensors: {
+      factors,
+      headWeight: { shape: [3, config.width], values: random.normals(3 * config.width, 0.1) },
+      headBias: vector(new Float32Array(3)),
+      pcaMean: vector(Float32Array.from(mean)),
+      pcaComponents: { shape: [config.components, scene.bands], values: Float32Array.from(components) },
+      normalizerMean: vector(new Float32Array(config.components)),
+      normalizerDeviation: vector(new Float32Array(config.components).fill(100)),
+    },
+  });
+}
+
+async function measureScene(scene: Scene): Promise<number[]> {
+  const blobs = [await adapterBlob(scene, 1), await adapterBlob(scene, 2)];
+  if (mode === 'bare') return measureBare(scene, blobs[0]!);
+  const names = ['one', 'two'];
+  for (const [i, name] of names.entries()) await registerBlob(services, `bench-${name}`, blobs[i]!);
+  const adapters = (tile: number): string => `bench-${names[mode === 'alternating' ? tile % 2 : 0]!}`;
+  const seconds: number[] = [];
+  for (let i = 0; i < given.repetitions + 1; i++) {
+    const start = performance.now();
+    let pixels = 0;
+    for await (const { labels } of stream(services, scene, adapters)) pixels += labels.byteLength;
+    if (pixels !== scene.height * scene.width) throw new Error(`${pixels} pixels came back`);
+    seconds.push((performance.now() - start) / 1000);
+  }
+  return seconds.slice(1);
+}
+
+/** The engine alone: the services hand over adapter and scores, and end before it starts. */
+async function measureBare(scene: Scene, blob: Uint8Array): Promise<number[]> {
+  const halo = patchSize >> 1;
+  const request = { scene: scene.name, tileSize: given.side, halo, window: undefined };
+  const call = services.preprocessing.streamTiles(request);
+  const tiles: Float32Array[] = [];
+  for await (const { scores } of readStream(services.preprocessing, call)) {
+    tiles.push(new Float32Array(new Uint8Array(scores).buffer));
+  }
+  await services.stop();
+  const backbone = await readBackbone(backboneName, path.join(pretrainedDirectory, backboneName));
+  const executor = new Executor();
+  const program = await executor.load<EngineProgram>(new URL('./engine-program.js', import.meta.url));
+  const { precision, side, repetitions } = given;
+  const seconds = await program.call('scene', {
+    backbone,
+    blob,
+    precision,
+    scores: tiles[0]!,
+    side,
+    halo,
+    repetitions,
+  });
+  await executor.stop();
+  return seconds;
+}
+
+/** A scene's tiles, answered. */
+async function* stream(at: Services, scene: Scene, adapterOf: (tile: number) => string) {
+  async function* requests(): AsyncGenerator<ClassifyTilesRequest> {
+    const header = {
+      adapter: adapterOf(0),
+      pixelType: PixelType.PIXEL_TYPE_FLOAT32,
+      bands: scene.components,
+      content: PixelContent.PIXEL_CONTENT_PREPARED,
+      confidence: true,
+      scene: scene.name,
+      pcaDigest: scene.pcaDigest,
+    };
+    yield { part: { $case: 'header', value: header } };
+    const halo = patchSize >> 1;
+    const call = at.preprocessing.streamTiles({ scene: scene.name, tileSize, halo, window: undefined });
+    for await (const { tile, window, scores } of readStream(at.preprocessing, call)) {
+      const value = { id: String(tile), window, halo, pixels: scores, adapter: adapterOf(tile) };
+      yield { part: { $case: 'tile', value } };
+    }
+  }
+  yield* exchange(at.tileInference, at.tileInference.classifyTiles(), requests());
+}
+
+/** What adapters cost: memory each, milliseconds from the event to warm while tiles stream, and what that does to the tiles. */
+async function measureBinding(scene: Scene) {
+  const idleBytes = memory('VmRSS');
+  await registerBlob(services, 'bench-one', await adapterBlob(scene, 1));
+  const gaps = async (): Promise<number[]> => {
+    const found: number[] = [];
+    let last = performance.now();
+    for await (const { labels } of stream(services, scene, () => 'bench-one')) {
+      if (labels.byteLength === 0) throw new Error('a tile came back empty');
+      const now = performance.now();
+      found.push(now - last);
+      last = now;
+    }
+    return found.slice(1);
+  };
+  await gaps();
+  const before = memory('VmRSS');
+  const quiet = await gaps();
+  const count = 4;
+  for (let i = 0; i < count; i++) {
+    const name = `bench-${i + 10}`;
+    await registerBlob(services, name, await adapterBlob(scene, i + 10));
+    await callUnary(services.tileInference, 'setAlias', { adapter: name, alias: 'stable' });
+  }
+  const perAdapterBytes = (memory('VmRSS') - before) / count;
+  const { bindings } = await callUnary(services.tileInference, 'getStatus', {});
+  const idleBind = bindings.filter(({ adapter }) => adapter.startsWith('bench-1')).map((b) => b.bindMilliseconds);
+  const swapping = gaps();
+  const underLoad: number[] = [];
+  for (let i = 0; i < count; i++) {
+    const name = `bench-${i + 20}`;
+    await registerBlob(services, name, await adapterBlob(scene, i + 20));
+    const start = performance.now();
+    await callUnary(services.tileInference, 'setAlias', { adapter: name, alias: 'stable' });
+    underLoad.push(performance.now() - start);
+  }
+  return {
+    idleBytes,
+    perAdapterBytes,
+    bindMilliseconds: idleBind,
+    bindUnderLoadMilliseconds: underLoad,
+    p99Milliseconds: { quiet: percentile(quiet, 0.99), swapping: percentile(await swapping, 0.99) },
+  };
+}
+
+function percentile(values: readonly number[], share: number): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  return sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))]!;
+}

@@ -1,0 +1,141 @@
+import assert from 'node:assert/strict';
+import { before, test } from 'node:test';
+import {
+  encoderShapes,
+  features,
+  imageTokens,
+  initialParameters,
+  learningFeatures,
+  makeBackbone,
+  makeResident,
+  residentBackbone,
+  backboneConfigs,
+} from '@hyperswap/spectralgpt';
+import {
+  add,
+  AdamW,
+  cast,
+  chooseKernels,
+  deviceScope,
+  deviceTensor,
+  handOver,
+  keepOnDevice,
+  linear,
+  liveTensors,
+  loadTensorFlow,
+  Random,
+  readDevice,
+  release,
+  useFusedLayers,
+  type Scalar,
+} from '@hyperswap/tensor';
+import { maximumDifference } from '../support/arrays.js';
+
+before(() => {
+  loadTensorFlow();
+});
+
+const vector = (...values: number[]) => deviceTensor(Float32Array.from(values), [values.length]);
+const values = (shape: number[], seed: number) =>
+  new Random(seed).normals(
+    shape.reduce((a, b) => a * b),
+    1,
+  );
+
+test('a scope frees what was made in it, but for what it returns, keeps or hands over', () => {
+  const start = liveTensors();
+  const kept: ReturnType<typeof vector>[] = [];
+  const sum = deviceScope(() => {
+    const inner = deviceScope(() => {
+      kept.push(...keepOnDevice(vector(5)));
+      return { result: add(vector(1, 2), vector(3, 4)) };
+    });
+    return handOver(inner.result);
+  });
+  assert.deepEqual([...sum.dataSync()], [4, 6]);
+  assert.equal(liveTensors(), start + 2);
+  release(...kept);
+  sum.dispose();
+  assert.equal(liveTensors(), start);
+});
+
+test('a scope that fails frees what was made in it', () => {
+  const start = liveTensors();
+  assert.throws(() =>
+    deviceScope(() => {
+      vector(1);
+      throw new Error('stop');
+    }),
+  );
+  assert.equal(liveTensors(), start);
+  assert.throws(() => vector(1), /outside a scope/);
+});
+
+test('a layer gives the same by public ops as by the fused kernel, with GELU and residual too', (context) => {
+  if (chooseKernels().speeds.fused.float32 === 0) {
+    context.skip('this machine has no fused kernels');
+    return;
+  }
+  const run = (fused: boolean): Float32Array[] => {
+    useFusedLayers(fused);
+    return deviceScope(() => {
+      const [x, residual] = [1, 2].map((seed) => deviceTensor(values([6, 16], seed), [6, 16]));
+      const layer = { weight: deviceTensor(values([16, 16], 3), [16, 16]), bias: deviceTensor(values([16], 4), [16]) };
+      const results = [linear(x!, layer), linear(x!, layer, 'gelu'), linear(x!, layer, 'none', residual)];
+      return results.map((result) => readDevice(result) as Float32Array);
+    });
+  };
+  try {
+    const [plain, fused] = [run(false), run(true)];
+    plain.forEach((result, i) => {
+      assert.ok(maximumDifference(result, fused[i]!) < 1e-5);
+    });
+  } finally {
+    useFusedLayers(chooseKernels().fused);
+  }
+});
+
+test('bfloat16 rounds to nearest even', () => {
+  const [rounded] = deviceScope(() => [readDevice(cast(cast(vector(1.00390625, 1.01171875), 'bfloat16'), 'float32'))]);
+  assert.deepEqual([...rounded], [1, 1.015625]);
+});
+
+const config = { ...backboneConfigs.mini, width: 8, heads: 2, depth: 1 };
+
+test('live tensors stay flat over ten thousand batches, in both precisions', () => {
+  const backbone = makeBackbone('small', config, initialParameters(encoderShapes(config), 1));
+  const images = values([config.components, config.imageSize, config.imageSize], 1);
+  for (const precision of ['float32', 'bfloat16'] as const) {
+    makeResident(backbone, precision);
+    const resident = residentBackbone(backbone.digest, precision);
+    const pixels = imageTokens(images, config);
+    features(pixels, resident).dispose();
+    const start = liveTensors();
+    for (let batch = 0; batch < 5_000; batch++) features(pixels, resident).dispose();
+    assert.equal(liveTensors(), start);
+    pixels.dispose();
+  }
+});
+
+test('live tensors stay flat over training steps', () => {
+  const tf = loadTensorFlow();
+  const backbone = makeBackbone('small', config, initialParameters(encoderShapes(config), 1));
+  makeResident(backbone, 'float32');
+  const resident = residentBackbone(backbone.digest, 'float32');
+  const name = 'blocks.0.attn.q.weight';
+  const variable = tf.variable(tf.zeros([8, 8]));
+  const optimizer = new AdamW([variable]);
+  const pixels = imageTokens(values([config.components, config.imageSize, config.imageSize], 1), config);
+  const step = (): number =>
+    optimizer.minimise(
+      () => {
+        const pooled = learningFeatures(pixels, resident, { learned: new Map([[name, variable]]) });
+        return tf.mean(tf.square(pooled)) as Scalar;
+      },
+      () => 1e-3,
+    );
+  step();
+  const start = liveTensors();
+  for (let i = 0; i < 50; i++) step();
+  assert.equal(liveTensors(), start);
+});
