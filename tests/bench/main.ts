@@ -26,9 +26,14 @@ interface Row {
 }
 
 const { values: flags } = parseArgs({
-  options: { pytorch: { type: 'string' }, quick: { type: 'boolean' }, data: { type: 'string' } },
+  options: {
+    pytorch: { type: 'string' },
+    quick: { type: 'boolean' },
+    rounds: { type: 'string', default: '2' },
+    data: { type: 'string' },
+  },
 });
-const rounds = flags.quick === true ? 1 : 2;
+const rounds = flags.quick === true ? 1 : Number(flags.rounds);
 const python = flags.pytorch;
 const rows: Row[] = [];
 
@@ -71,13 +76,13 @@ async function sideBySide(
 }
 
 async function engine(): Promise<void> {
-  const batches = flags.quick === true ? [32] : [8, 32, 64, 128];
+  const batches = flags.quick === true ? [32] : [8, 32, 128];
   for (const precision of ['float32', 'bfloat16'] as const) {
     for (const batch of batches) {
-      await sideBySide('base forward', 'forward', { precision, batch, repetitions: batch > 64 ? 2 : 4 }, 'patches/s');
+      await sideBySide('base forward', 'forward', { precision, batch, repetitions: batch > 64 ? 2 : 3 }, 'patches/s');
     }
     const batch = flags.quick === true ? 16 : 64;
-    await sideBySide('KronA+ step, base', 'kronaStep', { precision, batch, repetitions: 3 }, 'samples/s');
+    await sideBySide('KronA+ step, base', 'kronaStep', { precision, batch, repetitions: 2 }, 'samples/s');
   }
 }
 

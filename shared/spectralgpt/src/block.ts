@@ -14,6 +14,7 @@ import {
   linear,
   matMul,
   multiply,
+  release,
   reshape,
   rowSums,
   softmax,
@@ -59,22 +60,22 @@ export type LayerGradients = Partial<Record<LayerName, DeviceLinear>>;
 const byHead = [0, 2, 1, 3];
 
 function splitHeads(x: DeviceTensor, { patches, tokens, width, heads }: BlockShape): DeviceTensor {
-  return transpose(reshape(x, [patches, tokens, heads, width / heads]), byHead);
+  return deviceScope(() => transpose(reshape(x, [patches, tokens, heads, width / heads]), byHead));
 }
 
 function joinHeads(x: DeviceTensor, { patches, tokens, width }: BlockShape): DeviceTensor {
-  return reshape(transpose(x, byHead), [patches * tokens, width]);
+  return deviceScope(() => reshape(transpose(x, byHead), [patches * tokens, width]));
 }
 
 /** Rows brought to mean 0 and variance 1, as the layers take them. */
 function layerInput(x: DeviceTensor, layers: BlockLayers): DeviceTensor {
-  return cast(standardise(x, layerNormEpsilon).rows, layers['attn.q'].weight.type);
+  return deviceScope(() => cast(standardise(x, layerNormEpsilon).rows, layers['attn.q'].weight.type));
 }
 
 /** x + layer(input), in one kernel where both are float32. */
 function addLayer(x: DeviceTensor, input: DeviceTensor, layer: DeviceLinear): DeviceTensor {
   if (input.type === 'float32') return linear(input, layer, 'none', x);
-  return add(x, cast(linear(input, layer), 'float32'));
+  return deviceScope(() => add(x, cast(linear(input, layer), 'float32')));
 }
 
 /**
@@ -85,8 +86,8 @@ function addLayer(x: DeviceTensor, input: DeviceTensor, layer: DeviceLinear): De
 export function block(x: DeviceTensor, shape: BlockShape, layers: BlockLayers): DeviceTensor {
   const middle = deviceScope(() => {
     const rows = layerInput(x, layers);
-    const heads = (layer: LayerName): DeviceTensor => splitHeads(linear(rows, layers[layer]), shape);
-    const attention = softmax(batchMatMul(heads('attn.q'), heads('attn.k'), false, true));
+    const heads = (layer: LayerName): DeviceTensor => deviceScope(() => splitHeads(linear(rows, layers[layer]), shape));
+    const attention = deviceScope(() => softmax(batchMatMul(heads('attn.q'), heads('attn.k'), false, true)));
     return addLayer(x, joinHeads(batchMatMul(attention, heads('attn.v')), shape), layers['attn.proj']);
   });
   return deviceScope(() => {
@@ -100,16 +101,18 @@ export function blockSaving(
   shape: BlockShape,
   layers: BlockLayers,
 ): { readonly output: DeviceTensor; readonly saved: SavedBlock } {
-  return deviceScope(() => {
+  const { query, key, value } = deviceScope(() => {
     const rows = layerInput(input, layers);
-    const heads = (layer: LayerName): DeviceTensor => splitHeads(linear(rows, layers[layer]), shape);
-    const [query, key, value] = [heads('attn.q'), heads('attn.k'), heads('attn.v')];
-    const attention = softmax(batchMatMul(query, key, false, true));
-    const middle = addLayer(input, joinHeads(batchMatMul(attention, value), shape), layers['attn.proj']);
-    const hidden = linear(layerInput(middle, layers), layers['mlp.fc1']);
-    const output = addLayer(middle, gelu(hidden), layers['mlp.fc2']);
-    return { output, saved: { input, query, key, value, attention, middle, hidden } };
+    const heads = (layer: LayerName): DeviceTensor => deviceScope(() => splitHeads(linear(rows, layers[layer]), shape));
+    return { query: heads('attn.q'), key: heads('attn.k'), value: heads('attn.v') };
   });
+  const attention = deviceScope(() => softmax(batchMatMul(query, key, false, true)));
+  const middle = deviceScope(() =>
+    addLayer(input, joinHeads(batchMatMul(attention, value), shape), layers['attn.proj']),
+  );
+  const hidden = deviceScope(() => linear(layerInput(middle, layers), layers['mlp.fc1']));
+  const output = deviceScope(() => addLayer(middle, gelu(hidden), layers['mlp.fc2']));
+  return { output, saved: { input, query, key, value, attention, middle, hidden } };
 }
 
 /**
@@ -144,18 +147,19 @@ export function blockGradient(
       const dHidden = deviceScope(() => geluGradient(saved.hidden, throughLayer('mlp.fc2', dOutput)));
       learn('mlp.fc1', () => cast(rows, type), dHidden);
       const dRows = cast(throughLayer('mlp.fc1', dHidden), 'float32');
+      release(dHidden);
       return { total: add(dy, standardiseGradient(rows, factors, dRows)), gradients };
     }).total;
 
     const dx = deviceScope(() => {
       const dProjected = cast(dMiddle, type);
       learn('attn.proj', () => joinHeads(batchMatMul(attention, value), shape), dProjected);
-      const dMixed = splitHeads(throughLayer('attn.proj', dProjected), shape);
-      const dAttention = batchMatMul(dMixed, value, false, true);
+      const dMixed = deviceScope(() => splitHeads(throughLayer('attn.proj', dProjected), shape));
       // Softmax: dS = A ⊙ (dA − Σ dA ⊙ A).
-      const dScores = deviceScope(() =>
-        multiply(attention, subtract(dAttention, rowSums(multiply(dAttention, attention)))),
-      );
+      const dScores = deviceScope(() => {
+        const dAttention = batchMatMul(dMixed, value, false, true);
+        return multiply(attention, subtract(dAttention, rowSums(multiply(dAttention, attention))));
+      });
       const outputs = {
         'attn.q': joinHeads(batchMatMul(dScores, key), shape),
         'attn.k': joinHeads(batchMatMul(dScores, query, true), shape),
