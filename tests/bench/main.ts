@@ -134,13 +134,14 @@ interface BindingMeasured {
 
 /** A pod on base: memory, and what binding costs. */
 async function pod(): Promise<void> {
-  const home = await mkdtemp(path.join(tmpdir(), 'hyperswap-bench-'));
-  try {
-    const config = backboneConfigs.base;
-    await writeBackbone(path.join(home, 'files'), config, inMemory(initialParameters(encoderShapes(config), 1)), 'F32');
-    const store = new DirectoryObjectStore(path.join(home, 'store'));
-    await storeBackboneFiles(store, 'bench-base', path.join(home, 'files'));
-    for (const precision of ['bfloat16', 'float32'] as const) {
+  for (const precision of ['bfloat16', 'float32'] as const) {
+    const home = await mkdtemp(path.join(tmpdir(), 'hyperswap-bench-'));
+    try {
+      const config = backboneConfigs.base;
+      const parameters = inMemory(initialParameters(encoderShapes(config), 1));
+      await writeBackbone(path.join(home, 'files'), config, parameters, 'F32');
+      const store = new DirectoryObjectStore(path.join(home, 'store'));
+      await storeBackboneFiles(store, 'bench-base', path.join(home, 'files'));
       const given = { size: 'base', precision, side: 24, repetitions: 1, home };
       const found = await runCase<BindingMeasured>(ourCase('./serving-case.js', 'bind', given));
       const row = (work: string, ours: number, unit: string): void => {
@@ -152,9 +153,9 @@ async function pod(): Promise<void> {
       row('bind and warm, idle', summary(found.bindMilliseconds).median, 'ms');
       row('bind and warm, tiles streaming', summary(found.bindUnderLoadMilliseconds).median, 'ms');
       row('p99 between tiles, swapping ÷ quiet', found.p99Milliseconds.swapping / found.p99Milliseconds.quiet, 'ratio');
+    } finally {
+      await rm(home, { recursive: true, force: true });
     }
-  } finally {
-    await rm(home, { recursive: true, force: true });
   }
 }
 

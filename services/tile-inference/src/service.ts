@@ -9,6 +9,7 @@ import {
   type HostedService,
 } from '@hyperswap/rpc';
 import type { PrecisionChoice } from '@hyperswap/spectralgpt';
+import { suitableBatch } from './batch-size.js';
 import type { ObjectStore } from '@hyperswap/storage';
 import type { Logger } from '@hyperswap/telemetry';
 import type { Executor } from '@hyperswap/tensor';
@@ -28,7 +29,7 @@ export interface TileInferenceContext {
   /** Name of the backbone to serve, and what it runs in. */
   readonly backbone: string;
   readonly precision: PrecisionChoice;
-  /** Patches of one batch. */
+  /** Patches of one batch; 0 for what suits backbone and device. */
   readonly batchSize: number;
   /** Patches that may wait. */
   readonly queueLimit: number;
@@ -45,12 +46,18 @@ export async function createTileInferenceService(
   const { store, bus, executor, logger } = context;
   const registry = new AdapterRegistry(store, bus);
   const engine = await executor.load<TileProgram>(new URL('./engine/program.js', import.meta.url));
-  const { name, digest, parameters, precision } = await withBackbone(store, context.backbone, async (backbone) => ({
-    ...backbone,
-    precision: await engine.call('makeResident', { backbone, precision: context.precision }),
-  }));
+  const { name, digest, config, parameters, precision } = await withBackbone(
+    store,
+    context.backbone,
+    async (backbone) => ({
+      ...backbone,
+      precision: await engine.call('makeResident', { backbone, precision: context.precision }),
+    }),
+  );
   const bindings = new BindingTable(registry, engine, { name, digest, precision }, logger);
-  const queue = new PatchQueue(engine, context.batchSize, context.queueLimit);
+  const { device } = await executor.describe();
+  const batchSize = context.batchSize === 0 ? suitableBatch(config, device) : context.batchSize;
+  const queue = new PatchQueue(engine, batchSize, context.queueLimit);
   const jobs = new SceneJobs({ store, bus, registry, bindings, queue, logger });
   // Versions that an alias points at are made ready before anybody asks, so that a swap is a change of pointer.
   const unwatch = registry.watch((name, { aliases }) => {

@@ -20,8 +20,8 @@ const schema = z
     precision: z.enum(['auto', 'float32', 'bfloat16']).default('auto'),
     /** Patches that may wait for the engine. */
     queueLimit: z.coerce.number().int().positive().default(65_536),
-    /** Patches of one batch. */
-    batchSize: z.coerce.number().int().min(1).max(4096).default(128),
+    /** Patches of one batch; 0: as many as keep a batch short on this device, so that swaps and other calls need not wait. */
+    batchSize: z.coerce.number().int().min(0).max(4096).default(0),
     /** Largest upload of a scene, in bytes. */
     maximumSceneBytes: byteCount.default(4 * 1024 ** 3),
     /** Milliseconds that open calls get after SIGTERM. */

@@ -6,13 +6,12 @@ import { failure } from '@hyperswap/errors';
 import { tensorflow, type Tensor } from '../tensorflow.js';
 
 /** What a device tensor's elements are. */
-export type ElementType = 'float32' | 'bfloat16' | 'int32' | 'int64';
+export type ElementType = 'float32' | 'bfloat16' | 'int32';
 
 /** The C API's numbers (`TF_DataType`). */
 export const elementTypeNumbers: Readonly<Record<ElementType, number>> = {
   float32: 1,
   int32: 3,
-  int64: 9,
   bfloat16: 14,
 };
 
