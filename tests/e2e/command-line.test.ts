@@ -115,9 +115,28 @@ test('an adapter exported and imported is the same blob', async () => {
   assert.match(await succeed('adapters', 'retire', 'copy:stable'), /copy@1 is retired/);
 });
 
+test('predict gives an adapter’s logits, registered or from its blob', async () => {
+  const { input } = JSON.parse(await readFile(fixture('checkpoint.json'), 'utf8')) as { readonly input: StoredValues };
+  await writeFile(path.join(directory, 'patches.npy'), npy(input.shape, Float32Array.from(input.values)));
+  const logits = async (adapter: string): Promise<Float32Array> => {
+    await succeed('predict', '--adapter', adapter, '--patches', 'patches.npy', '--out', 'logits.npy');
+    const { shape, values } = readNpy('logits.npy', await readFile(path.join(directory, 'logits.npy')));
+    assert.deepEqual(shape, [input.shape[0], 3]);
+    return values as Float32Array;
+  };
+  const registered = await logits('field@1');
+  assert.equal(maximumDifference(registered, await logits(path.join('export', 'adapter.safetensors'))), 0);
+  assert.ok(new Set(registered).size > 1);
+});
+
 test('doctor says what it runs on', async () => {
   const found = await succeed('doctor');
-  for (const part of [/engine\s+TensorFlow 2\.21/, /backbone\s+spectralgpt-mini/, /store\s+directory/])
+  for (const part of [
+    /engine\s+TensorFlow 2\.21/,
+    /precision\s+(float32|bfloat16), .*GFLOP\/s measured/,
+    /backbone\s+spectralgpt-mini/,
+    /store\s+directory/,
+  ])
     assert.match(found, part);
 });
 
