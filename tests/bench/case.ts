@@ -1,12 +1,11 @@
 /** One measurement in a process of its own, so that its peak memory is its own: `case.js NAME JSON`, prints `{seconds, peakBytes}`. */
-import { readFileSync } from 'node:fs';
 import { Executor } from '@hyperswap/tensor';
 import type { EngineCase, EngineProgram } from './engine-program.js';
+import { processMemory } from './memory.js';
 
 const [name, given] = process.argv.slice(2) as ['forward' | 'kronaStep', string];
 const executor = new Executor();
 const program = await executor.load<EngineProgram>(new URL('./engine-program.js', import.meta.url));
 const seconds = await program.call(name, JSON.parse(given) as EngineCase);
-const peakKibibytes = Number(/VmHWM:\s+(\d+)/.exec(readFileSync('/proc/self/status', 'utf8'))?.[1]);
-console.log(JSON.stringify({ seconds, peakBytes: peakKibibytes * 1024 }));
+console.log(JSON.stringify({ seconds, peakBytes: processMemory('VmHWM') }));
 await executor.stop();

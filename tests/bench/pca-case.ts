@@ -1,6 +1,7 @@
 /** PCA of a scene, as preprocessing does it: covariance in one pass, twelve components, scores. `pca-case.js pca JSON` */
 import { readFileSync } from 'node:fs';
 import { CovarianceAccumulator, projectPixels, readMat5 } from '@hyperswap/scene';
+import { processMemory } from './memory.js';
 
 const { file, repetitions } = JSON.parse(process.argv[3]!) as { file: string; repetitions: number };
 const cube = readMat5(file, readFileSync(file)).get('input')!;
@@ -13,5 +14,4 @@ const seconds = Array.from({ length: repetitions + 1 }, () => {
   projectPixels(pixels, accumulator.principalComponents(12));
   return (performance.now() - start) / 1000;
 }).slice(1);
-const peakKibibytes = Number(/VmHWM:\s+(\d+)/.exec(readFileSync('/proc/self/status', 'utf8'))?.[1]);
-console.log(JSON.stringify({ seconds, peakBytes: peakKibibytes * 1024 }));
+console.log(JSON.stringify({ seconds, peakBytes: processMemory('VmHWM') }));

@@ -4,7 +4,6 @@
  * grpc: a scene's tiles through the services. alternating: with two adapters, tile by tile. bare: the same patches by the engine alone.
  * bind: memory and seconds of adapters on a backbone, and what a swap does to tiles under way.
  */
-import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { writeAdapter, type AdapterMetadata } from '@hyperswap/adapter';
 import { adaptedWeight, findMethod, initialFactors, methodSettings } from '@hyperswap/peft';
@@ -15,6 +14,7 @@ import { backboneConfigs, pretrainedDirectory, readBackbone } from '@hyperswap/s
 import { Executor, Random } from '@hyperswap/tensor';
 import { prepareToy, registerBlob, startServices, toyScene, type Services } from '../support/services.js';
 import type { EngineProgram } from './engine-program.js';
+import { processMemory } from './memory.js';
 
 export interface ServingCase {
   readonly size: 'mini' | 'base';
@@ -35,18 +35,13 @@ const services = await startServices({ backbone: backboneName, precision: given.
 try {
   const scene = await prepareToy(services, 'bench', toyScene(given.side, given.side, 16, 1)).catch(() => existing());
   const result = mode === 'bind' ? await measureBinding(scene) : { seconds: await measureScene(scene) };
-  console.log(JSON.stringify({ ...result, peakBytes: memory('VmHWM') }));
+  console.log(JSON.stringify({ ...result, peakBytes: processMemory('VmHWM') }));
 } finally {
   await services.stop();
 }
 
 async function existing(): Promise<Scene> {
   return (await callUnary(services.preprocessing, 'getScene', { name: 'bench' })).scene!;
-}
-
-function memory(field: 'VmHWM' | 'VmRSS'): number {
-  const kibibytes = new RegExp(`${field}:\\s+(\\d+)`).exec(readFileSync('/proc/self/status', 'utf8'))?.[1];
-  return Number(kibibytes) * 1024;
 }
 
 /** An adapter as training leaves it, with random numbers. */
@@ -168,7 +163,7 @@ async function* stream(at: Services, scene: Scene, adapterOf: (tile: number) => 
 
 /** What adapters cost: memory each, milliseconds from the event to warm while tiles stream, and what that does to the tiles. */
 async function measureBinding(scene: Scene) {
-  const idleBytes = memory('VmRSS');
+  const idleBytes = processMemory('VmRSS');
   await registerBlob(services, 'bench-one', await adapterBlob(scene, 1));
   const gaps = async (): Promise<number[]> => {
     const found: number[] = [];
@@ -190,9 +185,9 @@ async function measureBinding(scene: Scene) {
   const count = 4;
   await bind(8);
   await bind(9);
-  const before = memory('VmRSS');
+  const before = processMemory('VmRSS');
   for (let i = 0; i < count; i++) await bind(i + 10);
-  const perAdapterBytes = (memory('VmRSS') - before) / count;
+  const perAdapterBytes = (processMemory('VmRSS') - before) / count;
   await gaps();
   const quiet = await gaps();
   const { bindings } = await callUnary(services.tileInference, 'getStatus', {});
