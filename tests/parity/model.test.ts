@@ -101,7 +101,7 @@ const smoothedLoss = (logits: Tensor2D): Scalar => {
   return tf.neg(tf.mean(tf.sum(tf.mul(smoothed, tf.logSoftmax(logits)), 1)));
 };
 
-for (const name of ['lora', 'krona']) {
+for (const name of ['bitfit', 'lora', 'lokr', 'krona', 'loha', 'dora']) {
   test(`${name}: logits, loss and the gradient of every factor equal PyTorch’s`, () => {
     const { settings, factors, gradients, logits, loss } = reference.methods[name]!;
     const adaptation: Adaptation = { method: findMethod(name), settings: { lambda: 1, ...settings } };

@@ -61,9 +61,27 @@ def model_fixture():
     def krona(f, y):
         return y @ (0.5 * torch.kron(f["krona_a"], f["krona_b"])).T
 
+    def bitfit(f, y):
+        return f["bias_update"]
+
+    def lokr(f, y):
+        return y @ (4 / 2 * torch.kron(f["lokr_c"], f["lokr_b"] @ f["lokr_a"])).T
+
+    def loha(f, y):
+        return y @ (3 / 2 * (f["loha_b1"] @ f["loha_a1"]) * (f["loha_b2"] @ f["loha_a2"])).T
+
+    def dora(f, y, weight):
+        moved = weight + 6 / 3 * f["lora_b"] @ f["lora_a"]
+        magnitude = (1 + f["dora_magnitude"]) * weight.norm(dim=1)
+        return y @ (magnitude[:, None] * moved / moved.norm(dim=1, keepdim=True) - weight).T
+
     shapes = {
         "lora": ({"lora_a": (3, width), "lora_b": (width, 3)}, lora, {"rank": 3, "alpha": 6}),
         "krona": ({"krona_a": (8, 2), "krona_b": (4, 16)}, krona, {"rows": 8, "columns": 2, "scale": 0.5}),
+        "bitfit": ({"bias_update": (width,)}, bitfit, {}),
+        "lokr": ({"lokr_c": (4, 4), "lokr_a": (2, 8), "lokr_b": (8, 2)}, lokr, {"factor": 4, "rank": 2, "alpha": 4}),
+        "loha": ({"loha_a1": (2, width), "loha_b1": (width, 2), "loha_a2": (2, width), "loha_b2": (width, 2)}, loha, {"rank": 2, "alpha": 3}),
+        "dora": ({"lora_a": (3, width), "lora_b": (width, 3), "dora_magnitude": (width,)}, dora, {"rank": 3, "alpha": 6}),
     }
     loss = F.cross_entropy(head(pooled), labels)
     loss.backward()
@@ -77,7 +95,8 @@ def model_fixture():
             for p in "qv"
             for k, s in factors.items()
         }
-        update = lambda b, p, y: apply({k: learned[f"blocks.{b}.attn.{p}.{k}"] for k in factors}, y)
+        weights = lambda b, p: [model.get_parameter(f"blocks.{b}.attn.{p}.weight")] if apply is dora else []
+        update = lambda b, p, y: apply({k: learned[f"blocks.{b}.attn.{p}.{k}"] for k in factors}, y, *weights(b, p))
         _, features = model(x, update)
         logits = head(features)
         loss = F.cross_entropy(logits, labels, label_smoothing=0.1)

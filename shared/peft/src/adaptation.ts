@@ -1,6 +1,7 @@
 /** A method on a backbone: which tensors it learns, and how they change the forward pass. */
 import type { NamedTensor } from '@hyperswap/safetensors';
 import {
+  encoderShapes,
   foldLayer,
   keepLayer,
   type BackboneConfig,
@@ -8,7 +9,7 @@ import {
   type ResidentBackbone,
   type Weights,
 } from '@hyperswap/spectralgpt';
-import { Random, tensorflow, type DeviceLinear, type Tensor, type Tensor2D } from '@hyperswap/tensor';
+import { Random, tensorflow, type DeviceLinear, type Tensor, type Tensor1D, type Tensor2D } from '@hyperswap/tensor';
 import type { FactorShape, Factors, Method, MethodSettings, WeightShape } from './method.js';
 
 /** The projections that adapters change, as in the paper: W_Q and W_V of every block. */
@@ -40,9 +41,15 @@ export function adaptationShapes(
 
 /** Learned values of a method on a backbone, head left out. */
 export function adaptationParameterCount(adaptation: Adaptation, config: BackboneConfig): number {
-  let count = 0;
-  for (const { shape } of adaptationShapes(adaptation, config).values()) count += shape[0] * shape[1];
-  return count;
+  const shapes =
+    adaptation.method.scope === 'backbone'
+      ? [...encoderShapes(config).values()]
+      : [...adaptationShapes(adaptation, config).values()].map(({ shape }) => shape);
+  return shapes.reduce((count, shape) => count + elements(shape), 0);
+}
+
+function elements(shape: readonly number[]): number {
+  return shape.reduce((product, length) => product * length, 1);
 }
 
 /** Fresh factors, the same for a seed. */
@@ -50,15 +57,15 @@ export function initialFactors(adaptation: Adaptation, config: BackboneConfig, s
   const random = new Random(seed);
   const factors = new Map<string, NamedTensor>();
   for (const [name, { shape, deviation }] of adaptationShapes(adaptation, config)) {
-    const size = shape[0] * shape[1];
+    const size = elements(shape);
     factors.set(name, { shape, values: deviation === 0 ? new Float32Array(size) : random.normals(size, deviation) });
   }
   return factors;
 }
 
 /**
- * The weights that a method changes with its update added, by the release's names. Made by tfjs, so that a gradient of a weight reaches the factors.
- * One merge serves all rows of a batch: at width 768 and 4,096 rows it costs less than the update of every row would.
+ * The parameters that a method changes, as it makes them, by the release's names. Made by tfjs, so that a gradient of one reaches the factors. One merge
+ * serves all rows of a batch: at width 768 and 4,096 rows it costs less than the update of every row would.
  *
  * @param weights of the frozen backbone, which stay as they are
  */
@@ -74,10 +81,13 @@ export function adaptedWeights(
   for (let block = 0; block < config.depth; block++) {
     for (const projection of adaptedProjections) {
       const name = projectionName(block, projection);
-      const update = tf.tidy(() => method.mergeUpdate(factorsOf(factors, name), settings));
-      adapted.set(`${name}.weight`, tf.add(weights.get(`${name}.weight`), update));
+      const frozen = {
+        weight: weights.get(`${name}.weight`) as Tensor2D,
+        bias: weights.get(`${name}.bias`) as Tensor1D,
+      };
       // A gradient keeps what it needs on its own tape.
-      update.dispose();
+      const changed = tf.tidy(() => ({ ...method.adapt(frozen, factorsOf(factors, name), settings) }));
+      for (const [part, tensor] of Object.entries(changed)) adapted.set(`${name}.${part}`, tensor);
     }
   }
   return adapted;
@@ -116,9 +126,9 @@ function projectionName(block: number, projection: AdaptedProjection): string {
 
 function factorsOf(factors: ReadonlyMap<string, Tensor>, projection: string): Factors {
   const prefix = `${projection}.`;
-  const found: Record<string, Tensor2D> = {};
+  const found: Record<string, Tensor> = {};
   for (const [name, tensor] of factors) {
-    if (name.startsWith(prefix)) found[name.slice(prefix.length)] = tensor as Tensor2D;
+    if (name.startsWith(prefix)) found[name.slice(prefix.length)] = tensor;
   }
   return found;
 }

@@ -7,5 +7,5 @@ export {
   mergeAdaptation,
   type Adaptation,
 } from './adaptation.js';
-export type { FactorShape, FactorShapes, Factors, Method, MethodSettings, WeightShape } from './method.js';
+export type { FactorShape, FactorShapes, Factors, Method, MethodSettings, Projection, WeightShape } from './method.js';
 export { findMethod, methodNames, methodSettings } from './methods.js';

@@ -7,7 +7,15 @@
 import { failure } from '@hyperswap/errors';
 import { tensorflow, type Tensor2D } from '@hyperswap/tensor';
 import { z } from 'zod';
-import type { FactorShapes, Factors, Method, MethodSettings, WeightShape } from './method.js';
+import {
+  addToWeight,
+  type FactorShapes,
+  type Factors,
+  type Method,
+  type MethodSettings,
+  type WeightShape,
+} from './method.js';
+import { kroneckerProduct } from './kronecker-product.js';
 
 export interface KronaSettings extends MethodSettings {
   /** Rows of A; B gets out / rows. */
@@ -32,12 +40,8 @@ function factorShapes(weight: WeightShape, { rows, columns }: KronaSettings): Fa
   };
 }
 
-function mergeUpdate({ krona_a: a, krona_b: b }: Factors, { scale }: KronaSettings): Tensor2D {
-  const tf = tensorflow();
-  const [a1, a2] = a!.shape;
-  const [b1, b2] = b!.shape;
-  const product = tf.mul(tf.reshape(a!, [a1, 1, a2, 1]), tf.reshape(b!, [1, b1, 1, b2]));
-  return tf.mul(tf.reshape(product, [a1 * b1, a2 * b2]) as Tensor2D, scale);
+function update({ krona_a: a, krona_b: b }: Factors, { scale }: KronaSettings): Tensor2D {
+  return tensorflow().mul(kroneckerProduct(a as Tensor2D, b as Tensor2D), scale);
 }
 
 /**
@@ -67,9 +71,10 @@ function settingsSchema(weight: WeightShape, lambda: z.ZodType<number>): z.ZodTy
 export const krona: Method<KronaSettings> = {
   name: 'krona',
   description: 'Kronecker-product update, ΔW = s·(A ⊗ B)',
+  scope: 'factors',
   settingsSchema: (weight) => settingsSchema(weight, z.literal(1).default(1)),
   factorShapes,
-  mergeUpdate,
+  adapt: addToWeight(update),
 };
 
 /** λ 1.02 is the paper's for Indian Pines. */

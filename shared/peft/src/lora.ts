@@ -7,7 +7,14 @@
 import { failure } from '@hyperswap/errors';
 import { tensorflow, type Tensor2D } from '@hyperswap/tensor';
 import { z } from 'zod';
-import type { FactorShapes, Factors, Method, MethodSettings, WeightShape } from './method.js';
+import {
+  addToWeight,
+  type FactorShapes,
+  type Factors,
+  type Method,
+  type MethodSettings,
+  type WeightShape,
+} from './method.js';
 
 export interface LoraSettings extends MethodSettings {
   /** r, the rank of the update. */
@@ -17,7 +24,7 @@ export interface LoraSettings extends MethodSettings {
 }
 
 /** A `[r, in]` starts Gaussian, with the deviation that keeps x · Aᵀ at the scale of x; B `[out, r]` starts at zero. */
-function factorShapes(weight: WeightShape, { rank }: LoraSettings): FactorShapes {
+export function loraShapes(weight: WeightShape, { rank }: LoraSettings): FactorShapes {
   if (rank > Math.min(weight.out, weight.in)) {
     throw failure('METHOD_SETTINGS', {
       method: 'lora',
@@ -30,12 +37,14 @@ function factorShapes(weight: WeightShape, { rank }: LoraSettings): FactorShapes
   };
 }
 
-function mergeUpdate({ lora_a: a, lora_b: b }: Factors, { rank, alpha }: LoraSettings): Tensor2D {
+/** ΔW `[out, in]` */
+export function loraUpdate({ lora_a: a, lora_b: b }: Factors, { rank, alpha }: LoraSettings): Tensor2D {
   const tf = tensorflow();
-  return tf.mul(tf.matMul(b!, a!), alpha / rank);
+  return tf.mul(tf.matMul(b as Tensor2D, a as Tensor2D), alpha / rank);
 }
 
-function settingsSchema(lambda: z.ZodType<number>): z.ZodType<LoraSettings> {
+/** Rank and scale as in the paper: r = 4, α / r = 1. */
+export function loraSettingsSchema(lambda: z.ZodType<number>): z.ZodType<LoraSettings> {
   return z
     .object({
       rank: z.coerce.number().int().min(1).default(4),
@@ -48,7 +57,16 @@ function settingsSchema(lambda: z.ZodType<number>): z.ZodType<LoraSettings> {
 export const lora: Method<LoraSettings> = {
   name: 'lora',
   description: 'low-rank update, ΔW = (α/r)·B·A',
-  settingsSchema: () => settingsSchema(z.literal(1).default(1)),
-  factorShapes,
-  mergeUpdate,
+  scope: 'factors',
+  settingsSchema: () => loraSettingsSchema(z.literal(1).default(1)),
+  factorShapes: loraShapes,
+  adapt: addToWeight(loraUpdate),
+};
+
+/** λ 1.025 is the paper's for Indian Pines. */
+export const loraPlus: Method<LoraSettings> = {
+  ...lora,
+  name: 'lora+',
+  description: 'LoRA whose B learns λ times as fast as A',
+  settingsSchema: () => loraSettingsSchema(z.coerce.number().positive().default(1.025)),
 };

@@ -1,4 +1,4 @@
-import type { Tensor2D } from '@hyperswap/tensor';
+import { tensorflow, type Tensor, type Tensor1D, type Tensor2D } from '@hyperswap/tensor';
 import type { z } from 'zod';
 
 /** Shape of a projection's weight, in PyTorch's order. */
@@ -7,17 +7,25 @@ export interface WeightShape {
   readonly in: number;
 }
 
-/** One learned tensor of an adapted weight. */
+/** A linear projection, `x · weightᵀ + bias`. */
+export interface Projection {
+  /** `[out, in]` */
+  readonly weight: Tensor2D;
+  /** `[out]` */
+  readonly bias: Tensor1D;
+}
+
+/** One learned tensor of an adapted projection. */
 export interface FactorShape {
-  readonly shape: readonly [number, number];
-  /** How it starts: Gaussian with this deviation; 0 starts at zero, so that training starts at the frozen backbone. */
+  readonly shape: readonly number[];
+  /** How it starts: Gaussian with this deviation; 0 starts at zero. Together the factors start where nothing is changed. */
   readonly deviation: number;
   /** Whether the "+" of a method multiplies its learning rate by λ. */
   readonly boosted: boolean;
 }
 
 export type FactorShapes = Readonly<Record<string, FactorShape>>;
-export type Factors = Readonly<Record<string, Tensor2D>>;
+export type Factors = Readonly<Record<string, Tensor>>;
 
 /** What is common to the settings of all methods. */
 export interface MethodSettings {
@@ -26,21 +34,39 @@ export interface MethodSettings {
 }
 
 /**
- * One adaptation method: which factors it learns for a frozen weight W `[out, in]`, and what they add. A new method is one
- * new file with such an object, and one line in `methods.ts`.
+ * One adaptation method: which factors it learns for a frozen projection, and what they make of it. A new method is one new file with such an object,
+ * and one line in `methods.ts`: docs/methods.md.
  */
 export interface Method<Settings extends MethodSettings = MethodSettings> {
   readonly name: string;
   /** One line for people who choose a method. */
   readonly description: string;
+  /** What learns beside the head: factors of the adapted projections, or the backbone itself, which then becomes another one. */
+  readonly scope: 'factors' | 'backbone';
   /** Checks settings and fills in the defaults for a weight. Their names are those that `--set` takes. */
   settingsSchema(weight: WeightShape): z.ZodType<Settings>;
   /**
-   * The factors of one weight; none for methods that train the head alone.
+   * The factors of one projection; none for methods that train the head alone, or the backbone.
    *
    * @throws METHOD_SETTINGS when the settings do not fit the weight
    */
   factorShapes(weight: WeightShape, settings: Settings): FactorShapes;
-  /** ΔW `[out, in]`, by tfjs ops: what training takes the gradient of, and what serving merges into a copy of the weight. */
-  mergeUpdate(factors: Factors, settings: Settings): Tensor2D;
+  /**
+   * The adapted projection, or the part of it that changes, by tfjs ops: what training takes the gradient of, and what serving merges into a copy.
+   *
+   * @param frozen stays as it is
+   */
+  adapt(frozen: Projection, factors: Factors, settings: Settings): Partial<Projection>;
+}
+
+/** `adapt` of the methods that add to the weight. @param update ΔW `[out, in]` of factors and settings */
+export function addToWeight<Settings extends MethodSettings>(
+  update: (factors: Factors, settings: Settings) => Tensor2D,
+): Method<Settings>['adapt'] {
+  return ({ weight }, factors, settings) => ({ weight: tensorflow().add(weight, update(factors, settings)) });
+}
+
+/** `adapt` of the methods that have no factors. */
+export function leaveAsIs(): Partial<Projection> {
+  return {};
 }

@@ -1,10 +1,26 @@
 import { failure } from '@hyperswap/errors';
+import { bitfit } from './bitfit.js';
+import { dora } from './dora.js';
+import { full } from './full.js';
 import { krona, kronaPlus } from './krona.js';
 import { linearProbe } from './linear-probe.js';
-import { lora } from './lora.js';
+import { loha } from './loha.js';
+import { lokr } from './lokr.js';
+import { lora, loraPlus } from './lora.js';
 import type { Method, MethodSettings, WeightShape } from './method.js';
 
-const all: readonly Method[] = [linearProbe, lora, krona, kronaPlus] as unknown as readonly Method[];
+const all: readonly Method[] = [
+  linearProbe,
+  bitfit,
+  lora,
+  loraPlus,
+  lokr,
+  krona,
+  kronaPlus,
+  full,
+  loha,
+  dora,
+] as unknown as readonly Method[];
 
 export const methodNames: readonly string[] = all.map(({ name }) => name);
 

@@ -1,0 +1,31 @@
+/**
+ * DoRA: the rows of the weight keep their own length and get LoRA's direction, W′ = m ⊙ (W + ΔW) / ‖W + ΔW‖, m learned.
+ *
+ * Liu et al. 2024, arXiv:2402.09353, eq. 5. m is kept as its relative change δ, m = (1 + δ) · ‖W‖, so that it starts at zero as every factor that
+ * changes nothing. The gradient passes the norm, which section 4.3 there leaves out to save memory.
+ */
+import { tensorflow, type Tensor2D } from '@hyperswap/tensor';
+import { z } from 'zod';
+import { loraSettingsSchema, loraShapes, loraUpdate, type LoraSettings } from './lora.js';
+import type { Factors, Method, Projection } from './method.js';
+
+function adapt({ weight }: Projection, factors: Factors, settings: LoraSettings): Partial<Projection> {
+  const tf = tensorflow();
+  const lengths = (matrix: Tensor2D): Tensor2D => tf.sqrt(tf.sum(tf.square(matrix), 1, true));
+  const moved = tf.add(weight, loraUpdate(factors, settings)) as Tensor2D;
+  const relative = tf.add(tf.reshape(factors.dora_magnitude!, [-1, 1]), 1);
+  const magnitudes = tf.mul(relative, tf.div(lengths(weight), lengths(moved)));
+  return { weight: tf.mul(moved, magnitudes) };
+}
+
+export const dora: Method<LoraSettings> = {
+  name: 'dora',
+  description: 'LoRA for the direction of each row of the weight, and a learned length',
+  scope: 'factors',
+  settingsSchema: () => loraSettingsSchema(z.literal(1).default(1)),
+  factorShapes: (weight, settings) => ({
+    ...loraShapes(weight, settings),
+    dora_magnitude: { shape: [weight.out], deviation: 0, boosted: false },
+  }),
+  adapt,
+};

@@ -1,0 +1,61 @@
+/**
+ * LoHa: the weight update is the element-wise product of two low-rank matrices, ΔW = (α / r) · (B₁ · A₁) ⊙ (B₂ · A₂), of rank up to r².
+ *
+ * Hyeon-Woo et al. 2022 (FedPara), arXiv:2108.06098, eq. 1; as an adapter in LyCORIS, arXiv:2309.14859.
+ */
+import { failure } from '@hyperswap/errors';
+import { tensorflow, type Tensor2D } from '@hyperswap/tensor';
+import { z } from 'zod';
+import {
+  addToWeight,
+  type FactorShapes,
+  type Factors,
+  type Method,
+  type MethodSettings,
+  type WeightShape,
+} from './method.js';
+
+export interface LohaSettings extends MethodSettings {
+  /** r, the rank of both products. */
+  readonly rank: number;
+  /** α; the update is scaled by α / r. */
+  readonly alpha: number;
+}
+
+/** All start Gaussian but B₂, which starts at zero. */
+function factorShapes(weight: WeightShape, { rank }: LohaSettings): FactorShapes {
+  if (rank > Math.min(weight.out, weight.in)) {
+    const reason = `rank ${rank} is more than the weight ${weight.out} × ${weight.in} has`;
+    throw failure('METHOD_SETTINGS', { method: 'loha', reason });
+  }
+  const inner = { shape: [rank, weight.in], deviation: weight.in ** -0.5, boosted: false };
+  return {
+    loha_a1: inner,
+    loha_b1: { shape: [weight.out, rank], deviation: 1, boosted: false },
+    loha_a2: { ...inner, deviation: 1 },
+    loha_b2: { shape: [weight.out, rank], deviation: 0, boosted: false },
+  };
+}
+
+function update({ loha_a1: a1, loha_b1: b1, loha_a2: a2, loha_b2: b2 }: Factors, settings: LohaSettings): Tensor2D {
+  const tf = tensorflow();
+  const first = tf.matMul(b1 as Tensor2D, a1 as Tensor2D);
+  return tf.mul(tf.mul(first, tf.matMul(b2 as Tensor2D, a2 as Tensor2D)), settings.alpha / settings.rank);
+}
+
+/** Rank 2 has as many values as LoRA of rank 4. */
+export const loha: Method<LohaSettings> = {
+  name: 'loha',
+  description: 'element-wise product of two low-rank matrices, ΔW = (α/r)·(B₁·A₁) ⊙ (B₂·A₂)',
+  scope: 'factors',
+  settingsSchema: () =>
+    z
+      .object({
+        rank: z.coerce.number().int().min(1).default(2),
+        alpha: z.coerce.number().positive().default(2),
+        lambda: z.literal(1).default(1),
+      })
+      .strict(),
+  factorShapes,
+  adapt: addToWeight(update),
+};
