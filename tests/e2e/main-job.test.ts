@@ -201,10 +201,14 @@ test('a training that is cancelled ends so and registers nothing', async () => {
     method: 'krona+',
     adapter: 'cancelled',
     backbone: '',
-    split: { kind: { $case: 'perClass', value: { labelMap: '', count: 12, smallCount: 4, seed: 1 } } },
+    split: { kind: { $case: 'perClass', value: { labelMap: '', count: 12, smallCount: 4, seed: 1, counts: [] } } },
     settings: { epochs: '1000' },
     seed: 1,
     patchSize: 9,
+    preset: '',
+    choosePatchSize: false,
+    resume: false,
+    validateOnly: false,
   });
   const events: string[] = [];
   const watching = (async () => {

@@ -8,8 +8,8 @@ import { inMemory } from '@hyperswap/safetensors';
 import { componentStatistics, simulateScene, type ComponentStatistics } from '@hyperswap/scene';
 import { readBackbone, writeBackbone, type Backbone } from '@hyperswap/spectralgpt';
 import type { PretrainingStep, UnlabelledScene } from './engine/pretrain.js';
-import { PretrainingCheckpoints } from './pretraining-checkpoints.js';
-import type { TrainingContext } from './run-training.js';
+import { Checkpoints } from './checkpoints.js';
+import type { TrainingContext } from './training-context.js';
 import { parsePretrainingSettings, sizeConfig } from './training-settings.js';
 
 const simulatedSide = 96;
@@ -37,14 +37,16 @@ async function pretrainFrom(
   const { store, engine, precision, signal, report } = context;
   const start = performance.now();
   const settings = parsePretrainingSettings(from?.config ?? sizeConfig(request.size), request.settings, request.seed);
-  const checkpoints = new PretrainingCheckpoints(store, request, settings, from?.digest ?? '');
+  const { backbone: name, scenes: names, simulatedScenes } = request;
+  const fingerprint = JSON.stringify({ names, simulatedScenes, settings, start: from?.digest ?? '' });
+  const checkpoints = new Checkpoints(store, `pretraining/${name}/checkpoint.safetensors`, fingerprint);
   const resumed = request.resume ? await checkpoints.last() : undefined;
   const scenes = await gatherScenes(request, settings.config.components, context);
-  const lossByStep: number[] = [...(resumed?.lossByStep ?? [])];
+  const lossByStep: number[] = [...(resumed?.losses ?? [])];
   let saving = Promise.resolve();
   const pretrained = engine.call(
     'pretrain',
-    { scenes, settings, precision, start: from, resumed: resumed?.checkpoint },
+    { scenes, settings, precision, start: from, resumed },
     {
       signal,
       transfer: scenes.map(({ pixels }) => pixels.buffer),
@@ -53,8 +55,11 @@ async function pretrainFrom(
         lossByStep.push(loss);
         report({ stage: 'pretraining', done: step, total: settings.steps, epoch: 0, loss });
         if (checkpoint === undefined) return;
+        const { steps, random, tensors } = checkpoint;
         const losses = lossByStep.slice();
-        saving = saving.then(() => checkpoints.save(checkpoint, losses));
+        saving = saving.then(() =>
+          checkpoints.save({ epoch: steps, steps, random: [...random], losses, accuracies: [], tensors }),
+        );
       },
     },
   );

@@ -1,7 +1,7 @@
 import { failure } from '@hyperswap/errors';
 import { PreprocessingServiceClient, type Scene, type Split as SplitMessage } from '@hyperswap/proto';
 import { callUnary, connect, readStream } from '@hyperswap/rpc';
-import { splitByMaps, splitPerClass, type Split } from '@hyperswap/scene';
+import { splitByBlocks, splitByMaps, splitCounts, splitFraction, splitPerClass, type Split } from '@hyperswap/scene';
 
 /** Patches of one batch of a stream. */
 export interface PatchBatch {
@@ -11,6 +11,9 @@ export interface PatchBatch {
   /** `[count, patchSize, patchSize, components]` */
   readonly scores: Float32Array;
 }
+
+const defaultBlockSize = 16;
+const defaultTrainShare = 0.3;
 
 /** Prepared scenes, as the preprocessing service hands them out. */
 export class SceneSource {
@@ -32,17 +35,43 @@ export class SceneSource {
     return { mean: Float32Array.from(mean), components: Float32Array.from(components) };
   }
 
-  /** @throws SPLIT_INVALID, FIELD_INVALID when the scene has no such labels */
-  async split(name: string, split: SplitMessage | undefined, signal: AbortSignal): Promise<Split> {
+  /**
+   * @param patchSize sets the guard band of splits by blocks
+   * @throws SPLIT_INVALID, FIELD_INVALID when the scene has no such labels
+   */
+  async split(
+    { name, width }: Scene,
+    split: SplitMessage | undefined,
+    patchSize: number,
+    signal: AbortSignal,
+  ): Promise<Split> {
     if (split?.kind === undefined) throw failure('FIELD_INVALID', { field: 'split', reason: 'it is missing' });
     const labels = async (labelMap: string): Promise<Uint8Array> =>
       (await callUnary(this.client, 'getLabels', { scene: name, labelMap }, { signal })).labels;
-    if (split.kind.$case === 'perClass') {
-      const { labelMap, count, smallCount, seed } = split.kind.value;
-      return splitPerClass(await labels(labelMap), count, smallCount, seed);
+    const { kind } = split;
+    switch (kind.$case) {
+      case 'labelMaps': {
+        const { train, test } = kind.value;
+        return splitByMaps({ name: train, labels: await labels(train) }, { name: test, labels: await labels(test) });
+      }
+      case 'perClass': {
+        const { labelMap, count, smallCount, counts, seed } = kind.value;
+        if (counts.length > 0) return splitCounts(await labels(labelMap), counts, seed);
+        return splitPerClass(await labels(labelMap), count, smallCount, seed);
+      }
+      case 'fraction':
+        return splitFraction(await labels(kind.value.labelMap), kind.value.share, kind.value.seed);
+      case 'blocks': {
+        const { labelMap, blockSize, trainShare, limit, guard, seed } = kind.value;
+        return splitByBlocks(await labels(labelMap), width, {
+          blockSize: blockSize || defaultBlockSize,
+          trainShare: trainShare || defaultTrainShare,
+          limit,
+          guard: guard || Math.floor(patchSize / 2),
+          seed,
+        });
+      }
     }
-    const { train, test } = split.kind.value;
-    return splitByMaps({ name: train, labels: await labels(train) }, { name: test, labels: await labels(test) });
   }
 
   /** The neighbourhoods of pixels, in their order. */

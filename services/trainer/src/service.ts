@@ -1,6 +1,6 @@
 import { adaptationParameterCount, adaptedWeight, findMethod, methodNames, methodSettings } from '@hyperswap/peft';
 import type { Bus } from '@hyperswap/messaging';
-import { TrainerServiceService, type TrainerServiceServer } from '@hyperswap/proto';
+import { MethodKind, TrainerServiceService, type TrainerServiceServer } from '@hyperswap/proto';
 import { AdapterRegistry, listBackbones, withBackbone } from '@hyperswap/registry';
 import { clientStreamHandler, serverStreamHandler, unaryHandler, type HostedService } from '@hyperswap/rpc';
 import type { PrecisionChoice } from '@hyperswap/spectralgpt';
@@ -9,10 +9,14 @@ import type { Logger } from '@hyperswap/telemetry';
 import type { Executor, ProgramClient } from '@hyperswap/tensor';
 import type { TrainerProgram } from './engine/program.js';
 import { getBackbone, importBackbone } from './backbone-calls.js';
+import { baselines, findBaseline } from './engine/baselines/baselines.js';
 import { exportBackbone } from './export-backbone.js';
+import { presets } from './presets.js';
+import { runBaseline } from './run-baseline.js';
 import { runPretraining } from './run-pretraining.js';
-import { runTraining, type TrainingContext } from './run-training.js';
+import { runTraining } from './run-training.js';
 import { SceneSource } from './scene-source.js';
+import type { TrainingContext } from './training-context.js';
 import { Trainings } from './trainings.js';
 
 export interface TrainerContext {
@@ -56,7 +60,11 @@ export function createTrainerService(context: TrainerContext): HostedService & {
       const backbone = request.backbone === '' ? context.backbone : request.backbone;
       const { adapter, scene, method } = request;
       const training = trainings.start({ adapter, scene, method }, (signal, report) =>
-        withScenes(signal, report, (training) => runTraining({ ...request, backbone }, training)),
+        withScenes(signal, report, (training) =>
+          findBaseline(method) === undefined
+            ? runTraining({ ...request, backbone }, training)
+            : runBaseline(request, training),
+        ),
       );
       return Promise.resolve({ training });
     }),
@@ -88,10 +96,29 @@ export function createTrainerService(context: TrainerContext): HostedService & {
           description: method.description,
           settings: Object.fromEntries(Object.entries(settings).map(([key, value]) => [key, String(value)])),
           parameters: adaptationParameterCount({ method, settings }, config),
+          kind: method.scope === 'backbone' ? MethodKind.METHOD_KIND_BACKBONE : MethodKind.METHOD_KIND_ADAPTER,
         };
       });
-      return { methods };
+      const compared = baselines.map(({ name: baseline, description }) => ({
+        name: baseline,
+        description,
+        settings: {},
+        parameters: 0,
+        kind: MethodKind.METHOD_KIND_BASELINE,
+      }));
+      return { methods: [...methods, ...compared] };
     }),
+    listPresets: unaryHandler(() =>
+      Promise.resolve({
+        presets: presets.map(({ name, patchSize, normalizer, classes, counts }) => ({
+          name,
+          patchSize,
+          normalizer,
+          classes: [...classes],
+          counts: [...counts],
+        })),
+      }),
+    ),
   };
   return {
     name: 'hyperswap.v1.TrainerService',

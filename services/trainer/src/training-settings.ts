@@ -2,31 +2,56 @@ import { failure } from '@hyperswap/errors';
 import { z } from 'zod';
 import type { PretrainingSettings } from './engine/pretrain.js';
 import type { TrainingSettings } from './engine/train.js';
+import { normalizerNames, type NormalizerName } from './normalizer.js';
 import { backboneConfigs, type BackboneConfig } from '@hyperswap/spectralgpt';
 
 const positive = z.coerce.number().positive();
 const share = z.coerce.number().min(0).max(1);
 const count = z.coerce.number().int().positive();
 
-/** Defaults found by trial with krona+ on Indian Pines: docs/experiments.md. */
-const trainingSchema = z.object({
-  epochs: count.max(10_000).default(50),
-  probeEpochs: z.coerce.number().int().nonnegative().default(20),
-  batchSize: count.max(4096).default(64),
-  learningRate: positive.default(4e-3),
-  headLearningRate: positive.default(1e-2),
-  weightDecay: z.coerce.number().nonnegative().default(0.05),
-  warmUpEpochs: z.coerce.number().nonnegative().default(2),
-  hiddenTokens: z.coerce.number().min(0).max(0.95).default(0.5),
-  labelSmoothing: share.default(0),
-  orientations: z
+const flag = (initial: 'true' | 'false') =>
+  z
     .enum(['true', 'false'])
-    .default('true')
-    .transform((value) => value === 'true'),
-  gain: z.coerce.number().nonnegative().default(0.05),
-  noise: z.coerce.number().nonnegative().default(0.1),
-  mixture: share.default(0.2),
-});
+    .default(initial)
+    .transform((value) => value === 'true');
+
+/** Learning rates that differ from the others': docs/experiments.md has the search. */
+const learningRates: Readonly<Record<string, number>> = { full: 3e-4 };
+
+/** Defaults found by trial on Indian Pines: docs/experiments.md. */
+const trainingSchema = (method: string) =>
+  z.object({
+    epochs: count.max(10_000).default(50),
+    probeEpochs: z.coerce.number().int().nonnegative().default(20),
+    batchSize: count.max(4096).default(64),
+    learningRate: positive.default(learningRates[method] ?? 4e-3),
+    headLearningRate: positive.default(1e-2),
+    schedule: z.enum(['cosine', 'constant']).default('cosine'),
+    weightDecay: z.coerce.number().nonnegative().default(0.05),
+    warmUpEpochs: z.coerce.number().nonnegative().default(2),
+    gradientClip: z.coerce.number().nonnegative().default(1),
+    hiddenTokens: z.coerce.number().min(0).max(0.95).default(0.5),
+    labelSmoothing: share.default(0),
+    classWeights: z.enum(['none', 'balanced']).default('none'),
+    orientations: flag('true'),
+    gain: z.coerce.number().nonnegative().default(0.05),
+    noise: z.coerce.number().nonnegative().default(0.1),
+    mixture: share.default(0.2),
+    normalizer: z.enum(normalizerNames).default('scene'),
+    validation: z.coerce.number().min(0).max(0.9).default(0),
+    patience: z.coerce.number().int().nonnegative().default(0),
+    checkpointEvery: z.coerce.number().int().nonnegative().default(5),
+  });
+
+/** What is asked of a training beside what the engine takes. */
+export interface ParsedSettings {
+  readonly training: TrainingSettings;
+  /** Settings that are not of every training: the method's. */
+  readonly method: Readonly<Record<string, string>>;
+  readonly normalizer: NormalizerName;
+  /** Share of the training pixels that validate. */
+  readonly validation: number;
+}
 
 /**
  * Splits `--set` settings into those of every training and those of the method, and fills in defaults.
@@ -35,12 +60,19 @@ const trainingSchema = z.object({
  */
 export function parseTrainingSettings(
   given: Readonly<Record<string, string>>,
+  method: string,
   seed: number,
-): { readonly training: TrainingSettings; readonly method: Readonly<Record<string, string>> } {
-  const own = Object.fromEntries(Object.entries(given).filter(([key]) => key in trainingSchema.shape));
-  const rest = Object.fromEntries(Object.entries(given).filter(([key]) => !(key in trainingSchema.shape)));
-  const { orientations, gain, noise, mixture, ...settings } = parse(trainingSchema, own);
-  return { training: { ...settings, augmentation: { orientations, gain, noise, mixture }, seed }, method: rest };
+): ParsedSettings {
+  const schema = trainingSchema(method);
+  const own = Object.fromEntries(Object.entries(given).filter(([key]) => key in schema.shape));
+  const rest = Object.fromEntries(Object.entries(given).filter(([key]) => !(key in schema.shape)));
+  const { orientations, gain, noise, mixture, normalizer, validation, ...settings } = parse(schema, own);
+  if (settings.patience > 0 && validation === 0) {
+    const reason = 'stopping early needs validation pixels: set validation too, as validation=0.2';
+    throw failure('FIELD_INVALID', { field: 'setting patience', reason });
+  }
+  const training = { ...settings, augmentation: { orientations, gain, noise, mixture }, seed };
+  return { training, method: rest, normalizer, validation };
 }
 
 /** The release's decoder and masking; for narrow backbones, what was found to give better features: docs/backbone.md. */

@@ -52,12 +52,12 @@ export class Trainings {
   async *watch(id: string, signal: AbortSignal): AsyncGenerator<WatchTrainingResponse> {
     const job = this.find(id);
     let told = 0;
+    let wake = (): void => undefined;
+    signal.addEventListener('abort', () => wake());
     for (;;) {
       const changed = new Promise<void>((resolve) => {
+        wake = resolve;
         job.watchers.add(resolve);
-        signal.addEventListener('abort', () => {
-          resolve();
-        });
       });
       while (told < job.events.length) yield job.events[told++]!;
       if (job.error !== undefined) throw job.error;

@@ -1,5 +1,6 @@
 export { completeClasses, redGreenBlue, type LandCoverClass } from './classes.js';
 export { evaluate, type ClassMetrics, type Metrics } from './evaluate/metrics.js';
+export { mcnemar, type McNemar } from './evaluate/mcnemar.js';
 export { orientationCount, orientedOffsets, reflect, writePatchIndices } from './patch.js';
 export { CovarianceAccumulator, projectPixels, type Pca } from './prepare/pca.js';
 export { componentStatistics, type ComponentStatistics } from './prepare/statistics.js';
@@ -13,5 +14,8 @@ export { isNpy, readNpy, readNpyHeader, writeNpy, type NpyHeader } from './read/
 export { toRawScene, type AxisOrder, type RawScene } from './read/raw-scene.js';
 export { readArray } from './read/read-array.js';
 export { simulateScene, type SimulatedScene } from './simulate.js';
-export { splitByMaps, splitPerClass, type Split } from './split/split.js';
+export { splitByBlocks, type BlockSplitOptions } from './split/block-split.js';
+export { splitCounts, splitFraction, splitPerClass } from './split/random-split.js';
+export { splitByMaps, type Split } from './split/split.js';
+export { splitValidation } from './split/validation-split.js';
 export { writePaletteTiff } from './write/palette-tiff.js';

@@ -44,6 +44,12 @@ export {
   type TokenMask,
 } from './masked-autoencoder.js';
 export { encoderShapes, initialParameters, type ParameterShapes } from './parameters.js';
-export { makeResident, residentBackbone, type PrecisionChoice, type ResidentBackbone } from './resident.js';
+export {
+  makeResident,
+  releaseResident,
+  residentBackbone,
+  type PrecisionChoice,
+  type ResidentBackbone,
+} from './resident.js';
 export { gatherPatches, imageTokens, interpolationWeights, resizeMatrix, tokenPixels } from './token-pixels.js';
 export { positions, Weights } from './weights.js';

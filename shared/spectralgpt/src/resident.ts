@@ -1,8 +1,8 @@
 /** Backbones that are on the device of this thread: one copy each, however many programs use it. */
 import { failure } from '@hyperswap/errors';
-import { chooseKernels, type Precision } from '@hyperswap/tensor';
+import { chooseKernels, type DeviceLinear, type Precision } from '@hyperswap/tensor';
 import { withTensors, type Backbone } from './backbone.js';
-import { foldLayer, keepLayer, layerNames, type BlockLayers } from './folding.js';
+import { foldLayer, keepLayer, layerNames, releaseLayer, type BlockLayers } from './folding.js';
 import { Weights } from './weights.js';
 
 /** A frozen backbone on the device. */
@@ -64,4 +64,13 @@ export function residentBackbone(digest: string, precision: PrecisionChoice = 'a
   const resident = residents.get(key(digest, precision));
   if (resident === undefined) throw failure('INTERNAL', { reason: `backbone ${digest} is not on the device` });
   return resident;
+}
+
+/** Frees a backbone on the device; what is bound to it must be gone before. */
+export function releaseResident(digest: string, precision: Precision): void {
+  const resident = residents.get(key(digest, precision));
+  if (resident === undefined) return;
+  residents.delete(key(digest, precision));
+  resident.weights.dispose();
+  for (const layers of resident.blocks) for (const layer of Object.values(layers)) releaseLayer(layer as DeviceLinear);
 }

@@ -14,7 +14,8 @@ import { classifyTiles, MosaicMap } from '../tile-stream.js';
 import { trainAdapter } from '../training.js';
 import { fileToUpload, uploadScene, type LabelsToUpload } from '../upload.js';
 import { datasetDirectory } from './datasets.js';
-import { parseSettings, parseSplit } from './train.js';
+import { parseSplit } from '../split.js';
+import { parseSettings } from './train.js';
 import { truthOf } from './classify.js';
 
 interface DemoFlags extends GlobalFlags {
@@ -89,7 +90,8 @@ async function demonstrate(session: Session, flags: DemoFlags, datasets: string,
 
   const seed = Number(flags.seed);
   const split: Split = parseSplit(flags.split === undefined ? '50:15' : 'tr/te', seed);
-  const common = { scene: sceneName, adapter: sceneName, backbone: session.config.backbone, split, seed };
+  const modes = { preset: '', choosePatchSize: false, resume: false, validateOnly: false };
+  const common = { scene: sceneName, adapter: sceneName, backbone: session.config.backbone, split, seed, ...modes };
   const patchSize = Number(flags.patchSize);
   const settings = parseSettings(flags.set);
   const trained = await trainAdapter(session, { ...common, method: flags.method, settings, patchSize }, progress);

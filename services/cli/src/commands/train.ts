@@ -1,21 +1,25 @@
 import { writeFile } from 'node:fs/promises';
 import type { Command } from 'commander';
 import { failure } from '@hyperswap/errors';
-import type { Split } from '@hyperswap/proto';
+import type { TrainingFinished } from '@hyperswap/proto';
 import { callUnary } from '@hyperswap/rpc';
 import { renderLossCurve } from '../report/loss-curve.js';
 import { percent, referenceOf } from '../report/report.js';
 import { openSession, type GlobalFlags } from '../session.js';
+import { parseSplit, splitHelp } from '../split.js';
 import { printResult, Progress, table } from '../terminal.js';
 import { trainAdapter, watchPretraining } from '../training.js';
 
 interface TrainFlags extends GlobalFlags {
   readonly scene: string;
   readonly method: string;
-  readonly adapter: string;
-  readonly split: string;
+  readonly adapter?: string;
+  readonly split?: string;
+  readonly preset?: string;
   readonly seed: string;
   readonly patchSize: string;
+  readonly resume?: boolean;
+  readonly validate?: boolean;
   readonly set: readonly string[];
 }
 
@@ -38,10 +42,13 @@ export function addTrainingCommands(program: Command): void {
     .command('train')
     .description('fine-tune an adapter on labelled pixels of a prepared scene')
     .requiredOption('--scene <name>')
-    .requiredOption('--adapter <name>', 'name of the adapter; every training makes a new version')
+    .option('--adapter <name>', 'name of the adapter; every training makes a new version')
     .option('--method <name>', 'see "hyperswap methods"', 'krona+')
-    .option('--split <split>', 'TRAIN/TEST label maps, or COUNT[:SMALL] pixels a class at random', '50:15')
-    .option('--patch-size <pixels>', 'odd side of a patch; 0 for the default', '0')
+    .option('--preset <name>', 'the paper’s settings of a known scene; see "hyperswap presets"')
+    .option('--split <split>', `${splitHelp} (the preset’s, or 50:15)`)
+    .option('--patch-size <pixels>', 'odd side of a patch; 0 for the preset’s or 15; auto to choose by validation', '0')
+    .option('--resume', 'go on at the last checkpoint of an earlier run')
+    .option('--validate', 'evaluate on a part of the training pixels and register nothing: for choosing settings')
     .option('--seed <number>', 'of the split, the start and the order', '1')
     .option('--set <key=value>', 'a setting, as learningRate=0.003; repeat', collect, [])
     .action(async (own: TrainFlags, command: Command) => {
@@ -55,21 +62,28 @@ export function addTrainingCommands(program: Command): void {
           {
             scene: flags.scene,
             method: flags.method,
-            adapter: flags.adapter,
+            adapter: flags.adapter ?? '',
             backbone: session.config.backbone,
-            split: parseSplit(flags.split, seed),
+            split:
+              flags.split === undefined && flags.preset !== undefined
+                ? undefined
+                : parseSplit(flags.split ?? '50:15', seed),
             settings: parseSettings(own.set),
             seed,
-            patchSize: wholeNumber('--patch-size', flags.patchSize),
+            preset: flags.preset ?? '',
+            patchSize: flags.patchSize === 'auto' ? 0 : wholeNumber('--patch-size', flags.patchSize),
+            choosePatchSize: flags.patchSize === 'auto',
+            resume: flags.resume === true,
+            validateOnly: flags.validate === true,
           },
           progress,
         );
         progress.stop();
-        const { adapter, metrics, seconds } = result;
-        printResult(flags.json, { ...result, testPredictions: undefined, testPixels: undefined }, [
-          `${referenceOf(adapter!)}: OA ${percent(metrics!.overallAccuracy)}, AA ${percent(metrics!.averageAccuracy)}, kappa ${metrics!.kappa.toFixed(4)}`,
-          `${adapter!.parameters} learned values, ${(adapter!.bytes / 1e6).toFixed(3)} MB, ${seconds.toFixed(1)} s`,
-        ]);
+        printResult(
+          flags.json,
+          { ...result, testPredictions: undefined, testPixels: undefined },
+          describeTraining(result, flags),
+        );
       } finally {
         progress.stop();
         await session.close();
@@ -119,6 +133,27 @@ export function addTrainingCommands(program: Command): void {
     });
 
   program
+    .command('presets')
+    .description('the paper’s settings of known scenes')
+    .action(async (_: unknown, command: Command) => {
+      const flags = command.optsWithGlobals<GlobalFlags>();
+      const session = await openSession(flags, ['trainer']);
+      try {
+        const { presets } = await callUnary(session.trainer, 'listPresets', {}, { signal: session.signal });
+        const rows = presets.map(({ name, patchSize, normalizer, classes, counts }) => [
+          name,
+          String(patchSize),
+          normalizer,
+          String(classes.length),
+          String(counts.reduce((sum, count) => sum + count, 0)),
+        ]);
+        printResult(flags.json, presets, table(['preset', 'patch', 'normaliser', 'classes', 'training pixels'], rows));
+      } finally {
+        await session.close();
+      }
+    });
+
+  program
     .command('methods')
     .description('methods that can be trained, with their settings on a backbone')
     .action(async (_: unknown, command: Command) => {
@@ -143,17 +178,23 @@ export function addTrainingCommands(program: Command): void {
     });
 }
 
-/** Reads `TR/TE`, two label maps, or `50:15`, pixels of each class and of each small class. @throws FIELD_INVALID */
-export function parseSplit(given: string, seed: number): Split {
-  const maps = /^([^/]+)\/([^/]+)$/.exec(given);
-  if (maps !== null) return { kind: { $case: 'labelMaps', value: { train: maps[1]!, test: maps[2]! } } };
-  const counts = /^(\d+)(?::(\d+))?$/.exec(given);
-  if (counts === null) {
-    throw failure('FIELD_INVALID', { field: '--split', reason: `${given} is neither TRAIN/TEST nor COUNT[:SMALL]` });
+function describeTraining(result: TrainingFinished, { method, validate }: TrainFlags): string[] {
+  const { adapter, metrics, seconds, parameters, patchSize, newBackbone } = result;
+  const accuracies = `OA ${percent(metrics!.overallAccuracy)}, AA ${percent(metrics!.averageAccuracy)}, kappa ${metrics!.kappa.toFixed(4)}`;
+  const size = `${parameters} ${adapter === undefined ? 'values' : 'learned values'}, patch size ${patchSize}`;
+  if (adapter === undefined) {
+    const what = validate === true ? 'on validation pixels' : 'a baseline';
+    return [`${method} (${what}, nothing was registered): ${accuracies}`, `${size}, ${seconds.toFixed(1)} s`];
   }
-  const count = Number(counts[1]);
-  const smallCount = Number(counts[2] ?? counts[1]);
-  return { kind: { $case: 'perClass', value: { labelMap: '', count, smallCount, seed } } };
+  return [
+    `${referenceOf(adapter)}: ${accuracies}`,
+    `${size}, ${(adapter.bytes / 1e6).toFixed(3)} MB, ${seconds.toFixed(1)} s`,
+    ...(newBackbone === ''
+      ? []
+      : [
+          `It belongs to the new backbone ${newBackbone}: serve it with "hyperswap --backbone ${newBackbone} up", or name that backbone to classify.`,
+        ]),
+  ];
 }
 
 /** Reads `key=value` pairs. @throws FIELD_INVALID */

@@ -1,6 +1,5 @@
 /** Where the features of a training batch come from: the frozen backbone's cache, or the backbone with factors in training. */
 import { throwIfAborted } from '@hyperswap/errors';
-import { adaptedWeights, type Adaptation } from '@hyperswap/peft';
 import { orientationCount } from '@hyperswap/scene';
 import {
   features,
@@ -10,8 +9,9 @@ import {
   tokenPixels,
   type ResidentBackbone,
 } from '@hyperswap/spectralgpt';
-import { tensorflow, type MethodContext, type Random, type Tensor, type Tensor2D } from '@hyperswap/tensor';
+import { deviceScope, tensorflow, type MethodContext, type Random, type Tensor2D } from '@hyperswap/tensor';
 import { augmentedBatch, orientedBatch, type AugmentationSettings, type TrainingPatches } from './augmentation.js';
+import type { LearnedParameters } from './parameters.js';
 
 /** A batch: what goes in is prepared outside the gradient, features are computed inside. */
 export interface PreparedBatch {
@@ -24,13 +24,9 @@ export interface Learner {
   /** Class of each patch that an epoch passes over, from 0. */
   readonly labels: Uint8Array;
   prepare(chosen: Int32Array): PreparedBatch;
+  /** Features of the validation patches as the backbone is now, `[patches, width]`; the caller's to free. */
+  validationFeatures(validation: TrainingPatches): Promise<Tensor2D>;
   dispose(): void;
-}
-
-/** Mean and deviation of each feature over the training patches, `[width]`. */
-export interface FeatureSpread {
-  readonly mean: Tensor;
-  readonly deviation: Tensor;
 }
 
 export interface LearnerContext {
@@ -44,9 +40,22 @@ export interface LearnerContext {
 const chunkSize = 128;
 
 /** Features of every patch, laid one way, by the frozen backbone. @returns `[patches, width]` */
-export async function frozenFeatures(
-  { patches, resize, resident, context }: LearnerContext,
+export function frozenFeatures(
+  { resize, resident, context }: Omit<LearnerContext, 'patches'>,
+  patches: TrainingPatches,
   orientation: number,
+): Promise<Tensor2D> {
+  const { config } = resident.backbone;
+  return inChunks(patches, context, (chosen) =>
+    features(tokenPixels(orientedBatch(patches, chosen, orientation), resize, config), resident),
+  );
+}
+
+/** Rows of all patches, chunk by chunk. @param compute rows of some patches, inside a tidy */
+async function inChunks(
+  patches: TrainingPatches,
+  context: MethodContext,
+  compute: (chosen: Int32Array) => Tensor2D,
 ): Promise<Tensor2D> {
   const tf = tensorflow();
   const count = patches.labels.length;
@@ -55,12 +64,7 @@ export async function frozenFeatures(
     for (let start = 0; start < count; start += chunkSize) {
       throwIfAborted(context.signal, 'Training');
       const chosen = Int32Array.from({ length: Math.min(chunkSize, count - start) }, (_, i) => start + i);
-      chunks.push(
-        tf.tidy(() => {
-          const { config } = resident.backbone;
-          return features(tokenPixels(orientedBatch(patches, chosen, orientation), resize, config), resident);
-        }),
-      );
+      chunks.push(tf.tidy(() => compute(chosen)));
       await context.pause();
     }
     return tf.concat(chunks, 0);
@@ -69,23 +73,13 @@ export async function frozenFeatures(
   }
 }
 
-/** How features spread; a feature that is the same for all patches is left as it is. */
-export function featureSpread(all: Tensor2D): FeatureSpread {
-  const tf = tensorflow();
-  const [mean, deviation] = tf.tidy(() => {
-    const { mean: center, variance } = tf.moments(all, 0);
-    return [center, tf.sqrt(tf.where(tf.greater(variance, 1e-8), variance, tf.onesLike(variance)))] as [Tensor, Tensor];
-  });
-  return { mean, deviation };
-}
-
 /** Features of every patch, computed once: what is left to train is a linear model, in seconds. */
 export async function cachedLearner(context: LearnerContext, orientations: boolean): Promise<Learner> {
   const tf = tensorflow();
   const ways = orientations ? orientationCount : 1;
   const parts: Tensor2D[] = [];
   try {
-    for (let way = 0; way < ways; way++) parts.push(await frozenFeatures(context, way));
+    for (let way = 0; way < ways; way++) parts.push(await frozenFeatures(context, context.patches, way));
     const all = tf.concat(parts, 0);
     const { labels } = context.patches;
     const repeated = new Uint8Array(labels.length * ways);
@@ -96,6 +90,7 @@ export async function cachedLearner(context: LearnerContext, orientations: boole
         const input = tf.tidy(() => tf.gather(all, tf.tensor1d(chosen, 'int32')));
         return { input, features: () => input };
       },
+      validationFeatures: (validation) => frozenFeatures(context, validation, 0),
       dispose: () => {
         all.dispose();
       },
@@ -111,11 +106,10 @@ export interface BackboneLearnerSettings {
   readonly hiddenTokens: number;
 }
 
-/** Gradients pass the whole frozen backbone into the factors; patches vary each time they are seen. */
+/** Gradients pass the whole backbone into what learns; patches vary each time they are seen. */
 export function backboneLearner(
-  { patches, resize, resident }: LearnerContext,
-  adaptation: Adaptation,
-  factors: ReadonlyMap<string, Tensor>,
+  { patches, resize, resident, context }: LearnerContext,
+  parameters: LearnedParameters,
   { augmentation, hiddenTokens }: BackboneLearnerSettings,
   random: Random,
 ): Learner {
@@ -126,14 +120,13 @@ export function backboneLearner(
     prepare: (chosen) => {
       const input = tf.tidy(() => tokenPixels(augmentedBatch(patches, chosen, augmentation, random), resize, config));
       const shown = hiddenTokens > 0 ? randomMask(chosen.length, tokenCount(config), hiddenTokens, random) : undefined;
-      return {
-        input,
-        features: () => {
-          const learned = adaptedWeights(adaptation, factors, config, resident.weights);
-          return learningFeatures(input, resident, { learned, shown });
-        },
-      };
+      return { input, features: () => learningFeatures(input, resident, { learned: parameters.weights(), shown }) };
     },
+    validationFeatures: (validation) =>
+      inChunks(validation, context, (chosen) => {
+        const input = tokenPixels(orientedBatch(validation, chosen, 0), resize, config);
+        return deviceScope(() => learningFeatures(input, resident, { learned: parameters.weights() }));
+      }),
     dispose: () => undefined,
   };
 }

@@ -28,8 +28,8 @@ import {
   tensorflow,
   type MethodContext,
   type Tensor2D,
-  type Variable,
 } from '@hyperswap/tensor';
+import { restoreState, takeState } from './optimizer-state.js';
 
 /** Unlabelled pixels of one scene. */
 export interface UnlabelledScene {
@@ -64,7 +64,7 @@ export interface PretrainingStep {
 
 /** All that a run needs to go on: parameters, and under `first.` and `second.` their moments. */
 export interface PretrainingCheckpoint {
-  readonly step: number;
+  readonly steps: number;
   readonly random: readonly number[];
   readonly tensors: ReadonlyMap<string, NamedTensor>;
 }
@@ -100,7 +100,7 @@ export async function pretrain(
   const random = new Random(seed);
   const shapes = new Map([...encoderShapes(config), ...decoderShapes(config, decoder)]);
   const precision = choice === 'auto' ? chooseKernels().precision : choice;
-  const initial = resumed?.tensors ?? startingParameters(shapes, seed, start);
+  const initial = startingParameters(shapes, seed, start);
   const parameters = [...shapes].map(([name, shape]) => {
     const { values } = initial.get(name)!;
     return [name, tf.tidy(() => tf.variable(tf.tensor(values, [...shape]), true, `${name}#pretrain`))] as const;
@@ -117,12 +117,10 @@ export async function pretrain(
   );
   if (resumed !== undefined) {
     random.restore(resumed.random);
-    const moment = (which: string, name: string): Float32Array => resumed.tensors.get(`${which}.${name}`)!.values;
-    const moments = parameters.map(([name]) => [moment('first', name), moment('second', name)] as const);
-    optimizer.restore({ steps: resumed.step, moments });
+    restoreState(resumed.tensors, parameters, optimizer, resumed.steps);
   }
   try {
-    for (let step = resumed?.step ?? 0; step < steps; step++) {
+    for (let step = resumed?.steps ?? 0; step < steps; step++) {
       throwIfAborted(context.signal, 'Pretraining');
       const patchSize = settings.patchSizes[random.integer(settings.patchSizes.length)]!;
       const pixels = tf.tidy(() =>
@@ -137,7 +135,9 @@ export async function pretrain(
       pixels.dispose();
       if (!Number.isFinite(loss)) throw failure('TRAINING_DIVERGED', { epoch: 1, step: step + 1, learningRate });
       const isCheckpoint = settings.checkpointEvery > 0 && (step + 1) % settings.checkpointEvery === 0;
-      const checkpoint = isCheckpoint ? { checkpoint: takeCheckpoint(step + 1, random, parameters, optimizer) } : {};
+      const checkpoint = isCheckpoint
+        ? { checkpoint: { steps: step + 1, random: random.state(), tensors: takeState(parameters, optimizer) } }
+        : {};
       context.progress({ step: step + 1, loss, ...checkpoint } satisfies PretrainingStep);
       await context.pause();
     }
@@ -169,24 +169,6 @@ function startingParameters(
     });
   }
   return parameters;
-}
-
-function takeCheckpoint(
-  step: number,
-  random: Random,
-  parameters: readonly (readonly [string, Variable])[],
-  optimizer: AdamW,
-): PretrainingCheckpoint {
-  const { moments } = optimizer.state();
-  const tensors = new Map<string, NamedTensor>();
-  parameters.forEach(([name, variable], i) => {
-    const { shape } = variable;
-    const [first, second] = moments[i]!;
-    tensors.set(name, { shape, values: variable.dataSync() as Float32Array });
-    tensors.set(`first.${name}`, { shape, values: first });
-    tensors.set(`second.${name}`, { shape, values: second });
-  });
-  return { step, random: random.state(), tensors };
 }
 
 /**

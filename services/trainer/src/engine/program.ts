@@ -1,46 +1,82 @@
 /** The trainer's program in the executor's worker. */
 import { Binding, readAdapter } from '@hyperswap/adapter';
 import { failure } from '@hyperswap/errors';
-import { makeResident, residentBackbone, type Backbone, type PrecisionChoice } from '@hyperswap/spectralgpt';
-import { tensorflow, type Precision, type Tensor2D } from '@hyperswap/tensor';
+import {
+  makeResident,
+  releaseResident,
+  residentBackbone,
+  type Backbone,
+  type PrecisionChoice,
+} from '@hyperswap/spectralgpt';
+import { tensorflow, type MethodContext, type Precision, type Tensor2D } from '@hyperswap/tensor';
+import type { BaselineArguments, Classifier } from './baselines/baseline.js';
+import { findBaseline } from './baselines/baselines.js';
 import { pretrain } from './pretrain.js';
 import { train } from './train.js';
 
-/** Adapters under evaluation, by the name the caller gave. */
-const bindings = new Map<string, Binding>();
+/** What is under evaluation, by the name the caller gave. */
+const classifiers = new Map<string, Omit<Classifier, 'parameters'>>();
+
+/** An adapter as it will serve, on scores. */
+function adapterClassifier(binding: Binding, components: number): Omit<Classifier, 'parameters'> {
+  const tf = tensorflow();
+  return {
+    classify: (scores) => {
+      const patches: Tensor2D = tf.tidy(() =>
+        binding.fromScores(tf.tensor2d(scores, [scores.length / components, components])),
+      );
+      try {
+        return binding.classify(patches).labels;
+      } finally {
+        patches.dispose();
+      }
+    },
+    dispose: () => binding.dispose(),
+  };
+}
 
 const program = {
   makeResident({ backbone, precision }: { backbone: Backbone; precision: PrecisionChoice }): Precision {
     return makeResident(backbone, precision);
   },
 
+  /** Frees a backbone that nothing uses any more. */
+  releaseResident({ digest, precision }: { digest: string; precision: Precision }): void {
+    releaseResident(digest, precision);
+  },
+
   pretrain,
 
   train,
 
+  /** Trains a baseline and makes it ready to be evaluated. @returns values that it keeps */
+  async fitBaseline(
+    { name, baseline, ...args }: BaselineArguments & { name: string; baseline: string },
+    context: MethodContext,
+  ): Promise<number> {
+    const found = findBaseline(baseline);
+    if (found === undefined) throw failure('INTERNAL', { reason: `there is no baseline ${baseline}` });
+    const classifier = await found.fit(args, context);
+    classifiers.set(name, classifier);
+    return classifier.parameters;
+  },
+
   /** Makes an adapter ready to be evaluated. */
-  bind({ name, blob, backboneDigest, precision }: BindArguments): void {
-    bindings.set(name, new Binding(name, readAdapter(name, blob), residentBackbone(backboneDigest, precision)));
+  bind({ name, blob, backboneDigest, precision, components }: BindArguments): void {
+    const binding = new Binding(name, readAdapter(name, blob), residentBackbone(backboneDigest, precision));
+    classifiers.set(name, adapterClassifier(binding, components));
   },
 
   unbind({ name }: { name: string }): void {
-    bindings.get(name)?.dispose();
-    bindings.delete(name);
+    classifiers.get(name)?.dispose();
+    classifiers.delete(name);
   },
 
   /** Class of each patch, from 1. @param scores `[patches, patchSize, patchSize, components]` */
-  classify({ name, scores, components }: { name: string; scores: Float32Array; components: number }): Uint8Array {
-    const tf = tensorflow();
-    const binding = bindings.get(name);
-    if (binding === undefined) throw failure('INTERNAL', { reason: `adapter ${name} is not bound` });
-    const patches: Tensor2D = tf.tidy(() =>
-      binding.fromScores(tf.tensor2d(scores, [scores.length / components, components])),
-    );
-    try {
-      return binding.classify(patches).labels;
-    } finally {
-      patches.dispose();
-    }
+  classify({ name, scores }: { name: string; scores: Float32Array }): Uint8Array {
+    const classifier = classifiers.get(name);
+    if (classifier === undefined) throw failure('INTERNAL', { reason: `${name} is not ready` });
+    return classifier.classify(scores);
   },
 };
 
@@ -49,6 +85,7 @@ export interface BindArguments {
   readonly blob: Uint8Array;
   readonly backboneDigest: string;
   readonly precision: Precision;
+  readonly components: number;
 }
 
 export type TrainerProgram = typeof program;

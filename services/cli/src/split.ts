@@ -1,0 +1,37 @@
+import { failure } from '@hyperswap/errors';
+import type { Split } from '@hyperswap/proto';
+
+/** What `--split` takes, for its help. */
+export const splitHelp =
+  'TRAIN/TEST label maps; COUNT[:SMALL] or COUNT,COUNT,… pixels a class, or SHARE% of it, at random; ' +
+  'blocks[:SIZE[:SHARE%[:LIMIT]]], spatially disjoint';
+
+/** @throws FIELD_INVALID when it is none of `splitHelp` */
+export function parseSplit(given: string, seed: number): Split {
+  const common = { labelMap: '', seed };
+  const maps = /^([^/]+)\/([^/]+)$/.exec(given);
+  if (maps !== null) return { kind: { $case: 'labelMaps', value: { train: maps[1]!, test: maps[2]! } } };
+  const counts = /^(\d+)(?::(\d+))?$/.exec(given);
+  if (counts !== null) {
+    const count = Number(counts[1]);
+    const smallCount = Number(counts[2] ?? counts[1]);
+    return { kind: { $case: 'perClass', value: { ...common, count, smallCount, counts: [] } } };
+  }
+  if (/^\d+(,\d+)+$/.test(given)) {
+    const list = given.split(',').map(Number);
+    return { kind: { $case: 'perClass', value: { ...common, count: 0, smallCount: 0, counts: list } } };
+  }
+  const share = /^(\d+(?:\.\d+)?)%$/.exec(given);
+  if (share !== null) return { kind: { $case: 'fraction', value: { ...common, share: Number(share[1]) / 100 } } };
+  const blocks = /^blocks(?::(\d+)(?::(\d+(?:\.\d+)?)%(?::(\d+))?)?)?$/.exec(given);
+  if (blocks !== null) {
+    const [blockSize, percent, limit] = [1, 2, 3].map((group) => Number(blocks[group] ?? 0)) as [
+      number,
+      number,
+      number,
+    ];
+    const value = { ...common, blockSize, trainShare: percent / 100, limit, guard: 0 };
+    return { kind: { $case: 'blocks', value } };
+  }
+  throw failure('FIELD_INVALID', { field: '--split', reason: `${given} is none of: ${splitHelp}` });
+}

@@ -1,0 +1,56 @@
+import { failure, HyperswapError } from '@hyperswap/errors';
+import { readSafetensors, writeSafetensors, type NamedTensor } from '@hyperswap/safetensors';
+import type { ObjectStore } from '@hyperswap/storage';
+import { z } from 'zod';
+
+/** What a checkpoint holds beside tensors; of pretrainings one step is one epoch. */
+const stateSchema = z.object({
+  epoch: z.number().int().nonnegative(),
+  steps: z.number().int().nonnegative(),
+  random: z.array(z.number()),
+  losses: z.array(z.number()),
+  accuracies: z.array(z.number()),
+});
+const recordSchema = z.object({ fingerprint: z.string(), state: stateSchema });
+
+export interface Checkpoint extends z.infer<typeof stateSchema> {
+  readonly tensors: ReadonlyMap<string, NamedTensor>;
+}
+
+/** Where a run stands, in the store: one checkpoint a name, the last. */
+export class Checkpoints {
+  /**
+   * @param key of the object
+   * @param fingerprint of all that decides the run: another run's checkpoint is never taken for this one's
+   */
+  constructor(
+    private readonly store: ObjectStore,
+    private readonly key: string,
+    private readonly fingerprint: string,
+  ) {}
+
+  async save({ tensors, ...state }: Checkpoint): Promise<void> {
+    const metadata = { checkpoint: JSON.stringify({ fingerprint: this.fingerprint, state }) };
+    await this.store.put(this.key, writeSafetensors({ tensors, metadata }));
+  }
+
+  /** @throws FIELD_INVALID when there is none, or it is another run's; OBJECT_DAMAGED */
+  async last(): Promise<Checkpoint> {
+    const content = await this.store.get(this.key).catch((error: unknown) => {
+      if (!(error instanceof HyperswapError) || error.code !== 'OBJECT_NOT_FOUND') throw error;
+      const reason = 'no earlier run left a checkpoint: start it anew';
+      throw failure('FIELD_INVALID', { field: 'resume', reason }, error);
+    });
+    const { tensors, metadata } = readSafetensors(content);
+    const record = recordSchema.safeParse(JSON.parse(metadata.checkpoint ?? '{}'));
+    if (record.data?.fingerprint !== this.fingerprint) {
+      const reason = 'the checkpoint was made with other scenes, settings, seed or start: repeat those, or start anew';
+      throw failure('FIELD_INVALID', { field: 'resume', reason });
+    }
+    return { ...record.data.state, tensors };
+  }
+
+  async remove(): Promise<void> {
+    await this.store.delete(this.key);
+  }
+}

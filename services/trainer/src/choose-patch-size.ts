@@ -1,0 +1,41 @@
+import type { StartTrainingRequest } from '@hyperswap/proto';
+import { testAdapter } from './evaluate-adapter.js';
+import { fitAdapter, type AdapterRecipe } from './fit-adapter.js';
+import type { Preset } from './presets.js';
+import type { TrainingContext } from './training-context.js';
+import { planTraining, validationShare } from './training-plan.js';
+
+const candidates = [5, 9, 15, 21, 27];
+
+/**
+ * The patch size at which a linear probe does best on a part of the training pixels; of equal ones the smallest. The test pixels are not looked at.
+ *
+ * @param recipe of the training that is to follow
+ */
+export async function choosePatchSize(
+  request: StartTrainingRequest,
+  preset: Preset | undefined,
+  recipe: Omit<AdapterRecipe, 'plan'>,
+  context: TrainingContext,
+): Promise<number> {
+  const { scenes, signal, report } = context;
+  const silent = { ...context, report: () => undefined };
+  let best = { patchSize: candidates[0]!, accuracy: -1 };
+  for (const [done, patchSize] of candidates.entries()) {
+    report({ stage: 'choosing the patch size', done, total: candidates.length, epoch: 0, loss: undefined });
+    const validating = { ...request, validateOnly: true };
+    const plan = await planTraining(validating, preset, patchSize, validationShare, scenes, signal);
+    const training = {
+      ...recipe.training,
+      patience: 0,
+      checkpointEvery: 0,
+      augmentation: { ...recipe.training.augmentation, orientations: false },
+    };
+    const probe = { ...recipe, plan: { ...plan, validation: undefined }, training };
+    const { adapter } = await fitAdapter({ ...probe, method: 'linear-probe', methodSettings: {} }, silent);
+    const { metrics } = await testAdapter(adapter, plan, recipe.precision, silent);
+    const accuracy = metrics.overallAccuracy;
+    if (accuracy > best.accuracy) best = { patchSize, accuracy };
+  }
+  return best.patchSize;
+}

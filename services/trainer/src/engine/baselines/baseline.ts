@@ -1,0 +1,31 @@
+/** What adapters are compared with: classifiers that use no backbone, trained on the same patches. They live in the executor's worker. */
+import type { MethodContext } from '@hyperswap/tensor';
+import type { LabelledPatches } from '../train.js';
+
+export interface BaselineArguments {
+  readonly patches: LabelledPatches;
+  readonly classes: number;
+  readonly patchSize: number;
+  readonly components: number;
+  /** PCA loadings `[components, bands]` and the mean spectrum `[bands]`, for networks that take spectra. */
+  readonly pca: { readonly mean: Float32Array; readonly components: Float32Array };
+  /** Bands of the scene. */
+  readonly bands: number;
+  readonly epochs: number | undefined;
+  readonly seed: number;
+}
+
+/** A trained classifier of patches. */
+export interface Classifier {
+  /** Values that were learned, or are kept. */
+  readonly parameters: number;
+  /** Class of each patch, from 1. @param scores `[patches, patchSize, patchSize, components]` */
+  classify(scores: Float32Array): Uint8Array;
+  dispose(): void;
+}
+
+export interface Baseline {
+  readonly name: string;
+  readonly description: string;
+  fit(args: BaselineArguments, context: MethodContext): Promise<Classifier>;
+}

@@ -1,0 +1,39 @@
+/** k-nearest neighbours of the middle pixel's spectrum (Cover and Hart 1967, doi:10.1109/TIT.1967.1053964): what colour alone tells. */
+import { tensorflow, type Tensor2D } from '@hyperswap/tensor';
+import type { Baseline } from './baseline.js';
+import { squaredDistances } from './distances.js';
+import { componentSpread, middlePixels } from './patch-features.js';
+
+const neighbours = 10;
+
+export const nearestNeighbours: Baseline = {
+  name: 'knn',
+  description: `the majority of the ${neighbours} training pixels of the most similar spectrum (standardised components)`,
+  fit: ({ patches, components, patchSize, classes }) => {
+    const tf = tensorflow();
+    const spread = componentSpread(patches.scores, components);
+    const known = middlePixels(patches.scores, patchSize, spread);
+    const k = Math.min(neighbours, patches.labels.length);
+    return Promise.resolve({
+      parameters: known.size,
+      classify: (scores) => {
+        const nearest = tf.tidy(() => {
+          const distances: Tensor2D = squaredDistances(middlePixels(scores, patchSize, spread), known);
+          return tf.topk(tf.neg(distances), k).indices.dataSync();
+        });
+        return Uint8Array.from({ length: nearest.length / k }, (_, patch) => {
+          const votes = new Array<number>(classes + 1).fill(0);
+          // Nearest first, and a later one has to have more votes: ties go to the nearer class.
+          let winner = 0;
+          for (let i = 0; i < k; i++) {
+            const label = patches.labels[nearest[patch * k + i]!]!;
+            votes[label]! += 1;
+            if (votes[label]! > votes[winner]!) winner = label;
+          }
+          return winner;
+        });
+      },
+      dispose: () => known.dispose(),
+    });
+  },
+};

@@ -1,0 +1,113 @@
+/** SpectralFormer trained from scratch on the same pixels: what a network made for hyperspectral scenes gets without pretraining. */
+import { failure, throwIfAborted } from '@hyperswap/errors';
+import {
+  AdamW,
+  cosineSchedule,
+  Random,
+  tensorflow,
+  type Tensor,
+  type Tensor2D,
+  type Tensor3D,
+} from '@hyperswap/tensor';
+import { crossEntropy } from '../head.js';
+import { makeVariable } from '../parameters.js';
+import type { Baseline, BaselineArguments } from './baseline.js';
+import { forward, initialValues, parameterShapes } from './spectral-former-network.js';
+
+/** Of the authors' code: side of a patch, patches a step, epochs and learning rate on Indian Pines. */
+const side = 7;
+const batchSize = 64;
+const defaultEpochs = 300;
+const learningRate = 5e-4;
+
+export const spectralFormer: Baseline = {
+  name: 'spectralformer',
+  description: `SpectralFormer from scratch, ${side} × ${side} patches, on spectra restored from the principal components`,
+  fit: async (args, context) => {
+    const tf = tensorflow();
+    const { patches, classes, bands, seed } = args;
+    const epochs = args.epochs ?? defaultEpochs;
+    const restore = spectraOf(args);
+    const size = { bands, area: Math.min(side, args.patchSize) ** 2, classes };
+    const shapes = parameterShapes(size);
+    const variables = new Map(
+      [...initialValues(shapes, seed)].map(([name, values]) => [
+        name,
+        makeVariable(name, { shape: shapes.get(name)![0], values }),
+      ]),
+    );
+    const all = restore.spectra(patches.scores);
+    const optimizer = new AdamW([...variables.values()], { weightDecay: 0 });
+    const random = new Random(seed);
+    const count = patches.labels.length;
+    const batches = Math.ceil(count / batchSize);
+    const weights = new Float32Array(classes).fill(1);
+    try {
+      for (let step = 0, order = new Int32Array(); step < epochs * batches; step++) {
+        throwIfAborted(context.signal, 'Training');
+        const batch = step % batches;
+        if (batch === 0) order = random.shuffle(Int32Array.from({ length: count }, (_, patch) => patch));
+        const chosen = order.slice(batch * batchSize, (batch + 1) * batchSize);
+        const input = tf.tidy(() => tf.gather(all, tf.tensor1d(chosen, 'int32')));
+        const labels = chosen.map((patch) => patches.labels[patch]! - 1);
+        const rate = learningRate * cosineSchedule(step, epochs * batches, 0);
+        const loss = optimizer.minimise(
+          () => crossEntropy(forward(input, variables), labels, 0, weights),
+          () => rate,
+        );
+        input.dispose();
+        const epoch = Math.floor(step / batches) + 1;
+        if (!Number.isFinite(loss)) throw failure('TRAINING_DIVERGED', { epoch, step: step + 1, learningRate });
+        context.progress({ stage: 'training', epoch, step: step + 1, steps: epochs * batches, loss });
+        await context.pause();
+      }
+    } catch (error) {
+      tf.dispose([...variables.values(), ...restore.tensors]);
+      throw error;
+    } finally {
+      all.dispose();
+      optimizer.dispose();
+    }
+    return {
+      parameters: [...variables.values()].reduce((sum, { size: values }) => sum + values, 0),
+      classify: (scores) => {
+        const labels = tf.tidy(() => tf.argMax(forward(restore.spectra(scores), variables), 1).dataSync());
+        return Uint8Array.from(labels, (label) => label + 1);
+      },
+      dispose: () => tf.dispose([...variables.values(), ...restore.tensors]),
+    };
+  },
+};
+
+/**
+ * Spectra of the middle of patches, restored from the components and brought to 0 … 1 band by band over the training patches, as the authors do over
+ * the scene.
+ */
+function spectraOf({ patches, patchSize, components, pca, bands }: BaselineArguments) {
+  const tf = tensorflow();
+  const cut = Math.min(side, patchSize);
+  const margin = (patchSize - cut) / 2;
+  const loadings = tf.tensor2d(pca.components, [components, bands]);
+  const mean = tf.tensor1d(pca.mean);
+  const raw = (scores: Float32Array): Tensor2D => {
+    const count = scores.length / (patchSize ** 2 * components);
+    const grid = tf.tensor4d(scores, [count, patchSize, patchSize, components]);
+    const middle = tf.slice(grid, [0, margin, margin, 0], [count, cut, cut, components]);
+    return tf.add(tf.matMul(tf.reshape(middle, [-1, components]) as Tensor2D, loadings), mean);
+  };
+  const [lowest, range] = tf.tidy(() => {
+    const values = raw(patches.scores);
+    const low = tf.min(values, 0);
+    const span = tf.sub(tf.max(values, 0), low);
+    return [low, tf.where(tf.greater(span, 0), span, tf.onesLike(span))] as [Tensor, Tensor];
+  });
+  return {
+    /** `[patches, bands, area]` */
+    spectra: (scores: Float32Array): Tensor3D =>
+      tf.tidy(() => {
+        const scaled = tf.div(tf.sub(raw(scores), lowest), range);
+        return tf.transpose(tf.reshape(scaled, [-1, cut * cut, bands]) as Tensor3D, [0, 2, 1]);
+      }),
+    tensors: [loadings, mean, lowest, range],
+  };
+}

@@ -1,0 +1,68 @@
+/**
+ * A support-vector machine with a Gaussian kernel (Cortes and Vapnik 1995, doi:10.1007/BF00994018), one against one, by libsvm: what many papers of the
+ * field leave out of their tables. C = 10 and scikit-learn's `gamma="scale"`.
+ */
+import { createRequire } from 'node:module';
+import { tensorflow, type Tensor2D } from '@hyperswap/tensor';
+import type { Baseline } from './baseline.js';
+import { squaredDistances } from './distances.js';
+import { averagedPatches, componentSpread } from './patch-features.js';
+
+const cost = 10;
+const gridSide = 9;
+
+/** The part of libsvm-js that is used; it brings no types. */
+interface LibSvm {
+  train(samples: readonly (readonly number[])[], labels: readonly number[]): void;
+  predictOne(sample: readonly number[]): number;
+  free(): void;
+}
+interface LibSvmModule {
+  new (options: Readonly<Record<string, number | boolean>>): LibSvm;
+  readonly SVM_TYPES: { readonly C_SVC: number };
+  readonly KERNEL_TYPES: { readonly PRECOMPUTED: number };
+}
+
+export const supportVectorMachine: Baseline = {
+  name: 'svm',
+  description: `RBF support-vector machine on patches averaged to ${gridSide} × ${gridSide} and standardised, C = ${cost}`,
+  fit: async ({ patches, components, patchSize }) => {
+    const tf = tensorflow();
+    // The asm.js build: that for WebAssembly warns on standard error, and with the kernels made by TensorFlow neither takes long.
+    const libSvm = await (createRequire(import.meta.url)('libsvm-js/asm') as LibSvmModule | Promise<LibSvmModule>);
+    const spread = componentSpread(patches.scores, components);
+    const known = averagedPatches(patches.scores, patchSize, gridSide, spread);
+    const gamma = tf.tidy(() => 1 / (known.shape[1] * tf.moments(known).variance.dataSync()[0]!));
+    // libsvm takes rows of a ready kernel with the row's number before it.
+    const kernelRows = (samples: Tensor2D): number[][] => {
+      const values = tf.tidy(() => tf.exp(tf.mul(squaredDistances(samples, known), -gamma)).dataSync());
+      const width = known.shape[0];
+      return Array.from({ length: samples.shape[0] }, (_, row) => [
+        row + 1,
+        ...values.subarray(row * width, (row + 1) * width),
+      ]);
+    };
+    const machine = new libSvm({
+      type: libSvm.SVM_TYPES.C_SVC,
+      kernel: libSvm.KERNEL_TYPES.PRECOMPUTED,
+      cost,
+      quiet: true,
+    });
+    machine.train(kernelRows(known), [...patches.labels]);
+    return {
+      parameters: known.size,
+      classify: (scores) => {
+        const samples = averagedPatches(scores, patchSize, gridSide, spread);
+        try {
+          return Uint8Array.from(kernelRows(samples), (row) => machine.predictOne(row));
+        } finally {
+          samples.dispose();
+        }
+      },
+      dispose: () => {
+        machine.free();
+        known.dispose();
+      },
+    };
+  },
+};

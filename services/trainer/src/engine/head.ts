@@ -1,0 +1,90 @@
+/** The classification head in training: a linear layer on features brought to mean 0 and deviation 1, which lets one learning rate suit all. */
+import type { NamedTensor } from '@hyperswap/safetensors';
+import { tensorflow, type Scalar, type Tensor, type Tensor2D, type Variable } from '@hyperswap/tensor';
+import { makeVariable } from './parameters.js';
+
+/** Mean and deviation of each feature over the training patches, `[width]`. */
+export interface FeatureSpread {
+  readonly mean: Tensor;
+  readonly deviation: Tensor;
+}
+
+/** How features spread; a feature that is the same for all patches is left as it is. */
+export function featureSpread(all: Tensor2D): FeatureSpread {
+  const tf = tensorflow();
+  const [mean, deviation] = tf.tidy(() => {
+    const { mean: center, variance } = tf.moments(all, 0);
+    return [center, tf.sqrt(tf.where(tf.greater(variance, 1e-8), variance, tf.onesLike(variance)))] as [Tensor, Tensor];
+  });
+  return { mean, deviation };
+}
+
+export interface Head {
+  /** `[classes, width]` */
+  readonly weight: Variable;
+  /** `[classes]` */
+  readonly bias: Variable;
+  readonly spread: FeatureSpread;
+}
+
+/** A head that gives every class the same; it owns the spread from now on. */
+export function makeHead(classes: number, width: number, spread: FeatureSpread): Head {
+  return {
+    weight: makeVariable('head.weight', { shape: [classes, width], values: new Float32Array(classes * width) }),
+    bias: makeVariable('head.bias', { shape: [classes], values: new Float32Array(classes) }),
+    spread,
+  };
+}
+
+/** @param features `[patches, width]` @returns `[patches, classes]` */
+export function logitsOf({ weight, bias, spread }: Head, features: Tensor2D): Tensor2D {
+  const tf = tensorflow();
+  const standardised = tf.div(tf.sub(features, spread.mean), spread.deviation) as Tensor2D;
+  return tf.add(tf.matMul(standardised, weight as unknown as Tensor2D, false, true), bias);
+}
+
+/** The head on plain features: W / σ and b − W · μ / σ. */
+export function foldHead({ weight, bias, spread }: Head): { headWeight: NamedTensor; headBias: NamedTensor } {
+  const tf = tensorflow();
+  const [foldedWeight, foldedBias] = tf.tidy(() => {
+    const scaled = tf.div(weight, spread.deviation) as Tensor2D;
+    return [scaled, tf.sub(bias, tf.sum(tf.mul(scaled, spread.mean), 1))] as [Tensor, Tensor];
+  });
+  const head = { headWeight: download(foldedWeight), headBias: download(foldedBias) };
+  tf.dispose([foldedWeight, foldedBias]);
+  return head;
+}
+
+export function disposeHead({ weight, bias, spread }: Head): void {
+  tensorflow().dispose([weight, bias, spread.mean, spread.deviation]);
+}
+
+export function download(tensor: Tensor): NamedTensor {
+  return { shape: tensor.shape, values: tensor.dataSync() as Float32Array };
+}
+
+/**
+ * Cross-entropy with smoothed labels, the mean over patches by the weights of their classes.
+ *
+ * @param logits `[patches, classes]`
+ * @param labels from 0
+ * @param weights of the classes
+ */
+export function crossEntropy(logits: Tensor2D, labels: Int32Array, smoothing: number, weights: Float32Array): Scalar {
+  const tf = tensorflow();
+  const classes = logits.shape[1];
+  const target = tf.oneHot(tf.tensor1d(labels, 'int32'), classes);
+  const smoothed = tf.add(tf.mul(target, 1 - smoothing), smoothing / classes);
+  const losses = tf.neg(tf.sum(tf.mul(smoothed, tf.logSoftmax(logits)), 1));
+  const weight = tf.tensor1d(Float32Array.from(labels, (label) => weights[label]!));
+  return tf.div(tf.sum(tf.mul(losses, weight)), tf.sum(weight));
+}
+
+/** Weights of the classes: all 1, or so that every class counts the same however many patches it has. */
+export function classWeights(choice: 'none' | 'balanced', counts: readonly number[]): Float32Array {
+  const present = counts.filter((count) => count > 0);
+  const total = present.reduce((sum, count) => sum + count, 0);
+  return Float32Array.from(counts, (count) =>
+    choice === 'balanced' && count > 0 ? total / (present.length * count) : 1,
+  );
+}

@@ -1,0 +1,56 @@
+/** What learns beside the head: factors of adapted projections, or the whole backbone. */
+import { adaptationShapes, adaptedWeights, initialFactors, type Adaptation } from '@hyperswap/peft';
+import type { NamedTensor } from '@hyperswap/safetensors';
+import { withTensors, type Backbone, type ResidentBackbone } from '@hyperswap/spectralgpt';
+import { tensorflow, type Tensor, type Variable } from '@hyperswap/tensor';
+
+export interface LearnedParameters {
+  /** By the names they are stored under; none for a linear probe. */
+  readonly variables: ReadonlyMap<string, Variable>;
+  /** Factor on the learning rate, by the variable's own name; 1 where there is none. */
+  readonly rateFactors: ReadonlyMap<string, number>;
+  /** The backbone's parameters that the variables change, as they are now; tfjs ops, to be called inside a gradient. */
+  weights(): ReadonlyMap<string, Tensor>;
+  dispose(): void;
+}
+
+/** A variable of given values. */
+export function makeVariable(name: string, { shape, values }: NamedTensor): Variable {
+  const tf = tensorflow();
+  return tf.tidy(() => tf.variable(tf.tensor(values, [...shape]), true, `${name}#${crypto.randomUUID()}`));
+}
+
+/** The factors of a method; the boosted ones of a "+" method learn λ times as fast. */
+export function factorParameters(adaptation: Adaptation, resident: ResidentBackbone, seed: number): LearnedParameters {
+  const { config } = resident.backbone;
+  const variables = new Map(
+    [...initialFactors(adaptation, config, seed)].map(([name, value]) => [name, makeVariable(name, value)]),
+  );
+  const rateFactors = new Map<string, number>();
+  for (const [name, { boosted }] of adaptationShapes(adaptation, config)) {
+    if (boosted) rateFactors.set(variables.get(name)!.name, adaptation.settings.lambda);
+  }
+  return {
+    variables,
+    rateFactors,
+    weights: () => adaptedWeights(adaptation, variables, config, resident.weights),
+    dispose: () => tensorflow().dispose([...variables.values()]),
+  };
+}
+
+/** Every parameter of a backbone, starting where the backbone is. */
+export function backboneParameters(backbone: Backbone): LearnedParameters {
+  const variables = withTensors(
+    backbone,
+    (tensors) =>
+      new Map(
+        [...tensors.shapes].map(([name, shape]) => [name, makeVariable(name, { shape, values: tensors.read(name) })]),
+      ),
+  );
+  return {
+    variables,
+    rateFactors: new Map(),
+    weights: () => variables,
+    dispose: () => tensorflow().dispose([...variables.values()]),
+  };
+}

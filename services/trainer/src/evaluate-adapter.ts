@@ -1,0 +1,50 @@
+import { writeAdapter, type Adapter, type AdapterMetadata } from '@hyperswap/adapter';
+import { throwIfAborted } from '@hyperswap/errors';
+import type { AdapterVersion } from '@hyperswap/proto';
+import { toAdapterVersion } from '@hyperswap/registry';
+import { evaluate, type Metrics } from '@hyperswap/scene';
+import type { Precision } from '@hyperswap/tensor';
+import { predictPixels } from './predict-pixels.js';
+import type { TrainingContext } from './training-context.js';
+import type { TrainingPlan } from './training-plan.js';
+
+export interface Tested {
+  readonly metrics: Metrics;
+  /** Class of each of the plan's test pixels, from 1. */
+  readonly predictions: Uint8Array;
+}
+
+/** Tests an adapter as it will serve, merged and through the blob, on a plan's test pixels. */
+export async function testAdapter(
+  adapter: Adapter,
+  plan: TrainingPlan,
+  precision: Precision,
+  context: TrainingContext,
+): Promise<Tested> {
+  const name = crypto.randomUUID();
+  const { components } = plan.scene;
+  const backboneDigest = adapter.metadata.backbone.digest;
+  await context.engine.call('bind', { name, blob: writeAdapter(adapter), backboneDigest, precision, components });
+  try {
+    const predictions = await predictPixels(name, plan.test.pixels, plan, context);
+    const names = plan.classes.map((found) => found.name);
+    return { predictions, metrics: evaluate(plan.test.labels, predictions, names) };
+  } finally {
+    await context.engine.call('unbind', { name });
+  }
+}
+
+/** Registers an adapter with what its test found. */
+export async function publishAdapter(
+  name: string,
+  adapter: Adapter,
+  { metrics }: Tested,
+  { registry, signal }: TrainingContext,
+): Promise<AdapterVersion> {
+  throwIfAborted(signal, 'Training');
+  const metadata: AdapterMetadata = {
+    ...adapter.metadata,
+    metrics: { ...metrics, perClass: [...metrics.perClass], confusion: [...metrics.confusion] },
+  };
+  return toAdapterVersion(await registry.publish(name, name, writeAdapter({ ...adapter, metadata })));
+}

@@ -1,0 +1,110 @@
+import { formatVersion, type Adapter } from '@hyperswap/adapter';
+import { adaptedWeight, findMethod, methodSettings } from '@hyperswap/peft';
+import type { NamedTensor } from '@hyperswap/safetensors';
+import type { Backbone } from '@hyperswap/spectralgpt';
+import type { Precision } from '@hyperswap/tensor';
+import type { Checkpoint } from './checkpoints.js';
+import type { StageCheckpoint, TrainingReport } from './engine/descend.js';
+import type { TrainingResult, TrainingSettings } from './engine/train.js';
+import { makeNormalizer, type NormalizerName } from './normalizer.js';
+import type { TrainingContext } from './training-context.js';
+import { gatherPatches, type TrainingPlan } from './training-plan.js';
+
+export interface AdapterRecipe {
+  readonly plan: TrainingPlan;
+  readonly backbone: Backbone;
+  readonly precision: Precision;
+  readonly method: string;
+  /** The method's own, as given. */
+  readonly methodSettings: Readonly<Record<string, string>>;
+  readonly training: TrainingSettings;
+  readonly normalizer: NormalizerName;
+  readonly resumed?: StageCheckpoint;
+  readonly onCheckpoint?: (checkpoint: Checkpoint) => void;
+}
+
+export interface FittedAdapter {
+  /** Of the backbone that was given; of full fine-tuning only the head. */
+  readonly adapter: Adapter;
+  readonly trained: TrainingResult;
+}
+
+/** Trains a method as a recipe says; nothing is evaluated or registered yet. */
+export async function fitAdapter(recipe: AdapterRecipe, context: TrainingContext): Promise<FittedAdapter> {
+  const { plan, backbone, precision, training } = recipe;
+  const { engine, scenes, signal, report } = context;
+  const { scene, patchSize, classes } = plan;
+  const method = findMethod(recipe.method);
+  const settings = methodSettings(method, adaptedWeight(backbone.config), recipe.methodSettings) as unknown as Record<
+    string,
+    number
+  >;
+  const normalizer = makeNormalizer(recipe.normalizer, scene.statistics);
+  const patches = await gatherPatches(plan, plan.train, scenes, signal, report);
+  const validation = plan.validation && (await gatherPatches(plan, plan.validation, scenes, signal));
+  const trained = await engine.call(
+    'train',
+    {
+      backbone,
+      precision,
+      method: recipe.method,
+      methodSettings: settings,
+      patches,
+      validation,
+      classes: classes.length,
+      patchSize,
+      normalizer,
+      settings: training,
+      resumed: recipe.resumed,
+    },
+    {
+      signal,
+      transfer: [patches.scores.buffer],
+      onProgress: (value) => {
+        const { stage, step, steps, epoch, loss, checkpoint } = value as TrainingReport;
+        if (checkpoint === undefined) report({ stage, done: step, total: steps, epoch, loss });
+        else {
+          const { random, losses, accuracies } = checkpoint;
+          const lists = { random: [...random], losses: [...losses], accuracies: [...accuracies] };
+          recipe.onCheckpoint?.({ ...checkpoint, ...lists });
+        }
+      },
+    },
+  );
+  const { mean, components } = await scenes.pca(scene.name, signal);
+  const vector = (values: Float32Array): NamedTensor => ({ shape: [values.length], values });
+  const { batchSize, learningRate, seed } = training;
+  const adapter: Adapter = {
+    metadata: {
+      formatVersion,
+      backbone: { name: backbone.name, digest: backbone.digest },
+      method: recipe.method,
+      settings,
+      patchSize,
+      bands: scene.bands,
+      pcaDigest: scene.pcaDigest,
+      classes: [...classes],
+      training: {
+        scene: scene.name,
+        split: plan.split,
+        trainPixels: plan.train.pixels.length,
+        testPixels: plan.test.pixels.length,
+        epochs: trained.lossByEpoch.length,
+        batchSize,
+        learningRate,
+        seed,
+        lossByEpoch: [...trained.lossByEpoch],
+      },
+    },
+    tensors: {
+      factors: method.scope === 'factors' ? trained.learned : new Map<string, NamedTensor>(),
+      headWeight: trained.headWeight,
+      headBias: trained.headBias,
+      pcaMean: vector(mean),
+      pcaComponents: { shape: [scene.components, scene.bands], values: components },
+      normalizerMean: vector(normalizer.mean),
+      normalizerDeviation: vector(normalizer.deviation),
+    },
+  };
+  return { adapter, trained };
+}

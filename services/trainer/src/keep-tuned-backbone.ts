@@ -1,0 +1,51 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import type { AdapterVersion, StartTrainingRequest } from '@hyperswap/proto';
+import { listBackbones, storeBackboneFiles } from '@hyperswap/registry';
+import { inMemory } from '@hyperswap/safetensors';
+import { readBackbone, writeBackbone, type Backbone } from '@hyperswap/spectralgpt';
+import type { Precision } from '@hyperswap/tensor';
+import { publishAdapter, testAdapter, type Tested } from './evaluate-adapter.js';
+import type { FittedAdapter } from './fit-adapter.js';
+import type { TrainingContext } from './training-context.js';
+import type { TrainingPlan } from './training-plan.js';
+
+/**
+ * What full fine-tuning made: another backbone, kept as `<adapter>-full-<n>`, and an adapter that is only a head and belongs to it. Pods serve it when they
+ * are started with that backbone. A training that only validates keeps neither.
+ */
+export async function keepTunedBackbone(
+  { adapter: head, trained }: FittedAdapter,
+  plan: TrainingPlan,
+  { config }: Backbone,
+  precision: Precision,
+  request: StartTrainingRequest,
+  context: TrainingContext,
+): Promise<Tested & { readonly adapter?: AdapterVersion; readonly newBackbone?: string }> {
+  const { store, engine } = context;
+  const directory = await mkdtemp(path.join(tmpdir(), 'hyperswap-tuned-'));
+  try {
+    const name = nextName(`${request.adapter || 'validation'}-full`, await listBackbones(store));
+    await writeBackbone(directory, config, inMemory(trained.learned), 'F32');
+    const backbone = await readBackbone(name, directory);
+    const { digest } = backbone;
+    const adapter = { ...head, metadata: { ...head.metadata, backbone: { name, digest } } };
+    await engine.call('makeResident', { backbone, precision });
+    let tested: Tested;
+    try {
+      tested = await testAdapter(adapter, plan, precision, context);
+    } finally {
+      await engine.call('releaseResident', { digest, precision });
+    }
+    if (request.validateOnly) return tested;
+    await storeBackboneFiles(store, name, directory);
+    return { ...tested, newBackbone: name, adapter: await publishAdapter(request.adapter, adapter, tested, context) };
+  } finally {
+    await rm(directory, { recursive: true, force: true });
+  }
+}
+
+function nextName(stem: string, taken: readonly string[]): string {
+  for (let number = 1; ; number++) if (!taken.includes(`${stem}-${number}`)) return `${stem}-${number}`;
+}

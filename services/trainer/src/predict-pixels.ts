@@ -1,0 +1,30 @@
+import type { TrainingProgress } from '@hyperswap/proto';
+import type { ProgramClient } from '@hyperswap/tensor';
+import type { TrainerProgram } from './engine/program.js';
+import type { SceneSource } from './scene-source.js';
+import type { TrainingPlan } from './training-plan.js';
+
+/**
+ * Classes of pixels by a classifier that the engine has ready.
+ *
+ * @param name the engine knows it by
+ */
+export async function predictPixels(
+  name: string,
+  pixels: readonly number[],
+  { scene, patchSize }: Pick<TrainingPlan, 'scene' | 'patchSize'>,
+  context: {
+    readonly engine: ProgramClient<TrainerProgram>;
+    readonly scenes: SceneSource;
+    readonly signal: AbortSignal;
+    readonly report: (progress: TrainingProgress) => void;
+  },
+): Promise<Uint8Array> {
+  const { engine, scenes, signal, report } = context;
+  const predictions = new Uint8Array(pixels.length);
+  for await (const { first, count, scores } of scenes.patches(scene.name, pixels, patchSize, signal)) {
+    predictions.set(await engine.call('classify', { name, scores }), first);
+    report({ stage: 'testing', done: first + count, total: pixels.length, epoch: 0, loss: undefined });
+  }
+  return predictions;
+}

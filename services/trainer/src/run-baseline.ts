@@ -1,0 +1,64 @@
+import { failure } from '@hyperswap/errors';
+import type { StartTrainingRequest, WatchTrainingResponse } from '@hyperswap/proto';
+import { evaluate } from '@hyperswap/scene';
+import type { TrainingReport } from './engine/descend.js';
+import { findPreset } from './presets.js';
+import { predictPixels } from './predict-pixels.js';
+import type { TrainingContext } from './training-context.js';
+import { finished } from './training-result.js';
+import { gatherPatches, namedPatchSize, planTraining } from './training-plan.js';
+
+/** Trains something to compare adapters with, on the same pixels, and tests it. Nothing is registered. */
+export async function runBaseline(
+  request: StartTrainingRequest,
+  context: TrainingContext,
+): Promise<WatchTrainingResponse> {
+  const start = performance.now();
+  const { engine, scenes, signal, report } = context;
+  const preset = request.preset === '' ? undefined : findPreset(request.preset);
+  if (request.choosePatchSize) {
+    const reason = 'baselines take a given patch size: name it, to compare on the same patches';
+    throw failure('FIELD_INVALID', { field: 'choose_patch_size', reason });
+  }
+  const patchSize = namedPatchSize(request.patchSize, preset);
+  const epochs = baselineEpochs(request.settings);
+  const plan = await planTraining(request, preset, patchSize, 0, scenes, signal);
+  const patches = await gatherPatches(plan, plan.train, scenes, signal, report);
+  const { components, bands } = plan.scene;
+  const name = crypto.randomUUID();
+  const args = { patches, classes: plan.classes.length, patchSize, components, bands, epochs, seed: request.seed };
+  const pca = await scenes.pca(request.scene, signal);
+  const parameters = await engine.call(
+    'fitBaseline',
+    { name, baseline: request.method, pca, ...args },
+    {
+      signal,
+      onProgress: (value) => {
+        const { stage, step, steps, epoch, loss } = value as TrainingReport;
+        report({ stage, done: step, total: steps, epoch, loss });
+      },
+    },
+  );
+  try {
+    const predictions = await predictPixels(name, plan.test.pixels, plan, context);
+    const metrics = evaluate(
+      plan.test.labels,
+      predictions,
+      plan.classes.map((found) => found.name),
+    );
+    return finished(plan, { metrics, predictions, parameters, start });
+  } finally {
+    await engine.call('unbind', { name });
+  }
+}
+
+/** Baselines take no settings but the epochs of those that are networks. @throws FIELD_INVALID */
+function baselineEpochs({ epochs, ...others }: Readonly<Record<string, string>>): number | undefined {
+  const unknown = Object.keys(others)[0];
+  if (unknown !== undefined) {
+    throw failure('FIELD_INVALID', { field: `setting ${unknown}`, reason: 'baselines take epochs only' });
+  }
+  if (epochs === undefined) return undefined;
+  if (/^[1-9]\d{0,4}$/.test(epochs)) return Number(epochs);
+  throw failure('FIELD_INVALID', { field: 'setting epochs', reason: `${epochs} is not a number from 1 to 99999` });
+}

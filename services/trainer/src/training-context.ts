@@ -1,0 +1,19 @@
+import type { TrainingProgress } from '@hyperswap/proto';
+import type { AdapterRegistry } from '@hyperswap/registry';
+import type { PrecisionChoice } from '@hyperswap/spectralgpt';
+import type { ObjectStore } from '@hyperswap/storage';
+import type { ProgramClient } from '@hyperswap/tensor';
+import type { TrainerProgram } from './engine/program.js';
+import type { SceneSource } from './scene-source.js';
+
+/** What a training works with. */
+export interface TrainingContext {
+  readonly store: ObjectStore;
+  readonly registry: AdapterRegistry;
+  readonly engine: ProgramClient<TrainerProgram>;
+  readonly scenes: SceneSource;
+  /** What backbones run in. */
+  readonly precision: PrecisionChoice;
+  readonly signal: AbortSignal;
+  readonly report: (progress: TrainingProgress) => void;
+}

@@ -1,0 +1,116 @@
+/** What a training works on, made out of its request: scene, pixels, classes, patch size. */
+import { failure } from '@hyperswap/errors';
+import type { LandCoverClass, Scene, StartTrainingRequest, TrainingProgress } from '@hyperswap/proto';
+import { completeClasses, splitValidation, type Split } from '@hyperswap/scene';
+import type { LabelledPatches } from './engine/train.js';
+import type { Preset } from './presets.js';
+import type { SceneSource } from './scene-source.js';
+
+/** Pixels with their labels from 1. */
+export interface LabelledPixels {
+  readonly pixels: readonly number[];
+  readonly labels: Uint8Array;
+}
+
+export interface TrainingPlan {
+  readonly scene: Scene;
+  readonly classes: readonly LandCoverClass[];
+  readonly patchSize: number;
+  readonly train: LabelledPixels;
+  /** Pixels of the training side that only measure how training goes. */
+  readonly validation: LabelledPixels | undefined;
+  /** What the result is evaluated on. */
+  readonly test: LabelledPixels;
+  /** How the pixels were chosen, in words. */
+  readonly split: string;
+}
+
+const defaultPatchSize = 15;
+const maximumPatchSize = 63;
+const maximumClasses = 255;
+/** Share of the training pixels that settings are chosen on, where the request names none. */
+export const validationShare = 0.25;
+
+/**
+ * @param validation share of the training pixels; 0 for none
+ * @throws FIELD_INVALID, SPLIT_INVALID, TOO_FEW_CLASSES
+ */
+export async function planTraining(
+  request: StartTrainingRequest,
+  preset: Preset | undefined,
+  patchSize: number,
+  validation: number,
+  scenes: SceneSource,
+  signal: AbortSignal,
+): Promise<TrainingPlan> {
+  const scene = await scenes.scene(request.scene, signal);
+  const split = await scenes.split(scene, request.split ?? presetSplit(preset, request.seed), patchSize, signal);
+  const classes = nameClasses(scene, preset, split, request.split?.kind?.$case === 'labelMaps');
+  const side = (pixels: readonly number[], labels: Uint8Array): LabelledPixels => ({ pixels, labels });
+  const plan = { scene, classes, patchSize };
+  if (!request.validateOnly && validation === 0) {
+    const { train, trainLabels, test, testLabels, description } = split;
+    return {
+      ...plan,
+      train: side(train, trainLabels),
+      validation: undefined,
+      test: side(test, testLabels),
+      split: description,
+    };
+  }
+  const held = splitValidation(split, scene.width, validation || validationShare, request.seed);
+  const train = side(held.train, held.trainLabels);
+  const kept = side(held.test, held.testLabels);
+  if (request.validateOnly) return { ...plan, train, validation: kept, test: kept, split: held.description };
+  return { ...plan, train, validation: kept, test: side(split.test, split.testLabels), split: split.description };
+}
+
+function presetSplit(preset: Preset | undefined, seed: number): StartTrainingRequest['split'] {
+  if (preset === undefined) return undefined;
+  const value = { labelMap: '', count: 0, smallCount: 0, counts: [...preset.counts], seed };
+  return { kind: { $case: 'perClass', value } };
+}
+
+/** The patch size that the request or the preset names. @throws FIELD_INVALID */
+export function namedPatchSize(given: number, preset: Preset | undefined): number {
+  const patchSize = given === 0 ? (preset?.patchSize ?? defaultPatchSize) : given;
+  if (patchSize % 2 === 1 && patchSize <= maximumPatchSize) return patchSize;
+  const reason = `${patchSize} is not an odd number up to ${maximumPatchSize}`;
+  throw failure('FIELD_INVALID', { field: 'patch_size', reason });
+}
+
+/** The scene's classes, with the preset's names where the scene itself names none. @throws TOO_FEW_CLASSES */
+function nameClasses(
+  scene: Scene,
+  preset: Preset | undefined,
+  { trainLabels, testLabels }: Split,
+  isOfMaps: boolean,
+): LandCoverClass[] {
+  const present = new Set(trainLabels);
+  if (present.size < 2) throw failure('TOO_FEW_CLASSES', { scene: scene.name, classes: present.size });
+  const count = Math.min(maximumClasses, Math.max(...present, ...new Set(testLabels)));
+  const classes = completeClasses(scene.classes, count);
+  const names = isOfMaps ? (preset?.classesOfMaps ?? preset?.classes) : preset?.classes;
+  const isNamed = scene.classes.some(({ name }, index) => name !== `class ${index + 1}`);
+  if (names === undefined || isNamed) return classes;
+  return classes.map((found, index) => ({ ...found, name: names[index] ?? found.name }));
+}
+
+/** Patches around pixels, in their order. */
+export async function gatherPatches(
+  { scene, patchSize }: Pick<TrainingPlan, 'scene' | 'patchSize'>,
+  { pixels, labels }: LabelledPixels,
+  scenes: SceneSource,
+  signal: AbortSignal,
+  report: (progress: TrainingProgress) => void = () => undefined,
+): Promise<LabelledPatches> {
+  const values = patchSize ** 2 * scene.components;
+  const scores = new Float32Array(pixels.length * values);
+  report({ stage: 'patches', done: 0, total: pixels.length, epoch: 0, loss: undefined });
+  for await (const batch of scenes.patches(scene.name, pixels, patchSize, signal)) {
+    scores.set(batch.scores, batch.first * values);
+    const done = batch.first + batch.count;
+    report({ stage: 'patches', done, total: pixels.length, epoch: 0, loss: undefined });
+  }
+  return { scores, labels };
+}
