@@ -12,7 +12,7 @@ import {
 import { callUnary, exchange, readStream } from '@hyperswap/rpc';
 import { reflect } from '@hyperswap/scene';
 import { hasCode } from '../support/errors.js';
-import { prepareToy, startServices, toyScene, train, type Services } from '../support/services.js';
+import { prepareToy, startServices, toyScene, train, trainingRequest, type Services } from '../support/services.js';
 
 let services: Services;
 let scene: Scene;
@@ -196,20 +196,8 @@ test('training is the same for a seed, and another for another', async () => {
 
 test('a training that is cancelled ends so and registers nothing', async () => {
   const { trainer } = services;
-  const { training } = await callUnary(trainer, 'startTraining', {
-    scene: 'toy',
-    method: 'krona+',
-    adapter: 'cancelled',
-    backbone: '',
-    split: { kind: { $case: 'perClass', value: { labelMap: '', count: 12, smallCount: 4, seed: 1, counts: [] } } },
-    settings: { epochs: '1000' },
-    seed: 1,
-    patchSize: 9,
-    preset: '',
-    choosePatchSize: false,
-    resume: false,
-    validateOnly: false,
-  });
+  const request = trainingRequest({ method: 'krona+', adapter: 'cancelled', settings: { epochs: '1000' } });
+  const { training } = await callUnary(trainer, 'startTraining', request);
   const events: string[] = [];
   const watching = (async () => {
     for await (const { event } of readStream(trainer, trainer.watchTraining({ training }))) {

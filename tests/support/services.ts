@@ -124,12 +124,12 @@ export function prepareToy(services: Services, name = 'toy', toy = toyScene()): 
   return prepare(services, { name }, npy([height, width, bands], values), npy([height, width], labels));
 }
 
-/** Trains on a prepared scene and waits for the end. */
-export async function train(
-  { trainer }: Services,
-  request: Partial<StartTrainingRequest> & { settings?: Record<string, string> },
-): Promise<TrainingFinished> {
-  const full: StartTrainingRequest = {
+/** A training of the toy scene, of few epochs. */
+export function trainingRequest(
+  request: Partial<StartTrainingRequest>,
+  defaults: Record<string, string> = { epochs: '4' },
+): StartTrainingRequest {
+  return {
     scene: 'toy',
     method: 'linear-probe',
     adapter: 'toy',
@@ -142,8 +142,17 @@ export async function train(
     resume: false,
     validateOnly: false,
     ...request,
-    settings: { epochs: '4', ...request.settings },
+    settings: { ...defaults, ...request.settings },
   };
+}
+
+/** Trains on a prepared scene and waits for the end. */
+export async function train(
+  { trainer }: Services,
+  request: Partial<StartTrainingRequest>,
+  defaults?: Record<string, string>,
+): Promise<TrainingFinished> {
+  const full = trainingRequest(request, defaults);
   const { training } = await callUnary(trainer, 'startTraining', full);
   for await (const { event } of readStream(trainer, trainer.watchTraining({ training }))) {
     if (event?.$case === 'finished') return event.value;

@@ -109,7 +109,7 @@ export function presetSettings(preset: Preset, method: string, width: number): R
   return {
     ...(lambda === undefined ? {} : { lambda: String(lambda) }),
     ...(isPaper ? { normalizer: preset.normalizer } : {}),
-    ...(isPaper && /^krona/.test(method)
+    ...(isPaper && method.startsWith('krona')
       ? { rows: String(preset.krona.rows), columns: String(preset.krona.columns) }
       : {}),
   };

@@ -40,7 +40,7 @@ const trainingSchema = (method: string) =>
     normalizer: z.enum(normalizerNames).default('scene'),
     validation: z.coerce.number().min(0).max(0.9).default(0),
     patience: z.coerce.number().int().nonnegative().default(0),
-    checkpointEvery: z.coerce.number().int().nonnegative().default(5),
+    checkpointEvery: z.coerce.number().int().nonnegative().default(1),
   });
 
 /** What is asked of a training beside what the engine takes. */

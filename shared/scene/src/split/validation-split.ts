@@ -52,7 +52,7 @@ function holdBlocks({ train, trainLabels, blockSize }: Split, width: number, sha
     blocks.forEach((own, place) => {
       if (own === block) labels.set(trainLabels[place]!, (labels.get(trainLabels[place]!) ?? 0) + 1);
     });
-    if ([...labels].some(([label, pixels]) => left.get(label)! === pixels)) continue;
+    if ([...labels].some(([label, pixels]) => left.get(label) === pixels)) continue;
     for (const [label, pixels] of labels) left.set(label, left.get(label)! - pixels);
     heldBlocks.add(block);
     count += [...labels.values()].reduce((sum, pixels) => sum + pixels, 0);

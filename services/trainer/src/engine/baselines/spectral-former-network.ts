@@ -73,11 +73,11 @@ export function initialValues(
  */
 export function forward(spectra: Tensor3D, parameters: Parameters): Tensor2D {
   const tf = tensorflow();
-  const get = <T extends Tensor>(name: string): T => parameters.get(name) as T;
+  const get = (name: string): Tensor => parameters.get(name)!;
   const [patches, bands] = spectra.shape;
   const tokens = bands + 1;
   const linear = (x: Tensor3D, name: string): Tensor3D => {
-    const product = tf.matMul(tf.reshape(x, [-1, x.shape[2]]) as Tensor2D, get<Tensor2D>(`${name}.weight`));
+    const product = tf.matMul(tf.reshape(x, [-1, x.shape[2]]) as Tensor2D, get(`${name}.weight`) as Tensor2D);
     const shaped = tf.reshape(product, [x.shape[0], x.shape[1], -1]) as Tensor3D;
     return parameters.has(`${name}.bias`) ? tf.add(shaped, get(`${name}.bias`)) : shaped;
   };
@@ -97,8 +97,8 @@ export function forward(spectra: Tensor3D, parameters: Parameters): Tensor2D {
   const gelu = (x: Tensor3D): Tensor3D => tf.mul(tf.mul(x, 0.5), tf.add(tf.erf(tf.mul(x, Math.SQRT1_2)), 1));
 
   const embedded = linear(groups(spectra), 'embedding');
-  const classToken = tf.tile(get<Tensor3D>('class'), [patches, 1, 1]);
-  let x: Tensor3D = tf.add(tf.concat([classToken, embedded], 1), get<Tensor3D>('position'));
+  const classToken = tf.tile(get('class') as Tensor3D, [patches, 1, 1]);
+  let x: Tensor3D = tf.add(tf.concat([classToken, embedded], 1), get('position'));
   const outputs: Tensor3D[] = [];
   for (let layer = 0; layer < depth; layer++) {
     outputs.push(x);

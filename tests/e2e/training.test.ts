@@ -1,0 +1,161 @@
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { callUnary, readStream } from '@hyperswap/rpc';
+import { methodNames } from '@hyperswap/peft';
+import { hasCode } from '../support/errors.js';
+import { prepareToy, startServices, train, trainingRequest, type Services } from '../support/services.js';
+
+let services: Services;
+
+before(async () => {
+  services = await startServices();
+  await prepareToy(services);
+});
+
+after(() => services.stop());
+
+for (const method of methodNames) {
+  test(`${method} trains, is tested and registered, and its blob is small`, async () => {
+    const { adapter, metrics, parameters, newBackbone } = await train(services, {
+      method,
+      adapter: `by-${method.replace('+', '-plus')}`,
+      settings: { epochs: '2', probeEpochs: '5' },
+    });
+    assert.ok(metrics!.overallAccuracy > 0.8, String(metrics!.overallAccuracy));
+    assert.equal(adapter!.method, method);
+    assert.equal(newBackbone !== '', method === 'full');
+    assert.ok(adapter!.bytes < 250_000, String(adapter!.bytes));
+    assert.ok(parameters >= adapter!.parameters);
+  });
+}
+
+test('full fine-tuning makes another backbone, which serves the head that belongs to it and nobody else', async () => {
+  const { trainer } = services;
+  const request = { method: 'full', adapter: 'tuned', settings: { epochs: '2', probeEpochs: '2' } };
+  const { adapter, newBackbone, metrics } = await train(services, request);
+  const { backbone } = await callUnary(trainer, 'getBackbone', { backbone: newBackbone });
+  assert.equal(backbone!.digest, adapter!.backboneDigest);
+  const classify = async (other: Services): Promise<Buffer> => {
+    const call = other.tileInference.classifyScene({ scene: 'toy', adapter: 'tuned', chunkSize: 0 });
+    for await (const { event } of readStream(other.tileInference, call)) {
+      if (event?.$case === 'map') return event.value.labels;
+    }
+    throw new Error('no map');
+  };
+  await assert.rejects(classify(services), hasCode('ADAPTER_BACKBONE', /--backbone/));
+  const tuned = await startServices({ backbone: newBackbone }, services.home);
+  try {
+    const map = await classify(tuned);
+    const { labels } = await callUnary(tuned.preprocessing, 'getLabels', { scene: 'toy', labelMap: '' });
+    const known = [...labels].filter((label) => label > 0).length;
+    const right = [...labels].filter((label, pixel) => label > 0 && label === map[pixel]).length;
+    assert.ok(right / known > metrics!.overallAccuracy - 0.1);
+  } finally {
+    await tuned.stop();
+  }
+});
+
+test('a training that was stopped goes on at its checkpoint and ends with the same bytes', async () => {
+  const { trainer } = services;
+  const settings = { epochs: '4', probeEpochs: '2' };
+  const whole = await train(services, { method: 'krona+', adapter: 'whole', settings });
+  const request = trainingRequest({ method: 'krona+', adapter: 'stopped', settings });
+  const { training } = await callUnary(trainer, 'startTraining', request);
+  const stopped = (async () => {
+    for await (const { event } of readStream(trainer, trainer.watchTraining({ training }))) {
+      const isLate = event?.$case === 'progress' && event.value.stage === 'training' && event.value.epoch === 3;
+      if (isLate) await callUnary(trainer, 'cancelTraining', { training });
+    }
+  })();
+  await assert.rejects(stopped, hasCode('CANCELLED'));
+  await assert.rejects(
+    train(services, { method: 'krona+', adapter: 'stopped', settings, seed: 9, resume: true }),
+    hasCode('FIELD_INVALID', /other scenes, settings, seed/),
+  );
+  const resumed = await train(services, { method: 'krona+', adapter: 'stopped', settings, resume: true });
+  assert.equal(resumed.adapter!.digest, whole.adapter!.digest);
+  await assert.rejects(
+    train(services, { method: 'krona+', adapter: 'stopped', settings, resume: true }),
+    hasCode('FIELD_INVALID', /no earlier run/),
+  );
+});
+
+test('training stops early when the validation accuracy does not rise, and says how it went', async () => {
+  const settings = { epochs: '200', validation: '0.3', patience: '3', normalizer: 'min-max' };
+  const { validationAccuracyByEpoch: accuracies, lossByEpoch } = await train(services, {
+    method: 'linear-probe',
+    adapter: 'early',
+    settings,
+  });
+  assert.ok(accuracies.length < 200 && accuracies.length === lossByEpoch.length, String(accuracies.length));
+  const best = Math.max(...accuracies);
+  assert.equal(accuracies.indexOf(best), accuracies.length - 4);
+  await assert.rejects(
+    train(services, { adapter: 'early', settings: { patience: '3' } }),
+    hasCode('FIELD_INVALID', /set validation too/),
+  );
+});
+
+test('validating registers nothing and leaves the test pixels alone', async () => {
+  const request = { method: 'krona', adapter: '', settings: { epochs: '1' }, validateOnly: true };
+  const { adapter, testPixels, trainPixels, split } = await train(services, request);
+  assert.equal(adapter, undefined);
+  assert.equal(testPixels.length + trainPixels, 36, 'the 12 pixels of three classes that train');
+  assert.match(split, /validation on \d+ of the 36 training pixels/);
+});
+
+test('the patch size is chosen on the training pixels when asked', async () => {
+  const { patchSize, adapter } = await train(services, { adapter: 'sized', patchSize: 0, choosePatchSize: true });
+  assert.ok([5, 9, 15, 21, 27].includes(patchSize));
+  assert.equal(adapter!.patchSize, patchSize);
+});
+
+test('a preset gives patch size, class names and split where the request names none', async () => {
+  await assert.rejects(
+    train(services, { preset: 'pavia', split: undefined }),
+    hasCode('FIELD_INVALID', /pavia-university/),
+  );
+  const { adapter } = await train(services, {
+    adapter: 'preset',
+    preset: 'whu-hi-longkou',
+    patchSize: 0,
+    split: {
+      kind: { $case: 'blocks', value: { labelMap: '', blockSize: 5, trainShare: 0.5, limit: 10, guard: 1, seed: 1 } },
+    },
+  });
+  assert.equal(adapter!.patchSize, 27);
+  assert.deepEqual(
+    adapter!.classes.map(({ name }) => name),
+    ['Corn', 'Cotton', 'Sesame'],
+  );
+  assert.match(adapter!.split, /disjoint/);
+});
+
+test('baselines train on the same pixels, tell how well, and register nothing', async () => {
+  for (const method of ['knn', 'svm', 'spectralformer']) {
+    const settings: Record<string, string> = method === 'spectralformer' ? { epochs: '12' } : {};
+    const result = await train(services, { method, adapter: '', settings }, {});
+    assert.equal(result.adapter, undefined);
+    assert.ok(result.metrics!.overallAccuracy > 0.8, `${method}: ${result.metrics!.overallAccuracy}`);
+  }
+  await assert.rejects(
+    train(services, { method: 'svm', settings: { rank: '4' } }, {}),
+    hasCode('FIELD_INVALID', /baselines take epochs only/),
+  );
+});
+
+test('live tensors are as many after trainings of every kind as before', async () => {
+  const live = async (): Promise<number> =>
+    (await callUnary(services.tileInference, 'getStatus', {})).engine!.liveTensors;
+  const rounds = async (seed: number): Promise<void> => {
+    for (const method of ['linear-probe', 'dora', 'full', 'svm']) {
+      const settings: Record<string, string> =
+        method === 'svm' ? {} : { epochs: '1', probeEpochs: '1', validation: '0.3' };
+      await train(services, { method, adapter: `live-${method}`, seed, settings }, {});
+    }
+  };
+  await rounds(11);
+  const before = await live();
+  await rounds(12);
+  assert.equal(await live(), before);
+});
