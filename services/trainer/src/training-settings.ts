@@ -1,7 +1,7 @@
 import { failure } from '@hyperswap/errors';
 import { z } from 'zod';
 import type { PretrainingSettings } from './engine/pretrain.js';
-import type { TrainingSettings } from './engine/train.js';
+import type { TrainingSettings } from './engine/settings.js';
 import { normalizerNames, type NormalizerName } from './normalizer.js';
 import { backboneConfigs, type BackboneConfig } from '@hyperswap/spectralgpt';
 

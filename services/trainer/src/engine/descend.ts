@@ -14,7 +14,7 @@ import type { TrainingPatches } from './augmentation.js';
 import { crossEntropy, download, logitsOf, type Head } from './head.js';
 import type { Learner } from './learners.js';
 import { restoreState, takeState } from './optimizer-state.js';
-import type { TrainingSettings } from './train.js';
+import type { TrainingSettings } from './settings.js';
 
 export interface Stage {
   /** The head on frozen features, or all that learns through the backbone. */

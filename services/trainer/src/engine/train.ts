@@ -2,38 +2,12 @@ import { adaptedWeight, findMethod, methodSettings } from '@hyperswap/peft';
 import type { NamedTensor } from '@hyperswap/safetensors';
 import { residentBackbone, resizeMatrix, type Backbone } from '@hyperswap/spectralgpt';
 import { Moved, Random, tensorflow, type MethodContext, type Precision, type Tensor2D } from '@hyperswap/tensor';
-import type { AugmentationSettings, TrainingPatches } from './augmentation.js';
+import type { TrainingPatches } from './augmentation.js';
 import { descend, type StageCheckpoint, type StageResult } from './descend.js';
 import { classWeights, disposeHead, download, featureSpread, foldHead, makeHead, type Head } from './head.js';
 import { backboneLearner, cachedLearner, frozenFeatures } from './learners.js';
 import { backboneParameters, factorParameters } from './parameters.js';
-
-export interface TrainingSettings {
-  readonly epochs: number;
-  /** Epochs of the head alone before that, for methods that learn more than the head. */
-  readonly probeEpochs: number;
-  readonly batchSize: number;
-  /** Of what learns beside the head, and of the head while that learns. */
-  readonly learningRate: number;
-  /** Of the head alone, as a linear probe. */
-  readonly headLearningRate: number;
-  readonly schedule: 'cosine' | 'constant';
-  readonly weightDecay: number;
-  readonly warmUpEpochs: number;
-  /** Largest norm of all gradients together; 0 leaves them. */
-  readonly gradientClip: number;
-  /** Share of a patch's tokens that a step hides, as in pretraining: faster steps, and no patch is learned by heart. */
-  readonly hiddenTokens: number;
-  /** Share of the probability that goes to all classes alike. */
-  readonly labelSmoothing: number;
-  readonly classWeights: 'none' | 'balanced';
-  readonly augmentation: AugmentationSettings;
-  /** Epochs without a better validation accuracy after which training stops; 0 for never. */
-  readonly patience: number;
-  /** Epochs from one checkpoint to the next; 0 for none. */
-  readonly checkpointEvery: number;
-  readonly seed: number;
-}
+import type { TrainingSettings } from './settings.js';
 
 /** Patches with their classes. */
 export interface LabelledPatches {
