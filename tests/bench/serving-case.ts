@@ -58,6 +58,7 @@ async function adapterBlob(scene: Scene, seed: number): Promise<Uint8Array> {
     backbone: { name: backbone, digest: backboneDigest },
     method: 'krona+',
     settings: { ...settings } as Record<string, number>,
+    pooling: 'mean',
     patchSize,
     bands: scene.bands,
     pcaDigest: scene.pcaDigest,

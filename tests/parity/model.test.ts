@@ -1,21 +1,16 @@
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
 import { before, test } from 'node:test';
 import { adaptedWeights, findMethod, type Adaptation } from '@hyperswap/peft';
-import type { NamedTensor } from '@hyperswap/safetensors';
 import {
-  backboneConfigs,
   embed,
   encode,
   features,
   imageTokens,
   learningFeatures,
-  makeBackbone,
   makeResident,
   pool,
   residentBackbone,
   tokenCount,
-  type BackboneConfig,
   type ResidentBackbone,
 } from '@hyperswap/spectralgpt';
 import {
@@ -27,32 +22,10 @@ import {
   type TensorFlow,
 } from '@hyperswap/tensor';
 import { maximumDifference } from '../support/arrays.js';
-import { fixture, type StoredValues } from '../support/fixtures.js';
+import type { StoredValues } from '../support/fixtures.js';
+import { parityModel } from '../support/parity-model.js';
 
-interface ModelFixture {
-  readonly config: { readonly width: number; readonly depth: number; readonly heads: number };
-  readonly parameters: Record<string, StoredValues>;
-  readonly input: StoredValues;
-  readonly head: { readonly weight: StoredValues; readonly bias: StoredValues };
-  readonly labels: number[];
-  readonly states: StoredValues[];
-  readonly pooled: StoredValues;
-  readonly logits: StoredValues;
-  readonly full: { readonly loss: number; readonly gradients: Record<string, StoredValues> };
-  readonly methods: Record<
-    string,
-    {
-      readonly settings: Record<string, number>;
-      readonly factors: Record<string, StoredValues>;
-      readonly gradients: Record<string, StoredValues>;
-      readonly logits: StoredValues;
-      readonly loss: number;
-    }
-  >;
-}
-
-const reference = JSON.parse(readFileSync(fixture('model.json'), 'utf8')) as ModelFixture;
-const config: BackboneConfig = { ...backboneConfigs.base, ...reference.config };
+const { reference, config, backbone } = parityModel();
 let tf: TensorFlow;
 let resident: ResidentBackbone;
 let pixels: Tensor2D;
@@ -62,10 +35,6 @@ const tensor = ({ shape, values }: StoredValues): Tensor => tf.tensor(values, sh
 
 before(() => {
   tf = loadTensorFlow();
-  const named = Object.entries(reference.parameters).map(
-    ([name, { shape, values }]) => [name, { shape, values: Float32Array.from(values) } satisfies NamedTensor] as const,
-  );
-  const backbone = makeBackbone('reference', config, new Map(named));
   makeResident(backbone, 'float32');
   resident = residentBackbone(backbone.digest, 'float32');
   pixels = imageTokens(Float32Array.from(reference.input.values), config);
@@ -89,7 +58,7 @@ test('pooled features and logits equal PyTorch’s, token 0 left out as in the r
   const pooled = features(pixels, resident);
   assert.ok(maximumDifference(pooled.dataSync(), reference.pooled.values) < 1e-4);
   assert.ok(maximumDifference(logitsOf(pooled).dataSync(), reference.logits.values) < 1e-3);
-  const all = pool(statesAfter(config.depth), tokenCount(config), { ...config, pooling: 'all' }, resident.weights);
+  const all = pool(statesAfter(config.depth), { ...config, pooling: 'all' }, resident.weights);
   assert.ok(maximumDifference(all.dataSync(), reference.pooled.values) > 1e-3);
 });
 

@@ -75,7 +75,7 @@ test('a fresh adapter changes nothing, and a trained one is the same merged as l
       new Map([...start].map(([key, { shape, values: own }]) => [key, tf.tensor(values(own.length, own), [...shape])]));
     const served = (factors: ReadonlyMap<string, Tensor>) => {
       const { blocks, own } = mergeAdaptation(trial, factors, resident);
-      const result = features(pixels, resident, blocks).dataSync();
+      const result = features(pixels, resident, { blocks }).dataSync();
       for (const layer of own) releaseLayer(layer);
       return result;
     };

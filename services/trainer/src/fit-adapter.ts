@@ -81,6 +81,7 @@ export async function fitAdapter(recipe: AdapterRecipe, context: TrainingContext
       backbone: { name: backbone.name, digest: backbone.digest },
       method: recipe.method,
       settings,
+      pooling: training.pooling,
       patchSize,
       bands: scene.bands,
       pcaDigest: scene.pcaDigest,

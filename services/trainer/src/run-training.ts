@@ -44,7 +44,12 @@ async function trainOn(
   const { store, scenes, signal } = context;
   const preset = request.preset === '' ? undefined : findPreset(request.preset);
   const given = { ...(preset && presetSettings(preset, request.method, backbone.config.width)), ...request.settings };
-  const { training, method, normalizer, validation } = parseTrainingSettings(given, request.method, request.seed);
+  const { training, method, normalizer, validation } = parseTrainingSettings(
+    given,
+    request.method,
+    backbone.config,
+    request.seed,
+  );
   const found = findMethod(request.method);
   const settings = methodSettings(found, adaptedWeight(backbone.config), method);
   const recipe = { backbone, precision, method: request.method, methodSettings: method, training, normalizer };

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import type { PretrainingSettings } from './engine/pretrain.js';
 import type { TrainingSettings } from './engine/settings.js';
 import { normalizerNames, type NormalizerName } from './normalizer.js';
-import { backboneConfigs, type BackboneConfig } from '@hyperswap/spectralgpt';
+import { backboneConfigs, poolings, type BackboneConfig } from '@hyperswap/spectralgpt';
 
 const positive = z.coerce.number().positive();
 const share = z.coerce.number().min(0).max(1);
@@ -19,7 +19,7 @@ const flag = (initial: 'true' | 'false') =>
 const learningRates: Readonly<Record<string, number>> = { full: 3e-4 };
 
 /** Defaults found by trial on Indian Pines: docs/experiments.md. */
-const trainingSchema = (method: string) =>
+const trainingSchema = (method: string, { width }: BackboneConfig) =>
   z.object({
     epochs: count.max(10_000).default(50),
     probeEpochs: z.coerce.number().int().nonnegative().default(20),
@@ -32,6 +32,8 @@ const trainingSchema = (method: string) =>
     gradientClip: z.coerce.number().nonnegative().default(1),
     hiddenTokens: z.coerce.number().min(0).max(0.95).default(0.5),
     labelSmoothing: share.default(0),
+    // Of narrow backbones one mean is too little; the paper's counts are those of one mean.
+    pooling: z.enum(poolings).default(width < 768 ? 'groups-and-middle' : 'mean'),
     classWeights: z.enum(['none', 'balanced']).default('none'),
     orientations: flag('true'),
     gain: z.coerce.number().nonnegative().default(0.05),
@@ -61,9 +63,10 @@ export interface ParsedSettings {
 export function parseTrainingSettings(
   given: Readonly<Record<string, string>>,
   method: string,
+  config: BackboneConfig,
   seed: number,
 ): ParsedSettings {
-  const schema = trainingSchema(method);
+  const schema = trainingSchema(method, config);
   const own = Object.fromEntries(Object.entries(given).filter(([key]) => key in schema.shape));
   const rest = Object.fromEntries(Object.entries(given).filter(([key]) => !(key in schema.shape)));
   const { orientations, gain, noise, mixture, normalizer, validation, ...settings } = parse(schema, own);

@@ -6,6 +6,7 @@ import {
   tokenPixels,
   type BackboneConfig,
   type BlockLayers,
+  type Pooling,
   type ResidentBackbone,
 } from '@hyperswap/spectralgpt';
 import type { NamedTensor } from '@hyperswap/safetensors';
@@ -26,6 +27,7 @@ export interface Classification {
 export class Binding {
   readonly patchSize: number;
   private readonly config: BackboneConfig;
+  private readonly pooling: Pooling;
   private readonly blocks: readonly BlockLayers[];
   private readonly own: readonly DeviceLinear[];
   private readonly resize: Tensor2D;
@@ -49,6 +51,7 @@ export class Binding {
     const { tensors, metadata } = adapter;
     this.config = resident.backbone.config;
     this.patchSize = metadata.patchSize;
+    this.pooling = metadata.pooling;
     const upload = ({ shape, values }: NamedTensor): Tensor => tf.tensor(values, [...shape], 'float32');
     const factors = new Map<string, Tensor>();
     for (const name of adaptationShapes(adaptation, this.config).keys()) {
@@ -107,7 +110,7 @@ export class Binding {
   logitsOfTokens(pixels: Tensor2D): Tensor2D {
     const tf = tensorflow();
     return tf.tidy(() => {
-      const pooled = features(pixels, this.resident, this.blocks);
+      const pooled = features(pixels, this.resident, { blocks: this.blocks, pooling: this.pooling });
       return tf.add(tf.matMul(pooled, this.headWeight, false, true), this.headBias);
     });
   }

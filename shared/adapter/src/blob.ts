@@ -6,7 +6,7 @@ import { createHash } from 'node:crypto';
 import { failure, HyperswapError } from '@hyperswap/errors';
 import { adaptationShapes, adaptedWeight, findMethod, methodSettings, type Adaptation } from '@hyperswap/peft';
 import { readSafetensors, SafetensorsError, writeSafetensors, type NamedTensor } from '@hyperswap/safetensors';
-import type { BackboneConfig } from '@hyperswap/spectralgpt';
+import { pooledWidth, type BackboneConfig } from '@hyperswap/spectralgpt';
 import { adapterMetadataSchema, type AdapterMetadata } from './metadata.js';
 
 /** Far above any adapter's size (0.2 MB), far below what would hurt. */
@@ -15,7 +15,7 @@ export const maximumBlobBytes = 64 * 1024 * 1024;
 export interface AdapterTensors {
   /** The method's factors by name, as `blocks.0.attn.q.krona_a`. */
   readonly factors: ReadonlyMap<string, NamedTensor>;
-  /** `[classes, width]` */
+  /** `[classes, pooledWidth]` */
   readonly headWeight: NamedTensor;
   /** `[classes]` */
   readonly headBias: NamedTensor;
@@ -129,7 +129,7 @@ export function validateAgainstBackbone(
   for (const name of tensors.factors.keys())
     if (!shapes.has(name)) throw invalid(`it holds an unexpected tensor ${name}`);
   const classes = metadata.classes.length;
-  expectShape('head.weight', tensors.headWeight, [classes, config.width]);
+  expectShape('head.weight', tensors.headWeight, [classes, pooledWidth(config, metadata.pooling)]);
   expectShape('head.bias', tensors.headBias, [classes]);
   expectShape('pca.mean', tensors.pcaMean, [metadata.bands]);
   expectShape('pca.components', tensors.pcaComponents, [config.components, metadata.bands]);

@@ -10,3 +10,5 @@ export {
   type AdapterTensors,
 } from './blob.js';
 export { formatVersion, type AdapterMetadata, type LandCoverClass, type Metrics } from './metadata.js';
+export { exportPeft, type PeftFiles } from './hugging-face/export-peft.js';
+export { completePeft, importPeft, type PeftAdapter } from './hugging-face/import-peft.js';

@@ -1,3 +1,4 @@
+import { poolings } from '@hyperswap/spectralgpt';
 import { z } from 'zod';
 
 /** Raised when a reader of the old format would misread the new one. */
@@ -43,6 +44,8 @@ export const adapterMetadataSchema = z
     method: z.string().min(1).max(64),
     /** The method's settings, all of them: shapes, ranks, scale. */
     settings: z.record(z.string().max(64), z.number()),
+    /** What the head sees of the tokens. */
+    pooling: z.enum(poolings).default('mean'),
     patchSize: count.max(255).refine((size) => size % 2 === 1, 'must be odd'),
     bands: count.max(65_535),
     /** Names the PCA in the blob. */

@@ -16,15 +16,8 @@ export {
   type BackboneConfig,
 } from './config.js';
 export { encode, encodeLearning, type BlockStack, type LearningBlocks } from './encoder.js';
-export {
-  embed,
-  encoderStack,
-  features,
-  learningFeatures,
-  pool,
-  type LearningOptions,
-  type VisibleTokens,
-} from './features.js';
+export { embed, encoderStack, type VisibleTokens } from './embedding.js';
+export { features, learningFeatures, type FeatureOptions, type LearningOptions } from './features.js';
 export {
   foldLayer,
   keepLayer,
@@ -44,6 +37,7 @@ export {
   type TokenMask,
 } from './masked-autoencoder.js';
 export { encoderShapes, initialParameters, type ParameterShapes } from './parameters.js';
+export { pool, pooledWidth, poolings, randomTokens, type Pooling } from './pooling.js';
 export {
   makeResident,
   releaseResident,

@@ -6,7 +6,7 @@ import { Random, tensorflow, type Precision, type Scalar, type Tensor2D, type Te
 import { z } from 'zod';
 import { componentGroups, tokenCount, tokensPerSide, tokenValues, type BackboneConfig } from './config.js';
 import { encodeLearning } from './encoder.js';
-import { embed, encoderStack, layerNorm, type VisibleTokens } from './features.js';
+import { embed, encoderStack, layerNorm, type VisibleTokens } from './embedding.js';
 import { blockShapes, type ParameterShapes } from './parameters.js';
 import { positions, type Weights } from './weights.js';
 

@@ -4,9 +4,9 @@ import { orientationCount } from '@hyperswap/scene';
 import {
   features,
   learningFeatures,
-  randomMask,
-  tokenCount,
+  randomTokens,
   tokenPixels,
+  type Pooling,
   type ResidentBackbone,
 } from '@hyperswap/spectralgpt';
 import { deviceScope, tensorflow, type MethodContext, type Random, type Tensor2D } from '@hyperswap/tensor';
@@ -16,7 +16,7 @@ import type { LearnedParameters } from './parameters.js';
 /** A batch: what goes in is prepared outside the gradient, features are computed inside. */
 export interface PreparedBatch {
   readonly input: Tensor2D;
-  /** `[chosen, width]` */
+  /** `[chosen, pooledWidth]` */
   features(): Tensor2D;
 }
 
@@ -24,7 +24,7 @@ export interface Learner {
   /** Class of each patch that an epoch passes over, from 0. */
   readonly labels: Uint8Array;
   prepare(chosen: Int32Array): PreparedBatch;
-  /** Features of the validation patches as the backbone is now, `[patches, width]`; the caller's to free. */
+  /** Features of the validation patches as the backbone is now, `[patches, pooledWidth]`; the caller's to free. */
   validationFeatures(validation: TrainingPatches): Promise<Tensor2D>;
   dispose(): void;
 }
@@ -33,21 +33,22 @@ export interface LearnerContext {
   readonly patches: TrainingPatches;
   readonly resize: Tensor2D;
   readonly resident: ResidentBackbone;
+  readonly pooling: Pooling;
   readonly context: MethodContext;
 }
 
 /** Patches of one pass through the backbone without gradients. */
 const chunkSize = 128;
 
-/** Features of every patch, laid one way, by the frozen backbone. @returns `[patches, width]` */
+/** Features of every patch, laid one way, by the frozen backbone. @returns `[patches, pooledWidth]` */
 export function frozenFeatures(
-  { resize, resident, context }: Omit<LearnerContext, 'patches'>,
+  { resize, resident, pooling, context }: Omit<LearnerContext, 'patches'>,
   patches: TrainingPatches,
   orientation: number,
 ): Promise<Tensor2D> {
   const { config } = resident.backbone;
   return inChunks(patches, context, (chosen) =>
-    features(tokenPixels(orientedBatch(patches, chosen, orientation), resize, config), resident),
+    features(tokenPixels(orientedBatch(patches, chosen, orientation), resize, config), resident, { pooling }),
   );
 }
 
@@ -108,7 +109,7 @@ export interface BackboneLearnerSettings {
 
 /** Gradients pass the whole backbone into what learns; patches vary each time they are seen. */
 export function backboneLearner(
-  { patches, resize, resident, context }: LearnerContext,
+  { patches, resize, resident, pooling, context }: LearnerContext,
   parameters: LearnedParameters,
   { augmentation, hiddenTokens }: BackboneLearnerSettings,
   random: Random,
@@ -119,13 +120,16 @@ export function backboneLearner(
     labels: patches.labels,
     prepare: (chosen) => {
       const input = tf.tidy(() => tokenPixels(augmentedBatch(patches, chosen, augmentation, random), resize, config));
-      const shown = hiddenTokens > 0 ? randomMask(chosen.length, tokenCount(config), hiddenTokens, random) : undefined;
-      return { input, features: () => learningFeatures(input, resident, { learned: parameters.weights(), shown }) };
+      const shown = hiddenTokens > 0 ? randomTokens(chosen.length, config, hiddenTokens, random) : undefined;
+      return {
+        input,
+        features: () => learningFeatures(input, resident, { learned: parameters.weights(), shown, pooling }),
+      };
     },
     validationFeatures: (validation) =>
       inChunks(validation, context, (chosen) => {
         const input = tokenPixels(orientedBatch(validation, chosen, 0), resize, config);
-        return deviceScope(() => learningFeatures(input, resident, { learned: parameters.weights() }));
+        return deviceScope(() => learningFeatures(input, resident, { learned: parameters.weights(), pooling }));
       }),
     dispose: () => undefined,
   };

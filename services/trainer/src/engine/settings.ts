@@ -1,3 +1,4 @@
+import type { Pooling } from '@hyperswap/spectralgpt';
 import type { AugmentationSettings } from './augmentation.js';
 
 /** What is common to the trainings of all methods. */
@@ -19,6 +20,8 @@ export interface TrainingSettings {
   readonly hiddenTokens: number;
   /** Share of the probability that goes to all classes alike. */
   readonly labelSmoothing: number;
+  /** What the head sees of the tokens. */
+  readonly pooling: Pooling;
   readonly classWeights: 'none' | 'balanced';
   readonly augmentation: AugmentationSettings;
   /** Epochs without a better validation accuracy after which training stops; 0 for never. */

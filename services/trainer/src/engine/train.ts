@@ -1,6 +1,6 @@
 import { adaptedWeight, findMethod, methodSettings } from '@hyperswap/peft';
 import type { NamedTensor } from '@hyperswap/safetensors';
-import { residentBackbone, resizeMatrix, type Backbone } from '@hyperswap/spectralgpt';
+import { pooledWidth, residentBackbone, resizeMatrix, type Backbone } from '@hyperswap/spectralgpt';
 import { Moved, Random, tensorflow, type MethodContext, type Precision, type Tensor2D } from '@hyperswap/tensor';
 import type { TrainingPatches } from './augmentation.js';
 import { descend, type StageCheckpoint, type StageResult } from './descend.js';
@@ -61,11 +61,11 @@ export async function train(args: TrainingArguments, context: MethodContext): Pr
   const validation =
     args.validation === undefined ? undefined : uploadPatches(args, args.validation, config.components);
   const resize = resizeMatrix(args.patchSize, config);
-  const learning = { patches, resize, resident, context };
+  const learning = { patches, resize, resident, pooling: settings.pooling, context };
   let head: Head | undefined;
   try {
     const plain = await frozenFeatures(learning, patches, 0);
-    head = makeHead(classes, config.width, featureSpread(plain));
+    head = makeHead(classes, pooledWidth(config, settings.pooling), featureSpread(plain));
     plain.dispose();
     const counts = patches.byClass.map(({ length }) => length);
     const common = { head, validation, classWeights: classWeights(settings.classWeights, counts) };
