@@ -3,12 +3,14 @@ import { toHyperswapError } from '@hyperswap/errors';
 import { addAdapterCommands } from './commands/adapters.js';
 import { addBackboneCommands } from './commands/backbone.js';
 import { addClassifyCommand } from './commands/classify.js';
+import { addCompareCommand } from './commands/compare.js';
 import { addDatasetCommands } from './commands/datasets.js';
 import { addDemoCommand } from './commands/demo.js';
 import { addDoctorCommand } from './commands/doctor.js';
 import { addPredictCommand } from './commands/predict.js';
 import { addPretrainMiniCommand } from './commands/pretrain-mini.js';
 import { addSceneCommands } from './commands/scenes.js';
+import { addStudyCommand } from './commands/study.js';
 import { addTrainingCommands } from './commands/train.js';
 import { addUpCommand } from './commands/up.js';
 
@@ -35,6 +37,8 @@ export async function run(argv: readonly string[]): Promise<void> {
   addTrainingCommands(program);
   addAdapterCommands(program);
   addClassifyCommand(program);
+  addCompareCommand(program);
+  addStudyCommand(program);
   addPredictCommand(program);
   addBackboneCommands(program);
   addDemoCommand(program);

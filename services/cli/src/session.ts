@@ -3,8 +3,10 @@ import { failure } from '@hyperswap/errors';
 import { PreprocessingServiceClient, TileInferenceServiceClient, TrainerServiceClient } from '@hyperswap/proto';
 import { connect } from '@hyperswap/rpc';
 import { createLogger, type Logger } from '@hyperswap/telemetry';
+import type { Command } from 'commander';
 import { createConnection } from 'node:net';
 import { serviceNames, startHost, type Host, type ServiceName } from './host.js';
+import { printResult } from './terminal.js';
 
 /** Flags that every command takes. */
 export interface GlobalFlags {
@@ -85,6 +87,27 @@ export async function openSession(
       await host?.stop(1000);
     },
   };
+}
+
+/**
+ * Runs a command that makes a few calls and prints their result.
+ *
+ * @param services to start in this process where none are reachable
+ */
+export async function withSession<Result>(
+  command: Command,
+  run: (session: Session) => Promise<Result>,
+  describe: (result: Result) => readonly string[],
+  services: readonly ServiceName[] = serviceNames,
+): Promise<void> {
+  const flags = command.optsWithGlobals<GlobalFlags>();
+  const session = await openSession(flags, services);
+  try {
+    const result = await run(session);
+    printResult(flags.json, result, describe(result));
+  } finally {
+    await session.close();
+  }
 }
 
 function listens(host: string, port: number): Promise<boolean> {

@@ -1,31 +1,14 @@
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import type { Command } from 'commander';
-import { failure } from '@hyperswap/errors';
+import { Option, type Command } from 'commander';
 import type { AdapterVersion, RegisterAdapterRequest, RegisterAdapterResponse } from '@hyperswap/proto';
 import { callUnary, pieces, readStream, upload } from '@hyperswap/rpc';
+import { adapterFormats, readAdapterFile, writeAdapterFile, type AdapterFormat } from '../adapter-files.js';
 import { percent, referenceOf } from '../report/report.js';
-import { openSession, type GlobalFlags, type Session } from '../session.js';
-import { printResult, table } from '../terminal.js';
+import { withSession, type Session } from '../session.js';
+import { table } from '../terminal.js';
 
 export function addAdapterCommands(program: Command): void {
   const adapters = program.command('adapters').description('list, import, export and name adapters');
-
-  /** A command that makes one call and prints its result. */
-  const withSession = async <Result>(
-    command: Command,
-    run: (session: Session) => Promise<Result>,
-    describe: (result: Result) => readonly string[],
-  ): Promise<void> => {
-    const flags = command.optsWithGlobals<GlobalFlags>();
-    const session = await openSession(flags);
-    try {
-      const result = await run(session);
-      printResult(flags.json, result, describe(result));
-    } finally {
-      await session.close();
-    }
-  };
 
   adapters
     .command('list')
@@ -59,31 +42,34 @@ export function addAdapterCommands(program: Command): void {
 
   adapters
     .command('import')
-    .argument('<path>', 'an adapter.safetensors')
+    .argument('<path>', 'an adapter.safetensors, or a folder of Hugging Face PEFT (LORA or LOKR)')
     .requiredOption('--name <name>')
+    .option('--like <ref>', 'adapter of the same scene, from which a PEFT one gets classes, PCA and normaliser')
     .description('register a blob as the next version of a name')
-    .action((file: string, { name }: { name: string }, command: Command) =>
-      withSession(command, (session) => registerAdapter(session, name, file), describeAdapter),
+    .action((file: string, { name, like }: { name: string; like?: string }, command: Command) =>
+      withSession(
+        command,
+        async (session) => {
+          const template = like === undefined ? undefined : () => fetchBlob(session, like);
+          return registerAdapter(session, name, path.basename(file), await readAdapterFile(file, template));
+        },
+        describeAdapter,
+      ),
     );
 
   adapters
     .command('export')
     .argument('<ref>')
     .argument('<dir>')
-    .description('write a version’s blob to a folder')
-    .action((adapter: string, directory: string, _: unknown, command: Command) =>
+    .addOption(new Option('--format <format>').choices(adapterFormats).default('hyperswap'))
+    .description('write a version’s blob, or the files of Hugging Face PEFT, to a folder')
+    .action((adapter: string, directory: string, { format }: { format: AdapterFormat }, command: Command) =>
       withSession(
         command,
-        async ({ tileInference, signal }) => {
-          const chunks: Buffer[] = [];
-          const call = tileInference.exportAdapter({ adapter });
-          for await (const { chunk } of readStream(tileInference, call, signal)) chunks.push(chunk);
-          await mkdir(directory, { recursive: true });
-          const file = path.join(directory, 'adapter.safetensors');
-          await writeFile(file, Buffer.concat(chunks));
-          return { file };
-        },
-        ({ file }) => [`Wrote ${file}.`],
+        async (session) => ({
+          files: await writeAdapterFile(adapter, await fetchBlob(session, adapter), directory, format),
+        }),
+        ({ files }) => files.map((file) => `Wrote ${file}.`),
       ),
     );
 
@@ -121,13 +107,22 @@ export async function getAdapter({ tileInference, signal }: Session, adapter: st
   return (await callUnary(tileInference, 'getAdapter', { adapter }, { signal })).adapter!;
 }
 
-async function registerAdapter(session: Session, name: string, file: string): Promise<AdapterVersion> {
+async function fetchBlob({ tileInference, signal }: Session, adapter: string): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  const call = tileInference.exportAdapter({ adapter });
+  for await (const { chunk } of readStream(tileInference, call, signal)) chunks.push(chunk);
+  return Buffer.concat(chunks);
+}
+
+async function registerAdapter(
+  session: Session,
+  name: string,
+  fileName: string,
+  blob: Uint8Array,
+): Promise<AdapterVersion> {
   const { tileInference, signal } = session;
-  const blob = await readFile(file).catch((cause: unknown) => {
-    throw failure('FILE_UNREADABLE', { file, reason: (cause as NodeJS.ErrnoException).code ?? 'unknown' }, cause);
-  });
   async function* requests(): AsyncGenerator<RegisterAdapterRequest> {
-    yield { part: { $case: 'header', value: { name, fileName: path.basename(file) } } };
+    yield { part: { $case: 'header', value: { name, fileName } } };
     for await (const value of pieces(blob)) yield { part: { $case: 'chunk', value } };
   }
   const { adapter } = await upload<RegisterAdapterRequest, RegisterAdapterResponse>(

@@ -15,7 +15,7 @@ import { trainAdapter } from '../training.js';
 import { fileToUpload, uploadScene, type LabelsToUpload } from '../upload.js';
 import { datasetDirectory } from './datasets.js';
 import { parseSplit } from '../split.js';
-import { parseSettings } from './train.js';
+import { collect, parseSettings } from './options.js';
 import { truthOf } from './classify.js';
 
 interface DemoFlags extends GlobalFlags {
@@ -40,7 +40,7 @@ export function addDemoCommand(program: Command): void {
     .option('--method <name>', 'of the adapter that draws the map', 'krona+')
     .option('--patch-size <pixels>', 'odd side of a patch; 0 for the default', '0')
     .option('--seed <number>', 'of split and training', '1')
-    .option('--set <key=value>', 'a setting, as epochs=20; repeat', (value, all: string[]) => [...all, value], [])
+    .option('--set <key=value>', 'a setting, as epochs=20; repeat', collect, [])
     .action(async (own: DemoFlags, command: Command) => {
       const flags = command.optsWithGlobals<DemoFlags>();
       const home = flags.home ?? path.join(flags.out, 'home');

@@ -8,7 +8,7 @@ import { openSession, type GlobalFlags } from '../session.js';
 import { printResult, Progress } from '../terminal.js';
 import { watchPretraining } from '../training.js';
 import { uploadScene } from '../upload.js';
-import { parseSettings } from './train.js';
+import { parseSettings } from './options.js';
 
 interface PretrainMiniFlags extends GlobalFlags {
   readonly data: string;

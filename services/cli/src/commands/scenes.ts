@@ -3,9 +3,10 @@ import type { Command } from 'commander';
 import type { Scene } from '@hyperswap/proto';
 import { callUnary } from '@hyperswap/rpc';
 import { percent } from '../report/report.js';
-import { openSession, type GlobalFlags } from '../session.js';
+import { openSession, withSession, type GlobalFlags } from '../session.js';
 import { printResult, Progress, table } from '../terminal.js';
 import { fileToUpload, uploadScene, type LabelsToUpload } from '../upload.js';
+import { collect } from './options.js';
 
 interface PrepareFlags extends GlobalFlags {
   readonly labels: readonly string[];
@@ -20,7 +21,6 @@ interface PrepareFlags extends GlobalFlags {
 
 export function addSceneCommands(program: Command): void {
   const scenes = program.command('scenes').description('prepare, list and delete scenes');
-  const collect = (value: string, all: readonly string[]): string[] => [...all, value];
 
   scenes
     .command('prepare')
@@ -65,54 +65,47 @@ export function addSceneCommands(program: Command): void {
   scenes
     .command('list')
     .description('scenes that are prepared')
-    .action(async (_: unknown, command: Command) => {
-      const flags = command.optsWithGlobals<GlobalFlags>();
-      const session = await openSession(flags);
-      try {
-        const { preprocessing, signal } = session;
-        const { scenes: all } = await callUnary(preprocessing, 'listScenes', {}, { signal });
-        const rows = all.map(({ name, height, width, bands, labelMaps }) => [
-          name,
-          `${height} × ${width} × ${bands}`,
-          labelMaps.map((map) => map.name).join(', '),
-        ]);
-        printResult(flags.json, all, table(['scene', 'size', 'labels'], rows));
-      } finally {
-        await session.close();
-      }
-    });
+    .action((_: unknown, command: Command) =>
+      withSession(
+        command,
+        async ({ preprocessing, signal }) => (await callUnary(preprocessing, 'listScenes', {}, { signal })).scenes,
+        (all) => {
+          const rows = all.map(({ name, height, width, bands, labelMaps }) => [
+            name,
+            `${height} × ${width} × ${bands}`,
+            labelMaps.map((map) => map.name).join(', '),
+          ]);
+          return table(['scene', 'size', 'labels'], rows);
+        },
+      ),
+    );
 
   scenes
     .command('show')
     .argument('<name>')
     .description('one scene')
-    .action(async (name: string, _: unknown, command: Command) => {
-      const flags = command.optsWithGlobals<GlobalFlags>();
-      const session = await openSession(flags);
-      try {
-        const { preprocessing, signal } = session;
-        const { scene } = await callUnary(preprocessing, 'getScene', { name }, { signal });
-        printResult(flags.json, scene, describeScene(scene!));
-      } finally {
-        await session.close();
-      }
-    });
+    .action((name: string, _: unknown, command: Command) =>
+      withSession(
+        command,
+        async ({ preprocessing, signal }) => (await callUnary(preprocessing, 'getScene', { name }, { signal })).scene!,
+        describeScene,
+      ),
+    );
 
   scenes
     .command('delete')
     .argument('<name>')
     .description('forget a scene')
-    .action(async (name: string, _: unknown, command: Command) => {
-      const flags = command.optsWithGlobals<GlobalFlags>();
-      const session = await openSession(flags);
-      try {
-        const { preprocessing, signal } = session;
-        await callUnary(preprocessing, 'deleteScene', { name }, { signal });
-        printResult(flags.json, { deleted: name }, [`Deleted ${name}.`]);
-      } finally {
-        await session.close();
-      }
-    });
+    .action((name: string, _: unknown, command: Command) =>
+      withSession(
+        command,
+        async ({ preprocessing, signal }) => {
+          await callUnary(preprocessing, 'deleteScene', { name }, { signal });
+          return { deleted: name };
+        },
+        ({ deleted }) => [`Deleted ${deleted}.`],
+      ),
+    );
 }
 
 /** The file's name without its ending, made a valid name. */

@@ -1,14 +1,14 @@
 import { writeFile } from 'node:fs/promises';
 import type { Command } from 'commander';
-import { failure } from '@hyperswap/errors';
 import type { TrainingFinished } from '@hyperswap/proto';
 import { callUnary } from '@hyperswap/rpc';
 import { renderLossCurve } from '../report/loss-curve.js';
 import { percent, referenceOf } from '../report/report.js';
-import { openSession, type GlobalFlags } from '../session.js';
+import { openSession, withSession, type GlobalFlags } from '../session.js';
 import { parseSplit, splitHelp } from '../split.js';
 import { printResult, Progress, table } from '../terminal.js';
 import { trainAdapter, watchPretraining } from '../training.js';
+import { collect, parseSettings, wholeNumber } from './options.js';
 
 interface TrainFlags extends GlobalFlags {
   readonly scene: string;
@@ -36,8 +36,6 @@ interface PretrainFlags extends GlobalFlags {
 }
 
 export function addTrainingCommands(program: Command): void {
-  const collect = (value: string, all: readonly string[]): string[] => [...all, value];
-
   program
     .command('train')
     .description('fine-tune an adapter on labelled pixels of a prepared scene')
@@ -135,47 +133,45 @@ export function addTrainingCommands(program: Command): void {
   program
     .command('presets')
     .description('the paper’s settings of known scenes')
-    .action(async (_: unknown, command: Command) => {
-      const flags = command.optsWithGlobals<GlobalFlags>();
-      const session = await openSession(flags, ['trainer']);
-      try {
-        const { presets } = await callUnary(session.trainer, 'listPresets', {}, { signal: session.signal });
-        const rows = presets.map(({ name, patchSize, normalizer, classes, counts }) => [
-          name,
-          String(patchSize),
-          normalizer,
-          String(classes.length),
-          String(counts.reduce((sum, count) => sum + count, 0)),
-        ]);
-        printResult(flags.json, presets, table(['preset', 'patch', 'normaliser', 'classes', 'training pixels'], rows));
-      } finally {
-        await session.close();
-      }
-    });
+    .action((_: unknown, command: Command) =>
+      withSession(
+        command,
+        async ({ trainer, signal }) => (await callUnary(trainer, 'listPresets', {}, { signal })).presets,
+        (presets) => {
+          const rows = presets.map(({ name, patchSize, normalizer, classes, counts }) => [
+            name,
+            String(patchSize),
+            normalizer,
+            String(classes.length),
+            String(counts.reduce((sum, count) => sum + count, 0)),
+          ]);
+          return table(['preset', 'patch', 'normaliser', 'classes', 'training pixels'], rows);
+        },
+        ['trainer'],
+      ),
+    );
 
   program
     .command('methods')
     .description('methods that can be trained, with their settings on a backbone')
-    .action(async (_: unknown, command: Command) => {
-      const flags = command.optsWithGlobals<GlobalFlags>();
-      const session = await openSession(flags);
-      try {
-        const { trainer, signal, config } = session;
-        const request = { backbone: config.backbone };
-        const { methods } = await callUnary(trainer, 'listMethods', request, { signal });
-        const rows = methods.map(({ name, parameters, settings, description }) => [
-          name,
-          String(parameters),
-          Object.entries(settings)
-            .map(([key, value]) => `${key}=${value}`)
-            .join(' '),
-          description,
-        ]);
-        printResult(flags.json, methods, table(['method', 'values', 'settings', 'what it is'], rows));
-      } finally {
-        await session.close();
-      }
-    });
+    .action((_: unknown, command: Command) =>
+      withSession(
+        command,
+        async ({ trainer, signal, config }) =>
+          (await callUnary(trainer, 'listMethods', { backbone: config.backbone }, { signal })).methods,
+        (methods) => {
+          const rows = methods.map(({ name, parameters, settings, description }) => [
+            name,
+            String(parameters),
+            Object.entries(settings)
+              .map(([key, value]) => `${key}=${value}`)
+              .join(' '),
+            description,
+          ]);
+          return table(['method', 'values', 'settings', 'what it is'], rows);
+        },
+      ),
+    );
 }
 
 function describeTraining(result: TrainingFinished, { method, validate }: TrainFlags): string[] {
@@ -195,20 +191,4 @@ function describeTraining(result: TrainingFinished, { method, validate }: TrainF
           `It belongs to the new backbone ${newBackbone}: serve it with "hyperswap --backbone ${newBackbone} up", or name that backbone to classify.`,
         ]),
   ];
-}
-
-/** Reads `key=value` pairs. @throws FIELD_INVALID */
-export function parseSettings(given: readonly string[]): Record<string, string> {
-  return Object.fromEntries(
-    given.map((setting) => {
-      const split = setting.indexOf('=');
-      if (split < 1) throw failure('FIELD_INVALID', { field: '--set', reason: `${setting} is not key=value` });
-      return [setting.slice(0, split), setting.slice(split + 1)];
-    }),
-  );
-}
-
-function wholeNumber(field: string, given: string): number {
-  if (/^\d{1,9}$/.test(given)) return Number(given);
-  throw failure('FIELD_INVALID', { field, reason: `${given} is not a whole number` });
 }

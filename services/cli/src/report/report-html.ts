@@ -1,3 +1,5 @@
+import { escapeHtml } from './escape-html.js';
+import { explainLeakage } from './leakage.js';
 import { renderLossCurve } from './loss-curve.js';
 import { percent, type Report } from './report.js';
 
@@ -37,7 +39,7 @@ export function renderReport(report: Report, pictures: ReportPictures): string {
 <html lang="en">
 <head>
 <meta charset="utf-8">
-<title>${escape(report.scene)}: land cover by ${escape(report.method)}</title>
+<title>${escapeHtml(report.scene)}: land cover by ${escapeHtml(report.method)}</title>
 <style>
   body { font: 16px/1.5 system-ui, sans-serif; color: #1a1a1e; max-width: 1100px; margin: 2rem auto; padding: 0 1rem; }
   img { max-width: 100%; }
@@ -51,13 +53,13 @@ export function renderReport(report: Report, pictures: ReportPictures): string {
 </style>
 </head>
 <body>
-<h1>${escape(report.scene)}: land cover by ${escape(report.method)}</h1>
+<h1>${escapeHtml(report.scene)}: land cover by ${escapeHtml(report.method)}</h1>
 <div class="headline">
   <div><b>${percent(metrics.oa)}</b>overall accuracy</div>
   <div><b>${percent(metrics.aa)}</b>average accuracy</div>
   <div><b>${metrics.kappa.toFixed(4)}</b>kappa</div>
 </div>
-<p>On ${split.test} test pixels. ${/random|given maps/.test(split.description) ? 'Training and test pixels are neighbours, so their patches overlap: expect less on land far from any training pixel.' : ''}</p>
+<p>On ${split.test} test pixels. ${explainLeakage(split.description)}</p>
 <img alt="Map and ground truth" src="data:image/png;base64,${pictures.map.toString('base64')}">
 <h2>Confidence</h2>
 <img alt="Confidence" src="data:image/png;base64,${pictures.confidence.toString('base64')}">
@@ -69,7 +71,7 @@ ${renderLossCurve(report.lossByEpoch, 'epoch')}
 ${metrics.perClass
   .map(
     ({ name, pixels, recall, precision, f1 }) =>
-      `<tr><td>${escape(name)}</td><td>${pixels}</td><td>${percent(recall)}</td><td>${percent(precision)}</td><td>${percent(f1)}</td></tr>`,
+      `<tr><td>${escapeHtml(name)}</td><td>${pixels}</td><td>${percent(recall)}</td><td>${percent(precision)}</td><td>${percent(f1)}</td></tr>`,
   )
   .join('\n')}
 </table>
@@ -78,7 +80,7 @@ ${metrics.perClass
 ${confusionTable(report)}
 <h2>How it was made</h2>
 <dl>
-${facts.map(([term, value]) => `<dt>${term}</dt><dd>${escape(value)}</dd>`).join('\n')}
+${facts.map(([term, value]) => `<dt>${term}</dt><dd>${escapeHtml(value)}</dd>`).join('\n')}
 </dl>
 </body>
 </html>
@@ -97,13 +99,8 @@ function confusionTable({ metrics }: Report): string {
       const hue = row === column ? '47,158,68' : '217,43,43';
       return `<td style="background:rgba(${hue},${((0.9 * count) / total).toFixed(2)})">${count}</td>`;
     });
-    return `<tr><th>${row + 1} ${escape(name)}</th>${drawn.join('')}</tr>`;
+    return `<tr><th>${row + 1} ${escapeHtml(name)}</th>${drawn.join('')}</tr>`;
   });
   const header = names.map((_, column) => `<th>${column + 1}</th>`).join('');
   return `<table class="confusion"><tr><th></th>${header}</tr>\n${rows.join('\n')}</table>`;
-}
-
-function escape(content: string): string {
-  const entities: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;' };
-  return content.replaceAll(/[&<>"]/g, (character) => entities[character]!);
 }

@@ -1,0 +1,24 @@
+/** Reading what options were given. */
+import { failure } from '@hyperswap/errors';
+
+/** For options that may be repeated. */
+export function collect(value: string, all: readonly string[]): string[] {
+  return [...all, value];
+}
+
+/** Reads `key=value` pairs. @throws FIELD_INVALID */
+export function parseSettings(given: readonly string[]): Record<string, string> {
+  return Object.fromEntries(
+    given.map((setting) => {
+      const split = setting.indexOf('=');
+      if (split < 1) throw failure('FIELD_INVALID', { field: '--set', reason: `${setting} is not key=value` });
+      return [setting.slice(0, split), setting.slice(split + 1)];
+    }),
+  );
+}
+
+/** @param field named in the error @throws FIELD_INVALID */
+export function wholeNumber(field: string, given: string): number {
+  if (/^\d{1,9}$/.test(given)) return Number(given);
+  throw failure('FIELD_INVALID', { field, reason: `${given} is not a whole number` });
+}

@@ -1,0 +1,163 @@
+import { mkdir, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import type { Command } from 'commander';
+import { failure } from '@hyperswap/errors';
+import { callUnary } from '@hyperswap/rpc';
+import { completeClasses } from '@hyperswap/scene';
+import { drawLabelMaps, type PixelMap } from '../picture/map-picture.js';
+import { openSession, type GlobalFlags, type Session } from '../session.js';
+import { parseSplit, splitHelp } from '../split.js';
+import { renderStudy, type StudyPicture } from '../study/study-report.js';
+import { runStudy, type RunResult, type StudyPlan } from '../study/study-runs.js';
+import { summarise, toCsv, type StudyLine } from '../study/study-summary.js';
+import { printResult, Progress, table } from '../terminal.js';
+import { classifyScene } from './classify.js';
+import { collect, parseSettings, wholeNumber } from './options.js';
+
+interface StudyFlags extends GlobalFlags {
+  readonly scene: string;
+  readonly methods: string;
+  readonly seeds: string;
+  readonly backbones?: string;
+  readonly lambdas: string;
+  readonly split?: string;
+  readonly preset?: string;
+  readonly patchSize: string;
+  readonly out: string;
+  readonly set: readonly string[];
+  readonly maps: boolean;
+}
+
+const paperMethods = 'knn,svm,spectralformer,linear-probe,bitfit,lora,lora+,lokr,krona,krona+,full';
+
+export function addStudyCommand(program: Command): void {
+  program
+    .command('study')
+    .description('the paper’s tables for a scene: methods × seeds; goes on where it stopped')
+    .requiredOption('--scene <name>')
+    .option('--methods <names>', 'separated by commas', paperMethods)
+    .option('--seeds <numbers>', 'separated by commas', '1,2,3')
+    .option('--backbones <names>', 'to compare sizes or token sizes, separated by commas (the configured one)')
+    .option('--lambdas <numbers>', 'of the "+" methods, to sweep, separated by commas', '')
+    .option('--preset <name>', 'the paper’s settings of a known scene')
+    .option('--split <split>', `${splitHelp} (the preset’s, or 50:15)`)
+    .option('--patch-size <pixels>', 'odd side of a patch; 0 for the preset’s or 15', '0')
+    .option('--set <[method:]key=value>', 'a setting of all methods or of one; repeat', collect, [])
+    .option('--no-maps', 'leave out the maps of the whole scene')
+    .option('--out <dir>', 'gets results.csv, report.html and a file for each run', 'out/study')
+    .action(async (own: StudyFlags, command: Command) => {
+      const flags = command.optsWithGlobals<StudyFlags>();
+      const session = await openSession(flags);
+      const progress = new Progress();
+      try {
+        const plan = planStudy(flags, own.set, session.config.backbone);
+        const results = await runStudy(session, plan, path.join(flags.out, 'runs'), progress);
+        const lines = summarise(results);
+        await mkdir(flags.out, { recursive: true });
+        await writeFile(path.join(flags.out, 'results.csv'), toCsv(results));
+        const truth = await labelsOfTests(session, plan, results);
+        const pictures = flags.maps ? await drawMaps(session, plan, lines, progress) : [];
+        await writeFile(path.join(flags.out, 'report.html'), renderStudy(plan, lines, pictures, truth));
+        progress.stop();
+        printResult(flags.json, lines, [
+          ...table(['method', 'OA', 'AA', 'kappa', 'values', 'seconds'], lines.map(describeLine)),
+          `see ${path.join(flags.out, 'report.html')}`,
+        ]);
+      } finally {
+        progress.stop();
+        await session.close();
+      }
+    });
+}
+
+/** @throws FIELD_INVALID */
+function planStudy(flags: StudyFlags, settings: readonly string[], backbone: string): StudyPlan {
+  const list = (given: string): string[] =>
+    given.split(',').flatMap((part) => (part.trim() === '' ? [] : [part.trim()]));
+  const isOfMethod = (setting: string): boolean => setting.slice(0, Math.max(0, setting.indexOf('='))).includes(':');
+  const methodSettings: Record<string, Record<string, string>> = {};
+  for (const setting of settings.filter(isOfMethod)) {
+    const colon = setting.indexOf(':');
+    const method = setting.slice(0, colon);
+    methodSettings[method] = { ...methodSettings[method], ...parseSettings([setting.slice(colon + 1)]) };
+  }
+  const split = flags.split ?? (flags.preset === undefined ? '50:15' : undefined);
+  if (split !== undefined) parseSplit(split, 1);
+  const lambdas = list(flags.lambdas).map(Number);
+  if (lambdas.some((lambda) => !(lambda > 0))) {
+    throw failure('FIELD_INVALID', { field: '--lambdas', reason: `${flags.lambdas} are not numbers above 0` });
+  }
+  return {
+    scene: flags.scene,
+    methods: list(flags.methods),
+    seeds: list(flags.seeds).map((seed) => wholeNumber('--seeds', seed)),
+    backbones: flags.backbones === undefined ? [backbone] : list(flags.backbones),
+    lambdas,
+    split,
+    preset: flags.preset ?? '',
+    patchSize: wholeNumber('--patch-size', flags.patchSize),
+    settings: parseSettings(settings.filter((setting) => !isOfMethod(setting))),
+    methodSettings,
+  };
+}
+
+/** Labels of a run's test pixels, from the map that the split takes them from. */
+async function labelsOfTests(
+  { preprocessing, signal }: Session,
+  { scene, split }: StudyPlan,
+  results: readonly RunResult[],
+): Promise<(run: RunResult) => Uint8Array> {
+  const kind = split === undefined ? undefined : parseSplit(split, results[0]!.seed).kind;
+  const labelMap = kind?.$case === 'labelMaps' ? kind.value.test : '';
+  const { labels } = await callUnary(preprocessing, 'getLabels', { scene, labelMap }, { signal });
+  return ({ testPixels }) => Uint8Array.from(testPixels, (pixel) => labels[pixel]!);
+}
+
+/**
+ * Maps of each method, first seed: of the whole scene where the services hold the backbone, else of the test pixels.
+ */
+async function drawMaps(
+  session: Session,
+  plan: StudyPlan,
+  lines: readonly StudyLine[],
+  progress: Progress,
+): Promise<StudyPicture[]> {
+  const { preprocessing, tileInference, signal } = session;
+  const { scene } = await callUnary(preprocessing, 'getScene', { name: plan.scene }, { signal });
+  const { backbone } = await callUnary(tileInference, 'getStatus', {}, { signal });
+  const { height, width } = scene!;
+  const maps: PixelMap[] = [];
+  for (const { label, method, lambda, runs } of lines) {
+    if (lambda !== undefined) continue;
+    const run = runs[0]!;
+    if (run.adapter !== '' && run.backbone === backbone && method !== 'full') {
+      const { labels } = await classifyScene(session, plan.scene, run.adapter, progress);
+      maps.push({ title: label, height, width, values: labels });
+      continue;
+    }
+    const values = new Uint8Array(height * width);
+    const predictions = Buffer.from(run.testPredictions, 'base64');
+    run.testPixels.forEach((pixel, i) => (values[pixel] = predictions[i]!));
+    maps.push({ title: `${label} (test pixels)`, height, width, values });
+  }
+  const names = lines[0]!.runs[0]!.metrics.perClass.map(({ name }) => name);
+  const classes = completeClasses(scene!.classes, names.length).map((found, index) => ({
+    ...found,
+    name: names[index] ?? found.name,
+  }));
+  const pairs = Array.from({ length: Math.ceil(maps.length / 2) }, (_, pair) => maps.slice(2 * pair, 2 * pair + 2));
+  return pairs.map((pair) => ({ title: pair.map(({ title }) => title).join(', '), png: drawLabelMaps(pair, classes) }));
+}
+
+function describeLine({ label, runs, overallAccuracy, averageAccuracy, kappa, seconds }: StudyLine): string[] {
+  const percent = ({ mean, deviation }: { mean: number; deviation: number }): string =>
+    `${(100 * mean).toFixed(2)} ± ${(100 * deviation).toFixed(2)}`;
+  return [
+    label,
+    percent(overallAccuracy),
+    percent(averageAccuracy),
+    `${kappa.mean.toFixed(3)} ± ${kappa.deviation.toFixed(3)}`,
+    String(runs[0]!.parameters),
+    seconds.mean.toFixed(0),
+  ];
+}

@@ -1,0 +1,149 @@
+/** The runs of a study: which there are, and each as a file, so that a study goes on where it stopped. */
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import type { StartTrainingRequest, TrainingFinished } from '@hyperswap/proto';
+import { referenceOf } from '../report/report.js';
+import type { Session } from '../session.js';
+import { parseSplit } from '../split.js';
+import type { Progress } from '../terminal.js';
+import { trainAdapter } from '../training.js';
+
+export interface StudyPlan {
+  readonly scene: string;
+  readonly methods: readonly string[];
+  readonly seeds: readonly number[];
+  readonly backbones: readonly string[];
+  /** λ to sweep for the "+" methods, beside their default. */
+  readonly lambdas: readonly number[];
+  /** As `--split` takes it; undefined for the preset's. */
+  readonly split: string | undefined;
+  readonly preset: string;
+  readonly patchSize: number;
+  readonly settings: Readonly<Record<string, string>>;
+  /** Settings of one method, over the others. */
+  readonly methodSettings: Readonly<Record<string, Readonly<Record<string, string>>>>;
+}
+
+/** One training of a study. */
+export interface StudyRun {
+  readonly method: string;
+  readonly seed: number;
+  readonly backbone: string;
+  /** Undefined for the method's default. */
+  readonly lambda: number | undefined;
+}
+
+/** What a run found, as its file holds it. */
+export interface RunResult extends StudyRun {
+  readonly request: string;
+  /** `name@7`; empty for baselines. */
+  readonly adapter: string;
+  readonly bytes: number;
+  readonly parameters: number;
+  readonly patchSize: number;
+  readonly trainPixels: number;
+  readonly split: string;
+  readonly seconds: number;
+  readonly metrics: NonNullable<TrainingFinished['metrics']>;
+  readonly testPixels: readonly number[];
+  /** Base64, one byte a pixel. */
+  readonly testPredictions: string;
+}
+
+/** Methods that use no backbone: one run for all of them. */
+const baselines = ['knn', 'svm', 'spectralformer'];
+/** Settings that baselines take no part in. */
+const plusMethods = ['lora+', 'krona+'];
+
+/** Every run, method by method. */
+export function studyRuns({ methods, seeds, backbones, lambdas }: StudyPlan): StudyRun[] {
+  return methods.flatMap((method) =>
+    (baselines.includes(method) ? backbones.slice(0, 1) : backbones).flatMap((backbone) =>
+      seeds.flatMap((seed) => [
+        { method, seed, backbone, lambda: undefined },
+        ...(plusMethods.includes(method) ? lambdas.map((lambda) => ({ method, seed, backbone, lambda })) : []),
+      ]),
+    ),
+  );
+}
+
+/** A run's name, also of its file and its adapter. */
+export function runName({ method, seed, backbone, lambda }: StudyRun): string {
+  const parts = [
+    method.replace('+', '-plus'),
+    backbone,
+    ...(lambda === undefined ? [] : [`lambda${lambda}`]),
+    `seed${seed}`,
+  ];
+  return parts.join('.');
+}
+
+function requestOf(plan: StudyPlan, run: StudyRun): StartTrainingRequest {
+  const own = plan.methodSettings[run.method] ?? {};
+  const lambda: Record<string, string> = run.lambda === undefined ? {} : { lambda: String(run.lambda) };
+  const isBaseline = baselines.includes(run.method);
+  return {
+    scene: plan.scene,
+    method: run.method,
+    adapter: isBaseline ? '' : runName(run).slice(0, 64),
+    backbone: run.backbone,
+    split: plan.split === undefined ? undefined : parseSplit(plan.split, run.seed),
+    settings: isBaseline ? { ...own } : { ...plan.settings, ...own, ...lambda },
+    seed: run.seed,
+    patchSize: plan.patchSize,
+    preset: plan.preset,
+    choosePatchSize: false,
+    resume: false,
+    validateOnly: false,
+  };
+}
+
+/**
+ * Trains what is not there yet. A run that was made of another request is made again.
+ *
+ * @param directory gets a file a run
+ */
+export async function runStudy(
+  session: Session,
+  plan: StudyPlan,
+  directory: string,
+  progress: Progress,
+): Promise<RunResult[]> {
+  await mkdir(directory, { recursive: true });
+  const runs = studyRuns(plan);
+  const results: RunResult[] = [];
+  for (const [index, run] of runs.entries()) {
+    progress.update('study', index, runs.length, runName(run));
+    const request = requestOf(plan, run);
+    const file = path.join(directory, `${runName(run)}.json`);
+    const fingerprint = JSON.stringify(request);
+    const found = await readFile(file, 'utf8').then(
+      (text) => JSON.parse(text) as RunResult,
+      () => undefined,
+    );
+    if (found?.request === fingerprint) {
+      results.push(found);
+      continue;
+    }
+    const finished = await trainAdapter(session, request, progress);
+    const { adapter, testPixels, testPredictions, metrics, seconds, split, trainPixels, parameters } = finished;
+    const result: RunResult = {
+      ...run,
+      request: fingerprint,
+      adapter: adapter === undefined ? '' : referenceOf(adapter),
+      bytes: adapter?.bytes ?? 0,
+      parameters,
+      patchSize: finished.patchSize,
+      trainPixels,
+      split,
+      seconds,
+      metrics: metrics!,
+      testPixels,
+      testPredictions: testPredictions.toString('base64'),
+    };
+    await writeFile(file, `${JSON.stringify(result)}\n`);
+    results.push(result);
+  }
+  progress.update('study', runs.length, runs.length);
+  return results;
+}
