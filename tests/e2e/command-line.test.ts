@@ -1,53 +1,22 @@
 import assert from 'node:assert/strict';
-import { execFile, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { mkdtemp, readFile, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { before, test } from 'node:test';
 import { readArray, readMat5, readNpy } from '@hyperswap/scene';
 import { maximumDifference } from '../support/arrays.js';
-import { fixture, repository, sharedData, type StoredValues } from '../support/fixtures.js';
+import { commandFile, makeWorkspace, type Workspace } from '../support/command.js';
+import { fixture, sharedData, type StoredValues } from '../support/fixtures.js';
 import { npy, toyScene } from '../support/services.js';
 
-const command = path.join(repository, 'bin', 'hyperswap');
 let home: string;
 let directory: string;
-
-interface Finished {
-  readonly code: number;
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
-/** Runs the command in the test's folder, so that relative paths are met too. */
-function hyperswap(...args: string[]): Promise<Finished> {
-  const environment = {
-    ...process.env,
-    HYPERSWAP_HOME: path.relative(directory, home),
-    HYPERSWAP_PORT: '0',
-    HYPERSWAP_LOG_LEVEL: 'silent',
-  };
-  return new Promise((resolve) => {
-    const options = { cwd: directory, env: environment, maxBuffer: 64 * 1024 * 1024 };
-    execFile(process.execPath, [command, ...args], options, (error, stdout, stderr) => {
-      resolve({ code: error === null ? 0 : Number(error.code), stdout, stderr });
-    });
-  });
-}
-
-async function succeed(...args: string[]): Promise<string> {
-  const { code, stdout, stderr } = await hyperswap(...args);
-  assert.equal(code, 0, stderr);
-  return stdout;
-}
+let hyperswap: Workspace['run'];
+let succeed: Workspace['succeed'];
 
 before(async () => {
-  directory = await mkdtemp(path.join(tmpdir(), 'hyperswap-cli-'));
-  home = path.join(directory, 'home');
-  const { height, width, bands, values, labels } = toyScene();
-  await writeFile(path.join(directory, 'field.npy'), npy([height, width, bands], values));
-  await writeFile(path.join(directory, 'field-labels.npy'), npy([height, width], labels));
+  ({ directory, home, run: hyperswap, succeed } = await makeWorkspace());
 });
 
 test('from file to map in four commands, each its own process', async () => {
@@ -153,7 +122,7 @@ test('exit codes: 1 for what failed, with its sentence; 2 for wrong usage', asyn
 });
 
 test('up serves with health and reflection until SIGTERM, then drains and ends', async () => {
-  const child = spawn(process.execPath, [command, '--home', home, '--log-level', 'silent', 'up', '--port', '0'], {
+  const child = spawn(process.execPath, [commandFile, '--home', home, '--log-level', 'silent', 'up', '--port', '0'], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   const line = await new Promise<string>((resolve) => {

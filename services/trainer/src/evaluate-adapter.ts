@@ -1,4 +1,4 @@
-import { writeAdapter, type Adapter, type AdapterMetadata } from '@hyperswap/adapter';
+import { blobDigest, writeAdapter, type Adapter, type AdapterMetadata } from '@hyperswap/adapter';
 import { throwIfAborted } from '@hyperswap/errors';
 import type { AdapterVersion } from '@hyperswap/proto';
 import { toAdapterVersion } from '@hyperswap/registry';
@@ -34,7 +34,7 @@ export async function testAdapter(
   }
 }
 
-/** Registers an adapter with what its test found. */
+/** Registers an adapter with what its test found; the same one a second time, as of a run that is repeated, is the version that is there. */
 export async function publishAdapter(
   name: string,
   adapter: Adapter,
@@ -46,5 +46,7 @@ export async function publishAdapter(
     ...adapter.metadata,
     metrics: { ...metrics, perClass: [...metrics.perClass], confusion: [...metrics.confusion] },
   };
-  return toAdapterVersion(await registry.publish(name, name, writeAdapter({ ...adapter, metadata })));
+  const blob = writeAdapter({ ...adapter, metadata });
+  const twin = await registry.findByDigest(name, blobDigest(blob));
+  return toAdapterVersion(twin ?? (await registry.publish(name, name, blob)));
 }

@@ -63,16 +63,21 @@ export class AdapterRegistry {
     const adapter = readAdapter(file, blob);
     const digest = blobDigest(blob);
     const before = await this.states.get(name);
-    const twin = before?.value.versions.find((version) => version.digest === digest);
-    if (twin !== undefined) {
-      throw failure('ADAPTER_EXISTS', { adapter: file, existing: `${name}@${twin.version}` });
-    }
+    const refuseTwin = (versions: readonly VersionState[]): void => {
+      const twin = versions.find((version) => version.digest === digest);
+      if (twin !== undefined) {
+        throw failure('ADAPTER_EXISTS', { adapter: file, existing: `${name}@${twin.version}` });
+      }
+    };
+    refuseTwin(before?.value.versions ?? []);
     const version = await this.writeBlob(name, nextVersion(before), blob);
     await this.store.put(manifestKey(name, version), Buffer.from(JSON.stringify(describe(adapter, blob, digest))));
-    await this.change(name, (state) => ({
-      ...state,
-      versions: [...state.versions, { version, digest, retired: false }].sort((a, b) => a.version - b.version),
-    }));
+    await this.change(name, (state) => {
+      // Another publisher of the same blob may have been faster.
+      refuseTwin(state.versions);
+      const versions = [...state.versions, { version, digest, retired: false }];
+      return { ...state, versions: versions.sort((a, b) => a.version - b.version) };
+    });
     await this.bus.events.publish(adapterPublished, `${name}@${version}`);
     return this.resolve(`${name}@${version}`);
   }
@@ -85,6 +90,13 @@ export class AdapterRegistry {
   async resolve(reference: string): Promise<AdapterRecord> {
     const { name, state, version } = await this.locate(reference);
     return this.record(name, state, version);
+  }
+
+  /** The version of a name that has this very blob; undefined when there is none. */
+  async findByDigest(name: string, digest: string): Promise<AdapterRecord | undefined> {
+    const state = (await this.states.get(name))?.value;
+    const found = state?.versions.find((version) => version.digest === digest);
+    return state && found && this.record(name, state, found);
   }
 
   /**

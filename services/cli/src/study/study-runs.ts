@@ -117,10 +117,7 @@ export async function runStudy(
     const request = requestOf(plan, run);
     const file = path.join(directory, `${runName(run)}.json`);
     const fingerprint = JSON.stringify(request);
-    const found = await readFile(file, 'utf8').then(
-      (text) => JSON.parse(text) as RunResult,
-      () => undefined,
-    );
+    const found = await readRun(file);
     if (found?.request === fingerprint) {
       results.push(found);
       continue;
@@ -146,4 +143,14 @@ export async function runStudy(
   }
   progress.update('study', runs.length, runs.length);
   return results;
+}
+
+/** A run of an earlier study; undefined when there is none, or its file was cut off. */
+async function readRun(file: string): Promise<RunResult | undefined> {
+  const text = await readFile(file, 'utf8').catch(() => '');
+  try {
+    return JSON.parse(text) as RunResult;
+  } catch {
+    return undefined;
+  }
 }

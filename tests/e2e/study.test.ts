@@ -1,0 +1,110 @@
+import assert from 'node:assert/strict';
+import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { before, test } from 'node:test';
+import { makeWorkspace, type Workspace } from '../support/command.js';
+
+let workspace: Workspace;
+
+before(async () => {
+  workspace = await makeWorkspace();
+  await workspace.succeed('scenes', 'prepare', 'field.npy', '--labels', 'field-labels.npy');
+});
+
+const study = (...more: string[]): Promise<string> =>
+  workspace.succeed(
+    ...['--json', 'study', '--scene', 'field', '--methods', 'knn,svm,linear-probe,lora+', '--seeds', '1,2'],
+    ...[
+      '--split',
+      '12:4',
+      '--patch-size',
+      '9',
+      '--set',
+      'epochs=2',
+      '--set',
+      'lora+:probeEpochs=2',
+      '--lambdas',
+      '2,4',
+    ],
+    ...['--out', 'study', ...more],
+  );
+
+interface Line {
+  readonly label: string;
+  readonly overallAccuracy: { readonly mean: number; readonly deviation: number };
+  readonly runs: { readonly adapter: string; readonly seconds: number }[];
+}
+
+test('a study trains methods and seeds, and makes the tables, plots and maps of the paper', async () => {
+  const lines = JSON.parse(await study()) as Line[];
+  assert.deepEqual(
+    lines.map(({ label, runs }) => [label, runs.length]),
+    [
+      ['knn', 2],
+      ['svm', 2],
+      ['linear-probe', 2],
+      ['lora+', 2],
+      ['lora+, λ 2', 2],
+      ['lora+, λ 4', 2],
+    ],
+  );
+  assert.ok(lines.every(({ overallAccuracy }) => overallAccuracy.mean > 0.8));
+  const directory = path.join(workspace.directory, 'study');
+  const csv = (await readFile(path.join(directory, 'results.csv'), 'utf8')).trim().split('\n');
+  assert.equal(csv.length, 1 + 12);
+  assert.match(csv[0]!, /^method,backbone,lambda,seed/);
+  const html = await readFile(path.join(directory, 'report.html'), 'utf8');
+  for (const part of ['Recall by class', 'McNemar', '<svg', '>λ<', 'data:image/png', 'neighbours']) {
+    assert.ok(html.includes(part), part);
+  }
+});
+
+test('a study goes on where it stopped: only what is missing, or was asked for otherwise, is trained', async () => {
+  const runs = path.join(workspace.directory, 'study', 'runs');
+  const stamps = async (): Promise<Map<string, string>> =>
+    new Map(
+      await Promise.all(
+        (await readdir(runs)).map(async (file) => [file, await readFile(path.join(runs, file), 'utf8')] as const),
+      ),
+    );
+  const before = await stamps();
+  const lost = 'linear-probe.spectralgpt-mini.seed2.json';
+  await rm(path.join(runs, lost));
+  const damaged = 'knn.spectralgpt-mini.seed1.json';
+  await writeFile(path.join(runs, damaged), before.get(damaged)!.slice(0, 100));
+  await study('--set', 'lora+:gain=0.06');
+  const after = await stamps();
+  const changed = [...after].filter(([file, text]) => before.get(file) !== text).map(([file]) => file);
+  const otherwise = [...before.keys()].filter((file) => file.startsWith('lora'));
+  assert.deepEqual(changed.sort(), [damaged, lost, ...otherwise].sort());
+});
+
+test('two adapters are compared on the same pixels', async () => {
+  const compared = await workspace.succeed(
+    ...['compare', 'linear-probe.spectralgpt-mini.seed1', 'linear-probe.spectralgpt-mini.seed2', '--scene', 'field'],
+  );
+  assert.match(compared, /linear-probe\.spectralgpt-mini\.seed1@\d: OA \d/);
+  assert.match(compared, /McNemar χ² \d/);
+});
+
+test('an adapter goes to Hugging Face PEFT’s files and back, and keeps its map', async () => {
+  const { succeed, run } = workspace;
+  const common = ['--scene', 'field', '--split', '12:4', '--patch-size', '9', '--set', 'epochs=2'];
+  await succeed('train', ...common, '--method', 'lora', '--adapter', 'mean', '--set', 'pooling=mean');
+  await succeed('adapters', 'export', 'mean', 'peft', '--format', 'peft');
+  const config = JSON.parse(
+    await readFile(path.join(workspace.directory, 'peft', 'adapter_config.json'), 'utf8'),
+  ) as object;
+  assert.deepEqual((config as { peft_type: string; r: number }).peft_type, 'LORA');
+  const alone = await run('adapters', 'import', 'peft', '--name', 'back');
+  assert.equal(alone.code, 1);
+  assert.match(alone.stderr, /--like/);
+  assert.match(await succeed('adapters', 'import', 'peft', '--name', 'back', '--like', 'mean'), /back@1/);
+  await succeed('classify', '--scene', 'field', '--adapter', 'mean', '--out', 'first');
+  await succeed('classify', '--scene', 'field', '--adapter', 'back', '--out', 'second');
+  const map = (name: string) => readFile(path.join(workspace.directory, name, 'labels.tif'));
+  assert.deepEqual(await map('first'), await map('second'));
+  await writeFile(path.join(workspace.directory, 'adapter_model.bin'), 'pickle');
+  const pickle = await run('adapters', 'import', 'adapter_model.bin', '--name', 'pickle');
+  assert.match(pickle.stderr, /pickle.*safe_serialization/);
+});
