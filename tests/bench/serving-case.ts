@@ -59,6 +59,7 @@ async function adapterBlob(scene: Scene, seed: number): Promise<Uint8Array> {
     method: 'krona+',
     settings: { ...settings } as Record<string, number>,
     pooling: 'mean',
+    views: 1,
     patchSize,
     bands: scene.bands,
     pcaDigest: scene.pcaDigest,

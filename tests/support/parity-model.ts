@@ -79,6 +79,7 @@ export function parityAdapter(name: string, given: Record<string, number>, seed:
       method: name,
       settings: { ...settings } as Record<string, number>,
       pooling: 'mean',
+      views: 1,
       patchSize: 9,
       bands,
       pcaDigest: '0'.repeat(64),

@@ -1,7 +1,7 @@
 import { throwIfAborted } from '@hyperswap/errors';
 import { AxisOrder, Reduction, Retention, type PrepareSceneRequest, type PrepareSceneResponse } from '@hyperswap/proto';
 import { ResponseQueue, type CallContext } from '@hyperswap/rpc';
-import { readArray, toLabels, toRawScene, writeScene, type LabelMap, type SceneManifest } from '@hyperswap/scene';
+import { readArray, readLabels, toRawScene, writeScene, type LabelMap, type SceneManifest } from '@hyperswap/scene';
 import type { ObjectStore } from '@hyperswap/storage';
 import { toSceneMessage } from './messages.js';
 import { receiveUpload, type UploadedScene } from './upload.js';
@@ -50,7 +50,8 @@ async function prepare(
     const file = source.inSceneFile ? sceneFile : files[nextFile++]!;
     const fileName = source.inSceneFile ? header.fileName : source.fileName;
     const variable = source.variable === '' ? undefined : source.variable;
-    const labels = toLabels(`${fileName} ${variable ?? ''}`.trim(), await readArray(fileName, file, 2, variable), raw);
+    const names = header.classes.map((found) => found.name);
+    const labels = await readLabels(fileName, file, variable, raw, names);
     labelMaps.push({ name: source.name, labels });
   }
   return writeScene(

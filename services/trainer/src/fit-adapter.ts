@@ -20,6 +20,7 @@ export interface AdapterRecipe {
   readonly methodSettings: Readonly<Record<string, string>>;
   readonly training: TrainingSettings;
   readonly normalizer: NormalizerName;
+  readonly views: 1 | 8;
   readonly resumed?: StageCheckpoint;
   readonly onCheckpoint?: (checkpoint: Checkpoint) => void;
 }
@@ -82,6 +83,7 @@ export async function fitAdapter(recipe: AdapterRecipe, context: TrainingContext
       method: recipe.method,
       settings,
       pooling: training.pooling,
+      views: recipe.views,
       patchSize,
       bands: scene.bands,
       pcaDigest: scene.pcaDigest,

@@ -44,7 +44,7 @@ async function trainOn(
   const { store, scenes, signal } = context;
   const preset = request.preset === '' ? undefined : findPreset(request.preset);
   const given = { ...(preset && presetSettings(preset, request.method, backbone.config.width)), ...request.settings };
-  const { training, method, normalizer, validation } = parseTrainingSettings(
+  const { training, method, normalizer, validation, views } = parseTrainingSettings(
     given,
     request.method,
     backbone.config,
@@ -52,7 +52,7 @@ async function trainOn(
   );
   const found = findMethod(request.method);
   const settings = methodSettings(found, adaptedWeight(backbone.config), method);
-  const recipe = { backbone, precision, method: request.method, methodSettings: method, training, normalizer };
+  const recipe = { backbone, precision, method: request.method, methodSettings: method, training, normalizer, views };
   const patchSize = request.choosePatchSize
     ? await choosePatchSize(request, preset, recipe, context)
     : namedPatchSize(request.patchSize, preset);

@@ -39,6 +39,7 @@ const trainingSchema = (method: string, { width }: BackboneConfig) =>
     gain: z.coerce.number().nonnegative().default(0.05),
     noise: z.coerce.number().nonnegative().default(0.1),
     mixture: share.default(0.2),
+    views: z.enum(['1', '8']).default('1'),
     normalizer: z.enum(normalizerNames).default('scene'),
     validation: z.coerce.number().min(0).max(0.9).default(0),
     patience: z.coerce.number().int().nonnegative().default(0),
@@ -51,6 +52,8 @@ export interface ParsedSettings {
   /** Settings that are not of every training: the method's. */
   readonly method: Readonly<Record<string, string>>;
   readonly normalizer: NormalizerName;
+  /** Ways each patch is laid to be classified. */
+  readonly views: 1 | 8;
   /** Share of the training pixels that validate. */
   readonly validation: number;
 }
@@ -69,13 +72,13 @@ export function parseTrainingSettings(
   const schema = trainingSchema(method, config);
   const own = Object.fromEntries(Object.entries(given).filter(([key]) => key in schema.shape));
   const rest = Object.fromEntries(Object.entries(given).filter(([key]) => !(key in schema.shape)));
-  const { orientations, gain, noise, mixture, normalizer, validation, ...settings } = parse(schema, own);
+  const { orientations, gain, noise, mixture, normalizer, validation, views, ...settings } = parse(schema, own);
   if (settings.patience > 0 && validation === 0) {
     const reason = 'stopping early needs validation pixels: set validation too, as validation=0.2';
     throw failure('FIELD_INVALID', { field: 'setting patience', reason });
   }
   const training = { ...settings, augmentation: { orientations, gain, noise, mixture }, seed };
-  return { training, method: rest, normalizer, validation };
+  return { training, method: rest, normalizer, validation, views: views === '8' ? 8 : 1 };
 }
 
 /** The release's decoder and masking; for narrow backbones, what was found to give better features: docs/backbone.md. */

@@ -1,4 +1,5 @@
 import { adaptationShapes, mergeAdaptation } from '@hyperswap/peft';
+import { orientedOffsets } from '@hyperswap/scene';
 import {
   features,
   releaseLayer,
@@ -28,6 +29,7 @@ export class Binding {
   readonly patchSize: number;
   private readonly config: BackboneConfig;
   private readonly pooling: Pooling;
+  private readonly views: number;
   private readonly blocks: readonly BlockLayers[];
   private readonly own: readonly DeviceLinear[];
   private readonly resize: Tensor2D;
@@ -52,6 +54,7 @@ export class Binding {
     this.config = resident.backbone.config;
     this.patchSize = metadata.patchSize;
     this.pooling = metadata.pooling;
+    this.views = metadata.views;
     const upload = ({ shape, values }: NamedTensor): Tensor => tf.tensor(values, [...shape], 'float32');
     const factors = new Map<string, Tensor>();
     for (const name of adaptationShapes(adaptation, this.config).keys()) {
@@ -103,7 +106,19 @@ export class Binding {
    * @returns `[patches, classes]`
    */
   logits(patches: Tensor2D): Tensor2D {
-    return tensorflow().tidy(() => this.logitsOfTokens(tokenPixels(patches, this.resize, this.config)));
+    const tf = tensorflow();
+    if (this.views === 1) return tf.tidy(() => this.logitsOfTokens(tokenPixels(patches, this.resize, this.config)));
+    const laid = Array.from({ length: this.views }, (_, way) =>
+      tf.tidy(() => {
+        const offsets = tf.tensor1d(orientedOffsets(this.patchSize, way), 'int32');
+        const grid = tf.reshape(patches, [patches.shape[0], -1, this.patchSize ** 2]);
+        const oriented = tf.reshape(tf.gather(grid, offsets, 2), [patches.shape[0], -1]) as Tensor2D;
+        return this.logitsOfTokens(tokenPixels(oriented, this.resize, this.config));
+      }),
+    );
+    const mean = tf.tidy(() => tf.div(tf.addN(laid), this.views) as Tensor2D);
+    tf.dispose(laid);
+    return mean;
   }
 
   /** @param pixels `[patches · tokens, tokenValues]` @returns `[patches, classes]` */

@@ -46,6 +46,8 @@ export const adapterMetadataSchema = z
     settings: z.record(z.string().max(64), z.number()),
     /** What the head sees of the tokens. */
     pooling: z.enum(poolings).default('mean'),
+    /** Ways that each patch is laid to be classified, whose logits are averaged: 1, or the eight quarter turns and mirror images. */
+    views: z.union([z.literal(1), z.literal(8)]).default(1),
     patchSize: count.max(255).refine((size) => size % 2 === 1, 'must be odd'),
     bands: count.max(65_535),
     /** Names the PCA in the blob. */

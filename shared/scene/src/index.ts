@@ -8,7 +8,7 @@ export { type SceneManifest } from './prepared/manifest.js';
 export { listScenes, PreparedScene, readManifest, type Window } from './prepared/prepared-scene.js';
 export { deleteScene, writeScene, type PreparationContext, type SceneToPrepare } from './prepared/write-scene.js';
 export { elementCount, type NumericArray, type RasterArray } from './read/array.js';
-export { toLabels, type LabelMap } from './read/labels.js';
+export { readLabels, toLabels, type LabelMap } from './read/labels.js';
 export { readMat5 } from './read/mat5.js';
 export { isNpy, readNpy, readNpyHeader, writeNpy, type NpyHeader } from './read/npy.js';
 export { toRawScene, type AxisOrder, type RawScene } from './read/raw-scene.js';

@@ -25,7 +25,12 @@ export function addSceneCommands(program: Command): void {
   scenes
     .command('prepare')
     .argument('<file>', 'NumPy .npy, MATLAB v5 .mat or TIFF of height × width × bands')
-    .option('--labels <[map=]file or [map=]:variable>', 'labels; repeat for several maps', collect, [])
+    .option(
+      '--labels <[map=]file or [map=]:variable>',
+      'labels: a map, a table of row,column,label, or GeoJSON; repeat for several',
+      collect,
+      [],
+    )
     .option('--name <name>', 'name of the scene (the file’s by default)')
     .option('--variable <key>', 'variable of the scene in a file that holds several')
     .option('--class <name[#rrggbb]>', 'name and colour of the next class; repeat', collect, [])

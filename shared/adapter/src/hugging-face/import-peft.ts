@@ -75,7 +75,14 @@ export function importPeft(configText: string, model: Uint8Array): PeftAdapter {
 export function completePeft(peft: PeftAdapter, like: Adapter): Adapter {
   const { method, settings, factors, headWeight, headBias } = peft;
   const pooling = 'mean' as const;
-  const metadata = { ...like.metadata, method, settings: { ...settings }, pooling, metrics: undefined };
+  const metadata = {
+    ...like.metadata,
+    method,
+    settings: { ...settings },
+    pooling,
+    views: 1 as const,
+    metrics: undefined,
+  };
   const classes = like.metadata.classes.length;
   if (headWeight.shape[0] !== classes) {
     const reason = `its head knows ${headWeight.shape[0]} classes, the adapter it is completed from ${classes}`;

@@ -3,10 +3,21 @@
 export type NumericArray =
   Uint8Array | Int8Array | Uint16Array | Int16Array | Uint32Array | Int32Array | Float32Array | Float64Array;
 
+/** Where pixels lie: x = originX + column · pixelWidth, y = originY + row · pixelHeight, at the pixels' upper left corners. */
+export interface GeoTransform {
+  readonly originX: number;
+  readonly originY: number;
+  readonly pixelWidth: number;
+  /** Negative where y grows upward, as in most maps. */
+  readonly pixelHeight: number;
+}
+
 /** A numeric array with its shape, values in row-major order (the last index varies fastest). */
 export interface RasterArray {
   readonly shape: readonly number[];
   readonly values: NumericArray;
+  /** Of rasters that say where they lie. */
+  readonly geoTransform?: GeoTransform;
 }
 
 const constructors = {

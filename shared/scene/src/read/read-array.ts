@@ -1,5 +1,6 @@
 import { failure } from '@hyperswap/errors';
-import { elementCount, type NumericArray, type RasterArray } from './array.js';
+import type { GeoTIFFImage } from 'geotiff';
+import { elementCount, type GeoTransform, type NumericArray, type RasterArray } from './array.js';
 import { isMat5, readMat5 } from './mat5.js';
 import { isNpy, readNpy } from './npy.js';
 
@@ -64,9 +65,21 @@ async function readTiff(file: string, bytes: Uint8Array, dimensions: number): Pr
     const samples = image.getSamplesPerPixel();
     const shape = dimensions === 2 && samples === 1 ? plane : [...plane, samples];
     if (values.length !== elementCount(shape)) throw new Error('its pixels do not fill its size');
-    return { shape, values };
+    return { shape, values, geoTransform: geoTransformOf(image) };
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause);
     throw failure('FILE_FORMAT', { file, expected: 'TIFF', reason }, cause);
+  }
+}
+
+/** Where a TIFF says it lies, if it does, and is not turned. */
+function geoTransformOf(image: GeoTIFFImage): GeoTransform | undefined {
+  try {
+    const [originX, originY] = image.getOrigin() as [number, number];
+    const [pixelWidth, pixelHeight] = image.getResolution() as [number, number];
+    return { originX, originY, pixelWidth, pixelHeight };
+  } catch {
+    // The library throws where there is no affine transformation.
+    return undefined;
   }
 }
