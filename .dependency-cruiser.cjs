@@ -11,7 +11,7 @@ const below = {
   spectralgpt: ['errors', 'tensor', 'safetensors'],
   checkpoint: ['errors', 'safetensors', 'spectralgpt'],
   peft: ['errors', 'tensor', 'safetensors', 'spectralgpt'],
-  adapter: ['errors', 'tensor', 'safetensors', 'spectralgpt', 'peft'],
+  adapter: ['errors', 'tensor', 'safetensors', 'spectralgpt', 'peft', 'scene', 'storage'],
   scene: ['errors', 'storage', 'tensor'],
   registry: ['errors', 'storage', 'messaging', 'spectralgpt', 'safetensors', 'adapter'],
   rpc: ['errors'],
@@ -41,7 +41,7 @@ module.exports = {
     {
       name: 'product-does-not-import-tests',
       severity: 'error',
-      from: { path: '^(shared|services)/' },
+      from: { path: '^(shared|services|deploy)/' },
       to: { path: '^tests/' },
     },
     {
@@ -56,6 +56,6 @@ module.exports = {
     exclude: { path: '(^|/)(dist|generated)/.*\\.(map|d\\.ts)$' },
     tsPreCompilationDeps: true,
     tsConfig: { fileName: 'tsconfig.base.json' },
-    enhancedResolveOptions: { exportsFields: ['exports'], conditionNames: ['import', 'default', 'types'] },
+    enhancedResolveOptions: { exportsFields: ['exports'], conditionNames: ['import', 'default'] },
   },
 };

@@ -6,10 +6,10 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 
 CACHE := node_modules/.cache/hyperswap
-sources := $(shell find proto shared services tests -name node_modules -prune -o -name dist -prune -o -name generated -prune \
+sources := $(shell find proto shared services deploy tests -name node_modules -prune -o -name dist -prune -o -name generated -prune \
   -o \( -name '*.ts' -o -name '*.proto' -o -name 'tsconfig.json' -o -name 'buf*.yaml' \) -print)
 
-.PHONY: help setup build engine demo test lint format pretrain-mini parity-fixtures parity-base bench bench-pytorch clean
+.PHONY: help setup build engine demo test servers lint format pretrain-mini parity-fixtures peft-fixtures parity-peft parity-base bench bench-pytorch clean
 
 help:
 	@sed -n 's/^# //p' Makefile | head -3; echo "also: setup lint format pretrain-mini parity-fixtures parity-base clean"
@@ -17,7 +17,7 @@ help:
 setup: build engine
 
 # Install scripts stay off: tfjs-node's would fetch a TensorFlow of 2022.
-$(CACHE)/installed: package.json package-lock.json $(wildcard shared/*/package.json services/*/package.json proto/package.json tests/package.json)
+$(CACHE)/installed: package.json package-lock.json $(wildcard shared/*/package.json services/*/package.json proto/package.json deploy/package.json tests/package.json)
 	npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
 	@mkdir -p $(CACHE) && touch $@
 
@@ -35,9 +35,14 @@ engine: build
 demo: setup
 	./bin/hyperswap demo --out out/demo $(if $(SPLIT),--split $(SPLIT)) $(DEMO_FLAGS)
 
+# nats-server and MinIO for the tests that need them: from the PATH, else built once by Go (about ten minutes on 2 cores).
 test: setup
 	node --test --test-concurrency=2 --test-reporter=./tests/dist/support/reporter.js \
-	  $$(find tests/dist/unit tests/dist/contract tests/dist/parity tests/dist/e2e -name '*.test.js')
+	  $$(find tests/dist/unit tests/dist/contract tests/dist/parity tests/dist/integration tests/dist/faults tests/dist/e2e -name '*.test.js')
+
+# nats-server and MinIO on loopback, for development, until Ctrl-C.
+servers: build
+	@node deploy/dist/main.js
 
 lint: build
 	npm run --silent lint
@@ -56,6 +61,13 @@ parity-fixtures:
 	out/parity-venv/bin/pip install --quiet -r tests/parity/requirements.txt
 	out/parity-venv/bin/python tests/parity/write_fixtures.py
 
+# Writes fixtures/peft again with Hugging Face's PEFT, and loads what hyperswap exports with it.
+peft-fixtures parity-peft: build
+	test -x out/parity-venv/bin/python || $(MAKE) parity-fixtures
+	out/parity-venv/bin/pip install --quiet -r tests/parity/requirements-peft.txt
+	$(if $(filter peft-fixtures,$@),out/parity-venv/bin/python tests/parity/write_peft_fixtures.py,\
+	  node tests/dist/parity/export-peft-cases.js out/peft-cases && out/parity-venv/bin/python tests/parity/check_peft_exports.py out/peft-cases)
+
 # Compares with PyTorch at base size (about 5 minutes): import, features in both precisions, memory.
 parity-base: setup
 	test -x out/parity-venv/bin/python || $(MAKE) parity-fixtures
@@ -72,4 +84,4 @@ bench-pytorch: setup
 
 clean:
 	rm -rf out $(CACHE) proto/generated
-	find shared services proto tests -name dist -not -path '*/node_modules/*' -prune -exec rm -rf {} +
+	find shared services proto deploy tests -name dist -not -path '*/node_modules/*' -prune -exec rm -rf {} +

@@ -2,13 +2,17 @@ import assert from 'node:assert/strict';
 import { mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { describe, test } from 'node:test';
+import { after, describe, test } from 'node:test';
 import { setTimeout } from 'node:timers/promises';
-import { EmbeddedBus, type Bus } from '@hyperswap/messaging';
+import { EmbeddedBus, NatsBus, type Bus } from '@hyperswap/messaging';
 import { hasCode } from '../support/errors.js';
+import { serversMissing, startNats } from '../support/servers.js';
+
+/** Short, so that a lost item comes back while the test waits. */
+const leaseMilliseconds = 1000;
 
 /** Aborted after a while; unlike `AbortSignal.timeout` it keeps the process waiting. */
-function after(milliseconds: number): AbortSignal {
+function abortedAfter(milliseconds: number): AbortSignal {
   const controller = new AbortController();
   void setTimeout(milliseconds).then(() => {
     controller.abort();
@@ -16,46 +20,110 @@ function after(milliseconds: number): AbortSignal {
   return controller.signal;
 }
 
-/** Every implementation of the bus: a fresh place, and the way to open one more connection to it. */
-const implementations: Record<string, () => Promise<() => Bus>> = {
-  embedded: async () => {
-    const directory = await mkdtemp(path.join(tmpdir(), 'hyperswap-bus-'));
-    return () => new EmbeddedBus(directory);
+let nats: Awaited<ReturnType<typeof startNats>> | undefined;
+
+after(() => nats?.stop());
+
+interface Implementation {
+  /** Why it cannot be tried here. */
+  readonly skip?: string;
+  /** A fresh place, and the way to open one more connection to it. */
+  readonly place: () => Promise<() => Promise<Bus>>;
+}
+
+const implementations: Record<string, Implementation> = {
+  embedded: {
+    place: async () => {
+      const directory = await mkdtemp(path.join(tmpdir(), 'hyperswap-bus-'));
+      return () => Promise.resolve(new EmbeddedBus(directory, leaseMilliseconds));
+    },
+  },
+  nats: {
+    skip: serversMissing,
+    // One server for all: what it keeps of a test must not touch the next, so that names differ.
+    place: async () => {
+      nats ??= await startNats();
+      const { url } = nats;
+      return () => NatsBus.open({ url, leaseMilliseconds });
+    },
   },
 };
+let names = 0;
+/** A name that no other test has. */
+const fresh = (stem: string): string => `${stem}-${(names += 1)}`;
 
-for (const [name, place] of Object.entries(implementations)) {
-  describe(`bus: ${name}`, () => {
+for (const [name, { place: makePlace, skip }] of Object.entries(implementations)) {
+  describe(`bus: ${name}`, { skip }, () => {
     test('a work item goes to one worker, and a second publication of its id to none', async () => {
-      const bus = (await place())();
-      const queue = bus.workQueue<number>('work');
+      const bus = await (await makePlace())();
+      const queue = bus.workQueue<number>(fresh('work'));
       await queue.publish(1, 'one');
       await queue.publish(1, 'one');
       await queue.publish(2, 'two');
-      const signal = after(200);
+      const signal = abortedAfter(1000);
       const items = await Promise.all([queue.pull(signal), queue.pull(signal), queue.pull(signal)]);
       assert.deepEqual(items.map((item) => item?.content).sort(), [1, 2, undefined]);
       await bus.close();
     });
 
     test('an item given back comes again and counts its deliveries; one acknowledged does not', async () => {
-      const bus = (await place())();
-      const queue = bus.workQueue<string>('work');
+      const bus = await (await makePlace())();
+      const queue = bus.workQueue<string>(fresh('work'));
       await queue.publish('x', 'x');
-      const first = await queue.pull(after(1000));
+      const first = await queue.pull(abortedAfter(5000));
       await first!.giveBack();
-      const second = await queue.pull(after(1000));
+      const second = await queue.pull(abortedAfter(5000));
       assert.deepEqual([first!.deliveries, second!.deliveries], [1, 2]);
       await second!.acknowledge();
       await second!.giveBack();
-      assert.equal(await queue.pull(after(100)), undefined);
+      assert.equal(await queue.pull(abortedAfter(500)), undefined);
+      await bus.close();
+    });
+
+    test('an item whose worker shows no sign of life comes back, one that does stays', async () => {
+      const bus = await (await makePlace())();
+      const queue = bus.workQueue<string>(fresh('work'));
+      await queue.publish('lost', 'lost');
+      await queue.pull(abortedAfter(5000));
+      const again = await queue.pull(abortedAfter(5000));
+      assert.deepEqual([again!.content, again!.deliveries], ['lost', 2]);
+      for (let sign = 0; sign < 8; sign++) {
+        await setTimeout(leaseMilliseconds / 4);
+        await again!.working();
+      }
+      assert.equal(await queue.pull(abortedAfter(500)), undefined);
+      await again!.acknowledge();
+      await bus.close();
+    });
+
+    test('a hopeless item is kept among the dead letters with the reason, and does not come again', async () => {
+      const bus = await (await makePlace())();
+      const queue = bus.workQueue<{ n: number }>(fresh('work'));
+      await queue.publish({ n: 1 }, 'hopeless');
+      const item = await queue.pull(abortedAfter(5000));
+      await item!.reject('it cannot be done');
+      assert.equal(await queue.pull(abortedAfter(1500)), undefined);
+      assert.deepEqual(await queue.deadLetters(), [{ content: { n: 1 }, reason: 'it cannot be done' }]);
+      await bus.close();
+    });
+
+    test('state is listed whole, by key', async () => {
+      const bus = await (await makePlace())();
+      const state = bus.keyValue<number>(fresh('state'));
+      assert.deepEqual(await state.list(), []);
+      for (const [index, key] of ['b.c', 'a', 'b'].entries()) await state.update(key, index, 0);
+      assert.deepEqual(
+        (await state.list()).map(({ key, value }) => `${key}=${value}`),
+        ['a=1', 'b=2', 'b.c=0'],
+      );
       await bus.close();
     });
 
     test('state changes by compare-and-swap: of many writers of one revision one wins', async () => {
-      const open = await place();
-      const buses = [open(), open()];
-      const [a, b] = buses.map((bus) => bus.keyValue<number>('state'));
+      const open = await makePlace();
+      const buses = [await open(), await open()];
+      const bucket = fresh('state');
+      const [a, b] = buses.map((bus) => bus.keyValue<number>(bucket));
       assert.equal(await a!.get('k'), undefined);
       assert.equal(await a!.update('k', 0, 0), 1);
       const writes = await Promise.allSettled(
@@ -70,11 +138,12 @@ for (const [name, place] of Object.entries(implementations)) {
     });
 
     test('two hundred changes from two sides lose none', async () => {
-      const open = await place();
-      const buses = [open(), open()];
+      const open = await makePlace();
+      const buses = [await open(), await open()];
+      const bucket = fresh('state');
       await Promise.all(
         buses.map(async (bus) => {
-          const state = bus.keyValue<number>('state');
+          const state = bus.keyValue<number>(bucket);
           for (let done = 0; done < 100;) {
             const current = await state.get('counter');
             done += await state.update('counter', (current?.value ?? 0) + 1, current?.revision ?? 0).then(
@@ -84,18 +153,19 @@ for (const [name, place] of Object.entries(implementations)) {
           }
         }),
       );
-      assert.equal((await buses[0]!.keyValue<number>('state').get('counter'))!.value, 200);
+      assert.equal((await buses[0]!.keyValue<number>(bucket).get('counter'))!.value, 200);
       for (const bus of buses) await bus.close();
     });
 
     test('a watcher sees later changes of its own and of other connections', async () => {
-      const open = await place();
-      const [own, other] = [open(), open()];
+      const open = await makePlace();
+      const [own, other] = [await open(), await open()];
+      const bucket = fresh('state');
       const seen: string[] = [];
-      const stop = own.keyValue<number>('state').watch(({ key, value }) => seen.push(`${key}=${value}`));
-      await setTimeout(100);
-      await own.keyValue<number>('state').update('a', 1, 0);
-      await other.keyValue<number>('state').update('b', 2, 0);
+      const stop = own.keyValue<number>(bucket).watch(({ key, value }) => seen.push(`${key}=${value}`));
+      await setTimeout(500);
+      await own.keyValue<number>(bucket).update('a', 1, 0);
+      await other.keyValue<number>(bucket).update('b', 2, 0);
       for (let i = 0; i < 40 && seen.length < 2; i++) await setTimeout(50);
       assert.deepEqual(seen.sort(), ['a=1', 'b=2']);
       stop();
@@ -104,13 +174,15 @@ for (const [name, place] of Object.entries(implementations)) {
     });
 
     test('events reach those who listen', async () => {
-      const bus = (await place())();
+      const bus = await (await makePlace())();
       const heard: unknown[] = [];
       const stop = bus.events.subscribe('subject', (content) => heard.push(content));
       await bus.events.publish('subject', { n: 1 });
       await bus.events.publish('other', { n: 2 });
+      for (let i = 0; i < 40 && heard.length === 0; i++) await setTimeout(25);
       stop();
       await bus.events.publish('subject', { n: 3 });
+      await setTimeout(100);
       assert.deepEqual(heard, [{ n: 1 }]);
       await bus.close();
     });

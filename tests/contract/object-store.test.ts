@@ -1,18 +1,33 @@
 import assert from 'node:assert/strict';
+import { createHash, randomBytes, randomUUID } from 'node:crypto';
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { describe, test } from 'node:test';
-import { DirectoryObjectStore, type ObjectStore } from '@hyperswap/storage';
+import { after, describe, test } from 'node:test';
+import { DirectoryObjectStore, S3ObjectStore, type ObjectStore } from '@hyperswap/storage';
+import { Client } from 'minio';
 import { hasCode } from '../support/errors.js';
+import { serversMissing, startMinio } from '../support/servers.js';
 
 /** Every implementation of the object store, with the way to a fresh one. */
-const implementations: Record<string, () => Promise<ObjectStore>> = {
-  directory: async () => new DirectoryObjectStore(await mkdtemp(path.join(tmpdir(), 'hyperswap-store-'))),
+const implementations: Record<string, { readonly skip?: string; readonly open: () => Promise<ObjectStore> }> = {
+  directory: {
+    open: async () => new DirectoryObjectStore(await mkdtemp(path.join(tmpdir(), 'hyperswap-store-'))),
+  },
+  minio: {
+    skip: serversMissing,
+    open: async () => {
+      minio ??= await startMinio();
+      return S3ObjectStore.open({ ...minio.settings, bucket: `bucket-${randomUUID()}` });
+    },
+  },
 };
+let minio: Awaited<ReturnType<typeof startMinio>> | undefined;
 
-for (const [name, open] of Object.entries(implementations)) {
-  describe(`object store: ${name}`, () => {
+after(() => minio?.stop());
+
+for (const [name, { open, skip }] of Object.entries(implementations)) {
+  describe(`object store: ${name}`, { skip }, () => {
     test('what is put is got, whole or in part, and replaced by a later put', async () => {
       const store = await open();
       await store.put('a/b', Buffer.from('first'));
@@ -59,6 +74,23 @@ for (const [name, open] of Object.entries(implementations)) {
       ]);
     });
 
+    test('a file of several parts goes up and comes back as it was; what is missing leaves no file behind', async () => {
+      const store = await open();
+      const directory = await mkdtemp(path.join(tmpdir(), 'hyperswap-file-'));
+      const [from, to] = [path.join(directory, 'from'), path.join(directory, 'to')];
+      const content = randomBytes(70 * 1024 * 1024);
+      await writeFile(from, content);
+      await store.putFile('files/large', from);
+      await store.getFile('files/large', to);
+      const digest = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
+      assert.equal(digest(await readFile(to)), digest(content));
+      await assert.rejects(store.putFile('files/large', from, { onlyIfAbsent: true }), hasCode('OBJECT_EXISTS'));
+      await rm(to);
+      await assert.rejects(store.getFile('files/none', to), hasCode('OBJECT_NOT_FOUND'));
+      await assert.rejects(store.putFile('files/x', path.join(directory, 'none')), hasCode('FILE_UNREADABLE', /none/));
+      assert.deepEqual(await readdir(directory), ['from']);
+    });
+
     test('no key leaves the store', async () => {
       const store = await open();
       for (const key of ['../x', 'a/../../x', '/etc/x', 'a//b', '', 'a/', '.x']) {
@@ -87,4 +119,36 @@ test('directory: nothing is left behind by puts that fail', async () => {
   await assert.rejects(store.put('a', Buffer.from('y'), { onlyIfAbsent: true }), hasCode('OBJECT_EXISTS'));
   assert.deepEqual(await readdir(path.join(directory, 'staging')), []);
   await rm(directory, { recursive: true });
+});
+
+test('minio: an object that was altered by somebody else is noticed', { skip: serversMissing }, async () => {
+  minio ??= await startMinio();
+  const { settings } = minio;
+  const bucket = `bucket-${randomUUID()}`;
+  const store = await S3ObjectStore.open({ ...settings, bucket });
+  await store.put('a', Buffer.from('content'));
+  const { hostname, port } = new URL(settings.endpoint);
+  const { accessKey, secretKey } = settings;
+  const client = new Client({ endPoint: hostname, port: Number(port), useSSL: false, accessKey, secretKey });
+  const { metaData } = await client.statObject(bucket, 'a');
+  const { sha256 } = metaData as { sha256: string };
+  await client.putObject(bucket, 'a', 'altered', 7, { 'x-amz-meta-sha256': sha256 });
+  await assert.rejects(store.get('a'), hasCode('OBJECT_DAMAGED', /checksum/));
+});
+
+test('minio: wrong keys are told, and a server that is away is waited for', { skip: serversMissing }, async () => {
+  minio ??= await startMinio();
+  const { settings } = minio;
+  await assert.rejects(
+    S3ObjectStore.open({ ...settings, secretKey: 'something-else' }),
+    hasCode('STORE_REFUSED', /S3_SECRET_KEY/),
+  );
+  const store = await S3ObjectStore.open(settings);
+  await store.put('kept', Buffer.from('content'));
+  await minio.kill();
+  const [kept, put] = [store.get('kept'), store.put('later', Buffer.from('x'), { onlyIfAbsent: true })];
+  await minio.start();
+  assert.equal((await kept).toString(), 'content');
+  await put;
+  assert.equal(await store.has('later'), true);
 });

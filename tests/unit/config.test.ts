@@ -43,3 +43,25 @@ test('references name a version, an alias or the newest', () => {
   assert.throws(() => parseReference('a@../b'), hasCode('ADAPTER_NOT_FOUND'));
   assert.throws(() => parseReference('../a'), hasCode('NAME_INVALID'));
 });
+
+test('the servers’ settings have the names that other tools use, and a secret is in no message', () => {
+  const environment = {
+    NATS_URL: 'nats://me:secret@host:1',
+    S3_ENDPOINT: 'http://127.0.0.1:9000',
+    S3_ACCESS_KEY: 'key',
+  };
+  const whole = loadConfig({ environment: { ...environment, S3_SECRET_KEY: 'very-secret' } });
+  assert.deepEqual(
+    [whole.natsUrl, whole.s3Endpoint, whole.s3AccessKey, whole.s3SecretKey, whole.s3Bucket],
+    ['nats://me:secret@host:1', 'http://127.0.0.1:9000', 'key', 'very-secret', 'hyperswap'],
+  );
+  assert.throws(() => loadConfig({ environment }), hasCode('CONFIG_INVALID', /S3_SECRET_KEY are needed/));
+  assert.throws(
+    () => loadConfig({ environment: { S3_ENDPOINT: 'host' } }),
+    hasCode('CONFIG_INVALID', /s3Endpoint is "host"/),
+  );
+  assert.throws(
+    () => loadConfig({ flags: { s3SecretKey: 5 } }),
+    (error: Error) => !error.message.includes('5'),
+  );
+});

@@ -1,9 +1,9 @@
 import path from 'node:path';
 import type { Config } from '@hyperswap/config';
-import { EmbeddedBus } from '@hyperswap/messaging';
+import { EmbeddedBus, NatsBus, type Bus } from '@hyperswap/messaging';
 import { createPreprocessingService } from '@hyperswap/preprocessing';
 import { startServer, type HostedService, type RunningServer } from '@hyperswap/rpc';
-import { DirectoryObjectStore } from '@hyperswap/storage';
+import { DirectoryObjectStore, S3ObjectStore, type ObjectStore } from '@hyperswap/storage';
 import { startTelemetry, type Logger } from '@hyperswap/telemetry';
 import { Executor } from '@hyperswap/tensor';
 import { createTileInferenceService } from '@hyperswap/tile-inference';
@@ -25,11 +25,14 @@ export interface Host {
 /**
  * Starts services in this process, on one port.
  *
- * @throws PORT_IN_USE, ENGINE_MISSING, BACKBONE_NOT_FOUND
+ * @throws PORT_IN_USE, ENGINE_MISSING, BACKBONE_NOT_FOUND, STORE_UNREACHABLE, STORE_REFUSED, BUS_UNREACHABLE
  */
 export async function startHost(config: Config, names: readonly ServiceName[], logger: Logger): Promise<Host> {
-  const store = new DirectoryObjectStore(path.join(config.home, 'store'));
-  const bus = new EmbeddedBus(path.join(config.home, 'bus'));
+  const store = await openStore(config);
+  const bus = await openBus(config).catch(async (error: unknown) => {
+    await store.close();
+    throw error;
+  });
   const stopTelemetry = await startTelemetry('hyperswap');
   const executor = names.some((name) => name !== 'preprocessing') ? new Executor() : undefined;
   const services: (HostedService & { stop?(): Promise<void> })[] = [];
@@ -78,4 +81,21 @@ export async function startHost(config: Config, names: readonly ServiceName[], l
       logger.info('stopped');
     },
   };
+}
+
+/** MinIO where it is configured, else a directory. */
+async function openStore({ home, s3Endpoint, s3AccessKey, s3SecretKey, s3Bucket }: Config): Promise<ObjectStore> {
+  if (s3Endpoint === '') return new DirectoryObjectStore(path.join(home, 'store'));
+  return S3ObjectStore.open({
+    endpoint: s3Endpoint,
+    accessKey: s3AccessKey,
+    secretKey: s3SecretKey,
+    bucket: s3Bucket,
+  });
+}
+
+/** NATS where it is configured, else this process and a directory. */
+async function openBus({ home, natsUrl, leaseMilliseconds }: Config): Promise<Bus> {
+  if (natsUrl === '') return new EmbeddedBus(path.join(home, 'bus'), leaseMilliseconds);
+  return NatsBus.open({ url: natsUrl, leaseMilliseconds });
 }

@@ -37,6 +37,10 @@ async function pretrainFrom(
   const { store, engine, precision, signal, report } = context;
   const start = performance.now();
   const settings = parsePretrainingSettings(from?.config ?? sizeConfig(request.size), request.settings, request.seed);
+  if (from !== undefined && settings.config.tokenSize !== from.config.tokenSize) {
+    const reason = `${from.name} has tokens of ${from.config.tokenSize} pixels; a fresh backbone can have others`;
+    throw failure('FIELD_INVALID', { field: 'setting tokenSize', reason });
+  }
   const { backbone: name, scenes: names, simulatedScenes } = request;
   const fingerprint = JSON.stringify({ names, simulatedScenes, settings, start: from?.digest ?? '' });
   const checkpoints = new Checkpoints(store, `pretraining/${name}/checkpoint.safetensors`, fingerprint);

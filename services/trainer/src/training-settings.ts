@@ -82,10 +82,14 @@ export function parseTrainingSettings(
 }
 
 /** The release's decoder and masking; for narrow backbones, what was found to give better features: docs/backbone.md. */
-function pretrainingSchema({ width }: BackboneConfig) {
+function pretrainingSchema({ width, tokenSize, imageSize }: BackboneConfig) {
   const isNarrow = width < 768;
   return z
     .object({
+      // Side of a token: its size is an ablation of the paper.
+      tokenSize: count
+        .default(tokenSize)
+        .refine((size) => imageSize % size === 0, `must divide ${imageSize}, the side of the input`),
       steps: count.default(1200),
       batchSize: count.max(4096).default(128),
       hiddenShare: z.coerce
@@ -117,14 +121,14 @@ export function parsePretrainingSettings(
   given: Readonly<Record<string, string>>,
   seed: number,
 ): PretrainingSettings {
-  const { decoderWidth, decoderDepth, decoderHeads, ...settings } = parse(pretrainingSchema(config), given);
+  const { decoderWidth, decoderDepth, decoderHeads, tokenSize, ...settings } = parse(pretrainingSchema(config), given);
   if (decoderWidth % decoderHeads !== 0) {
     const reason = `${decoderWidth} is no multiple of decoderHeads, ${decoderHeads}`;
     throw failure('FIELD_INVALID', { field: 'setting decoderWidth', reason });
   }
   return {
     ...settings,
-    config,
+    config: { ...config, tokenSize },
     decoder: { width: decoderWidth, depth: decoderDepth, heads: decoderHeads },
     patchSizes: [9, 11, 15, 19, 21, 27, 33],
     seed,

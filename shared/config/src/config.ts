@@ -26,8 +26,35 @@ const schema = z
     maximumSceneBytes: byteCount.default(4 * 1024 ** 3),
     /** Milliseconds that open calls get after SIGTERM. */
     drainMilliseconds: z.coerce.number().int().nonnegative().default(30_000),
+    /** Milliseconds that a worker may show no sign of life before its work goes to another one. */
+    leaseMilliseconds: z.coerce.number().int().min(1000).default(30_000),
+    /** NATS with JetStream, `nats://[user:password@]host:port`; empty: queues in this process, state in the home folder. */
+    natsUrl: z.string().default(''),
+    /** MinIO or any S3, `http://host:port`; empty: a directory in the home folder. */
+    s3Endpoint: z.union([z.literal(''), z.url({ protocol: /^https?$/ })]).default(''),
+    s3AccessKey: z.string().default(''),
+    s3SecretKey: z.string().default(''),
+    s3Bucket: z.string().min(3).max(63).default('hyperswap'),
   })
-  .strict();
+  .strict()
+  .refine(
+    ({ s3Endpoint, s3AccessKey, s3SecretKey }) => s3Endpoint === '' || (s3AccessKey !== '' && s3SecretKey !== ''),
+    {
+      path: ['s3AccessKey'],
+      message: 'S3_ACCESS_KEY and S3_SECRET_KEY are needed with S3_ENDPOINT',
+    },
+  );
+
+/** Names that other tools use too, without our prefix. */
+const commonNames: Readonly<Record<string, string>> = {
+  natsUrl: 'NATS_URL',
+  s3Endpoint: 'S3_ENDPOINT',
+  s3AccessKey: 'S3_ACCESS_KEY',
+  s3SecretKey: 'S3_SECRET_KEY',
+  s3Bucket: 'S3_BUCKET',
+};
+/** Values that no message repeats. */
+const secrets = ['natsUrl', 's3SecretKey'];
 
 export type Config = Readonly<z.infer<typeof schema>>;
 
@@ -47,7 +74,7 @@ export interface ConfigSources {
 export function loadConfig({ file, environment = {}, flags = {} }: ConfigSources = {}): Config {
   const merged: Record<string, unknown> = { ...(file === undefined ? {} : readConfigFile(file)) };
   for (const key of Object.keys(schema.shape)) {
-    const value = environment[environmentName(key)];
+    const value = environment[environmentName(key)] ?? environment[commonNames[key] ?? ''];
     if (value !== undefined && value !== '') merged[key] = value;
   }
   for (const [key, value] of Object.entries(flags)) if (value !== undefined) merged[key] = value;
@@ -55,7 +82,11 @@ export function loadConfig({ file, environment = {}, flags = {} }: ConfigSources
   if (parsed.success) return parsed.data;
   const issue = parsed.error.issues[0]!;
   const key = issue.code === 'unrecognized_keys' ? issue.keys[0]! : issue.path.join('.');
-  throw failure('CONFIG_INVALID', { key, value: JSON.stringify(merged[key]), allowed: issue.message });
+  throw failure('CONFIG_INVALID', {
+    key,
+    value: secrets.includes(key) ? '(hidden)' : JSON.stringify(merged[key] ?? ''),
+    allowed: issue.message,
+  });
 }
 
 /** The environment variable of a key: `queueLimit` is `HYPERSWAP_QUEUE_LIMIT`. */

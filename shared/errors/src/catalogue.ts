@@ -201,6 +201,17 @@ export const catalogue = {
     ({ reason }) => `The object store does not answer: ${reason}.`,
     true,
   ),
+  STORE_REFUSED: entry<{ key: string; reason: string }>(
+    'FAILED_PRECONDITION',
+    ({ key, reason }) =>
+      `The object store refuses ${key === '' ? 'the bucket' : key} (${reason}): check S3_ACCESS_KEY, S3_SECRET_KEY and what they may do.`,
+  ),
+  BUS_UNREACHABLE: entry<{ reason: string }>(
+    'UNAVAILABLE',
+    ({ reason }) =>
+      `The message bus does not answer: ${reason}. Check NATS_URL, and that the server runs with JetStream.`,
+    true,
+  ),
   OBJECT_NOT_FOUND: entry<{ key: string }>('NOT_FOUND', ({ key }) => `There is no object ${key} in the store.`),
   OBJECT_EXISTS: entry<{ key: string }>(
     'ALREADY_EXISTS',

@@ -3,6 +3,9 @@
  * laptop. One contract test holds for every implementation.
  */
 
+/** How long a work item may go without a sign of life before another worker gets it. */
+export const defaultLeaseMilliseconds = 30_000;
+
 /** One item of work, held by one worker until it is acknowledged. */
 export interface WorkItem<Content> {
   readonly content: Content;
@@ -14,6 +17,14 @@ export interface WorkItem<Content> {
   giveBack(): Promise<void>;
   /** Still at it: extends the time until it counts as lost. */
   working(): Promise<void>;
+  /** Hopeless: it does not come again, and is kept among the dead letters. */
+  reject(reason: string): Promise<void>;
+}
+
+/** An item that was rejected. */
+export interface DeadLetter<Content> {
+  readonly content: Content;
+  readonly reason: string;
 }
 
 /** A queue whose items each go to one worker, and come back when that worker is lost. */
@@ -22,6 +33,8 @@ export interface WorkQueue<Content> {
   publish(content: Content, id: string): Promise<void>;
   /** The next item, or undefined when `signal` is aborted first. */
   pull(signal: AbortSignal): Promise<WorkItem<Content> | undefined>;
+  /** Items that were rejected, the oldest first. */
+  deadLetters(): Promise<DeadLetter<Content>[]>;
 }
 
 /** A value with the revision that a change must name. */

@@ -1,2 +1,3 @@
-export type { Bus, Events, KeyValue, Revisioned, WorkItem, WorkQueue } from './bus.js';
+export type { Bus, DeadLetter, Events, KeyValue, Revisioned, WorkItem, WorkQueue } from './bus.js';
 export { EmbeddedBus } from './embedded/embedded-bus.js';
+export { NatsBus, type NatsSettings } from './nats/nats-bus.js';

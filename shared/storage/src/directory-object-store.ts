@@ -4,13 +4,13 @@ import { access, link, mkdir, open, readdir, readFile, rename, rm, stat } from '
 import path from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { failure, toHyperswapError } from '@hyperswap/errors';
+import { checkKey } from './keys.js';
 import type { ObjectStore, PutOptions, StoredObject } from './object-store.js';
 
 /** Bytes of the sha-256 that follows an object's content in its file. */
 const checksumBytes = 32;
 /** Bytes that are in memory at once when a file is streamed. */
 const pieceBytes = 1024 * 1024;
-const keyPattern = /^[A-Za-z0-9][A-Za-z0-9._@-]*(\/[A-Za-z0-9][A-Za-z0-9._@-]*)*$/;
 
 /**
  * Objects as files under a directory. A file holds the content and then its sha-256, so that a torn or altered file is noticed.
@@ -156,8 +156,7 @@ export class DirectoryObjectStore implements ObjectStore {
 
   /** The file of a key; no key leaves the directory. */
   private file(key: string): string {
-    if (!keyPattern.test(key)) throw failure('NAME_INVALID', { field: 'object key', name: key });
-    return path.join(this.objects, key);
+    return path.join(this.objects, checkKey(key));
   }
 }
 

@@ -1,6 +1,6 @@
 import { EventEmitter } from 'node:events';
 import path from 'node:path';
-import type { Bus, Events, KeyValue, WorkQueue } from '../bus.js';
+import { defaultLeaseMilliseconds, type Bus, type Events, type KeyValue, type WorkQueue } from '../bus.js';
 import { DirectoryKeyValue } from './directory-key-value.js';
 import { MemoryWorkQueue } from './memory-work-queue.js';
 
@@ -12,7 +12,11 @@ export class EmbeddedBus implements Bus {
   private readonly queues = new Map<string, MemoryWorkQueue<unknown>>();
   private readonly buckets = new Map<string, DirectoryKeyValue<unknown>>();
 
-  constructor(private readonly directory: string) {
+  /** @param leaseMilliseconds of work items */
+  constructor(
+    private readonly directory: string,
+    private readonly leaseMilliseconds = defaultLeaseMilliseconds,
+  ) {
     this.description = `in this process, state in ${path.resolve(directory)}`;
     this.events = {
       publish: (subject, content) => {
@@ -29,7 +33,7 @@ export class EmbeddedBus implements Bus {
   }
 
   workQueue<Content>(name: string): WorkQueue<Content> {
-    const queue = this.queues.get(name) ?? new MemoryWorkQueue<unknown>();
+    const queue = this.queues.get(name) ?? new MemoryWorkQueue<unknown>(this.leaseMilliseconds);
     this.queues.set(name, queue);
     return queue as WorkQueue<Content>;
   }

@@ -1,4 +1,4 @@
-import type { WorkItem, WorkQueue } from '../bus.js';
+import type { DeadLetter, WorkItem, WorkQueue } from '../bus.js';
 
 interface Entry<Content> {
   readonly content: Content;
@@ -7,15 +7,16 @@ interface Entry<Content> {
 
 type Puller<Content> = (entry: Entry<Content> | undefined) => void;
 
-/** How long an item may go without a sign of life before another worker gets it. */
-const leaseMilliseconds = 30_000;
-
 /** A work queue inside one process. */
 export class MemoryWorkQueue<Content> implements WorkQueue<Content> {
   private readonly waiting: Entry<Content>[] = [];
   private readonly pullers = new Set<Puller<Content>>();
   private readonly leases = new Set<NodeJS.Timeout>();
   private readonly seen = new Set<string>();
+  private readonly dead: DeadLetter<Content>[] = [];
+
+  /** @param leaseMilliseconds that an item may go without a sign of life before another worker gets it */
+  constructor(private readonly leaseMilliseconds: number) {}
 
   publish(content: Content, id: string): Promise<void> {
     if (!this.seen.has(id)) {
@@ -29,6 +30,10 @@ export class MemoryWorkQueue<Content> implements WorkQueue<Content> {
     if (signal.aborted) return undefined;
     const entry = this.waiting.shift() ?? (await this.nextOffer(signal));
     return entry && this.lease(entry);
+  }
+
+  deadLetters(): Promise<DeadLetter<Content>[]> {
+    return Promise.resolve([...this.dead]);
   }
 
   close(): void {
@@ -76,6 +81,10 @@ export class MemoryWorkQueue<Content> implements WorkQueue<Content> {
         if (end()) this.offer(entry);
         return Promise.resolve();
       },
+      reject: (reason) => {
+        if (end()) this.dead.push({ content: entry.content, reason });
+        return Promise.resolve();
+      },
       working: () => {
         if (end()) timer = this.startLease(entry);
         return Promise.resolve();
@@ -87,7 +96,7 @@ export class MemoryWorkQueue<Content> implements WorkQueue<Content> {
     const timer = setTimeout(() => {
       this.leases.delete(timer);
       this.offer(entry);
-    }, leaseMilliseconds);
+    }, this.leaseMilliseconds);
     timer.unref();
     this.leases.add(timer);
     return timer;

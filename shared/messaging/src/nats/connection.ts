@@ -1,0 +1,63 @@
+import { failure } from '@hyperswap/errors';
+import { connect, ErrorCode, NatsError, type ConnectionOptions, type NatsConnection } from 'nats';
+import pRetry from 'p-retry';
+
+/** How long a request is repeated while the server does not answer: a restart of it is passed over. */
+const patienceMilliseconds = 30_000;
+
+/**
+ * Connects, and stays: a lost connection is looked for again with growing, random pauses, for ever.
+ *
+ * @param url `nats://[user:password@]host:port`, several separated by commas
+ * @throws BUS_UNREACHABLE when the first connection fails
+ */
+export async function connectToNats(url: string, tls: ConnectionOptions['tls']): Promise<NatsConnection> {
+  const servers = url.split(',').map((server) => new URL(server.trim()));
+  const { username, password } = servers[0]!;
+  try {
+    return await connect({
+      servers: servers.map(({ host }) => host),
+      user: username === '' ? undefined : decodeURIComponent(username),
+      pass: password === '' ? undefined : decodeURIComponent(password),
+      tls: tls ?? undefined,
+      maxReconnectAttempts: -1,
+      reconnectTimeWait: 250,
+      reconnectJitter: 500,
+      pingInterval: 5_000,
+      maxPingOut: 2,
+      timeout: 5_000,
+    });
+  } catch (cause) {
+    throw failure('BUS_UNREACHABLE', { reason: (cause as Error).message }, cause);
+  }
+}
+
+/** Repeats a request while the server does not answer. @throws BUS_UNREACHABLE, and what `isFinal` says is an answer */
+export async function repeatOnBus<Result>(
+  request: () => Promise<Result>,
+  isFinal: (error: unknown) => boolean = () => false,
+): Promise<Result> {
+  try {
+    return await pRetry(request, {
+      retries: 40,
+      minTimeout: 100,
+      maxTimeout: 1000,
+      maxRetryTime: patienceMilliseconds,
+      randomize: true,
+      shouldRetry: ({ error }) => !isFinal(error) && isPassing(error),
+    });
+  } catch (cause) {
+    if (isFinal(cause)) throw cause;
+    throw failure('BUS_UNREACHABLE', { reason: (cause as Error).message }, cause);
+  }
+}
+
+/** JetStream's answer when a stream is not there: a server that lost its data has none until it is made again. */
+const streamNotFound = 10_059;
+
+/** Whether the same request can succeed later: no answer came, or one that tells of the server's state. */
+function isPassing(error: unknown): boolean {
+  if (!(error instanceof NatsError) || error.code === (ErrorCode.ConnectionClosed as string)) return false;
+  const answer = error.api_error;
+  return answer === undefined || answer.code >= 500 || answer.err_code === streamNotFound;
+}

@@ -1,0 +1,164 @@
+import { setTimeout } from 'node:timers/promises';
+import {
+  AckPolicy,
+  DiscardPolicy,
+  JSONCodec,
+  nanos,
+  RetentionPolicy,
+  StorageType,
+  type JetStreamManager,
+  type JsMsg,
+  type NatsConnection,
+} from 'nats';
+import type { DeadLetter, WorkItem, WorkQueue } from '../bus.js';
+import { repeatOnBus } from './connection.js';
+
+/** An id is remembered for so long, so that an item is taken once. */
+const duplicateWindow = nanos(10 * 60_000);
+/** A request for work waits so long at the server; then it is asked anew, so that a lost request is not waited for. */
+const pullMilliseconds = 2_000;
+const consumerName = 'workers';
+
+/** A work queue as a JetStream stream of its own: items stay until they are acknowledged, and come again when their lease runs out. */
+export class NatsWorkQueue<Content> implements WorkQueue<Content> {
+  private readonly codec = JSONCodec<Content>();
+  private readonly deadCodec = JSONCodec<DeadLetter<Content>>();
+  private readonly stream: string;
+  private readonly subject: string;
+  private made: Promise<void> | undefined;
+
+  constructor(
+    private readonly connection: NatsConnection,
+    name: string,
+    private readonly leaseMilliseconds: number,
+  ) {
+    this.stream = `hyperswap-work-${name}`;
+    this.subject = `hyperswap.work.${name}`;
+  }
+
+  async publish(content: Content, id: string): Promise<void> {
+    await this.withStreams(() =>
+      this.connection.jetstream().publish(this.subject, this.codec.encode(content), { msgID: id }),
+    );
+  }
+
+  async pull(signal: AbortSignal): Promise<WorkItem<Content> | undefined> {
+    const isWanted = (): boolean => !signal.aborted && !this.connection.isClosed();
+    while (isWanted()) {
+      const message = await this.next(signal);
+      if (message === undefined) continue;
+      if (isWanted()) return this.item(message);
+      message.nak();
+    }
+    return undefined;
+  }
+
+  async deadLetters(): Promise<DeadLetter<Content>[]> {
+    const letters: DeadLetter<Content>[] = [];
+    await this.withStreams(async () => {
+      const manager = await this.connection.jetstreamManager();
+      const { state } = await manager.streams.info(this.deadStream);
+      letters.length = 0;
+      for (let sequence = state.first_seq; sequence <= state.last_seq && state.messages > 0; sequence++) {
+        const stored = await manager.streams.getMessage(this.deadStream, { seq: sequence });
+        letters.push(this.deadCodec.decode(stored.data));
+      }
+    });
+    return letters;
+  }
+
+  private get deadStream(): string {
+    return `${this.stream}-dead`;
+  }
+
+  /** The next message; undefined after a while without one, or while the server is away. */
+  private async next(signal: AbortSignal): Promise<JsMsg | undefined> {
+    try {
+      await this.ensureStreams();
+      const consumer = await this.connection.jetstream().consumers.get(this.stream, consumerName);
+      const messages = await consumer.fetch({ max_messages: 1, expires: pullMilliseconds });
+      const stop = (): void => messages.stop();
+      signal.addEventListener('abort', stop, { once: true });
+      try {
+        for await (const message of messages) return message;
+        return undefined;
+      } finally {
+        signal.removeEventListener('abort', stop);
+      }
+    } catch {
+      // The server is away, or lost its streams: they are made again when it is back.
+      this.made = undefined;
+      if (this.connection.isClosed()) return undefined;
+      await setTimeout(200 + 300 * Math.random(), undefined, { signal }).catch(() => undefined);
+      return undefined;
+    }
+  }
+
+  private item(message: JsMsg): WorkItem<Content> {
+    const content = this.codec.decode(message.data);
+    return {
+      content,
+      deliveries: message.info.deliveryCount,
+      // Acknowledged for sure: an acknowledgement that is lost would hand the item out again.
+      acknowledge: async () => {
+        await repeatOnBus(() => message.ackAck()).catch(() => undefined);
+      },
+      giveBack: () => {
+        message.nak();
+        return Promise.resolve();
+      },
+      working: () => {
+        message.working();
+        return Promise.resolve();
+      },
+      reject: async (reason) => {
+        await this.withStreams(() =>
+          this.connection.jetstream().publish(`${this.subject}.dead`, this.deadCodec.encode({ content, reason }), {
+            msgID: `${message.info.stream}-${message.seq}`,
+          }),
+        );
+        message.term(reason);
+      },
+    };
+  }
+
+  private async withStreams(request: () => Promise<unknown>): Promise<void> {
+    await repeatOnBus(async () => {
+      await this.ensureStreams();
+      try {
+        await request();
+      } catch (error) {
+        this.made = undefined;
+        throw error;
+      }
+    });
+  }
+
+  private ensureStreams(): Promise<void> {
+    this.made ??= this.connection.jetstreamManager().then((manager) => this.make(manager));
+    this.made.catch(() => (this.made = undefined));
+    return this.made;
+  }
+
+  private async make({ streams, consumers }: JetStreamManager): Promise<void> {
+    const common = { storage: StorageType.File, discard: DiscardPolicy.New, duplicate_window: duplicateWindow };
+    const work = { name: this.stream, subjects: [this.subject], retention: RetentionPolicy.Workqueue, ...common };
+    const dead = {
+      name: this.deadStream,
+      subjects: [`${this.subject}.dead`],
+      retention: RetentionPolicy.Limits,
+      ...common,
+    };
+    for (const config of [work, dead]) {
+      await streams.info(config.name).catch(async () => streams.add(config));
+    }
+    await consumers.info(this.stream, consumerName).catch(async () =>
+      consumers.add(this.stream, {
+        durable_name: consumerName,
+        ack_policy: AckPolicy.Explicit,
+        ack_wait: nanos(this.leaseMilliseconds),
+        max_deliver: -1,
+      }),
+    );
+  }
+}

@@ -1,0 +1,211 @@
+import { createHash, randomUUID } from 'node:crypto';
+import { createReadStream, createWriteStream } from 'node:fs';
+import { rm, stat } from 'node:fs/promises';
+import type { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { failure, HyperswapError } from '@hyperswap/errors';
+import { Client, type BucketItem } from 'minio';
+import pRetry from 'p-retry';
+import { checkKey } from '../keys.js';
+import type { ObjectStore, PutOptions, StoredObject } from '../object-store.js';
+import { isPassing, translate } from './s3-errors.js';
+
+export interface S3Settings {
+  /** `http://127.0.0.1:9000` */
+  readonly endpoint: string;
+  readonly accessKey: string;
+  readonly secretKey: string;
+  readonly bucket: string;
+}
+
+/** How long requests are repeated while the server does not answer: a restart of it is passed over. */
+const patienceMilliseconds = 20_000;
+/** Files above this go up in parts. */
+const partBytes = 64 * 1024 * 1024;
+
+/**
+ * Objects in a bucket of MinIO or any S3. The content's sha-256 travels with it and is compared when it is read. Requests that get no answer are repeated
+ * with growing, random pauses.
+ */
+export class S3ObjectStore implements ObjectStore {
+  readonly description: string;
+  private readonly client: Client;
+  private readonly closing = new AbortController();
+
+  private constructor(private readonly settings: S3Settings) {
+    const { endpoint, accessKey, secretKey, bucket } = settings;
+    const { protocol, hostname, port } = new URL(endpoint);
+    this.description = `bucket ${bucket} at ${endpoint}`;
+    this.client = new Client({
+      endPoint: hostname,
+      port: port === '' ? undefined : Number(port),
+      useSSL: protocol === 'https:',
+      accessKey,
+      secretKey,
+      partSize: partBytes,
+      // Ours, which know what may be repeated.
+      retryOptions: { disableRetry: true },
+    });
+  }
+
+  /** Opens a bucket, and makes it where it is missing and may be made. @throws STORE_UNREACHABLE, STORE_REFUSED */
+  static async open(settings: S3Settings): Promise<S3ObjectStore> {
+    const store = new S3ObjectStore(settings);
+    const { bucket } = settings;
+    await store.repeat('', async () => {
+      if (await store.client.bucketExists(bucket)) return;
+      await store.client.makeBucket(bucket).catch((error: unknown) => {
+        // Another process may have been faster.
+        if ((error as { code?: string }).code !== 'BucketAlreadyOwnedByYou') throw error;
+      });
+    });
+    return store;
+  }
+
+  async put(key: string, content: Uint8Array, options: PutOptions = {}): Promise<void> {
+    const checksum = createHash('sha256').update(content).digest('hex');
+    const body = Buffer.from(content.buffer, content.byteOffset, content.byteLength);
+    await this.upload(key, checksum, content.byteLength, options, () => body);
+  }
+
+  async putFile(key: string, file: string, options: PutOptions = {}): Promise<void> {
+    const unreadable = (cause: unknown): Error =>
+      failure('FILE_UNREADABLE', { file, reason: (cause as NodeJS.ErrnoException).code ?? 'unknown' }, cause);
+    const hash = createHash('sha256');
+    const { size } = await stat(file).catch((cause: unknown) => {
+      throw unreadable(cause);
+    });
+    try {
+      for await (const piece of createReadStream(file)) hash.update(piece as Buffer);
+    } catch (cause) {
+      throw unreadable(cause);
+    }
+    // Parts carry no condition, so that a large file asks first.
+    if (options.onlyIfAbsent === true && size > partBytes && (await this.has(key))) {
+      throw failure('OBJECT_EXISTS', { key });
+    }
+    await this.upload(key, hash.digest('hex'), size, options, () => createReadStream(file));
+  }
+
+  async get(key: string): Promise<Buffer> {
+    return this.repeat(key, async () => {
+      const response = await this.client.getObject(this.settings.bucket, checkKey(key));
+      const pieces: Buffer[] = [];
+      for await (const piece of response) pieces.push(piece as Buffer);
+      const content = Buffer.concat(pieces);
+      compare(key, response, createHash('sha256').update(content).digest('hex'));
+      return content;
+    });
+  }
+
+  async getFile(key: string, file: string): Promise<void> {
+    try {
+      await this.repeat(key, async () => {
+        const response = await this.client.getObject(this.settings.bucket, checkKey(key));
+        const hash = createHash('sha256');
+        const hashed = async function* (pieces: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
+          for await (const piece of pieces) {
+            hash.update(piece);
+            yield piece;
+          }
+        };
+        await pipeline(response, hashed, createWriteStream(file));
+        compare(key, response, hash.digest('hex'));
+      });
+    } catch (error) {
+      await rm(file, { force: true });
+      throw error;
+    }
+  }
+
+  async getRange(key: string, offset: number, length: number): Promise<Buffer> {
+    if (length === 0) return Buffer.alloc(0);
+    return this.repeat(key, async () => {
+      const response = await this.client.getPartialObject(this.settings.bucket, checkKey(key), offset, length);
+      const pieces: Buffer[] = [];
+      for await (const piece of response) pieces.push(piece as Buffer);
+      return Buffer.concat(pieces);
+    });
+  }
+
+  async has(key: string): Promise<boolean> {
+    try {
+      await this.repeat(key, () => this.client.statObject(this.settings.bucket, checkKey(key)));
+      return true;
+    } catch (error) {
+      if (error instanceof HyperswapError && error.code === 'OBJECT_NOT_FOUND') return false;
+      throw error;
+    }
+  }
+
+  async list(prefix: string): Promise<StoredObject[]> {
+    return this.repeat(prefix, async () => {
+      const found: StoredObject[] = [];
+      const items: AsyncIterable<BucketItem> = this.client.listObjectsV2(this.settings.bucket, prefix, true);
+      for await (const { name, size } of items) if (name !== undefined) found.push({ key: name, bytes: size });
+      return found.sort((a, b) => (a.key < b.key ? -1 : 1));
+    });
+  }
+
+  async delete(key: string): Promise<void> {
+    await this.repeat(key, () => this.client.removeObject(this.settings.bucket, checkKey(key)));
+  }
+
+  close(): Promise<void> {
+    this.closing.abort(failure('CANCELLED', { what: 'The request to the object store' }));
+    return Promise.resolve();
+  }
+
+  private async upload(
+    key: string,
+    checksum: string,
+    size: number,
+    { onlyIfAbsent = false }: PutOptions,
+    open: () => Buffer | Readable,
+  ): Promise<void> {
+    checkKey(key);
+    const { bucket } = this.settings;
+    // Tells our own object from another's when the answer to the first attempt was lost.
+    const writer = randomUUID();
+    const metadata = { 'x-amz-meta-sha256': checksum, 'x-amz-meta-writer': writer };
+    const condition: Record<string, string> = onlyIfAbsent ? { 'If-None-Match': '*' } : {};
+    let attempts = 0;
+    await this.repeat(key, async () => {
+      attempts += 1;
+      try {
+        await this.client.putObject(bucket, key, open(), size, { ...metadata, ...condition });
+      } catch (error) {
+        if (attempts === 1 || (error as { code?: string }).code !== 'PreconditionFailed') throw error;
+        const { metaData } = await this.client.statObject(bucket, key);
+        if ((metaData as Record<string, string>).writer !== writer) throw error;
+      }
+    });
+  }
+
+  /** Repeats a request while it gets no answer. @throws what it fails with, catalogued */
+  private async repeat<Result>(key: string, request: () => Promise<Result>): Promise<Result> {
+    try {
+      return await pRetry(request, {
+        retries: 20,
+        minTimeout: 100,
+        maxTimeout: 2000,
+        maxRetryTime: patienceMilliseconds,
+        randomize: true,
+        signal: this.closing.signal,
+        shouldRetry: ({ error }) => isPassing(error),
+      });
+    } catch (cause) {
+      throw translate(key, cause);
+    }
+  }
+}
+
+/** @throws OBJECT_DAMAGED when content is not what was written */
+function compare(key: string, response: Readable, found: string): void {
+  // The client's stream is the answer itself.
+  const { headers } = response as unknown as { readonly headers: Readonly<Record<string, string | undefined>> };
+  const wanted = headers['x-amz-meta-sha256'];
+  if (wanted === found) return;
+  const reason = wanted === undefined ? 'it has no checksum' : 'its checksum does not match its content';
+  throw failure('OBJECT_DAMAGED', { key, reason });
+}
