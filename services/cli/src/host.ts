@@ -56,8 +56,9 @@ export async function startHost(config: Config, names: readonly ServiceName[], l
       services.push(createTrainerService(context));
     }
     if (executor !== undefined && names.includes('tile-inference')) {
-      const { backbone, precision, batchSize, queueLimit } = config;
-      const context = { store, bus, executor, logger, backbone, precision, batchSize, queueLimit };
+      const { backbone, precision, batchSize, queueLimit, leaseMilliseconds } = config;
+      const serving = { backbone, precision, batchSize, queueLimit, leaseMilliseconds };
+      const context = { store, bus, executor, logger, ...serving };
       services.push(await createTileInferenceService(context));
     }
     server = await startServer(services, { host: config.host, port: config.port });

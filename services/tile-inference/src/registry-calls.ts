@@ -1,8 +1,13 @@
 import { failure } from '@hyperswap/errors';
 import { maximumBlobBytes } from '@hyperswap/adapter';
-import type { ExportAdapterResponse, RegisterAdapterRequest, RegisterAdapterResponse } from '@hyperswap/proto';
+import type {
+  ExportAdapterResponse,
+  RegisterAdapterRequest,
+  RegisterAdapterResponse,
+  WatchAdaptersResponse,
+} from '@hyperswap/proto';
 import { toAdapterVersion, type AdapterRegistry } from '@hyperswap/registry';
-import { pieces } from '@hyperswap/rpc';
+import { pieces, ResponseQueue } from '@hyperswap/rpc';
 
 /** Receives a blob and makes it a version. */
 export async function registerAdapter(
@@ -37,4 +42,17 @@ export async function* exportAdapter(
 ): AsyncGenerator<ExportAdapterResponse> {
   const blob = await registry.readBlob(reference);
   for await (const chunk of pieces(blob)) yield { chunk };
+}
+
+/** Changes of adapters, of any process, until the client leaves. */
+export function watchAdapters(registry: AdapterRegistry, signal: AbortSignal): AsyncIterable<WatchAdaptersResponse> {
+  const changes = new ResponseQueue<WatchAdaptersResponse>();
+  const unwatch = registry.watch((name, { versions, aliases }) => {
+    changes.push({ name, versions: versions.map(({ version }) => version), aliases: { ...aliases } });
+  });
+  signal.addEventListener('abort', () => {
+    unwatch();
+    changes.end();
+  });
+  return changes;
 }

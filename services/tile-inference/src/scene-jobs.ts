@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { failure, serializeError, throwIfAborted, type SerializedError, HyperswapError } from '@hyperswap/errors';
 import type { Bus, WorkItem } from '@hyperswap/messaging';
 import type { ClassifySceneRequest, ClassifySceneResponse } from '@hyperswap/proto';
@@ -32,6 +33,8 @@ const defaultChunkSize = 64;
 const maximumChunkSize = 512;
 /** A chunk that fails this often fails its job. */
 const maximumDeliveries = 3;
+/** What is said of chunks can be lost while the bus is away: so often their results are looked for. */
+const lookMilliseconds = 2_000;
 /** Chunks a process works on at once: one in the engine while the next is read. */
 const workers = 2;
 
@@ -42,6 +45,8 @@ export interface SceneJobsContext {
   readonly bindings: BindingTable;
   readonly queue: PatchQueue;
   readonly logger: Logger;
+  /** Of work items. */
+  readonly leaseMilliseconds: number;
 }
 
 /** Whole scenes, cut into chunks that any process may classify. */
@@ -99,7 +104,11 @@ export class SceneJobs {
         throwIfAborted(signal, 'Classifying the scene');
         if (failed !== undefined) throw new HyperswapError(failed.code, failed.message);
         if (done.size === told) {
-          await new Promise<void>((resolve) => (wake = resolve));
+          const said = new Promise<boolean>((resolve) => (wake = () => resolve(true)));
+          const quiet = sleep(lookMilliseconds, false, { ref: false });
+          if (!(await Promise.race([said, quiet]))) {
+            for (const { key } of await store.list(`jobs/${job}/`)) done.add(key);
+          }
           continue;
         }
         told = done.size;
@@ -112,8 +121,18 @@ export class SceneJobs {
     } finally {
       signal.removeEventListener('abort', onAbort);
       unsubscribe();
+      await this.clearAway(job, chunks);
+    }
+  }
+
+  /** Lets workers pass over what is left of a job, and removes its results; the map is not lost when that fails. */
+  private async clearAway(job: string, chunks: readonly Chunk[]): Promise<void> {
+    const { bus, store, logger } = this.context;
+    try {
       await bus.keyValue<true>('ended-jobs').update(job, true, 0);
       for (const { resultKey } of chunks) await store.delete(resultKey);
+    } catch (error) {
+      logger.warn({ err: error, job }, 'results of a scene job could not be cleared away');
     }
   }
 
@@ -159,7 +178,7 @@ export class SceneJobs {
       await item.acknowledge();
       return;
     }
-    const heartbeat = setInterval(() => void item.working(), 10_000);
+    const heartbeat = setInterval(() => void item.working(), this.context.leaseMilliseconds / 3);
     try {
       await this.classifyChunk(item.content);
       await bus.events.publish(`job.${job}`, { resultKey } satisfies ChunkReport);
@@ -168,8 +187,9 @@ export class SceneJobs {
       logger.warn({ err: error, job, deliveries: item.deliveries }, 'a chunk failed');
       const hopeless = error instanceof HyperswapError && !error.retryable;
       if (!this.stopping.signal.aborted && (hopeless || item.deliveries >= maximumDeliveries)) {
-        await bus.events.publish(`job.${job}`, { resultKey, error: serializeError(error) } satisfies ChunkReport);
-        await item.acknowledge();
+        const serialized = serializeError(error);
+        await bus.events.publish(`job.${job}`, { resultKey, error: serialized } satisfies ChunkReport);
+        await item.reject(serialized.message);
       } else {
         await item.giveBack();
       }

@@ -17,8 +17,9 @@ import { BindingTable } from './binding-table.js';
 import { classifyTiles } from './classify-tiles.js';
 import type { TileProgram } from './engine/program.js';
 import { PatchQueue } from './patch-queue.js';
+import { Reconciler } from './reconciler.js';
 import { predict } from './predict.js';
-import { exportAdapter, registerAdapter } from './registry-calls.js';
+import { exportAdapter, registerAdapter, watchAdapters } from './registry-calls.js';
 import { SceneJobs } from './scene-jobs.js';
 
 export interface TileInferenceContext {
@@ -33,6 +34,8 @@ export interface TileInferenceContext {
   readonly batchSize: number;
   /** Patches that may wait. */
   readonly queueLimit: number;
+  /** Of work items. */
+  readonly leaseMilliseconds: number;
 }
 
 /**
@@ -58,7 +61,16 @@ export async function createTileInferenceService(
   const { device } = await executor.describe();
   const batchSize = context.batchSize === 0 ? suitableBatch(config, device) : context.batchSize;
   const queue = new PatchQueue(engine, batchSize, context.queueLimit);
-  const jobs = new SceneJobs({ store, bus, registry, bindings, queue, logger });
+  const jobs = new SceneJobs({
+    store,
+    bus,
+    registry,
+    bindings,
+    queue,
+    logger,
+    leaseMilliseconds: context.leaseMilliseconds,
+  });
+  const reconciler = new Reconciler(registry, bindings, logger);
   // Versions that an alias points at are made ready before anybody asks, so that a swap is a change of pointer.
   const unwatch = registry.watch((name, { aliases }) => {
     for (const alias of Object.keys(aliases)) void bindings.prefetch(`${name}:${alias}`);
@@ -82,6 +94,11 @@ export async function createTileInferenceService(
     retireAdapter: unaryHandler(async ({ adapter, undo }) => ({
       adapter: toAdapterVersion(await registry.setRetired(adapter, !undo)),
     })),
+    pinAdapter: unaryHandler(async ({ adapter, undo }) => ({
+      adapter: toAdapterVersion(await registry.setPinned(adapter, !undo)),
+    })),
+    collectAdapters: unaryHandler(async () => ({ adapters: await registry.collectGarbage() })),
+    watchAdapters: serverStreamHandler((_, { signal }) => watchAdapters(registry, signal)),
     getStatus: unaryHandler(async () => {
       const [description, bound] = await Promise.all([executor.describe(), bindings.bound()]);
       return {
@@ -96,6 +113,7 @@ export async function createTileInferenceService(
         })),
         waitingPatches: queue.waiting,
         classifiedPatches: queue.classified,
+        desired: reconciler.status(),
       };
     }),
   };
@@ -105,6 +123,7 @@ export async function createTileInferenceService(
     implementation: { ...implementation },
     stop: async () => {
       unwatch();
+      await reconciler.stop();
       await jobs.stop();
     },
   };

@@ -7,7 +7,7 @@ import { blobDigest, learnedParameterCount, readAdapter, type Adapter, type Adap
 import { failure, HyperswapError, validateName } from '@hyperswap/errors';
 import type { Bus, KeyValue, Revisioned } from '@hyperswap/messaging';
 import type { ObjectStore } from '@hyperswap/storage';
-import { parseReference } from './reference.js';
+import { parseReference, type AdapterReference } from './reference.js';
 
 interface VersionState {
   readonly version: number;
@@ -21,6 +21,10 @@ export interface AdapterState {
   readonly versions: readonly VersionState[];
   /** Version by alias. */
   readonly aliases: Readonly<Record<string, number>>;
+  /** What pods keep ready: `@7` a version, `:stable` whatever the alias means, an empty text the newest. */
+  readonly pins?: readonly string[];
+  /** Highest version that ever was: the number of one that was cleared away is not given again. */
+  readonly highest?: number;
 }
 
 interface Manifest {
@@ -36,6 +40,8 @@ export interface AdapterRecord extends Manifest {
   readonly name: string;
   readonly version: number;
   readonly aliases: readonly string[];
+  /** Pins that mean this version now. */
+  readonly pins: readonly string[];
   readonly retired: boolean;
 }
 
@@ -73,10 +79,13 @@ export class AdapterRegistry {
     const version = await this.writeBlob(name, nextVersion(before), blob);
     await this.store.put(manifestKey(name, version), Buffer.from(JSON.stringify(describe(adapter, blob, digest))));
     await this.change(name, (state) => {
+      // Written by an attempt whose answer was lost.
+      if (state.versions.some((known) => known.version === version && known.digest === digest)) return state;
       // Another publisher of the same blob may have been faster.
       refuseTwin(state.versions);
       const versions = [...state.versions, { version, digest, retired: false }];
-      return { ...state, versions: versions.sort((a, b) => a.version - b.version) };
+      const highest = Math.max(version, state.highest ?? 0);
+      return { ...state, versions: versions.sort((a, b) => a.version - b.version), highest };
     });
     await this.bus.events.publish(adapterPublished, `${name}@${version}`);
     return this.resolve(`${name}@${version}`);
@@ -150,6 +159,60 @@ export class AdapterRegistry {
     return this.resolve(`${name}@${wanted.version}`);
   }
 
+  /**
+   * Keeps what a reference means ready on every pod, from now on: `name@7` that version, `name:alias` whatever the alias comes to mean, `name` the newest.
+   *
+   * @throws ADAPTER_NOT_FOUND when it means nothing now
+   */
+  async setPinned(reference: string, pinned: boolean): Promise<AdapterRecord> {
+    const { name, version } = await this.locate(reference);
+    const pin = reference.slice(name.length);
+    await this.change(name, (state) => {
+      const others = (state.pins ?? []).filter((known) => known !== pin);
+      return { ...state, pins: pinned ? [...others, pin] : others };
+    });
+    return this.resolve(`${name}@${version.version}`);
+  }
+
+  /** The versions that pods keep ready, as `name@7` with their digests. */
+  async desired(): Promise<{ readonly reference: string; readonly digest: string }[]> {
+    const found = new Map<string, string>();
+    for (const { key: name, value: state } of await this.states.list()) {
+      for (const pin of state.pins ?? []) {
+        const version = meantBy(state, parseReference(`${name}${pin}`));
+        if (version !== undefined && !version.retired) found.set(`${name}@${version.version}`, version.digest);
+      }
+    }
+    return [...found].map(([reference, digest]) => ({ reference, digest }));
+  }
+
+  /** Clears away retired versions that no alias or pin names: their state first, so that nobody finds half of one. @returns what went, as `name@7` */
+  async collectGarbage(): Promise<string[]> {
+    const collected: string[] = [];
+    for (const { key: name } of await this.states.list()) {
+      let gone: readonly VersionState[] = [];
+      await this.change(name, (state) => {
+        const named = new Set([
+          ...Object.values(state.aliases),
+          ...(state.pins ?? []).map((pin) => Number(pin.slice(1))),
+        ]);
+        gone = state.versions.filter(({ version, retired }) => retired && !named.has(version));
+        const versions = state.versions.filter((version) => !gone.includes(version));
+        return {
+          ...state,
+          versions,
+          highest: Math.max(state.highest ?? 0, ...state.versions.map(({ version }) => version)),
+        };
+      });
+      for (const { version } of gone) {
+        await this.store.delete(manifestKey(name, version));
+        await this.store.delete(blobKey(name, version));
+        collected.push(`${name}@${version}`);
+      }
+    }
+    return collected;
+  }
+
   /** Calls back when a name's state changes, here or in another process; returns the way to stop. */
   watch(onChange: (name: string, state: AdapterState) => void): () => void {
     return this.states.watch(({ key, value }) => {
@@ -158,22 +221,21 @@ export class AdapterRegistry {
   }
 
   private async locate(reference: string): Promise<{ name: string; state: AdapterState; version: VersionState }> {
-    const { name, version, alias } = parseReference(reference);
+    const parsed = parseReference(reference);
+    const { name } = parsed;
     const state = (await this.states.get(name))?.value;
-    if (state === undefined) throw failure('ADAPTER_NOT_FOUND', { adapter: reference });
-    const wanted = alias === undefined ? version : state.aliases[alias];
-    const found =
-      alias === undefined && version === undefined
-        ? (state.versions.findLast(({ retired }) => !retired) ?? state.versions.at(-1))
-        : state.versions.find((candidate) => candidate.version === wanted);
-    if (found === undefined) throw failure('ADAPTER_NOT_FOUND', { adapter: reference });
+    const found = state && meantBy(state, parsed);
+    if (state === undefined || found === undefined) throw failure('ADAPTER_NOT_FOUND', { adapter: reference });
     return { name, state, version: found };
   }
 
   private async record(name: string, state: AdapterState, { version, retired }: VersionState): Promise<AdapterRecord> {
     const manifest = JSON.parse((await this.store.get(manifestKey(name, version))).toString('utf8')) as Manifest;
     const aliases = Object.keys(state.aliases).filter((alias) => state.aliases[alias] === version);
-    return { ...manifest, name, version, retired, aliases };
+    const pins = (state.pins ?? []).filter(
+      (pin) => meantBy(state, parseReference(`${name}${pin}`))?.version === version,
+    );
+    return { ...manifest, name, version, retired, aliases, pins };
   }
 
   /** Writes the blob under the first free version; a number taken by a publisher that died in between is passed over. */
@@ -203,8 +265,17 @@ export class AdapterRegistry {
   }
 }
 
+/** The version that a reference means in a state of its name. */
+function meantBy(state: AdapterState, { version, alias }: AdapterReference): VersionState | undefined {
+  if (alias === undefined && version === undefined) {
+    return state.versions.findLast(({ retired }) => !retired) ?? state.versions.at(-1);
+  }
+  const wanted = alias === undefined ? version : state.aliases[alias];
+  return state.versions.find((candidate) => candidate.version === wanted);
+}
+
 function nextVersion(state: Revisioned<AdapterState> | undefined): number {
-  return (state?.value.versions.at(-1)?.version ?? 0) + 1;
+  return Math.max(state?.value.highest ?? 0, state?.value.versions.at(-1)?.version ?? 0) + 1;
 }
 
 function describe(adapter: Adapter, blob: Uint8Array, digest: string): Manifest {

@@ -12,6 +12,7 @@ export function toAdapterVersion(record: AdapterRecord): AdapterVersion {
     parameters: record.parameters,
     aliases: [...record.aliases],
     retired: record.retired,
+    pins: record.pins.map((pin) => `${record.name}${pin}`),
     method: metadata.method,
     backbone: metadata.backbone.name,
     backboneDigest: metadata.backbone.digest,

@@ -88,6 +88,32 @@ export function addAdapterCommands(program: Command): void {
     );
 
   adapters
+    .command('pin')
+    .argument('<ref>', 'name, name@7 or name:alias')
+    .option('--undo', 'no longer')
+    .description('keep what a reference means ready on every pod: a version, an alias’s, or the newest')
+    .action((adapter: string, { undo = false }: { undo?: boolean }, command: Command) =>
+      withSession(
+        command,
+        async ({ tileInference, signal }) =>
+          (await callUnary(tileInference, 'pinAdapter', { adapter, undo }, { signal })).adapter!,
+        (version) => [`${adapter} is ${undo ? 'no longer pinned' : `pinned; now it means ${referenceOf(version)}`}.`],
+      ),
+    );
+
+  adapters
+    .command('gc')
+    .description('clear away retired versions that no alias or pin names')
+    .action((_: unknown, command: Command) =>
+      withSession(
+        command,
+        async ({ tileInference, signal }) =>
+          (await callUnary(tileInference, 'collectAdapters', {}, { signal, timeout: 600_000 })).adapters,
+        (gone) => [gone.length === 0 ? 'There was nothing to clear away.' : `Cleared away ${gone.join(', ')}.`],
+      ),
+    );
+
+  adapters
     .command('retire')
     .argument('<ref>')
     .option('--undo', 'bring it back')

@@ -1,0 +1,108 @@
+import { toHyperswapError } from '@hyperswap/errors';
+import { DesiredState, type DesiredAdapter } from '@hyperswap/proto';
+import type { AdapterRegistry } from '@hyperswap/registry';
+import type { Logger } from '@hyperswap/telemetry';
+import type { BindingTable, BoundAdapter } from './binding-table.js';
+
+/** Even when nothing is heard, what is desired is looked at again this often, more or less. */
+const relistMilliseconds = 20_000;
+/** After a failure, sooner. */
+const retryMilliseconds = 2_000;
+
+interface Holding {
+  state: DesiredState;
+  reason: string;
+  bound: BoundAdapter | undefined;
+}
+
+/**
+ * Brings what this pod has ready to what pins ask for: on every change of the shared state, after each silence, and again after failures. A version that
+ * cannot be loaded leaves everything else serving, and its reason in the status.
+ */
+export class Reconciler {
+  /** By `name@7`. */
+  private readonly holdings = new Map<string, Holding>();
+  private readonly unwatch: () => void;
+  private timer: NodeJS.Timeout | undefined;
+  private running: Promise<void> | undefined;
+  private isStale = false;
+  private isStopped = false;
+
+  constructor(
+    private readonly registry: AdapterRegistry,
+    private readonly bindings: BindingTable,
+    private readonly logger: Logger,
+  ) {
+    this.unwatch = registry.watch(() => this.look());
+    this.look();
+  }
+
+  /** What is desired, and how far it is. */
+  status(): DesiredAdapter[] {
+    return [...this.holdings].map(([adapter, { state, reason }]) => ({ adapter, state, reason }));
+  }
+
+  async stop(): Promise<void> {
+    this.isStopped = true;
+    this.unwatch();
+    clearTimeout(this.timer);
+    await this.running;
+    for (const { bound } of this.holdings.values()) if (bound !== undefined) this.bindings.release(bound);
+    this.holdings.clear();
+  }
+
+  /** Looks now, or as soon as the look under way is over. */
+  private look(): void {
+    this.isStale = true;
+    this.running ??= this.reconcile().finally(() => {
+      this.running = undefined;
+    });
+  }
+
+  private async reconcile(): Promise<void> {
+    while (this.isStale && !this.isStopped) {
+      this.isStale = false;
+      clearTimeout(this.timer);
+      try {
+        await this.bringAbout(await this.registry.desired());
+      } catch (error) {
+        this.logger.warn({ err: error }, 'what adapters are desired could not be read');
+      }
+    }
+    if (this.isStopped) return;
+    const hasFailed = [...this.holdings.values()].some(({ state }) => state === DesiredState.DESIRED_STATE_FAILED);
+    const pause = hasFailed ? retryMilliseconds : relistMilliseconds;
+    this.timer = setTimeout(() => this.look(), pause * (0.75 + 0.5 * Math.random()));
+    this.timer.unref();
+  }
+
+  private async bringAbout(desired: readonly { readonly reference: string }[]): Promise<void> {
+    const wanted = new Set(desired.map(({ reference }) => reference));
+    // The new first, so that a version that takes another's place is ready before that one may go.
+    await Promise.all([...wanted].map((reference) => this.hold(reference)));
+    for (const [reference, { bound }] of this.holdings) {
+      if (wanted.has(reference)) continue;
+      this.holdings.delete(reference);
+      if (bound !== undefined) this.bindings.release(bound);
+    }
+  }
+
+  private async hold(reference: string): Promise<void> {
+    const holding = this.holdings.get(reference) ?? {
+      state: DesiredState.DESIRED_STATE_LOADING,
+      reason: '',
+      bound: undefined,
+    };
+    this.holdings.set(reference, holding);
+    if (holding.bound !== undefined) return;
+    try {
+      holding.bound = await this.bindings.acquire(reference);
+      holding.state = DesiredState.DESIRED_STATE_BOUND;
+      holding.reason = '';
+    } catch (error) {
+      holding.state = DesiredState.DESIRED_STATE_FAILED;
+      holding.reason = toHyperswapError(error).message;
+      this.logger.warn({ err: error, adapter: reference }, 'a pinned adapter could not be made ready');
+    }
+  }
+}
