@@ -25,10 +25,13 @@ export default async function* report(events: AsyncIterable<TestEvent>): AsyncGe
       if (process.env.TEST_OUTPUT !== undefined) yield data.message ?? '';
       continue;
     }
-    if ((type !== 'test:pass' && type !== 'test:fail') || data.details?.type === 'suite') continue;
+    // What a test measured; the runner's own summary has no nesting.
+    if (type === 'test:diagnostic' && (data.nesting ?? 0) > 0) yield `     ${data.message ?? ''}\n`;
+    const isSkipped = data.skip !== undefined && data.skip !== false;
+    if ((type !== 'test:pass' && type !== 'test:fail') || (data.details?.type === 'suite' && !isSkipped)) continue;
     const name = `${'  '.repeat(data.nesting ?? 0)}${data.name ?? ''}`;
     const seconds = ((data.details?.duration_ms ?? 0) / 1000).toFixed(2);
-    if (data.skip !== undefined && data.skip !== false) {
+    if (isSkipped) {
       skipped += 1;
       yield `skip ${name}: ${String(data.skip)}\n`;
     } else if (type === 'test:pass') {

@@ -24,13 +24,17 @@ import { writeNpy, type NumericArray } from '@hyperswap/scene';
 import { createLogger } from '@hyperswap/telemetry';
 import { Random } from '@hyperswap/tensor';
 
-/** All services in this process, on a free port, with clients. */
-export interface Services {
-  readonly host: Host;
-  readonly home: string;
+/** Clients of the three services. */
+export interface ServiceClients {
   readonly preprocessing: PreprocessingServiceClient;
   readonly trainer: TrainerServiceClient;
   readonly tileInference: TileInferenceServiceClient;
+}
+
+/** All services in this process, on a free port. */
+export interface Services extends ServiceClients {
+  readonly host: Host;
+  readonly home: string;
   stop(): Promise<void>;
 }
 
@@ -84,7 +88,7 @@ export const npy = (shape: number[], values: NumericArray): Buffer => Buffer.fro
 
 /** Prepares a scene from the bytes of its file and, perhaps, of a labels file. */
 export async function prepare(
-  { preprocessing }: Services,
+  { preprocessing }: Pick<ServiceClients, 'preprocessing'>,
   header: Partial<PrepareSceneHeader>,
   file: Uint8Array,
   labels?: Uint8Array,
@@ -119,7 +123,7 @@ export async function prepare(
 }
 
 /** Prepares the toy scene under a name. */
-export function prepareToy(services: Services, name = 'toy', toy = toyScene()): Promise<Scene> {
+export function prepareToy(services: ServiceClients, name = 'toy', toy = toyScene()): Promise<Scene> {
   const { height, width, bands, values, labels } = toy;
   return prepare(services, { name }, npy([height, width, bands], values), npy([height, width], labels));
 }
@@ -148,7 +152,7 @@ export function trainingRequest(
 
 /** Trains on a prepared scene and waits for the end. */
 export async function train(
-  { trainer }: Services,
+  { trainer }: Pick<ServiceClients, 'trainer'>,
   request: Partial<StartTrainingRequest>,
   defaults?: Record<string, string>,
 ): Promise<TrainingFinished> {
@@ -162,7 +166,7 @@ export async function train(
 
 /** Registers a blob as an adapter's next version. */
 export async function registerBlob(
-  { tileInference }: Services,
+  { tileInference }: Pick<ServiceClients, 'tileInference'>,
   name: string,
   blob: Uint8Array,
   fileName = 'adapter.safetensors',

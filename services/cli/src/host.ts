@@ -35,7 +35,7 @@ export async function startHost(config: Config, names: readonly ServiceName[], l
   });
   const stopTelemetry = await startTelemetry('hyperswap');
   const executor = names.some((name) => name !== 'preprocessing') ? new Executor() : undefined;
-  const services: (HostedService & { stop?(): Promise<void> })[] = [];
+  const services: (HostedService & { start?(): void; stop?(): Promise<void> })[] = [];
   let server: RunningServer | undefined;
   const close = async (): Promise<void> => {
     for (const service of services) await service.stop?.();
@@ -51,8 +51,9 @@ export async function startHost(config: Config, names: readonly ServiceName[], l
     if (executor !== undefined && names.includes('trainer')) {
       const preprocessingEndpoint = (): string =>
         names.includes('preprocessing') && server !== undefined ? server.endpoint : config.endpoint;
-      const { backbone, precision } = config;
-      const context = { store, bus, executor, logger, backbone, precision, preprocessingEndpoint };
+      const { backbone, precision, leaseMilliseconds } = config;
+      const training = { backbone, precision, leaseMilliseconds, preprocessingEndpoint };
+      const context = { store, bus, executor, logger, ...training };
       services.push(createTrainerService(context));
     }
     if (executor !== undefined && names.includes('tile-inference')) {
@@ -67,6 +68,7 @@ export async function startHost(config: Config, names: readonly ServiceName[], l
     throw error;
   }
   const running = server;
+  for (const service of services) service.start?.();
   logger.info(
     { endpoint: running.endpoint, services: names, store: store.description, bus: bus.description },
     'serving',

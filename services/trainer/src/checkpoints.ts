@@ -50,6 +50,14 @@ export class Checkpoints {
     return { ...record.data.state, tensors };
   }
 
+  /** The same, or undefined when there is none of this run. */
+  async lastIfAny(): Promise<Checkpoint | undefined> {
+    return this.last().catch((error: unknown) => {
+      if (error instanceof HyperswapError && error.code === 'FIELD_INVALID') return undefined;
+      throw error;
+    });
+  }
+
   async remove(): Promise<void> {
     await this.store.delete(this.key);
   }

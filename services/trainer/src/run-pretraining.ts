@@ -44,7 +44,11 @@ async function pretrainFrom(
   const { backbone: name, scenes: names, simulatedScenes } = request;
   const fingerprint = JSON.stringify({ names, simulatedScenes, settings, start: from?.digest ?? '' });
   const checkpoints = new Checkpoints(store, `pretraining/${name}/checkpoint.safetensors`, fingerprint);
-  const resumed = request.resume ? await checkpoints.last() : undefined;
+  const resumed = context.isRepeated
+    ? await checkpoints.lastIfAny()
+    : request.resume
+      ? await checkpoints.last()
+      : undefined;
   const scenes = await gatherScenes(request, settings.config.components, context);
   const lossByStep: number[] = [...(resumed?.losses ?? [])];
   let saving = Promise.resolve();

@@ -69,7 +69,11 @@ async function trainOn(
     seed: request.seed,
   });
   const checkpoints = new Checkpoints(store, `trainings/${request.adapter}/checkpoint.safetensors`, fingerprint);
-  const last = request.resume ? await checkpoints.last() : undefined;
+  const last = context.isRepeated
+    ? await checkpoints.lastIfAny()
+    : request.resume
+      ? await checkpoints.last()
+      : undefined;
   let saving = Promise.resolve();
   const fitting = fitAdapter(
     {

@@ -27,60 +27,55 @@ export interface TrainerContext {
   /** Backbone of trainings that name none. */
   readonly backbone: string;
   readonly precision: PrecisionChoice;
+  /** Of work items. */
+  readonly leaseMilliseconds: number;
   /** Where the preprocessing service is; asked when a training starts, since it may be this very process. */
   readonly preprocessingEndpoint: () => string;
 }
 
 /** Trains adapters, pretrains backbones, and keeps them. */
-export function createTrainerService(context: TrainerContext): HostedService & { stop(): Promise<void> } {
+export function createTrainerService(
+  context: TrainerContext,
+): HostedService & { start(): void; stop(): Promise<void> } {
   const { store, bus, executor, precision, logger } = context;
   const registry = new AdapterRegistry(store, bus);
   // Loaded for the first training: a process that only keeps backbones has no use for TensorFlow.
   let loading: Promise<ProgramClient<TrainerProgram>> | undefined;
   const loadEngine = (): Promise<ProgramClient<TrainerProgram>> =>
     (loading ??= executor.load<TrainerProgram>(new URL('./engine/program.js', import.meta.url)));
-  const trainings = new Trainings(logger);
-
-  const withScenes = async <Result>(
-    signal: AbortSignal,
-    report: TrainingContext['report'],
-    run: (training: TrainingContext) => Promise<Result>,
-  ): Promise<Result> => {
-    const scenes = new SceneSource(context.preprocessingEndpoint());
-    try {
-      const engine = await loadEngine();
-      return await run({ store, registry, engine, scenes, precision, signal, report });
-    } finally {
-      scenes.close();
-    }
-  };
+  const trainings = new Trainings(
+    { store, bus, logger, leaseMilliseconds: context.leaseMilliseconds },
+    async (given, running) => {
+      const scenes = new SceneSource(context.preprocessingEndpoint());
+      try {
+        const engine = await loadEngine();
+        const training: TrainingContext = { store, registry, engine, scenes, precision, ...running };
+        if (given.kind === 'pretraining') return await runPretraining(given.request, training);
+        const { request } = given;
+        return await (findBaseline(request.method) === undefined
+          ? runTraining(request, training)
+          : runBaseline(request, training));
+      } finally {
+        scenes.close();
+      }
+    },
+  );
 
   const implementation: TrainerServiceServer = {
-    startTraining: unaryHandler((request) => {
-      const backbone = request.backbone === '' ? context.backbone : request.backbone;
-      const { adapter, scene, method } = request;
-      const training = trainings.start({ adapter, scene, method }, (signal, report) =>
-        withScenes(signal, report, (training) =>
-          findBaseline(method) === undefined
-            ? runTraining({ ...request, backbone }, training)
-            : runBaseline(request, training),
-        ),
-      );
-      return Promise.resolve({ training });
+    startTraining: unaryHandler(async (given) => {
+      // Named now: the process that runs it may be configured otherwise.
+      const backbone = given.backbone === '' ? context.backbone : given.backbone;
+      return { training: await trainings.start({ kind: 'training', request: { ...given, backbone } }) };
     }),
-    startPretraining: unaryHandler((request) => {
-      const subject = { adapter: request.backbone, scene: request.scenes.join(' '), method: 'pretraining' };
-      const training = trainings.start(subject, (signal, report) =>
-        withScenes(signal, report, (training) => runPretraining(request, training)),
-      );
-      return Promise.resolve({ training });
-    }),
+    startPretraining: unaryHandler(async (request) => ({
+      training: await trainings.start({ kind: 'pretraining', request }),
+    })),
     watchTraining: serverStreamHandler(({ training }, { signal }) => trainings.watch(training, signal)),
-    cancelTraining: unaryHandler(({ training }) => {
-      trainings.cancel(training);
-      return Promise.resolve({});
+    cancelTraining: unaryHandler(async ({ training }) => {
+      await trainings.cancel(training);
+      return {};
     }),
-    listTrainings: unaryHandler(() => Promise.resolve({ trainings: trainings.list() })),
+    listTrainings: unaryHandler(async () => ({ trainings: await trainings.list() })),
     importBackbone: clientStreamHandler((requests) => importBackbone(store, requests)),
     listBackbones: unaryHandler(async () => ({ names: await listBackbones(store) })),
     getBackbone: unaryHandler(async ({ backbone }) => ({ backbone: await getBackbone(store, backbone) })),
@@ -124,6 +119,10 @@ export function createTrainerService(context: TrainerContext): HostedService & {
     name: 'hyperswap.v1.TrainerService',
     definition: TrainerServiceService,
     implementation: { ...implementation },
+    // Not before this process serves: a training may ask its own preprocessing service.
+    start: () => {
+      trainings.begin();
+    },
     stop: () => trainings.stop(),
   };
 }

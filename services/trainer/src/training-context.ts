@@ -14,6 +14,8 @@ export interface TrainingContext {
   readonly scenes: SceneSource;
   /** What backbones run in. */
   readonly precision: PrecisionChoice;
+  /** Whether an earlier attempt of the same training may have left a checkpoint, to go on from. */
+  readonly isRepeated: boolean;
   readonly signal: AbortSignal;
   readonly report: (progress: TrainingProgress) => void;
 }

@@ -69,6 +69,8 @@ export interface Events {
 export interface Bus {
   /** In words, for `doctor`. */
   readonly description: string;
+  /** Whether work that is given back waits for other processes, or ends with this one. */
+  readonly outlivesProcess: boolean;
   readonly events: Events;
   workQueue<Content>(name: string): WorkQueue<Content>;
   keyValue<Value>(bucket: string): KeyValue<Value>;

@@ -7,6 +7,7 @@ import { MemoryWorkQueue } from './memory-work-queue.js';
 /** Queues and events inside this process, state in a directory, so that it outlives the process. */
 export class EmbeddedBus implements Bus {
   readonly description: string;
+  readonly outlivesProcess = false;
   readonly events: Events;
   private readonly emitter = new EventEmitter().setMaxListeners(0);
   private readonly queues = new Map<string, MemoryWorkQueue<unknown>>();

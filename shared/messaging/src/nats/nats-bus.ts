@@ -15,6 +15,7 @@ export interface NatsSettings {
 /** Queues and state in JetStream, events over plain NATS. */
 export class NatsBus implements Bus {
   readonly description: string;
+  readonly outlivesProcess = true;
   readonly events: Events;
   private readonly queues = new Map<string, NatsWorkQueue<unknown>>();
   private readonly buckets = new Map<string, NatsKeyValue<unknown>>();

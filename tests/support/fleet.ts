@@ -1,0 +1,120 @@
+/** A fleet for tests: nats-server, MinIO, and hyperswap processes that share them. */
+import assert from 'node:assert/strict';
+import { spawn, type ChildProcess } from 'node:child_process';
+import { mkdtemp } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { createInterface } from 'node:readline';
+import { setTimeout } from 'node:timers/promises';
+import { PreprocessingServiceClient, TileInferenceServiceClient, TrainerServiceClient } from '@hyperswap/proto';
+import { connect, readStream } from '@hyperswap/rpc';
+import { commandFile } from './command.js';
+import { startMinio, startNats } from './servers.js';
+import type { ServiceClients } from './services.js';
+
+/** Of work items: a pod that is killed or stopped is missed after so long. */
+export const leaseMilliseconds = 2_000;
+
+/** One process of hyperswap. */
+export interface Pod extends ServiceClients {
+  readonly endpoint: string;
+  readonly process: ChildProcess;
+  /** Lets it drain and end. */
+  stop(): Promise<void>;
+  /** Ends it at once, as a crash does. */
+  kill(): Promise<void>;
+}
+
+export interface Fleet {
+  readonly nats: Awaited<ReturnType<typeof startNats>>;
+  readonly minio: Awaited<ReturnType<typeof startMinio>>;
+  /** Starts a process with some services, `preprocessing,trainer,tile-inference` in all. */
+  startPod(services: string): Promise<Pod>;
+  /** Stops all that was started. */
+  stop(): Promise<void>;
+}
+
+export async function startFleet(): Promise<Fleet> {
+  const [nats, minio] = await Promise.all([startNats(), startMinio()]);
+  const { endpoint, accessKey, secretKey, bucket } = minio.settings;
+  const environment = {
+    ...process.env,
+    HYPERSWAP_HOME: await mkdtemp(path.join(tmpdir(), 'hyperswap-pod-')),
+    HYPERSWAP_LOG_LEVEL: 'silent',
+    HYPERSWAP_LEASE_MILLISECONDS: String(leaseMilliseconds),
+    NATS_URL: nats.url,
+    S3_ENDPOINT: endpoint,
+    S3_ACCESS_KEY: accessKey,
+    S3_SECRET_KEY: secretKey,
+    S3_BUCKET: bucket,
+  };
+  const pods: Pod[] = [];
+  const startPod = async (services: string): Promise<Pod> => {
+    const args = [commandFile, 'up', '--services', services, '--port', '0'];
+    const child = spawn(process.execPath, args, { env: environment, stdio: ['ignore', 'pipe', 'pipe'] });
+    let said = '';
+    child.stderr.on('data', (text: Buffer) => {
+      said = (said + text.toString()).slice(-2000);
+    });
+    let address = '';
+    for await (const line of createInterface({ input: child.stdout })) {
+      address = /Serving on (\S+?)\.?$/.exec(line)?.[1] ?? '';
+      if (address !== '') break;
+    }
+    assert.notEqual(address, '', `the pod did not start: ${said}`);
+    const clients = {
+      preprocessing: connect(PreprocessingServiceClient, address),
+      trainer: connect(TrainerServiceClient, address),
+      tileInference: connect(TileInferenceServiceClient, address),
+    };
+    const end = async (signal: NodeJS.Signals): Promise<void> => {
+      for (const client of Object.values(clients)) client.close();
+      if (child.exitCode !== null || child.signalCode !== null) return;
+      const ended = new Promise((resolve) => child.once('exit', resolve));
+      child.kill(signal);
+      await ended;
+    };
+    const stop = (): Promise<void> => end('SIGTERM');
+    const pod: Pod = { ...clients, endpoint: address, process: child, stop, kill: () => end('SIGKILL') };
+    pods.push(pod);
+    return pod;
+  };
+  return {
+    nats,
+    minio,
+    startPod,
+    stop: async () => {
+      await Promise.all(pods.map((pod) => pod.kill()));
+      await Promise.all([nats.kill(), minio.kill()]);
+    },
+  };
+}
+
+/** The labels of a scene job. @param onProgress is told of finished chunks */
+export async function mapOf(
+  { tileInference }: ServiceClients,
+  adapter: string,
+  chunkSize: number,
+  onProgress: (done: number) => void = () => undefined,
+): Promise<Buffer> {
+  const call = tileInference.classifyScene({ scene: 'toy', adapter, chunkSize });
+  for await (const { event } of readStream(tileInference, call)) {
+    if (event?.$case === 'progress') onProgress(event.value.doneChunks);
+    if (event?.$case === 'map') return Buffer.concat([event.value.labels, event.value.confidence]);
+  }
+  throw new Error('the job ended without a map');
+}
+
+/** Waits until a condition holds, and fails with its last complaint when it takes too long. */
+export async function eventually(milliseconds: number, check: () => Promise<void>): Promise<void> {
+  const deadline = Date.now() + milliseconds;
+  for (;;) {
+    try {
+      await check();
+      return;
+    } catch (error) {
+      if (Date.now() > deadline) throw error;
+    }
+    await setTimeout(50);
+  }
+}
