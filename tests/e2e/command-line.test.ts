@@ -107,6 +107,13 @@ test('doctor says what it runs on', async () => {
     /store\s+directory/,
   ])
     assert.match(found, part);
+  const engine = async (): Promise<object> => {
+    const { status } = JSON.parse(await succeed('--json', 'doctor')) as {
+      status: { engine: { plain: object; fused: object } };
+    };
+    return { plain: status.engine.plain, fused: status.engine.fused };
+  };
+  assert.deepEqual(await engine(), await engine(), 'one process measures for all, so that all compute the same');
 });
 
 test('exit codes: 1 for what failed, with its sentence; 2 for wrong usage', async () => {

@@ -45,7 +45,7 @@ function update({ krona_a: a, krona_b: b }: Factors, { scale }: KronaSettings): 
 }
 
 /**
- * The paper's 384 × 2 at width 768, and its proportion above. That limits ΔW to rank 4; on narrow backbones, where values are few, 4 × 4
+ * The paper's 384 × 2 at width 768, and its proportion above. That limits ΔW to rank 4; on narrow backbones, where values are few, 8 × 8
  * leaves it full rank.
  */
 function settingsSchema(weight: WeightShape, lambda: z.ZodType<number>): z.ZodType<KronaSettings> {
@@ -56,12 +56,12 @@ function settingsSchema(weight: WeightShape, lambda: z.ZodType<number>): z.ZodTy
         .number()
         .int()
         .min(1)
-        .default(isNarrow ? 4 : weight.out / 2),
+        .default(isNarrow ? 8 : weight.out / 2),
       columns: z.coerce
         .number()
         .int()
         .min(1)
-        .default(isNarrow ? 4 : 2),
+        .default(isNarrow ? 8 : 2),
       scale: z.coerce.number().positive().default(1),
       lambda,
     })

@@ -1,14 +1,11 @@
 /** Which kernels and which element type this machine runs fastest, found by measuring once. */
 import { usesGpu } from '../tensorflow.js';
-import { deviceScope, deviceTensor, type DeviceTensor, type ElementType } from './device-tensor.js';
+import { rememberedSpeeds, type KernelSpeeds, type Precision } from './kernel-measurements.js';
+import { deviceScope, deviceTensor, type DeviceTensor } from './device-tensor.js';
 import { linear, useFusedLayers } from './linear.js';
 import { cast } from './operations.js';
 
-/** The element types that the frozen backbone can run in. */
-export type Precision = Extract<ElementType, 'float32' | 'bfloat16'>;
-
-/** GFLOP/s of the warm-up's layer, by kernels and precision; 0 where it does not run. */
-export type KernelSpeeds = Readonly<Record<'plain' | 'fused', Readonly<Record<Precision, number>>>>;
+export type { KernelSpeeds, Precision } from './kernel-measurements.js';
 
 export interface Kernels {
   /** Whether bias, activation and residual go into the product's kernel. */
@@ -20,15 +17,15 @@ export interface Kernels {
 
 /** A layer of the base backbone: the first product of its perceptron, for 16 patches. */
 const [rows, input, output] = [1024, 768, 3072];
-const repetitions = 3;
+const repetitions = 10;
 /** bfloat16 rounds; it has to earn that. */
 const worthRounding = 1.15;
 
 let chosen: Kernels | undefined;
 
 /**
- * The kernels in use. The first call measures (about half a second): a layer by public ops and by oneDNN's fused op, in float32 and in bfloat16. On
- * a GPU the public ops serve, so that nothing depends on oneDNN.
+ * The kernels in use. The first process on a machine measures (about a second): a layer by public ops and by oneDNN's fused op, in float32 and in bfloat16.
+ * The others take what it found, so that all of them compute the same to the last bit. On a GPU the public ops serve, so that nothing depends on oneDNN.
  */
 export function chooseKernels(): Kernels {
   if (chosen !== undefined) return chosen;
@@ -36,7 +33,10 @@ export function chooseKernels(): Kernels {
     useFusedLayers(fused);
     return { float32: layerSpeed('float32'), bfloat16: layerSpeed('bfloat16') };
   };
-  const speeds = { plain: measure(false), fused: usesGpu() ? { float32: 0, bfloat16: 0 } : measure(true) };
+  const speeds = rememberedSpeeds(() => ({
+    plain: measure(false),
+    fused: usesGpu() ? { float32: 0, bfloat16: 0 } : measure(true),
+  }));
   const best = (precision: Precision): number => Math.max(speeds.plain[precision], speeds.fused[precision]);
   const precision = best('bfloat16') > worthRounding * best('float32') ? 'bfloat16' : 'float32';
   const fused = speeds.fused[precision] >= 0.9 * speeds.plain[precision];

@@ -1,6 +1,7 @@
 /** `make setup`: makes the engine ready. `ENGINE=cuda` takes the CUDA build, `TENSORFLOW_WHEEL` a wheel that is here already. */
 import { failure, toHyperswapError } from '@hyperswap/errors';
-import { engineCacheDirectory, setUpEngine } from './set-up-engine.js';
+import { engineCacheDirectory } from './cache-directory.js';
+import { setUpEngine } from './set-up-engine.js';
 
 try {
   const flavour = process.env.ENGINE ?? 'cpu';

@@ -1,7 +1,6 @@
 import { createHash } from 'node:crypto';
 import { lstat, mkdir, mkdtemp, readFile, readlink, rename, rm, stat, symlink } from 'node:fs/promises';
 import { createRequire } from 'node:module';
-import { homedir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { extractWheel, fetchWheel, verifyWheel } from '@hyperswap/pypi';
@@ -20,12 +19,6 @@ export interface EngineSetup {
   /** A TensorFlow wheel that is here already, for machines without a network. */
   readonly wheelFile?: string;
   readonly report: (line: string) => void;
-}
-
-/** Where built engines are kept: `HYPERSWAP_ENGINE_CACHE`, else `hyperswap/engine` in the user's cache folder. */
-export function engineCacheDirectory(): string {
-  const userCache = process.env.XDG_CACHE_HOME ?? path.join(homedir(), '.cache');
-  return process.env.HYPERSWAP_ENGINE_CACHE ?? path.join(userCache, 'hyperswap', 'engine');
 }
 
 /**
