@@ -2,6 +2,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { Command } from 'commander';
 import { failure } from '@hyperswap/errors';
+import { MethodKind } from '@hyperswap/proto';
 import { callUnary } from '@hyperswap/rpc';
 import { completeClasses } from '@hyperswap/scene';
 import { drawLabelMaps, type PixelMap } from '../picture/map-picture.js';
@@ -50,7 +51,7 @@ export function addStudyCommand(program: Command): void {
       const session = await openSession(flags);
       const progress = new Progress();
       try {
-        const plan = planStudy(flags, own.set, session.config.backbone);
+        const plan = await planStudy(session, flags, own.set);
         const results = await runStudy(session, plan, path.join(flags.out, 'runs'), progress);
         const lines = summarise(results);
         await mkdir(flags.out, { recursive: true });
@@ -71,7 +72,13 @@ export function addStudyCommand(program: Command): void {
 }
 
 /** @throws FIELD_INVALID */
-function planStudy(flags: StudyFlags, settings: readonly string[], backbone: string): StudyPlan {
+async function planStudy(
+  { trainer, signal, config: { backbone } }: Session,
+  flags: StudyFlags,
+  settings: readonly string[],
+): Promise<StudyPlan> {
+  const { methods } = await callUnary(trainer, 'listMethods', { backbone }, { signal });
+  const baselines = methods.filter(({ kind }) => kind === MethodKind.METHOD_KIND_BASELINE).map(({ name }) => name);
   const list = (given: string): string[] =>
     given.split(',').flatMap((part) => (part.trim() === '' ? [] : [part.trim()]));
   const isOfMethod = (setting: string): boolean => setting.slice(0, Math.max(0, setting.indexOf('='))).includes(':');
@@ -90,6 +97,7 @@ function planStudy(flags: StudyFlags, settings: readonly string[], backbone: str
   return {
     scene: flags.scene,
     methods: list(flags.methods),
+    baselines,
     seeds: list(flags.seeds).map((seed) => wholeNumber('--seeds', seed)),
     backbones: flags.backbones === undefined ? [backbone] : list(flags.backbones),
     lambdas,

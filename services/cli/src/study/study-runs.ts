@@ -11,6 +11,8 @@ import { trainAdapter } from '../training.js';
 export interface StudyPlan {
   readonly scene: string;
   readonly methods: readonly string[];
+  /** Methods that use no backbone, one run for all of them, and take no settings of the others. */
+  readonly baselines: readonly string[];
   readonly seeds: readonly number[];
   readonly backbones: readonly string[];
   /** λ to sweep for the "+" methods, beside their default. */
@@ -50,18 +52,13 @@ export interface RunResult extends StudyRun {
   readonly testPredictions: string;
 }
 
-/** Methods that use no backbone: one run for all of them. */
-const baselines = ['knn', 'svm', 'spectralformer'];
-/** Settings that baselines take no part in. */
-const plusMethods = ['lora+', 'krona+'];
-
 /** Every run, method by method. */
-export function studyRuns({ methods, seeds, backbones, lambdas }: StudyPlan): StudyRun[] {
+export function studyRuns({ methods, baselines, seeds, backbones, lambdas }: StudyPlan): StudyRun[] {
   return methods.flatMap((method) =>
     (baselines.includes(method) ? backbones.slice(0, 1) : backbones).flatMap((backbone) =>
       seeds.flatMap((seed) => [
         { method, seed, backbone, lambda: undefined },
-        ...(plusMethods.includes(method) ? lambdas.map((lambda) => ({ method, seed, backbone, lambda })) : []),
+        ...(method.endsWith('+') ? lambdas.map((lambda) => ({ method, seed, backbone, lambda })) : []),
       ]),
     ),
   );
@@ -81,7 +78,7 @@ export function runName({ method, seed, backbone, lambda }: StudyRun): string {
 function requestOf(plan: StudyPlan, run: StudyRun): StartTrainingRequest {
   const own = plan.methodSettings[run.method] ?? {};
   const lambda: Record<string, string> = run.lambda === undefined ? {} : { lambda: String(run.lambda) };
-  const isBaseline = baselines.includes(run.method);
+  const isBaseline = plan.baselines.includes(run.method);
   return {
     scene: plan.scene,
     method: run.method,
