@@ -173,14 +173,15 @@ export class SceneJobs {
   private async handle(item: WorkItem<Chunk>): Promise<void> {
     const { bus, logger } = this.context;
     const { job, resultKey } = item.content;
-    const ended = await bus.keyValue<true>('ended-jobs').get(job);
-    if (ended !== undefined) {
+    if (await this.hasEnded(job)) {
       await item.acknowledge();
       return;
     }
     const heartbeat = setInterval(() => void item.working(), this.context.leaseMilliseconds / 3);
     try {
       await this.classifyChunk(item.content);
+      // A worker that stood still may write when the job is long over and cleared away.
+      if (await this.hasEnded(job)) await this.context.store.delete(resultKey);
       await bus.events.publish(`job.${job}`, { resultKey } satisfies ChunkReport);
       await item.acknowledge();
     } catch (error) {
@@ -196,6 +197,10 @@ export class SceneJobs {
     } finally {
       clearInterval(heartbeat);
     }
+  }
+
+  private async hasEnded(job: string): Promise<boolean> {
+    return (await this.context.bus.keyValue<true>('ended-jobs').get(job)) !== undefined;
   }
 
   private async classifyChunk({ scene: name, adapter: reference, window, resultKey }: Chunk): Promise<void> {
