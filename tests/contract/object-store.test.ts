@@ -5,9 +5,8 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, describe, test } from 'node:test';
 import { DirectoryObjectStore, S3ObjectStore, type ObjectStore } from '@hyperswap/storage';
-import { Client } from 'minio';
 import { hasCode } from '../support/errors.js';
-import { serversMissing, startMinio } from '../support/servers.js';
+import { minioClient, serversMissing, startMinio } from '../support/servers.js';
 
 /** Every implementation of the object store, with the way to a fresh one. */
 const implementations: Record<string, { readonly skip?: string; readonly open: () => Promise<ObjectStore> }> = {
@@ -127,9 +126,7 @@ test('minio: an object that was altered by somebody else is noticed', { skip: se
   const bucket = `bucket-${randomUUID()}`;
   const store = await S3ObjectStore.open({ ...settings, bucket });
   await store.put('a', Buffer.from('content'));
-  const { hostname, port } = new URL(settings.endpoint);
-  const { accessKey, secretKey } = settings;
-  const client = new Client({ endPoint: hostname, port: Number(port), useSSL: false, accessKey, secretKey });
+  const client = minioClient(minio);
   const { metaData } = await client.statObject(bucket, 'a');
   const { sha256 } = metaData as { sha256: string };
   await client.putObject(bucket, 'a', 'altered', 7, { 'x-amz-meta-sha256': sha256 });

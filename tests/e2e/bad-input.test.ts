@@ -16,10 +16,11 @@ import {
   type Scene,
   type Tile,
 } from '@hyperswap/proto';
-import { callUnary, exchange, readStream } from '@hyperswap/rpc';
+import { callUnary, exchange } from '@hyperswap/rpc';
 import { DirectoryObjectStore } from '@hyperswap/storage';
 import { hasCode } from '../support/errors.js';
 import {
+  exportBlob,
   npy,
   prepare,
   prepareToy,
@@ -40,11 +41,7 @@ before(async () => {
   services = await startServices();
   scene = await prepareToy(services);
   await train(services, {});
-  const chunks: Buffer[] = [];
-  const { tileInference } = services;
-  const call = tileInference.exportAdapter({ adapter: 'toy' });
-  for await (const { chunk } of readStream(tileInference, call)) chunks.push(chunk);
-  blob = Buffer.concat(chunks);
+  blob = await exportBlob(services, 'toy');
 });
 
 after(() => services.stop());

@@ -3,11 +3,10 @@ import { after, before, describe, test } from 'node:test';
 import { setTimeout } from 'node:timers/promises';
 import { DesiredState, PixelContent, PixelType, type ClassifyTilesRequest, type Tile } from '@hyperswap/proto';
 import { callUnary, exchange, readStream } from '@hyperswap/rpc';
-import { Client } from 'minio';
 import { eventually, leaseMilliseconds, mapOf, startFleet, type Fleet, type Pod } from '../support/fleet.js';
 import { hasCode } from '../support/errors.js';
-import { serversMissing } from '../support/servers.js';
-import { prepareToy, registerBlob, train } from '../support/services.js';
+import { minioClient, serversMissing } from '../support/servers.js';
+import { exportBlob, prepareToy, registerBlob, train } from '../support/services.js';
 
 const chunkSize = 3;
 
@@ -40,9 +39,8 @@ describe('faults', { skip: serversMissing }, () => {
 
   /** Nothing of a job is left behind. */
   async function assertCleared(): Promise<void> {
-    const { endpoint, accessKey, secretKey, bucket } = fleet.minio.settings;
-    const { hostname, port } = new URL(endpoint);
-    const client = new Client({ endPoint: hostname, port: Number(port), useSSL: false, accessKey, secretKey });
+    const { bucket } = fleet.minio.settings;
+    const client = minioClient(fleet.minio);
     await eventually(10_000, async () => {
       const keys: string[] = [];
       for await (const { name } of client.listObjectsV2(bucket, 'jobs/', true) as AsyncIterable<{ name: string }>) {
@@ -108,9 +106,8 @@ describe('faults', { skip: serversMissing }, () => {
   });
 
   test('a blob that was tampered with fails on every pod with the reason, and takes none down', async () => {
-    const { endpoint, accessKey, secretKey, bucket } = fleet.minio.settings;
-    const { hostname, port } = new URL(endpoint);
-    const client = new Client({ endPoint: hostname, port: Number(port), useSSL: false, accessKey, secretKey });
+    const { bucket } = fleet.minio.settings;
+    const client = minioClient(fleet.minio);
     // A blob of its own: pods share bindings of the same bytes, whatever their name.
     await train(first, { adapter: 'poisoned', seed: 42, settings: { epochs: '2' } });
     const key = 'adapters/poisoned/1/adapter.safetensors';
@@ -144,10 +141,7 @@ describe('faults', { skip: serversMissing }, () => {
     const blobs: Buffer[] = [];
     for (let seed = 1; seed <= 6; seed++) {
       await train(first, { adapter: 'source', seed, settings: { epochs: '1' } });
-      const chunks: Buffer[] = [];
-      const call = first.tileInference.exportAdapter({ adapter: `source@${seed}` });
-      for await (const { chunk } of readStream(first.tileInference, call)) chunks.push(chunk);
-      blobs.push(Buffer.concat(chunks));
+      blobs.push(await exportBlob(first, `source@${seed}`));
     }
     const published = await Promise.all(
       blobs.map((blob, index) => registerBlob(index % 2 === 0 ? first : second, 'crowded', blob)),

@@ -5,7 +5,7 @@ import { DesiredState } from '@hyperswap/proto';
 import { callUnary, readStream } from '@hyperswap/rpc';
 import { eventually, mapOf, startFleet, type Fleet, type Pod } from '../support/fleet.js';
 import { serversMissing } from '../support/servers.js';
-import { prepareToy, registerBlob, train } from '../support/services.js';
+import { exportBlob, prepareToy, registerBlob, train } from '../support/services.js';
 
 describe('a fleet of three pods on NATS and MinIO', { skip: serversMissing }, () => {
   let fleet: Fleet;
@@ -21,13 +21,6 @@ describe('a fleet of three pods on NATS and MinIO', { skip: serversMissing }, ()
   });
 
   after(() => fleet.stop());
-
-  const blobOf = async (reference: string): Promise<Buffer> => {
-    const chunks: Buffer[] = [];
-    const call = first.tileInference.exportAdapter({ adapter: reference });
-    for await (const { chunk } of readStream(first.tileInference, call)) chunks.push(chunk);
-    return Buffer.concat(chunks);
-  };
 
   const isServing = (pod: Pod, reference: string): Promise<void> =>
     eventually(10_000, async () => {
@@ -61,7 +54,7 @@ describe('a fleet of three pods on NATS and MinIO', { skip: serversMissing }, ()
     const milliseconds: number[] = [];
     for (let version = 2; version <= 6; version++) {
       await train(first, { adapter: 'draft', seed: version, settings: { epochs: '2' } });
-      const blob = await blobOf(`draft@${version - 1}`);
+      const blob = await exportBlob(first, `draft@${version - 1}`);
       const start = performance.now();
       await registerBlob(first, 'toy', blob);
       await Promise.all(pods.map((pod) => isServing(pod, `toy@${version}`)));

@@ -3,6 +3,7 @@ import { mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { minioServer, natsServer, serverProgram, type ManagedServer, type MinioServer } from '@hyperswap/deploy';
+import { Client } from 'minio';
 
 /** Why tests that need the servers are skipped; undefined when they can run. Never in CI: there it fails instead. */
 export const serversMissing: string | undefined = await Promise.all([
@@ -31,4 +32,9 @@ export async function startMinio(): Promise<
   await server.start();
   const { port, accessKey, secretKey } = server;
   return { ...server, settings: { endpoint: `http://127.0.0.1:${port}`, accessKey, secretKey, bucket: 'hyperswap' } };
+}
+
+/** A client that does what somebody else could do to the objects. */
+export function minioClient({ port, accessKey, secretKey }: MinioServer): Client {
+  return new Client({ endPoint: '127.0.0.1', port, useSSL: false, accessKey, secretKey });
 }

@@ -183,3 +183,14 @@ export async function registerBlob(
   );
   return adapter!;
 }
+
+/** The blob of a registered adapter. */
+export async function exportBlob(
+  { tileInference }: Pick<ServiceClients, 'tileInference'>,
+  adapter: string,
+): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  const call = tileInference.exportAdapter({ adapter });
+  for await (const { chunk } of readStream(tileInference, call)) chunks.push(chunk);
+  return Buffer.concat(chunks);
+}

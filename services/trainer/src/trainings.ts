@@ -1,6 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import { failure, HyperswapError, serializeError, toHyperswapError, type SerializedError } from '@hyperswap/errors';
-import type { Bus, KeyValue, Revisioned, WorkItem, WorkQueue } from '@hyperswap/messaging';
+import {
+  changeValue,
+  type Bus,
+  type KeyValue,
+  type Revisioned,
+  type WorkItem,
+  type WorkQueue,
+} from '@hyperswap/messaging';
 import {
   StartPretrainingRequest,
   StartTrainingRequest,
@@ -172,19 +179,12 @@ export class Trainings {
     return job;
   }
 
-  /** Changes a training's state, again when another process was faster. */
+  /** @throws TRAINING_NOT_FOUND */
   private async change(training: string, next: (job: Job) => Job): Promise<Job> {
-    for (;;) {
-      const { value, revision } = await this.find(training);
-      const changed = next(value);
-      if (changed === value) return value;
-      try {
-        await this.jobs.update(training, changed, revision);
-        return changed;
-      } catch (error) {
-        if (!(error instanceof HyperswapError) || error.code !== 'REVISION_STALE') throw error;
-      }
-    }
+    return changeValue(this.jobs, training, (job) => {
+      if (job === undefined) throw failure('TRAINING_NOT_FOUND', { training });
+      return next(job);
+    });
   }
 
   private async work(): Promise<void> {

@@ -1,3 +1,4 @@
 export type { Bus, DeadLetter, Events, KeyValue, Revisioned, WorkItem, WorkQueue } from './bus.js';
 export { EmbeddedBus } from './embedded/embedded-bus.js';
 export { NatsBus, type NatsSettings } from './nats/nats-bus.js';
+export { changeValue } from './change-value.js';

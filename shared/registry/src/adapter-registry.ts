@@ -5,7 +5,7 @@
  */
 import { blobDigest, learnedParameterCount, readAdapter, type Adapter, type AdapterMetadata } from '@hyperswap/adapter';
 import { failure, HyperswapError, validateName } from '@hyperswap/errors';
-import type { Bus, KeyValue, Revisioned } from '@hyperswap/messaging';
+import { changeValue, type Bus, type KeyValue, type Revisioned } from '@hyperswap/messaging';
 import type { ObjectStore } from '@hyperswap/storage';
 import { parseReference, type AdapterReference } from './reference.js';
 
@@ -197,6 +197,7 @@ export class AdapterRegistry {
           ...(state.pins ?? []).map((pin) => Number(pin.slice(1))),
         ]);
         gone = state.versions.filter(({ version, retired }) => retired && !named.has(version));
+        if (gone.length === 0) return state;
         const versions = state.versions.filter((version) => !gone.includes(version));
         return {
           ...state,
@@ -252,16 +253,7 @@ export class AdapterRegistry {
 
   /** Changes a name's state, again when another process was faster. */
   private async change(name: string, next: (state: AdapterState) => AdapterState): Promise<void> {
-    for (;;) {
-      const current = await this.states.get(name);
-      try {
-        const state = current?.value ?? { versions: [], aliases: {} };
-        await this.states.update(name, next(state), current?.revision ?? 0);
-        return;
-      } catch (error) {
-        if (!(error instanceof HyperswapError) || error.code !== 'REVISION_STALE') throw error;
-      }
-    }
+    await changeValue(this.states, name, (state = { versions: [], aliases: {} }) => next(state));
   }
 }
 

@@ -4,6 +4,7 @@ import { access, link, mkdir, open, readdir, readFile, rename, rm, stat } from '
 import path from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { failure, toHyperswapError } from '@hyperswap/errors';
+import { hashedPieces } from './hashed-pieces.js';
 import { checkKey } from './keys.js';
 import type { ObjectStore, PutOptions, StoredObject } from './object-store.js';
 
@@ -44,13 +45,7 @@ export class DirectoryObjectStore implements ObjectStore {
       const size = (await stat(this.file(key))).size - checksumBytes;
       const hash = createHash('sha256');
       const content = createReadStream(this.file(key), { end: Math.max(0, size - 1), highWaterMark: pieceBytes });
-      const hashed = async function* (pieces: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
-        for await (const piece of pieces) {
-          hash.update(piece);
-          yield piece;
-        }
-      };
-      await pipeline(content, hashed, createWriteStream(file));
+      await pipeline(content, hashedPieces(hash), createWriteStream(file));
       const checksum = await this.getChecksum(key, size);
       if (!hash.digest().equals(checksum)) {
         throw failure('OBJECT_DAMAGED', { key, reason: 'its checksum does not match its content' });

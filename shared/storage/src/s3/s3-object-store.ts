@@ -6,6 +6,7 @@ import { pipeline } from 'node:stream/promises';
 import { failure, HyperswapError } from '@hyperswap/errors';
 import { Client, type BucketItem } from 'minio';
 import pRetry from 'p-retry';
+import { hashedPieces } from '../hashed-pieces.js';
 import { checkKey } from '../keys.js';
 import type { ObjectStore, PutOptions, StoredObject } from '../object-store.js';
 import { isPassing, translate } from './s3-errors.js';
@@ -103,13 +104,7 @@ export class S3ObjectStore implements ObjectStore {
       await this.repeat(key, async () => {
         const response = await this.client.getObject(this.settings.bucket, checkKey(key));
         const hash = createHash('sha256');
-        const hashed = async function* (pieces: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
-          for await (const piece of pieces) {
-            hash.update(piece);
-            yield piece;
-          }
-        };
-        await pipeline(response, hashed, createWriteStream(file));
+        await pipeline(response, hashedPieces(hash), createWriteStream(file));
         compare(key, response, hash.digest('hex'));
       });
     } catch (error) {
