@@ -13,8 +13,9 @@ const below = {
   peft: ['errors', 'tensor', 'safetensors', 'spectralgpt'],
   adapter: ['errors', 'tensor', 'safetensors', 'spectralgpt', 'peft', 'scene', 'storage'],
   scene: ['errors', 'storage', 'tensor'],
-  registry: ['errors', 'storage', 'messaging', 'spectralgpt', 'safetensors', 'adapter'],
-  rpc: ['errors'],
+  registry: ['errors', 'keys', 'storage', 'messaging', 'spectralgpt', 'safetensors', 'adapter'],
+  keys: ['errors'],
+  rpc: ['errors', 'keys'],
 };
 
 module.exports = {

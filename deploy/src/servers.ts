@@ -2,6 +2,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { mkdir } from 'node:fs/promises';
 import { createConnection, createServer, type AddressInfo } from 'node:net';
+import path from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { failure } from '@hyperswap/errors';
 import { serverProgram } from './server-programs.js';
@@ -25,21 +26,36 @@ export interface MinioServer extends ManagedServer {
 /** How long a server may take until it answers. */
 const startMilliseconds = 30_000;
 
-/** nats-server with JetStream in a folder. @param port 0 takes a free one */
-export async function natsServer(directory: string, port = 0): Promise<ManagedServer> {
+/**
+ * nats-server with JetStream in a folder.
+ *
+ * @param port 0 takes a free one
+ * @param certificates folder with `public.crt`, `private.key` and `CAs/authority.crt`: it speaks mutual TLS then
+ */
+export async function natsServer(directory: string, port = 0, certificates?: string): Promise<ManagedServer> {
   const program = await serverProgram('nats-server');
   const chosen = port === 0 ? await freePort() : port;
   const args = ['--addr', '127.0.0.1', '--port', String(chosen), '--jetstream', '--store_dir', directory];
+  if (certificates !== undefined) {
+    args.push('--tlsverify', '--tlscacert', path.join(certificates, 'CAs', 'authority.crt'));
+    args.push('--tlscert', path.join(certificates, 'public.crt'), '--tlskey', path.join(certificates, 'private.key'));
+  }
   return manage(program, args, {}, directory, chosen);
 }
 
-/** MinIO with its objects in a folder. @param port 0 takes a free one */
-export async function minioServer(directory: string, port = 0): Promise<MinioServer> {
+/**
+ * MinIO with its objects in a folder.
+ *
+ * @param port 0 takes a free one
+ * @param certificates folder with `public.crt`, `private.key` and `CAs`: it speaks TLS then
+ */
+export async function minioServer(directory: string, port = 0, certificates?: string): Promise<MinioServer> {
   const program = await serverProgram('minio');
   const chosen = port === 0 ? await freePort() : port;
   const console = await freePort();
   const [accessKey, secretKey] = ['hyperswap', 'hyperswap-development'];
   const args = ['server', directory, '--address', `127.0.0.1:${chosen}`, '--console-address', `127.0.0.1:${console}`];
+  if (certificates !== undefined) args.push('--certs-dir', certificates);
   const environment = {
     MINIO_ROOT_USER: accessKey,
     MINIO_ROOT_PASSWORD: secretKey,

@@ -49,8 +49,12 @@ after(() => services.stop());
 const register = (name: string, content: Uint8Array): Promise<AdapterVersion> =>
   registerBlob(services, name, content, 'given.safetensors');
 
-async function classify(change: Partial<ClassifyTilesHeader>, tileChange: Partial<Tile> = {}): Promise<void> {
-  const { tileInference } = services;
+async function classify(
+  change: Partial<ClassifyTilesHeader>,
+  tileChange: Partial<Tile> = {},
+  { tileInference }: Pick<Services, 'tileInference'> = services,
+  { pcaDigest }: Pick<Scene, 'pcaDigest'> = scene,
+): Promise<void> {
   const window = { row: 0, column: 0, height: 2, width: 3 };
   const values = new Float32Array(10 * 11 * 12);
   const tile: Tile = { id: 'seven', window, halo: 4, pixels: Buffer.from(values.buffer), adapter: '', ...tileChange };
@@ -61,7 +65,7 @@ async function classify(change: Partial<ClassifyTilesHeader>, tileChange: Partia
     content: PixelContent.PIXEL_CONTENT_PREPARED,
     confidence: false,
     scene: 'toy',
-    pcaDigest: scene.pcaDigest,
+    pcaDigest,
     ...change,
   };
   // eslint-disable-next-line @typescript-eslint/require-await -- the exchange takes an async iterable
@@ -143,7 +147,27 @@ test('tiles whose bytes, bands, halo or values are wrong are refused by name', a
     hasCode('TILE_PIXELS_NOT_FINITE', /row 2, column 3/),
   );
   const huge = { row: 0, column: 0, height: 4_000_000_000, width: 4_000_000_000 };
-  await assert.rejects(classify({}, { window: huge }), hasCode('TILE_BYTES'));
+  await assert.rejects(classify({}, { window: huge }), hasCode('TILE_SIZE', /512 × 512/));
+  await assert.rejects(classify({}, { halo: 128 }), hasCode('TILE_SIZE', /halo of 128/));
+});
+
+test('a full queue says when to try again, and takes tiles again when it is empty', async () => {
+  const small = await startServices({ queueLimit: 8 });
+  try {
+    const prepared = await prepareToy(small);
+    await train(small, {});
+    // Six pixels each: the second finds the first in the queue.
+    const outcomes = await Promise.allSettled([1, 2, 3, 4].map(() => classify({}, {}, small, prepared)));
+    const refused = outcomes.filter(({ status }) => status === 'rejected') as PromiseRejectedResult[];
+    assert.ok(refused.length > 0 && refused.length < 4, `${refused.length} of 4 refused`);
+    for (const { reason } of refused) {
+      hasCode('QUEUE_FULL', /the queue takes 8: try again in \d+ ms/)(reason);
+      assert.equal((reason as HyperswapError).retryable, true);
+    }
+    await classify({}, {}, small, prepared);
+  } finally {
+    await small.stop();
+  }
 });
 
 test('unknown and retired adapters are told apart', async () => {

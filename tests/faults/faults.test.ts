@@ -147,7 +147,7 @@ describe('faults', { skip: serversMissing }, () => {
       blobs.map((blob, index) => registerBlob(index % 2 === 0 ? first : second, 'crowded', blob)),
     );
     assert.equal(new Set(published.map(({ version }) => version)).size, 6);
-    const { adapters } = await callUnary(second.tileInference, 'listAdapters', {});
+    const { adapters } = await callUnary(second.tileInference, 'listAdapters', { pageSize: 0, pageToken: '' });
     const listed = adapters.filter(({ name }) => name === 'crowded').map(({ digest }) => digest);
     assert.deepEqual(listed.sort(), published.map(({ digest }) => digest).sort());
     const twice = await Promise.allSettled([first, second].map((pod) => registerBlob(pod, 'twins', blobs[0]!)));

@@ -6,11 +6,10 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout } from 'node:timers/promises';
-import { PreprocessingServiceClient, TileInferenceServiceClient, TrainerServiceClient } from '@hyperswap/proto';
-import { connect, readStream } from '@hyperswap/rpc';
+import { readStream } from '@hyperswap/rpc';
 import { commandFile } from './command.js';
 import { startMinio, startNats } from './servers.js';
-import type { ServiceClients } from './services.js';
+import { connectAll, type ServiceClients } from './services.js';
 
 /** Of work items: a pod that is killed or stopped is missed after so long. */
 export const leaseMilliseconds = 2_000;
@@ -62,13 +61,9 @@ export async function startFleet(): Promise<Fleet> {
       if (address !== '') break;
     }
     assert.notEqual(address, '', `the pod did not start: ${said}`);
-    const clients = {
-      preprocessing: connect(PreprocessingServiceClient, address),
-      trainer: connect(TrainerServiceClient, address),
-      tileInference: connect(TileInferenceServiceClient, address),
-    };
+    const { close, ...clients } = connectAll(address);
     const end = async (signal: NodeJS.Signals): Promise<void> => {
-      for (const client of Object.values(clients)) client.close();
+      close();
       if (child.exitCode !== null || child.signalCode !== null) return;
       const ended = new Promise((resolve) => child.once('exit', resolve));
       child.kill(signal);
@@ -92,7 +87,7 @@ export async function startFleet(): Promise<Fleet> {
 
 /** The labels of a scene job. @param onProgress is told of finished chunks */
 export async function mapOf(
-  { tileInference }: ServiceClients,
+  { tileInference }: Pick<ServiceClients, 'tileInference'>,
   adapter: string,
   chunkSize: number,
   onProgress: (done: number) => void = () => undefined,

@@ -17,21 +17,24 @@ export const serversMissing: string | undefined = await Promise.all([
   },
 );
 
-/** A nats-server that runs. */
-export async function startNats(): Promise<ManagedServer & { readonly url: string }> {
-  const server = await natsServer(await mkdtemp(path.join(tmpdir(), 'hyperswap-nats-')));
+/** A nats-server that runs. @param certificates folder of them, for mutual TLS */
+export async function startNats(certificates?: string): Promise<ManagedServer & { readonly url: string }> {
+  const server = await natsServer(await mkdtemp(path.join(tmpdir(), 'hyperswap-nats-')), 0, certificates);
   await server.start();
-  return { ...server, url: `nats://127.0.0.1:${server.port}` };
+  return { ...server, url: `${certificates === undefined ? 'nats' : 'tls'}://127.0.0.1:${server.port}` };
 }
 
-/** A MinIO that runs, and the settings of a bucket in it. */
-export async function startMinio(): Promise<
+/** A MinIO that runs, and the settings of a bucket in it. @param certificates folder of them, for TLS */
+export async function startMinio(
+  certificates?: string,
+): Promise<
   MinioServer & { readonly settings: { endpoint: string; accessKey: string; secretKey: string; bucket: string } }
 > {
-  const server = await minioServer(await mkdtemp(path.join(tmpdir(), 'hyperswap-minio-')));
+  const server = await minioServer(await mkdtemp(path.join(tmpdir(), 'hyperswap-minio-')), 0, certificates);
   await server.start();
   const { port, accessKey, secretKey } = server;
-  return { ...server, settings: { endpoint: `http://127.0.0.1:${port}`, accessKey, secretKey, bucket: 'hyperswap' } };
+  const endpoint = `${certificates === undefined ? 'http' : 'https'}://127.0.0.1:${port}`;
+  return { ...server, settings: { endpoint, accessKey, secretKey, bucket: 'hyperswap' } };
 }
 
 /** A client that does what somebody else could do to the objects. */

@@ -16,10 +16,11 @@ import {
   type RegisterAdapterRequest,
   type RegisterAdapterResponse,
   type Scene,
+  type Signature,
   type StartTrainingRequest,
   type TrainingFinished,
 } from '@hyperswap/proto';
-import { callUnary, connect, exchange, readStream, upload } from '@hyperswap/rpc';
+import { callUnary, connect, exchange, readStream, upload, type ClientAccess } from '@hyperswap/rpc';
 import { writeNpy, type NumericArray } from '@hyperswap/scene';
 import { createLogger } from '@hyperswap/telemetry';
 import { Random } from '@hyperswap/tensor';
@@ -38,22 +39,37 @@ export interface Services extends ServiceClients {
   stop(): Promise<void>;
 }
 
-export async function startServices(flags: Record<string, unknown> = {}, given?: string): Promise<Services> {
+/** Clients of the services at an endpoint, and the way to close them. */
+export function connectAll(
+  endpoint: string,
+  access: ClientAccess = {},
+): ServiceClients & { readonly close: () => void } {
+  const clients = {
+    preprocessing: connect(PreprocessingServiceClient, endpoint, access),
+    trainer: connect(TrainerServiceClient, endpoint, access),
+    tileInference: connect(TileInferenceServiceClient, endpoint, access),
+  };
+  const close = (): void => {
+    for (const client of Object.values(clients)) client.close();
+  };
+  return { ...clients, close };
+}
+
+export async function startServices(
+  flags: Record<string, unknown> = {},
+  given?: string,
+  access: ClientAccess = {},
+): Promise<Services> {
   const home = given ?? (await mkdtemp(path.join(tmpdir(), 'hyperswap-test-')));
   const config = loadConfig({ flags: { home, port: 0, logLevel: 'silent', ...flags } });
   const host = await startHost(config, serviceNames, createLogger('silent', 'test'));
-  const { endpoint } = host.server;
-  const clients = {
-    preprocessing: connect(PreprocessingServiceClient, endpoint),
-    trainer: connect(TrainerServiceClient, endpoint),
-    tileInference: connect(TileInferenceServiceClient, endpoint),
-  };
+  const { close, ...clients } = connectAll(host.server.endpoint, access);
   return {
     host,
     home,
     ...clients,
     stop: async () => {
-      for (const client of Object.values(clients)) client.close();
+      close();
       await host.stop(2000);
       if (given === undefined) await rm(home, { recursive: true, force: true });
     },
@@ -170,10 +186,11 @@ export async function registerBlob(
   name: string,
   blob: Uint8Array,
   fileName = 'adapter.safetensors',
+  signature?: Signature,
 ): Promise<AdapterVersion> {
   // eslint-disable-next-line @typescript-eslint/require-await -- the upload takes an async iterable
   async function* requests(): AsyncGenerator<RegisterAdapterRequest> {
-    yield { part: { $case: 'header', value: { name, fileName } } };
+    yield { part: { $case: 'header', value: { signature, name, fileName } } };
     yield { part: { $case: 'chunk', value: Buffer.from(blob) } };
   }
   const { adapter } = await upload<RegisterAdapterRequest, RegisterAdapterResponse>(

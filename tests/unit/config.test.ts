@@ -3,9 +3,17 @@ import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { test } from 'node:test';
-import { environmentName, loadConfig } from '@hyperswap/config';
+import {
+  environmentName,
+  loadConfig,
+  readTransportSecurity,
+  requireGuardedServer,
+  requireGuardedServers,
+  requireGuardedToken,
+} from '@hyperswap/config';
 import { validateName } from '@hyperswap/errors';
 import { parseReference } from '@hyperswap/registry';
+import { makeCertificates } from '../support/certificates.js';
 import { hasCode } from '../support/errors.js';
 
 test('flags beat the environment, which beats the file, which beats defaults', () => {
@@ -64,4 +72,60 @@ test('the servers’ settings have the names that other tools use, and a secret 
     () => loadConfig({ flags: { s3SecretKey: 5 } }),
     (error: Error) => !error.message.includes('5'),
   );
+});
+
+test('beyond this machine, TLS and a question who calls are needed, unless the network is trusted', () => {
+  const guard = (flags: Record<string, unknown>) => (): void => {
+    requireGuardedServer(loadConfig({ flags }));
+  };
+  for (const host of ['127.0.0.1', '127.9.9.9', 'localhost', '::1', '[::1]']) guard({ host })();
+  const identity = { host: '0.0.0.0', tlsCertificate: 'c', tlsKey: 'k' };
+  for (const host of ['0.0.0.0', '::', '10.0.0.1', 'pod.example.org']) {
+    assert.throws(guard({ host }), hasCode('CONFIG_INSECURE', /HYPERSWAP_TLS_CERTIFICATE/), host);
+  }
+  assert.throws(guard(identity), hasCode('CONFIG_INSECURE', /HYPERSWAP_TOKEN_KEYS/));
+  guard({ ...identity, tokenKeys: 'keys.json' })();
+  guard({ ...identity, tlsAuthority: 'a', tlsClients: 'verified' })();
+  guard({ host: '0.0.0.0', insecure: true })();
+  assert.equal(loadConfig({ environment: { HYPERSWAP_INSECURE: 'true' } }).insecure, true);
+});
+
+test('NATS, S3 and tokens do not go over a network in the clear', () => {
+  const s3 = { s3AccessKey: 'a', s3SecretKey: 'b' };
+  const check = (flags: Record<string, unknown>) => (): void => {
+    requireGuardedServers(loadConfig({ flags }));
+  };
+  check({ natsUrl: 'nats://127.0.0.1:4222', s3Endpoint: 'http://localhost:9000', ...s3 })();
+  check({ natsUrl: 'tls://a:1,tls://b:1', s3Endpoint: 'https://s3.example.org', ...s3 })();
+  assert.throws(check({ natsUrl: 'tls://a:1,nats://me:secret@b:1' }), (error: unknown) => {
+    assert.doesNotMatch((error as Error).message, /secret/);
+    return hasCode('CONFIG_INSECURE', /use tls:\/\/b:1/)(error);
+  });
+  assert.throws(check({ s3Endpoint: 'http://minio:9000', ...s3 }), hasCode('CONFIG_INSECURE', /https:\/\/minio:9000/));
+  check({ natsUrl: 'nats://b:1', insecure: 'true' })();
+
+  const show =
+    (endpoint: string, flags: Record<string, unknown> = {}) =>
+    (): void => {
+      requireGuardedToken(loadConfig({ flags: { tokenFile: 't', ...flags } }), endpoint);
+    };
+  for (const endpoint of ['127.0.0.1:7420', 'https://pod:7420']) show(endpoint)();
+  show('pod:7420', { tlsAuthority: 'a' })();
+  assert.throws(show('pod:7420'), hasCode('CONFIG_INSECURE', /https:\/\/pod:7420/));
+});
+
+test('settings of TLS that cannot work stop the start, naming the file', async () => {
+  const { server, stranger, authority } = await makeCertificates();
+  const read = (flags: Record<string, unknown>) => (): unknown => readTransportSecurity(loadConfig({ flags }));
+  const { certificateFile: tlsCertificate, keyFile: tlsKey } = server;
+  const whole = readTransportSecurity(loadConfig({ flags: { tlsCertificate, tlsKey, tlsAuthority: authority.file } }));
+  assert.equal(whole.identity?.certificate, server.certificate);
+  assert.throws(read({ tlsCertificate }), hasCode('CONFIG_INVALID', /needed together/));
+  assert.throws(read({ tlsClients: 'verified' }), hasCode('CONFIG_INVALID', /HYPERSWAP_TLS_AUTHORITY/));
+  assert.throws(
+    read({ tlsCertificate, tlsKey: stranger.keyFile }),
+    hasCode('CONFIG_INVALID', /tlsKey is .*private.key; allowed: the key of .*public.crt/),
+  );
+  assert.throws(read({ tlsCertificate: tlsKey, tlsKey }), hasCode('CONFIG_INVALID', /tlsCertificate is .*in PEM/));
+  assert.throws(read({ tlsAuthority: '/nowhere' }), hasCode('CONFIG_INVALID', /tlsAuthority is \/nowhere.*ENOENT/));
 });

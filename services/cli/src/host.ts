@@ -1,13 +1,20 @@
 import path from 'node:path';
-import type { Config } from '@hyperswap/config';
+import { readTransportSecurity, requireGuardedServers, type Config, type TransportSecurity } from '@hyperswap/config';
 import { EmbeddedBus, NatsBus, type Bus } from '@hyperswap/messaging';
 import { createPreprocessingService } from '@hyperswap/preprocessing';
-import { startServer, type HostedService, type RunningServer } from '@hyperswap/rpc';
+import {
+  startServer,
+  type ClientAccess,
+  type HostedService,
+  type RunningServer,
+  type ServerGuard,
+} from '@hyperswap/rpc';
 import { DirectoryObjectStore, S3ObjectStore, type ObjectStore } from '@hyperswap/storage';
 import { startTelemetry, type Logger } from '@hyperswap/telemetry';
 import { Executor } from '@hyperswap/tensor';
 import { createTileInferenceService } from '@hyperswap/tile-inference';
-import { createTrainerService } from '@hyperswap/trainer';
+import { createTrainerService, type PreprocessingAddress } from '@hyperswap/trainer';
+import { adapterTrust, clientAccess, ownAccess, serverGuard } from './guard.js';
 
 export const serviceNames = ['preprocessing', 'trainer', 'tile-inference'] as const;
 export type ServiceName = (typeof serviceNames)[number];
@@ -22,14 +29,34 @@ export interface Host {
   stop(graceMilliseconds: number): Promise<void>;
 }
 
+/** The services of a command, for itself alone: on a free port of loopback, where nobody need show anything. */
+export function startPrivateHost(config: Config, names: readonly ServiceName[], logger: Logger): Promise<Host> {
+  return start({ ...config, host: '127.0.0.1', port: 0 }, names, logger, { guard: {}, own: () => ({}) });
+}
+
 /**
- * Starts services in this process, on one port.
+ * Starts services in this process, on one port, guarded as configured.
  *
- * @throws PORT_IN_USE, ENGINE_MISSING, BACKBONE_NOT_FOUND, STORE_UNREACHABLE, STORE_REFUSED, BUS_UNREACHABLE
+ * @throws PORT_IN_USE, ENGINE_MISSING, BACKBONE_NOT_FOUND, STORE_UNREACHABLE, STORE_REFUSED, BUS_UNREACHABLE, CONFIG_INSECURE
  */
 export async function startHost(config: Config, names: readonly ServiceName[], logger: Logger): Promise<Host> {
-  const store = await openStore(config);
-  const bus = await openBus(config).catch(async (error: unknown) => {
+  const security = readTransportSecurity(config);
+  const guard = await serverGuard(config, security);
+  return start(config, names, logger, { guard, own: () => ownAccess(config, security) });
+}
+
+async function start(
+  config: Config,
+  names: readonly ServiceName[],
+  logger: Logger,
+  { guard, own }: { readonly guard: ServerGuard; readonly own: () => ClientAccess },
+): Promise<Host> {
+  requireGuardedServers(config);
+  const security = readTransportSecurity(config);
+  const trust = adapterTrust(config);
+  const isOwnPreprocessing = names.includes('preprocessing');
+  const store = await openStore(config, security);
+  const bus = await openBus(config, security).catch(async (error: unknown) => {
     await store.close();
     throw error;
   });
@@ -49,20 +76,26 @@ export async function startHost(config: Config, names: readonly ServiceName[], l
       services.push(createPreprocessingService({ store, maximumSceneBytes: config.maximumSceneBytes }));
     }
     if (executor !== undefined && names.includes('trainer')) {
-      const preprocessingEndpoint = (): string =>
-        names.includes('preprocessing') && server !== undefined ? server.endpoint : config.endpoint;
+      const access = isOwnPreprocessing ? own() : clientAccess(config, security);
+      const preprocessing = (): PreprocessingAddress => ({
+        endpoint:
+          isOwnPreprocessing && server !== undefined
+            ? `${guard.identity === undefined ? '' : 'https://'}${server.endpoint}`
+            : config.endpoint,
+        access,
+      });
       const { backbone, precision, leaseMilliseconds } = config;
-      const training = { backbone, precision, leaseMilliseconds, preprocessingEndpoint };
+      const training = { backbone, precision, leaseMilliseconds, preprocessing, ...trust };
       const context = { store, bus, executor, logger, ...training };
       services.push(createTrainerService(context));
     }
     if (executor !== undefined && names.includes('tile-inference')) {
       const { backbone, precision, batchSize, queueLimit, leaseMilliseconds } = config;
-      const serving = { backbone, precision, batchSize, queueLimit, leaseMilliseconds };
+      const serving = { backbone, precision, batchSize, queueLimit, leaseMilliseconds, ...trust };
       const context = { store, bus, executor, logger, ...serving };
       services.push(await createTileInferenceService(context));
     }
-    server = await startServer(services, { host: config.host, port: config.port });
+    server = await startServer(services, { host: config.host, port: config.port }, guard);
   } catch (error) {
     await close();
     throw error;
@@ -87,18 +120,26 @@ export async function startHost(config: Config, names: readonly ServiceName[], l
 }
 
 /** MinIO where it is configured, else a directory. */
-async function openStore({ home, s3Endpoint, s3AccessKey, s3SecretKey, s3Bucket }: Config): Promise<ObjectStore> {
+async function openStore(
+  { home, s3Endpoint, s3AccessKey, s3SecretKey, s3Bucket }: Config,
+  { trusted, identity }: TransportSecurity,
+): Promise<ObjectStore> {
   if (s3Endpoint === '') return new DirectoryObjectStore(path.join(home, 'store'));
   return S3ObjectStore.open({
     endpoint: s3Endpoint,
     accessKey: s3AccessKey,
     secretKey: s3SecretKey,
     bucket: s3Bucket,
+    trusted,
+    identity,
   });
 }
 
 /** NATS where it is configured, else this process and a directory. */
-async function openBus({ home, natsUrl, leaseMilliseconds }: Config): Promise<Bus> {
+async function openBus(
+  { home, natsUrl, leaseMilliseconds }: Config,
+  { trusted, identity }: TransportSecurity,
+): Promise<Bus> {
   if (natsUrl === '') return new EmbeddedBus(path.join(home, 'bus'), leaseMilliseconds);
-  return NatsBus.open({ url: natsUrl, leaseMilliseconds });
+  return NatsBus.open({ url: natsUrl, leaseMilliseconds, trusted, identity });
 }

@@ -7,6 +7,7 @@ import { addCompareCommand } from './commands/compare.js';
 import { addDatasetCommands } from './commands/datasets.js';
 import { addDemoCommand } from './commands/demo.js';
 import { addDoctorCommand } from './commands/doctor.js';
+import { addKeyCommands } from './commands/keys.js';
 import { addPredictCommand } from './commands/predict.js';
 import { addPretrainMiniCommand } from './commands/pretrain-mini.js';
 import { addSceneCommands } from './commands/scenes.js';
@@ -21,11 +22,16 @@ const exitUsage = 2;
 export async function run(argv: readonly string[]): Promise<void> {
   const program = new Command('hyperswap')
     .description('Land-cover maps of hyperspectral scenes by adapters on one frozen foundation model.')
-    .option('--endpoint <host:port>', 'where the services are; without it the default port, else this process')
+    .option(
+      '--endpoint <host:port>',
+      'where the services are, https:// for TLS; without it the default port, else this process',
+    )
     .option('--home <dir>', 'folder of the embedded store and bus (./.hyperswap by default)')
     .option('--backbone <name>', 'backbone to serve and train on')
     .option('--precision <type>', 'what backbones run in: auto, float32, bfloat16')
     .option('--config <file>', 'JSON file of settings')
+    .option('--token-file <file>', 'the token to show to services that ask for one')
+    .option('--insecure', 'the network is trusted: ask neither for TLS nor for tokens')
     .option('--log-level <level>', 'fatal, error, warn, info, debug, trace, silent')
     .option('--json', 'print JSON for scripts')
     .showHelpAfterError()
@@ -41,6 +47,7 @@ export async function run(argv: readonly string[]): Promise<void> {
   addStudyCommand(program);
   addPredictCommand(program);
   addBackboneCommands(program);
+  addKeyCommands(program);
   addDemoCommand(program);
   addPretrainMiniCommand(program);
   try {

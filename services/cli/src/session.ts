@@ -1,11 +1,12 @@
-import { loadConfig, type Config } from '@hyperswap/config';
+import { loadConfig, readTransportSecurity, requireGuardedToken, type Config } from '@hyperswap/config';
 import { failure } from '@hyperswap/errors';
 import { PreprocessingServiceClient, TileInferenceServiceClient, TrainerServiceClient } from '@hyperswap/proto';
-import { connect } from '@hyperswap/rpc';
+import { connect, type ClientAccess } from '@hyperswap/rpc';
 import { createLogger, type Logger } from '@hyperswap/telemetry';
 import type { Command } from 'commander';
 import { createConnection } from 'node:net';
-import { serviceNames, startHost, type Host, type ServiceName } from './host.js';
+import { clientAccess } from './guard.js';
+import { serviceNames, startPrivateHost, type Host, type ServiceName } from './host.js';
 import { printResult } from './terminal.js';
 
 /** Flags that every command takes. */
@@ -16,6 +17,8 @@ export interface GlobalFlags {
   readonly precision?: string;
   readonly config?: string;
   readonly logLevel?: string;
+  readonly tokenFile?: string;
+  readonly insecure?: boolean;
   readonly json?: boolean;
 }
 
@@ -34,12 +37,12 @@ export interface Session {
 
 /** The configuration of a command, and a logger; commands that embed the services keep quiet unless told otherwise. */
 export function configure(flags: GlobalFlags, defaultLogLevel: string): { config: Config; logger: Logger } {
-  const { endpoint, home, backbone, precision, logLevel } = flags;
+  const { endpoint, home, backbone, precision, logLevel, tokenFile, insecure } = flags;
   const environment = { HYPERSWAP_LOG_LEVEL: defaultLogLevel, ...process.env };
   const config = loadConfig({
     file: flags.config,
     environment,
-    flags: { endpoint, home, backbone, precision, logLevel },
+    flags: { endpoint, home, backbone, precision, logLevel, tokenFile, insecure },
   });
   return { config, logger: createLogger(config.logLevel, 'hyperswap') };
 }
@@ -61,19 +64,20 @@ export async function openSession(
     const usual = `${config.host}:${config.port}`;
     if (config.port !== 0 && (await listens(config.host, config.port))) endpoint = usual;
     else {
-      host = await startHost({ ...config, port: 0 }, services, logger);
+      host = await startPrivateHost(config, services, logger);
       endpoint = host.server.endpoint;
     }
   }
+  const access = host === undefined ? accessTo(endpoint, config) : {};
   const interruption = new AbortController();
   const interrupt = (): void => {
     interruption.abort(failure('CANCELLED', { what: 'The command' }));
   };
   process.once('SIGINT', interrupt).once('SIGTERM', interrupt);
   const clients = {
-    preprocessing: connect(PreprocessingServiceClient, endpoint),
-    trainer: connect(TrainerServiceClient, endpoint),
-    tileInference: connect(TileInferenceServiceClient, endpoint),
+    preprocessing: connect(PreprocessingServiceClient, endpoint, access),
+    trainer: connect(TrainerServiceClient, endpoint, access),
+    tileInference: connect(TileInferenceServiceClient, endpoint, access),
   };
   return {
     ...clients,
@@ -108,6 +112,12 @@ export async function withSession<Result>(
   } finally {
     await session.close();
   }
+}
+
+/** What is shown to services elsewhere. @throws CONFIG_INSECURE, CONFIG_INVALID */
+function accessTo(endpoint: string, config: Config): ClientAccess {
+  requireGuardedToken(config, endpoint);
+  return clientAccess(config, readTransportSecurity(config));
 }
 
 function listens(host: string, port: number): Promise<boolean> {

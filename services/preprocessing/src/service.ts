@@ -5,6 +5,7 @@ import type { ObjectStore } from '@hyperswap/storage';
 import { toBytes, toSceneMessage } from './messages.js';
 import { prepareScene } from './prepare-scene.js';
 import { streamPatches } from './stream-patches.js';
+import { methodRoles } from './roles.js';
 import { streamTiles } from './stream-tiles.js';
 
 export interface PreprocessingContext {
@@ -40,5 +41,6 @@ export function createPreprocessingService({ store, maximumSceneBytes }: Preproc
     name: 'hyperswap.v1.PreprocessingService',
     definition: PreprocessingServiceService,
     implementation: { ...implementation },
+    roles: methodRoles,
   };
 }

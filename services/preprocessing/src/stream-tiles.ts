@@ -1,13 +1,11 @@
 import { failure } from '@hyperswap/errors';
 import type { StreamTilesRequest, StreamTilesResponse } from '@hyperswap/proto';
 import type { CallContext } from '@hyperswap/rpc';
-import { PreparedScene, type Window } from '@hyperswap/scene';
+import { maximumHalo, maximumTileSide, PreparedScene, type Window } from '@hyperswap/scene';
 import type { ObjectStore } from '@hyperswap/storage';
 import { toBytes } from './messages.js';
 
 const defaultTileSize = 64;
-const maximumTileSize = 512;
-const maximumHalo = 127;
 
 /** Cuts a window of a scene into tiles, row by row; the last of a row or column may be smaller. */
 export async function* streamTiles(
@@ -20,7 +18,7 @@ export async function* streamTiles(
   const part: Window = window ?? { row: 0, column: 0, height, width };
   const side = tileSize === 0 ? defaultTileSize : tileSize;
   const invalid = (field: string, reason: string): Error => failure('FIELD_INVALID', { field, reason });
-  if (side > maximumTileSize) throw invalid('tile_size', `${side} is more than ${maximumTileSize}`);
+  if (side > maximumTileSide) throw invalid('tile_size', `${side} is more than ${maximumTileSide}`);
   if (halo > maximumHalo) throw invalid('halo', `${halo} is more than ${maximumHalo}`);
   if (part.height === 0 || part.width === 0 || part.row + part.height > height || part.column + part.width > width) {
     throw invalid('window', `it must be a part of the scene of ${height} × ${width} pixels`);

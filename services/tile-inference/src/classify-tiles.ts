@@ -8,6 +8,7 @@ import {
   type Tile,
 } from '@hyperswap/proto';
 import { ResponseQueue, type CallContext } from '@hyperswap/rpc';
+import { maximumHalo, maximumTileSide } from '@hyperswap/scene';
 import type { BindingTable, BoundAdapter } from './binding-table.js';
 import type { PixelType } from './engine/program.js';
 import type { PatchQueue } from './patch-queue.js';
@@ -108,7 +109,7 @@ async function classifyTile(
 /**
  * Checks that a tile's bytes are what its header says, and that the adapter can use them.
  *
- * @throws TILE_HALO, TILE_BYTES, TILE_BANDS, TILE_PIXELS_NOT_FINITE, PCA_MISMATCH, FIELD_INVALID
+ * @throws TILE_HALO, TILE_SIZE, TILE_BYTES, TILE_BANDS, TILE_PIXELS_NOT_FINITE, PCA_MISMATCH, FIELD_INVALID
  */
 function checkTile(header: ClassifyTilesHeader, tile: Tile, adapter: BoundAdapter) {
   const { window, halo, id } = tile;
@@ -117,6 +118,10 @@ function checkTile(header: ClassifyTilesHeader, tile: Tile, adapter: BoundAdapte
   if (stored === undefined) throw failure('FIELD_INVALID', { field: 'pixel_type', reason: 'it is missing or unknown' });
   if (window === undefined || window.height === 0 || window.width === 0) {
     throw failure('TILE_HALO', { tile: id, reason: 'its window is missing or empty' });
+  }
+  if (Math.max(window.height, window.width) > maximumTileSide || halo > maximumHalo) {
+    const limits = { side: maximumTileSide, halo: maximumHalo };
+    throw failure('TILE_SIZE', { tile: id, height: window.height, width: window.width, halo, limits });
   }
   const half = metadata.patchSize >> 1;
   if (halo < half) {

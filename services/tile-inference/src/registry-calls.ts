@@ -2,8 +2,11 @@ import { failure } from '@hyperswap/errors';
 import { maximumBlobBytes } from '@hyperswap/adapter';
 import type {
   ExportAdapterResponse,
+  ListAdaptersRequest,
+  ListAdaptersResponse,
   RegisterAdapterRequest,
   RegisterAdapterResponse,
+  Signature,
   WatchAdaptersResponse,
 } from '@hyperswap/proto';
 import { toAdapterVersion, type AdapterRegistry } from '@hyperswap/registry';
@@ -16,11 +19,12 @@ export async function registerAdapter(
 ): Promise<RegisterAdapterResponse> {
   let name: string | undefined;
   let fileName = '';
+  let signature: Signature | undefined;
   const chunks: Buffer[] = [];
   let bytes = 0;
   for await (const { part } of requests) {
     if (part?.$case === 'header') {
-      ({ name, fileName } = part.value);
+      ({ name, fileName, signature } = part.value);
     } else if (part?.$case === 'chunk') {
       bytes += part.value.byteLength;
       if (bytes > maximumBlobBytes) {
@@ -31,8 +35,26 @@ export async function registerAdapter(
     }
   }
   if (name === undefined) throw failure('FIELD_INVALID', { field: 'header', reason: 'it is missing' });
-  const record = await registry.publish(name, fileName === '' ? name : fileName, Buffer.concat(chunks));
+  const record = await registry.publish(name, fileName === '' ? name : fileName, Buffer.concat(chunks), {
+    origin: 'upload',
+    ...(signature && { signature }),
+  });
   return { adapter: toAdapterVersion(record) };
+}
+
+const defaultPageSize = 500;
+const maximumPageSize = 2000;
+
+/** Some adapters. @throws FIELD_INVALID when the page is too large */
+export async function listAdapters(
+  registry: AdapterRegistry,
+  { pageSize, pageToken }: ListAdaptersRequest,
+): Promise<ListAdaptersResponse> {
+  if (pageSize > maximumPageSize) {
+    throw failure('FIELD_INVALID', { field: 'page_size', reason: `${pageSize} is more than ${maximumPageSize}` });
+  }
+  const { records, next } = await registry.list(pageToken, pageSize === 0 ? defaultPageSize : pageSize);
+  return { adapters: records.map(toAdapterVersion), nextPageToken: next };
 }
 
 /** The blob of a version, in chunks. */

@@ -5,7 +5,7 @@ import type { Bus, WorkItem } from '@hyperswap/messaging';
 import type { ClassifySceneRequest, ClassifySceneResponse } from '@hyperswap/proto';
 import { toAdapterVersion, type AdapterRegistry } from '@hyperswap/registry';
 import type { CallContext } from '@hyperswap/rpc';
-import { PreparedScene, type Window } from '@hyperswap/scene';
+import { maximumTileSide, PreparedScene, type Window } from '@hyperswap/scene';
 import type { ObjectStore } from '@hyperswap/storage';
 import type { Logger } from '@hyperswap/telemetry';
 import type { BindingTable } from './binding-table.js';
@@ -30,7 +30,6 @@ interface ChunkReport {
 
 const queueName = 'scene-chunks';
 const defaultChunkSize = 64;
-const maximumChunkSize = 512;
 /** A chunk that fails this often fails its job. */
 const maximumDeliveries = 3;
 /** What is said of chunks can be lost while the bus is away: so often their results are looked for. */
@@ -64,8 +63,8 @@ export class SceneJobs {
     { signal }: CallContext,
   ): AsyncGenerator<ClassifySceneResponse> {
     const { store, bus, registry } = this.context;
-    if (chunkSize > maximumChunkSize) {
-      throw failure('FIELD_INVALID', { field: 'chunk_size', reason: `${chunkSize} is more than ${maximumChunkSize}` });
+    if (chunkSize > maximumTileSide) {
+      throw failure('FIELD_INVALID', { field: 'chunk_size', reason: `${chunkSize} is more than ${maximumTileSide}` });
     }
     const start = performance.now();
     const scene = await PreparedScene.open(store, name);

@@ -1,6 +1,6 @@
 import type { Bus } from '@hyperswap/messaging';
 import { TileInferenceServiceService, type TileInferenceServiceServer } from '@hyperswap/proto';
-import { AdapterRegistry, toAdapterVersion, withBackbone } from '@hyperswap/registry';
+import { AdapterRegistry, toAdapterVersion, withBackbone, type TrustedKeys } from '@hyperswap/registry';
 import {
   bidiStreamHandler,
   clientStreamHandler,
@@ -19,7 +19,8 @@ import type { TileProgram } from './engine/program.js';
 import { PatchQueue } from './patch-queue.js';
 import { Reconciler } from './reconciler.js';
 import { predict } from './predict.js';
-import { exportAdapter, registerAdapter, watchAdapters } from './registry-calls.js';
+import { exportAdapter, listAdapters, registerAdapter, watchAdapters } from './registry-calls.js';
+import { methodRoles } from './roles.js';
 import { SceneJobs } from './scene-jobs.js';
 
 export interface TileInferenceContext {
@@ -36,6 +37,8 @@ export interface TileInferenceContext {
   readonly queueLimit: number;
   /** Of work items. */
   readonly leaseMilliseconds: number;
+  /** Whose adapters are served; undefined: everybody's. */
+  readonly trustedKeys?: TrustedKeys;
 }
 
 /**
@@ -47,7 +50,7 @@ export async function createTileInferenceService(
   context: TileInferenceContext,
 ): Promise<HostedService & { stop(): Promise<void> }> {
   const { store, bus, executor, logger } = context;
-  const registry = new AdapterRegistry(store, bus);
+  const registry = new AdapterRegistry(store, bus, context.trustedKeys);
   const engine = await executor.load<TileProgram>(new URL('./engine/program.js', import.meta.url));
   const { name, digest, config, parameters, precision } = await withBackbone(
     store,
@@ -83,7 +86,7 @@ export async function createTileInferenceService(
       predict({ store, registry, engine, backbone: name, precision: context.precision }, requests, call),
     ),
     registerAdapter: clientStreamHandler((requests) => registerAdapter(registry, requests)),
-    listAdapters: unaryHandler(async () => ({ adapters: (await registry.list()).map(toAdapterVersion) })),
+    listAdapters: unaryHandler((request) => listAdapters(registry, request)),
     getAdapter: unaryHandler(async ({ adapter }) => ({ adapter: toAdapterVersion(await registry.resolve(adapter)) })),
     exportAdapter: serverStreamHandler(({ adapter }) => exportAdapter(registry, adapter)),
     setAlias: unaryHandler(async ({ adapter, alias }) => {
@@ -121,6 +124,7 @@ export async function createTileInferenceService(
     name: 'hyperswap.v1.TileInferenceService',
     definition: TileInferenceServiceService,
     implementation: { ...implementation },
+    roles: methodRoles,
     stop: async () => {
       unwatch();
       await reconciler.stop();

@@ -1,7 +1,8 @@
 import { blobDigest, writeAdapter, type Adapter, type AdapterMetadata } from '@hyperswap/adapter';
 import { throwIfAborted } from '@hyperswap/errors';
+import { signStatement } from '@hyperswap/keys';
 import type { AdapterVersion } from '@hyperswap/proto';
-import { toAdapterVersion } from '@hyperswap/registry';
+import { adapterStatement, toAdapterVersion } from '@hyperswap/registry';
 import { evaluate, type Metrics } from '@hyperswap/scene';
 import type { Precision } from '@hyperswap/tensor';
 import { predictPixels } from './predict-pixels.js';
@@ -39,7 +40,7 @@ export async function publishAdapter(
   name: string,
   adapter: Adapter,
   { metrics }: Tested,
-  { registry, signal }: TrainingContext,
+  { registry, signingKey, signal }: TrainingContext,
 ): Promise<AdapterVersion> {
   throwIfAborted(signal, 'Training');
   const metadata: AdapterMetadata = {
@@ -47,6 +48,10 @@ export async function publishAdapter(
     metrics: { ...metrics, perClass: [...metrics.perClass], confusion: [...metrics.confusion] },
   };
   const blob = writeAdapter({ ...adapter, metadata });
-  const twin = await registry.findByDigest(name, blobDigest(blob));
-  return toAdapterVersion(twin ?? (await registry.publish(name, name, blob)));
+  const digest = blobDigest(blob);
+  const twin = await registry.findByDigest(name, digest);
+  const signature = signingKey && signStatement(signingKey, adapterStatement(name, digest));
+  return toAdapterVersion(
+    twin ?? (await registry.publish(name, name, blob, { origin: 'training', ...(signature && { signature }) })),
+  );
 }

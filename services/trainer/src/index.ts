@@ -1,1 +1,2 @@
+export type { PreprocessingAddress } from './scene-source.js';
 export { createTrainerService, type TrainerContext } from './service.js';

@@ -1,6 +1,6 @@
 import { failure } from '@hyperswap/errors';
 import { PreprocessingServiceClient, type Scene, type Split as SplitMessage } from '@hyperswap/proto';
-import { callUnary, connect, readStream } from '@hyperswap/rpc';
+import { callUnary, connect, readStream, type ClientAccess } from '@hyperswap/rpc';
 import { splitByBlocks, splitByMaps, splitCounts, splitFraction, splitPerClass, type Split } from '@hyperswap/scene';
 
 /** Patches of one batch of a stream. */
@@ -12,6 +12,12 @@ export interface PatchBatch {
   readonly scores: Float32Array;
 }
 
+/** Where the preprocessing service is, and what to show it. */
+export interface PreprocessingAddress {
+  readonly endpoint: string;
+  readonly access: ClientAccess;
+}
+
 const defaultBlockSize = 16;
 const defaultTrainShare = 0.3;
 
@@ -19,9 +25,8 @@ const defaultTrainShare = 0.3;
 export class SceneSource {
   private readonly client: PreprocessingServiceClient;
 
-  /** @param endpoint of the preprocessing service */
-  constructor(endpoint: string) {
-    this.client = connect(PreprocessingServiceClient, endpoint);
+  constructor({ endpoint, access }: PreprocessingAddress) {
+    this.client = connect(PreprocessingServiceClient, endpoint, access);
   }
 
   async scene(name: string, signal: AbortSignal): Promise<Scene> {

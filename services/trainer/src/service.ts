@@ -1,7 +1,8 @@
 import { adaptationParameterCount, adaptedWeight, findMethod, methodNames, methodSettings } from '@hyperswap/peft';
+import type { NamedKey } from '@hyperswap/keys';
 import type { Bus } from '@hyperswap/messaging';
 import { MethodKind, TrainerServiceService, type TrainerServiceServer } from '@hyperswap/proto';
-import { AdapterRegistry, listBackbones, withBackbone } from '@hyperswap/registry';
+import { AdapterRegistry, listBackbones, withBackbone, type TrustedKeys } from '@hyperswap/registry';
 import { clientStreamHandler, serverStreamHandler, unaryHandler, type HostedService } from '@hyperswap/rpc';
 import type { PrecisionChoice } from '@hyperswap/spectralgpt';
 import type { ObjectStore } from '@hyperswap/storage';
@@ -15,8 +16,9 @@ import { presets } from './presets.js';
 import { runBaseline } from './run-baseline.js';
 import { runPretraining } from './run-pretraining.js';
 import { runTraining } from './run-training.js';
-import { SceneSource } from './scene-source.js';
+import { SceneSource, type PreprocessingAddress } from './scene-source.js';
 import type { TrainingContext } from './training-context.js';
+import { methodRoles } from './roles.js';
 import { Trainings } from './trainings.js';
 
 export interface TrainerContext {
@@ -29,8 +31,12 @@ export interface TrainerContext {
   readonly precision: PrecisionChoice;
   /** Of work items. */
   readonly leaseMilliseconds: number;
-  /** Where the preprocessing service is; asked when a training starts, since it may be this very process. */
-  readonly preprocessingEndpoint: () => string;
+  /** Signs the adapters that are trained here. */
+  readonly signingKey?: NamedKey;
+  /** Whose adapters are used; undefined: everybody's. */
+  readonly trustedKeys?: TrustedKeys;
+  /** Asked when a training starts, since it may be this very process. */
+  readonly preprocessing: () => PreprocessingAddress;
 }
 
 /** Trains adapters, pretrains backbones, and keeps them. */
@@ -38,7 +44,7 @@ export function createTrainerService(
   context: TrainerContext,
 ): HostedService & { start(): void; stop(): Promise<void> } {
   const { store, bus, executor, precision, logger } = context;
-  const registry = new AdapterRegistry(store, bus);
+  const registry = new AdapterRegistry(store, bus, context.trustedKeys);
   // Loaded for the first training: a process that only keeps backbones has no use for TensorFlow.
   let loading: Promise<ProgramClient<TrainerProgram>> | undefined;
   const loadEngine = (): Promise<ProgramClient<TrainerProgram>> =>
@@ -46,10 +52,11 @@ export function createTrainerService(
   const trainings = new Trainings(
     { store, bus, logger, leaseMilliseconds: context.leaseMilliseconds },
     async (given, running) => {
-      const scenes = new SceneSource(context.preprocessingEndpoint());
+      const scenes = new SceneSource(context.preprocessing());
       try {
         const engine = await loadEngine();
-        const training: TrainingContext = { store, registry, engine, scenes, precision, ...running };
+        const { signingKey } = context;
+        const training: TrainingContext = { store, registry, engine, scenes, precision, signingKey, ...running };
         if (given.kind === 'pretraining') return await runPretraining(given.request, training);
         const { request } = given;
         return await (findBaseline(request.method) === undefined
@@ -119,6 +126,7 @@ export function createTrainerService(
     name: 'hyperswap.v1.TrainerService',
     definition: TrainerServiceService,
     implementation: { ...implementation },
+    roles: methodRoles,
     // Not before this process serves: a training may ask its own preprocessing service.
     start: () => {
       trainings.begin();

@@ -1,3 +1,4 @@
+import type { NamedKey } from '@hyperswap/keys';
 import type { TrainingProgress } from '@hyperswap/proto';
 import type { AdapterRegistry } from '@hyperswap/registry';
 import type { PrecisionChoice } from '@hyperswap/spectralgpt';
@@ -12,6 +13,8 @@ export interface TrainingContext {
   readonly registry: AdapterRegistry;
   readonly engine: ProgramClient<TrainerProgram>;
   readonly scenes: SceneSource;
+  /** Signs what is published. */
+  readonly signingKey: NamedKey | undefined;
   /** What backbones run in. */
   readonly precision: PrecisionChoice;
   /** Whether an earlier attempt of the same training may have left a checkpoint, to go on from. */

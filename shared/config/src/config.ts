@@ -35,6 +35,26 @@ const schema = z
     s3AccessKey: z.string().default(''),
     s3SecretKey: z.string().default(''),
     s3Bucket: z.string().min(3).max(63).default('hyperswap'),
+    /** PEM file of authorities to trust, beside the machine's own, in services, NATS and S3. With it, clients speak TLS to services. */
+    tlsAuthority: z.string().default(''),
+    /** PEM files of who this process is: shown to its clients, and to the services, NATS and S3 that ask for it. */
+    tlsCertificate: z.string().default(''),
+    tlsKey: z.string().default(''),
+    /** Whether clients of the services must show a certificate of the authority. */
+    tlsClients: z.enum(['any', 'verified']).default('any'),
+    /** JWKS file of the public keys whose tokens are accepted; empty: no token is asked for. */
+    tokenKeys: z.string().default(''),
+    tokenAudience: z.string().min(1).default('hyperswap'),
+    /** Who must have issued tokens; empty: whoever holds a key. */
+    tokenIssuer: z.string().default(''),
+    /** File with the token that this process shows to services. */
+    tokenFile: z.string().default(''),
+    /** JWK file of the ed25519 key that signs adapters registered here. */
+    signingKey: z.string().default(''),
+    /** JWKS file of the public keys whose adapters are trusted; empty: all are. */
+    trustedKeys: z.string().default(''),
+    /** Whether the network is trusted: neither TLS nor tokens are asked for on other addresses than loopback. */
+    insecure: z.union([z.boolean(), z.stringbool()]).default(false),
   })
   .strict()
   .refine(
@@ -43,7 +63,19 @@ const schema = z
       path: ['s3AccessKey'],
       message: 'S3_ACCESS_KEY and S3_SECRET_KEY are needed with S3_ENDPOINT',
     },
-  );
+  )
+  .refine(({ tlsCertificate, tlsKey }) => (tlsCertificate === '') === (tlsKey === ''), {
+    path: ['tlsCertificate'],
+    message: 'HYPERSWAP_TLS_CERTIFICATE and HYPERSWAP_TLS_KEY are needed together',
+  })
+  .refine(({ tlsClients, tlsAuthority }) => tlsClients === 'any' || tlsAuthority !== '', {
+    path: ['tlsClients'],
+    message: 'HYPERSWAP_TLS_AUTHORITY is needed to verify certificates of clients',
+  })
+  .refine(({ tlsClients, tlsCertificate }) => tlsClients === 'any' || tlsCertificate !== '', {
+    path: ['tlsClients'],
+    message: 'HYPERSWAP_TLS_CERTIFICATE is needed to ask clients for theirs',
+  });
 
 /** Names that other tools use too, without our prefix. */
 const commonNames: Readonly<Record<string, string>> = {

@@ -15,7 +15,9 @@ export type GrpcStatusName =
   | 'ABORTED'
   | 'INTERNAL'
   | 'UNAVAILABLE'
-  | 'DATA_LOSS';
+  | 'DATA_LOSS'
+  | 'UNAUTHENTICATED'
+  | 'PERMISSION_DENIED';
 
 interface CatalogueEntry<Details> {
   readonly status: GrpcStatusName;
@@ -36,6 +38,10 @@ export const catalogue = {
   FILE_UNREADABLE: entry<{ file: string; reason: string }>(
     'INVALID_ARGUMENT',
     ({ file, reason }) => `Cannot read ${file}: ${reason}. Check that the path exists and may be read.`,
+  ),
+  FILE_UNWRITABLE: entry<{ file: string; reason: string }>(
+    'INVALID_ARGUMENT',
+    ({ file, reason }) => `Cannot write ${file}: ${reason}. Choose another folder, or make room for it.`,
   ),
   FILE_FORMAT: entry<{ file: string; expected: string; reason: string }>(
     'INVALID_ARGUMENT',
@@ -107,6 +113,17 @@ export const catalogue = {
   TILE_HALO: entry<{ tile: string; reason: string }>(
     'INVALID_ARGUMENT',
     ({ tile, reason }) => `Tile ${tile}: ${reason}.`,
+  ),
+  TILE_SIZE: entry<{
+    tile: string;
+    height: number;
+    width: number;
+    halo: number;
+    limits: { side: number; halo: number };
+  }>(
+    'INVALID_ARGUMENT',
+    ({ tile, height, width, halo, limits }) =>
+      `Tile ${tile} is of ${height} × ${width} pixels with a halo of ${halo}; allowed are ${limits.side} × ${limits.side} and ${limits.halo}: cut the scene into smaller tiles.`,
   ),
   TILE_BANDS: entry<{ tile: string; adapter: string; found: number; wanted: number }>(
     'INVALID_ARGUMENT',
@@ -188,6 +205,31 @@ export const catalogue = {
       `The loss became NaN or infinite in epoch ${epoch}, step ${step}: lower the learning rate (${learningRate}) with --set learningRate=….`,
   ),
   JOB_NOT_FOUND: entry<{ job: string }>('NOT_FOUND', ({ job }) => `There is no scene job ${job}.`),
+
+  SIGNATURE_INVALID: entry<{ adapter: string; reason: string }>(
+    'FAILED_PRECONDITION',
+    ({ adapter, reason }) =>
+      `Adapter ${adapter} is not used, since only signed ones are trusted here: ${reason}. Register it with a key that HYPERSWAP_TRUSTED_KEYS holds.`,
+  ),
+
+  // Who may do what
+  TOKEN_MISSING: entry<{ method: string }>(
+    'UNAUTHENTICATED',
+    ({ method }) => `${method} needs a token: name its file with --token-file or HYPERSWAP_TOKEN_FILE.`,
+  ),
+  TOKEN_INVALID: entry<{ reason: string }>(
+    'UNAUTHENTICATED',
+    ({ reason }) => `The token is not accepted: ${reason}. Ask whoever runs these services for a new one.`,
+  ),
+  ROLE_MISSING: entry<{ method: string; role: string; held: string }>(
+    'PERMISSION_DENIED',
+    ({ method, role, held }) => `${method} needs the role ${role}; the token holds ${held}.`,
+  ),
+  CONFIG_INSECURE: entry<{ key: string; value: string; mend: string }>(
+    'FAILED_PRECONDITION',
+    ({ key, value, mend }) =>
+      `Configuration ${key} is ${value}, which others can reach or listen to: ${mend}, or say that the network is trusted with --insecure (HYPERSWAP_INSECURE=true).`,
+  ),
 
   // The machine and the process
   STORE_FULL: entry<{ key: string }>(

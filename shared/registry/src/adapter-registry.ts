@@ -3,37 +3,16 @@
  * are retired is small shared state, changed by compare-and-swap. The publisher writes blob, manifest, state, in that order, so that
  * whoever sees a version finds all of it.
  */
-import { blobDigest, learnedParameterCount, readAdapter, type Adapter, type AdapterMetadata } from '@hyperswap/adapter';
+import type { KeyObject } from 'node:crypto';
+import { blobDigest, readAdapter } from '@hyperswap/adapter';
 import { failure, HyperswapError, validateName } from '@hyperswap/errors';
-import { changeValue, type Bus, type KeyValue, type Revisioned } from '@hyperswap/messaging';
+import { whyNotSigned, type Signature } from '@hyperswap/keys';
+import { changeValue, type Bus, type KeyValue } from '@hyperswap/messaging';
 import type { ObjectStore } from '@hyperswap/storage';
-import { parseReference, type AdapterReference } from './reference.js';
-
-interface VersionState {
-  readonly version: number;
-  /** sha-256 of the blob. */
-  readonly digest: string;
-  readonly retired: boolean;
-}
-
-/** The shared state of one name. */
-export interface AdapterState {
-  readonly versions: readonly VersionState[];
-  /** Version by alias. */
-  readonly aliases: Readonly<Record<string, number>>;
-  /** What pods keep ready: `@7` a version, `:stable` whatever the alias means, an empty text the newest. */
-  readonly pins?: readonly string[];
-  /** Highest version that ever was: the number of one that was cleared away is not given again. */
-  readonly highest?: number;
-}
-
-interface Manifest {
-  readonly digest: string;
-  readonly bytes: number;
-  /** Learned values, head included. */
-  readonly parameters: number;
-  readonly metadata: AdapterMetadata;
-}
+import { LRUCache } from 'lru-cache';
+import { meantBy, nextVersion, type AdapterState, type VersionState } from './adapter-state.js';
+import { adapterStatement, blobKey, describeVersion, manifestKey, type Lineage, type Manifest } from './manifest.js';
+import { parseReference } from './reference.js';
 
 /** One version with all that is known of it. */
 export interface AdapterRecord extends Manifest {
@@ -48,12 +27,36 @@ export interface AdapterRecord extends Manifest {
 /** Subject of the event that a new version makes; its content is `name@version`. */
 export const adapterPublished = 'adapter.published';
 
+export interface PublishOptions {
+  readonly origin: Lineage['origin'];
+  readonly signature?: Signature;
+}
+
+/** Some adapters, in the order of their names. */
+export interface AdapterPage {
+  readonly records: readonly AdapterRecord[];
+  /** The last name; empty when there are no more. */
+  readonly next: string;
+}
+
+/** Public keys by id; those who sign with others are not believed. */
+export type TrustedKeys = ReadonlyMap<string, KeyObject>;
+
+/** Manifests never change, so that those read once need not be read again; some kB each. */
+const cachedManifests = 20_000;
+/** Objects that are read at once. */
+const readsAtOnce = 32;
+
 export class AdapterRegistry {
   private readonly states: KeyValue<AdapterState>;
+  /** By key and digest: a name that was deleted with its store may be given to another blob. */
+  private readonly manifests = new LRUCache<string, Manifest>({ max: cachedManifests });
 
+  /** @param trustedKeys undefined: signatures are not asked for */
   constructor(
     private readonly store: ObjectStore,
     private readonly bus: Bus,
+    private readonly trustedKeys?: TrustedKeys,
   ) {
     this.states = bus.keyValue<AdapterState>('adapters');
   }
@@ -62,12 +65,18 @@ export class AdapterRegistry {
    * Makes a blob the next version of a name.
    *
    * @param file named in errors
-   * @throws NAME_INVALID, ADAPTER_INVALID, ADAPTER_EXISTS when the name has this very blob, STORE_FULL
+   * @throws NAME_INVALID, ADAPTER_INVALID, ADAPTER_EXISTS when the name has this very blob, SIGNATURE_INVALID, STORE_FULL
    */
-  async publish(name: string, file: string, blob: Uint8Array): Promise<AdapterRecord> {
+  async publish(
+    name: string,
+    file: string,
+    blob: Uint8Array,
+    { origin, signature }: PublishOptions,
+  ): Promise<AdapterRecord> {
     validateName('Adapter name', name);
     const adapter = readAdapter(file, blob);
     const digest = blobDigest(blob);
+    this.requireSignature(file, name, digest, signature);
     const before = await this.states.get(name);
     const refuseTwin = (versions: readonly VersionState[]): void => {
       const twin = versions.find((version) => version.digest === digest);
@@ -76,8 +85,15 @@ export class AdapterRegistry {
       }
     };
     refuseTwin(before?.value.versions ?? []);
-    const version = await this.writeBlob(name, nextVersion(before), blob);
-    await this.store.put(manifestKey(name, version), Buffer.from(JSON.stringify(describe(adapter, blob, digest))));
+    const version = await this.writeBlob(name, nextVersion(before?.value), blob);
+    const superseded = before && meantBy(before.value, { name });
+    const lineage: Lineage = {
+      origin,
+      publishedAt: new Date().toISOString(),
+      ...(superseded && { supersedes: `${name}@${superseded.version}` }),
+    };
+    const manifest = describeVersion(adapter, blob, digest, lineage, signature);
+    await this.store.put(manifestKey(name, version), Buffer.from(JSON.stringify(manifest)));
     await this.change(name, (state) => {
       // Written by an attempt whose answer was lost.
       if (state.versions.some((known) => known.version === version && known.digest === digest)) return state;
@@ -119,17 +135,35 @@ export class AdapterRegistry {
     return { reference: `${name}@${version.version}`, digest: version.digest };
   }
 
-  async list(): Promise<AdapterRecord[]> {
-    const states = await this.states.list();
-    const records = states.map(({ key, value }) =>
-      Promise.all(value.versions.map((version) => this.record(key, value, version))),
-    );
-    return (await Promise.all(records)).flat();
+  /**
+   * All versions of some names, in the order of the names.
+   *
+   * @param after the last name of the page before; empty for the first
+   * @param names how many
+   */
+  async list(after: string, names: number): Promise<AdapterPage> {
+    const all = (await this.states.list()).filter(({ key }) => key > after);
+    const page = all.slice(0, names);
+    const wanted = page.flatMap(({ key, value }) => value.versions.map((version) => ({ key, value, version })));
+    const records: AdapterRecord[] = [];
+    for (let first = 0; first < wanted.length; first += readsAtOnce) {
+      const some = wanted.slice(first, first + readsAtOnce);
+      records.push(...(await Promise.all(some.map(({ key, value, version }) => this.record(key, value, version)))));
+    }
+    return { records, next: all.length > page.length ? page.at(-1)!.key : '' };
   }
 
-  /** The blob of a version. @throws ADAPTER_NOT_FOUND, OBJECT_DAMAGED when it is not the one that was published */
+  /**
+   * The blob of a version.
+   *
+   * @throws ADAPTER_NOT_FOUND, OBJECT_DAMAGED when it is not the one that was published, SIGNATURE_INVALID
+   */
   async readBlob(reference: string): Promise<Buffer> {
     const { name, version } = await this.locate(reference);
+    if (this.trustedKeys !== undefined) {
+      const { signature } = await this.manifest(name, version);
+      this.requireSignature(reference, name, version.digest, signature);
+    }
     const key = blobKey(name, version.version);
     const blob = await this.store.get(key);
     if (blobDigest(blob) !== version.digest) {
@@ -230,8 +264,25 @@ export class AdapterRegistry {
     return { name, state, version: found };
   }
 
-  private async record(name: string, state: AdapterState, { version, retired }: VersionState): Promise<AdapterRecord> {
-    const manifest = JSON.parse((await this.store.get(manifestKey(name, version))).toString('utf8')) as Manifest;
+  /** @throws SIGNATURE_INVALID where keys are configured and none of them signed it */
+  private requireSignature(adapter: string, name: string, digest: string, signature: Signature | undefined): void {
+    if (this.trustedKeys === undefined) return;
+    const reason = whyNotSigned(this.trustedKeys, adapterStatement(name, digest), signature);
+    if (reason !== undefined) throw failure('SIGNATURE_INVALID', { adapter, reason });
+  }
+
+  private async manifest(name: string, { version, digest }: VersionState): Promise<Manifest> {
+    const key = manifestKey(name, version);
+    const known = this.manifests.get(`${key} ${digest}`);
+    if (known !== undefined) return known;
+    const manifest = JSON.parse((await this.store.get(key)).toString('utf8')) as Manifest;
+    this.manifests.set(`${key} ${digest}`, manifest);
+    return manifest;
+  }
+
+  private async record(name: string, state: AdapterState, versionState: VersionState): Promise<AdapterRecord> {
+    const { version, retired } = versionState;
+    const manifest = await this.manifest(name, versionState);
     const aliases = Object.keys(state.aliases).filter((alias) => state.aliases[alias] === version);
     const pins = (state.pins ?? []).filter(
       (pin) => meantBy(state, parseReference(`${name}${pin}`))?.version === version,
@@ -255,30 +306,4 @@ export class AdapterRegistry {
   private async change(name: string, next: (state: AdapterState) => AdapterState): Promise<void> {
     await changeValue(this.states, name, (state = { versions: [], aliases: {} }) => next(state));
   }
-}
-
-/** The version that a reference means in a state of its name. */
-function meantBy(state: AdapterState, { version, alias }: AdapterReference): VersionState | undefined {
-  if (alias === undefined && version === undefined) {
-    return state.versions.findLast(({ retired }) => !retired) ?? state.versions.at(-1);
-  }
-  const wanted = alias === undefined ? version : state.aliases[alias];
-  return state.versions.find((candidate) => candidate.version === wanted);
-}
-
-function nextVersion(state: Revisioned<AdapterState> | undefined): number {
-  return Math.max(state?.value.highest ?? 0, state?.value.versions.at(-1)?.version ?? 0) + 1;
-}
-
-function describe(adapter: Adapter, blob: Uint8Array, digest: string): Manifest {
-  const parameters = learnedParameterCount(adapter);
-  return { digest, bytes: blob.byteLength, parameters, metadata: adapter.metadata };
-}
-
-function blobKey(name: string, version: number): string {
-  return `adapters/${name}/${version}/adapter.safetensors`;
-}
-
-function manifestKey(name: string, version: number): string {
-  return `adapters/${name}/${version}/manifest.json`;
 }

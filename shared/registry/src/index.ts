@@ -1,4 +1,5 @@
-export { adapterPublished, AdapterRegistry, type AdapterRecord, type AdapterState } from './adapter-registry.js';
+export { adapterPublished, AdapterRegistry, type AdapterRecord, type TrustedKeys } from './adapter-registry.js';
+export type { AdapterState } from './adapter-state.js';
 export {
   backboneFiles,
   fetchBackboneFiles,
@@ -7,5 +8,6 @@ export {
   storeBackboneFiles,
   withBackbone,
 } from './backbones.js';
+export { adapterStatement } from './manifest.js';
 export { toAdapterVersion } from './message.js';
 export { parseReference, type AdapterReference } from './reference.js';

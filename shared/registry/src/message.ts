@@ -23,5 +23,9 @@ export function toAdapterVersion(record: AdapterRecord): AdapterVersion {
     scene: metadata.training.scene,
     split: metadata.training.split,
     pcaDigest: metadata.pcaDigest,
+    publishedAt: record.lineage?.publishedAt ?? '',
+    origin: record.lineage?.origin ?? '',
+    supersedes: record.lineage?.supersedes ?? '',
+    signedBy: record.signature?.keyId ?? '',
   };
 }

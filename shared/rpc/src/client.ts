@@ -1,5 +1,4 @@
 import {
-  credentials,
   Metadata,
   type CallOptions as GrpcCallOptions,
   type ChannelCredentials,
@@ -11,6 +10,7 @@ import {
   type ServiceError,
 } from '@grpc/grpc-js';
 import { once } from 'node:events';
+import { channelCredentials, withToken, type ClientAccess } from './client-access.js';
 import { fromServiceError } from './status.js';
 import { maximumMessageBytes } from './server.js';
 
@@ -26,11 +26,18 @@ interface Cancellable {
   cancel(): void;
 }
 
-/** A client of one service at an endpoint, as `localhost:7420`. Connecting waits for the first call. */
-export function connect<C extends Client>(constructor: ClientConstructor<C>, endpoint: string): C {
-  return new constructor(endpoint, credentials.createInsecure(), {
+/** A client of one service at an endpoint, as `localhost:7420` or `https://host:7420`. Connecting waits for the first call. */
+export function connect<C extends Client>(
+  constructor: ClientConstructor<C>,
+  endpoint: string,
+  access: ClientAccess = {},
+): C {
+  const { serverName, tokenFile } = access;
+  return new constructor(endpoint.replace(/^https?:\/\//, ''), channelCredentials(endpoint, access), {
     'grpc.max_receive_message_length': maximumMessageBytes,
     'grpc.max_send_message_length': maximumMessageBytes,
+    ...(serverName === undefined ? {} : { 'grpc.ssl_target_name_override': serverName }),
+    ...(tokenFile === undefined ? {} : { interceptors: [withToken(tokenFile)] }),
   });
 }
 

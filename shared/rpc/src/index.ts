@@ -1,4 +1,5 @@
 export { callUnary, connect, exchange, readStream, upload, type CallOptions } from './client.js';
+export type { ClientAccess } from './client-access.js';
 export {
   bidiStreamHandler,
   clientStreamHandler,
@@ -8,4 +9,11 @@ export {
 } from './handlers.js';
 export { pieces } from './pieces.js';
 export { ResponseQueue } from './response-queue.js';
-export { maximumMessageBytes, startServer, type HostedService, type RunningServer } from './server.js';
+export { roles, type Role } from './roles.js';
+export {
+  maximumMessageBytes,
+  startServer,
+  type HostedService,
+  type RunningServer,
+  type ServerGuard,
+} from './server.js';

@@ -3,7 +3,10 @@ import { Server, ServerCredentials, type ServiceDefinition, type UntypedServiceI
 import { loadSync } from '@grpc/proto-loader';
 import { ReflectionService } from '@grpc/reflection';
 import { failure } from '@hyperswap/errors';
+import type { TokenVerifier } from '@hyperswap/keys';
 import { HealthImplementation } from 'grpc-health-check';
+import { authorization } from './authorization.js';
+import type { Role } from './roles.js';
 
 /** Tiles and batches of patches are messages; larger ones are a mistake. */
 export const maximumMessageBytes = 64 * 1024 * 1024;
@@ -16,6 +19,18 @@ export interface HostedService {
   readonly name: string;
   readonly definition: ServiceDefinition;
   readonly implementation: UntypedServiceImplementation;
+  /** What each method needs, where tokens are asked for. */
+  readonly roles: Readonly<Record<string, Role>>;
+}
+
+/** How a server is guarded; an empty one takes all who reach it. */
+export interface ServerGuard {
+  /** PEM of who it is; with it, TLS is spoken. */
+  readonly identity?: { readonly certificate: string; readonly key: string };
+  /** PEM of the authority that clients' certificates must come from; without it none is asked for. */
+  readonly clientAuthority?: string;
+  /** Checks the token of every call. */
+  readonly tokens?: TokenVerifier;
 }
 
 /** A running gRPC server: serving, then draining, then closed. */
@@ -33,15 +48,17 @@ export interface RunningServer {
 }
 
 /**
- * Serves services on one port, with `grpc.health.v1` and reflection.
+ * Serves services on one port, with `grpc.health.v1` and reflection. Headers of a call are limited to 64 KiB by HTTP/2 as Node speaks it.
  *
  * @throws PORT_IN_USE
  */
 export async function startServer(
   services: readonly HostedService[],
   { host, port }: { readonly host: string; readonly port: number },
+  guard: ServerGuard = {},
 ): Promise<RunningServer> {
   const server = new Server({
+    interceptors: guard.tokens === undefined ? [] : [authorization(guard.tokens, rolesByPath(services))],
     'grpc.max_receive_message_length': maximumMessageBytes,
     'grpc.max_send_message_length': maximumMessageBytes,
     // Clients that balance over pods notice new ones when connections end; a tile stream gets an hour to finish.
@@ -55,7 +72,7 @@ export async function startServer(
   const contract = loadSync(protoFiles, { includeDirs: [protoDirectory], keepCase: true });
   new ReflectionService(contract, { services: services.map(({ name }) => name) }).addToServer(server);
 
-  const bound = await bind(server, host, port);
+  const bound = await bind(server, host, port, serverCredentials(guard));
   return {
     host,
     port: bound,
@@ -76,10 +93,26 @@ export async function startServer(
   };
 }
 
-function bind(server: Server, host: string, port: number): Promise<number> {
+function rolesByPath(services: readonly HostedService[]): (path: string) => Role | undefined {
+  const found = new Map(
+    services.flatMap(({ definition, roles }) =>
+      Object.entries(definition).map(([method, { path }]) => [path, roles[method]] as const),
+    ),
+  );
+  return (path) => found.get(path);
+}
+
+function serverCredentials({ identity, clientAuthority }: ServerGuard): ServerCredentials {
+  if (identity === undefined) return ServerCredentials.createInsecure();
+  const pair = { private_key: Buffer.from(identity.key), cert_chain: Buffer.from(identity.certificate) };
+  const authority = clientAuthority === undefined ? null : Buffer.from(clientAuthority);
+  return ServerCredentials.createSsl(authority, [pair], authority !== null);
+}
+
+function bind(server: Server, host: string, port: number, credentials: ServerCredentials): Promise<number> {
   const address = `${host}:${port}`;
   return new Promise((resolve, reject) => {
-    server.bindAsync(address, ServerCredentials.createInsecure(), (error, bound) => {
+    server.bindAsync(address, credentials, (error, bound) => {
       if (error === null) resolve(bound);
       else if (/EADDRINUSE|address already in use/.test(error.message))
         reject(failure('PORT_IN_USE', { address }, error));

@@ -2,8 +2,12 @@ import path from 'node:path';
 import { Option, type Command } from 'commander';
 import type { AdapterVersion, RegisterAdapterRequest, RegisterAdapterResponse } from '@hyperswap/proto';
 import { callUnary, pieces, readStream, upload } from '@hyperswap/rpc';
+import { blobDigest } from '@hyperswap/adapter';
+import { signStatement } from '@hyperswap/keys';
+import { adapterStatement } from '@hyperswap/registry';
 import { adapterFormats, readAdapterFile, writeAdapterFile, type AdapterFormat } from '../adapter-files.js';
 import { percent, referenceOf } from '../report/report.js';
+import { adapterTrust } from '../guard.js';
 import { withSession, type Session } from '../session.js';
 import { table } from '../terminal.js';
 
@@ -14,21 +18,18 @@ export function addAdapterCommands(program: Command): void {
     .command('list')
     .description('all versions')
     .action((_: unknown, command: Command) =>
-      withSession(
-        command,
-        async ({ tileInference, signal }) => (await callUnary(tileInference, 'listAdapters', {}, { signal })).adapters,
-        (all) =>
-          table(
-            ['adapter', 'method', 'backbone', 'OA', 'MB', 'aliases'],
-            all.map((adapter) => [
-              referenceOf(adapter),
-              adapter.method,
-              adapter.backbone,
-              adapter.metrics === undefined ? '' : percent(adapter.metrics.overallAccuracy),
-              (adapter.bytes / 1e6).toFixed(3),
-              [...adapter.aliases, ...(adapter.retired ? ['(retired)'] : [])].join(', '),
-            ]),
-          ),
+      withSession(command, listAdapters, (all) =>
+        table(
+          ['adapter', 'method', 'backbone', 'OA', 'MB', 'aliases'],
+          all.map((adapter) => [
+            referenceOf(adapter),
+            adapter.method,
+            adapter.backbone,
+            adapter.metrics === undefined ? '' : percent(adapter.metrics.overallAccuracy),
+            (adapter.bytes / 1e6).toFixed(3),
+            [...adapter.aliases, ...(adapter.retired ? ['(retired)'] : [])].join(', '),
+          ]),
+        ),
       ),
     );
 
@@ -128,6 +129,16 @@ export function addAdapterCommands(program: Command): void {
     );
 }
 
+async function listAdapters({ tileInference, signal }: Session): Promise<AdapterVersion[]> {
+  const all: AdapterVersion[] = [];
+  for (let pageToken = ''; ;) {
+    const page = await callUnary(tileInference, 'listAdapters', { pageSize: 0, pageToken }, { signal });
+    all.push(...page.adapters);
+    if (page.nextPageToken === '') return all;
+    pageToken = page.nextPageToken;
+  }
+}
+
 /** @throws ADAPTER_NOT_FOUND */
 export async function getAdapter({ tileInference, signal }: Session, adapter: string): Promise<AdapterVersion> {
   return (await callUnary(tileInference, 'getAdapter', { adapter }, { signal })).adapter!;
@@ -146,9 +157,11 @@ async function registerAdapter(
   fileName: string,
   blob: Uint8Array,
 ): Promise<AdapterVersion> {
-  const { tileInference, signal } = session;
+  const { tileInference, signal, config } = session;
+  const { signingKey } = adapterTrust(config);
+  const signature = signingKey && signStatement(signingKey, adapterStatement(name, blobDigest(blob)));
   async function* requests(): AsyncGenerator<RegisterAdapterRequest> {
-    yield { part: { $case: 'header', value: { name, fileName } } };
+    yield { part: { $case: 'header', value: { name, fileName, signature } } };
     for await (const value of pieces(blob)) yield { part: { $case: 'chunk', value } };
   }
   const { adapter } = await upload<RegisterAdapterRequest, RegisterAdapterResponse>(
@@ -172,6 +185,7 @@ function describeAdapter(adapter: AdapterVersion): string[] {
       : [
           `OA ${percent(metrics.overallAccuracy)}, AA ${percent(metrics.averageAccuracy)}, kappa ${metrics.kappa.toFixed(4)}`,
         ]),
+    `${adapter.origin === 'upload' ? 'uploaded' : 'trained'} ${adapter.publishedAt.slice(0, 19).replace('T', ' ')}${adapter.supersedes === '' ? '' : ` after ${adapter.supersedes}`}${adapter.signedBy === '' ? '' : `, signed by ${adapter.signedBy.slice(0, 12)}`}`,
     ...(adapter.aliases.length > 0 ? [`aliases: ${adapter.aliases.join(', ')}`] : []),
   ];
 }

@@ -1,25 +1,32 @@
 import { failure } from '@hyperswap/errors';
-import { connect, ErrorCode, NatsError, type ConnectionOptions, type NatsConnection } from 'nats';
+import { connect, ErrorCode, NatsError, type NatsConnection } from 'nats';
 import pRetry from 'p-retry';
 
 /** How long a request is repeated while the server does not answer: a restart of it is passed over. */
 const patienceMilliseconds = 30_000;
 
+/** For `tls:`, PEM of the authorities to trust instead of those that Node does, and of who this process is. */
+export interface NatsSecurity {
+  readonly trusted?: string;
+  readonly identity?: { readonly certificate: string; readonly key: string };
+}
+
 /**
  * Connects, and stays: a lost connection is looked for again with growing, random pauses, for ever.
  *
- * @param url `nats://[user:password@]host:port`, several separated by commas
+ * @param url `nats://[user:password@]host:port`, or `tls://` to insist on TLS; several separated by commas
  * @throws BUS_UNREACHABLE when the first connection fails
  */
-export async function connectToNats(url: string, tls: ConnectionOptions['tls']): Promise<NatsConnection> {
+export async function connectToNats(url: string, { trusted, identity }: NatsSecurity): Promise<NatsConnection> {
   const servers = url.split(',').map((server) => new URL(server.trim()));
   const { username, password } = servers[0]!;
+  const isGuarded = servers.some(({ protocol }) => protocol === 'tls:');
   try {
     return await connect({
       servers: servers.map(({ host }) => host),
       user: username === '' ? undefined : decodeURIComponent(username),
       pass: password === '' ? undefined : decodeURIComponent(password),
-      tls: tls ?? undefined,
+      tls: isGuarded ? { ca: trusted, cert: identity?.certificate, key: identity?.key } : undefined,
       maxReconnectAttempts: -1,
       reconnectTimeWait: 250,
       reconnectJitter: 500,

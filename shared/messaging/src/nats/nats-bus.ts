@@ -1,13 +1,12 @@
-import { JSONCodec, type ConnectionOptions, type NatsConnection } from 'nats';
+import { JSONCodec, type NatsConnection } from 'nats';
 import { defaultLeaseMilliseconds, type Bus, type Events, type KeyValue, type WorkQueue } from '../bus.js';
-import { connectToNats } from './connection.js';
+import { connectToNats, type NatsSecurity } from './connection.js';
 import { NatsKeyValue } from './nats-key-value.js';
 import { NatsWorkQueue } from './nats-work-queue.js';
 
-export interface NatsSettings {
-  /** `nats://[user:password@]host:port`, several separated by commas. */
+export interface NatsSettings extends NatsSecurity {
+  /** `nats://[user:password@]host:port`, or `tls://` to insist on TLS; several separated by commas. */
   readonly url: string;
-  readonly tls?: ConnectionOptions['tls'];
   /** Of work items. */
   readonly leaseMilliseconds?: number;
 }
@@ -43,8 +42,12 @@ export class NatsBus implements Bus {
   }
 
   /** @throws BUS_UNREACHABLE */
-  static async open({ url, tls, leaseMilliseconds = defaultLeaseMilliseconds }: NatsSettings): Promise<NatsBus> {
-    return new NatsBus(await connectToNats(url, tls), leaseMilliseconds);
+  static async open({
+    url,
+    leaseMilliseconds = defaultLeaseMilliseconds,
+    ...security
+  }: NatsSettings): Promise<NatsBus> {
+    return new NatsBus(await connectToNats(url, security), leaseMilliseconds);
   }
 
   workQueue<Content>(name: string): WorkQueue<Content> {

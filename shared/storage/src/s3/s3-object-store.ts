@@ -1,6 +1,7 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { createReadStream, createWriteStream } from 'node:fs';
 import { rm, stat } from 'node:fs/promises';
+import { Agent } from 'node:https';
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { failure, HyperswapError } from '@hyperswap/errors';
@@ -17,6 +18,9 @@ export interface S3Settings {
   readonly accessKey: string;
   readonly secretKey: string;
   readonly bucket: string;
+  /** For `https:`, PEM of the authorities to trust instead of those that Node does, and of who this process is. */
+  readonly trusted?: string;
+  readonly identity?: { readonly certificate: string; readonly key: string };
 }
 
 /** How long requests are repeated while the server does not answer: a restart of it is passed over. */
@@ -31,16 +35,22 @@ const partBytes = 64 * 1024 * 1024;
 export class S3ObjectStore implements ObjectStore {
   readonly description: string;
   private readonly client: Client;
+  private readonly agent: Agent | undefined;
   private readonly closing = new AbortController();
 
   private constructor(private readonly settings: S3Settings) {
-    const { endpoint, accessKey, secretKey, bucket } = settings;
+    const { endpoint, accessKey, secretKey, bucket, trusted, identity } = settings;
     const { protocol, hostname, port } = new URL(endpoint);
+    if (protocol === 'https:') {
+      const { certificate: cert, key } = identity ?? {};
+      this.agent = new Agent({ ca: trusted, cert, key, keepAlive: true });
+    }
     this.description = `bucket ${bucket} at ${endpoint}`;
     this.client = new Client({
       endPoint: hostname,
       port: port === '' ? undefined : Number(port),
       useSSL: protocol === 'https:',
+      transportAgent: this.agent,
       accessKey,
       secretKey,
       partSize: partBytes,

@@ -1,0 +1,46 @@
+import { Option, type Command } from 'commander';
+import { failure } from '@hyperswap/errors';
+import { createKeyFiles, issueToken, readPrivateKey } from '@hyperswap/keys';
+import { roles, type Role } from '@hyperswap/rpc';
+import { configure, type GlobalFlags } from '../session.js';
+import { printResult } from '../terminal.js';
+
+interface TokenFlags {
+  readonly key: string;
+  readonly subject: string;
+  readonly role: Role;
+  readonly hours: string;
+}
+
+/** For those who have no identity provider: keys, and tokens that they sign. */
+export function addKeyCommands(program: Command): void {
+  const keys = program.command('keys').description('make keys, and tokens with them');
+
+  keys
+    .command('create')
+    .argument('<dir>')
+    .description('make a key pair: private.jwk signs tokens and adapters, keys.json is for those who are to trust it')
+    .action(async (directory: string, _: unknown, command: Command) => {
+      const files = await createKeyFiles(directory);
+      const lines = [`Wrote ${files.privateKey} (keep it to yourself) and ${files.publicKeys}.`];
+      printResult(command.optsWithGlobals<GlobalFlags>().json, files, lines);
+    });
+
+  keys
+    .command('token')
+    .description('print a token for services that trust the key (HYPERSWAP_TOKEN_KEYS)')
+    .requiredOption('--key <file>', 'private.jwk')
+    .requiredOption('--subject <name>', 'who will show it')
+    .addOption(new Option('--role <role>', 'what it allows').choices(roles).makeOptionMandatory())
+    .option('--hours <number>', 'until it expires', '12')
+    .action(async ({ key, subject, role, hours }: TokenFlags, command: Command) => {
+      const flags = command.optsWithGlobals<GlobalFlags>();
+      if (!(Number(hours) > 0)) {
+        throw failure('FIELD_INVALID', { field: '--hours', reason: `${hours} is not a number above 0` });
+      }
+      const { tokenAudience: audience } = configure(flags, 'error').config;
+      const claims = { subject, roles: [role], audience, hours: Number(hours) };
+      const token = await issueToken(readPrivateKey('--key', key), claims);
+      printResult(flags.json, { token }, [token]);
+    });
+}

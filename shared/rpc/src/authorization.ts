@@ -1,0 +1,49 @@
+import {
+  ResponderBuilder,
+  ServerInterceptingCall,
+  ServerListenerBuilder,
+  status as grpcCodes,
+  type Metadata,
+  type ServerInterceptor,
+} from '@grpc/grpc-js';
+import { failure } from '@hyperswap/errors';
+import type { TokenVerifier } from '@hyperswap/keys';
+import { allows, type Role } from './roles.js';
+import { toStatus } from './status.js';
+
+/** Probes of whatever runs the services carry no token. */
+const openToAll = '/grpc.health.v1.Health/';
+
+/**
+ * Lets a call through when its bearer token allows it; the token goes no further. Methods without a role, as reflection, need that of a reader.
+ *
+ * @param roleOf what a method needs, by its path, as `/hyperswap.v1.TrainerService/StartTraining`
+ */
+export function authorization(verifier: TokenVerifier, roleOf: (path: string) => Role | undefined): ServerInterceptor {
+  const check = async (path: string, metadata: Metadata): Promise<void> => {
+    if (path.startsWith(openToAll)) return;
+    const method = path.slice(path.lastIndexOf('/') + 1);
+    const given = metadata.get('authorization')[0]?.toString() ?? '';
+    metadata.remove('authorization');
+    const token = /^Bearer +(\S+)$/i.exec(given)?.[1];
+    if (token === undefined) throw failure('TOKEN_MISSING', { method });
+    const { roles } = await verifier.verify(token);
+    const role = roleOf(path) ?? 'reader';
+    if (!allows(roles, role)) throw failure('ROLE_MISSING', { method, role, held: roles.join(', ') || 'none' });
+  };
+  return ({ path }, call) => {
+    const listener = new ServerListenerBuilder()
+      .withOnReceiveMetadata((metadata, next) => {
+        check(path, metadata).then(
+          () => next(metadata),
+          (error: unknown) => {
+            const { code = grpcCodes.INTERNAL, details = '', metadata: trailer } = toStatus(error);
+            call.sendStatus({ code, details, metadata: trailer });
+          },
+        );
+      })
+      .build();
+    const responder = new ResponderBuilder().withStart((next) => next(listener)).build();
+    return new ServerInterceptingCall(call, responder);
+  };
+}

@@ -1,0 +1,59 @@
+/** What a client shows of itself, and whom it trusts. */
+import { readFile } from 'node:fs/promises';
+import {
+  credentials,
+  InterceptingCall,
+  Metadata,
+  status as grpcCodes,
+  type ChannelCredentials,
+  type Interceptor,
+} from '@grpc/grpc-js';
+import { failure } from '@hyperswap/errors';
+import { toStatus } from './status.js';
+
+export interface ClientAccess {
+  /** PEM of the authorities to trust instead of those that Node does; with it, TLS is spoken. */
+  readonly trusted?: string;
+  /** PEM of who the client is, for services that ask. */
+  readonly identity?: { readonly certificate: string; readonly key: string };
+  /** Name that the service's certificate holds, where the endpoint is another one. */
+  readonly serverName?: string;
+  /** File with the bearer token; read for every call, so that it can be renewed. */
+  readonly tokenFile?: string;
+}
+
+/** TLS where authorities are named or the endpoint begins with `https://`. */
+export function channelCredentials(endpoint: string, { trusted, identity }: ClientAccess): ChannelCredentials {
+  if (trusted === undefined && !endpoint.startsWith('https://')) return credentials.createInsecure();
+  const own = identity === undefined ? [] : [Buffer.from(identity.key), Buffer.from(identity.certificate)];
+  return credentials.createSsl(trusted === undefined ? null : Buffer.from(trusted), ...own);
+}
+
+/** Adds the token of a file to every call. */
+export function withToken(file: string): Interceptor {
+  return (options, nextCall) =>
+    new InterceptingCall(nextCall(options), {
+      start: (metadata, listener, next) => {
+        readToken(file).then(
+          (token) => {
+            metadata.set('authorization', `Bearer ${token}`);
+            next(metadata, listener);
+          },
+          (error: unknown) => {
+            const { code = grpcCodes.INTERNAL, details = '', metadata: trailer } = toStatus(error);
+            listener.onReceiveStatus({ code, details, metadata: trailer ?? new Metadata() });
+          },
+        );
+      },
+    });
+}
+
+/** @throws FILE_UNREADABLE, FILE_FORMAT */
+async function readToken(file: string): Promise<string> {
+  const content = await readFile(file, 'utf8').catch((cause: unknown) => {
+    throw failure('FILE_UNREADABLE', { file, reason: (cause as NodeJS.ErrnoException).code ?? 'unknown' }, cause);
+  });
+  const token = content.trim();
+  if (/^[\w.~+/=-]+$/.test(token)) return token;
+  throw failure('FILE_FORMAT', { file, expected: 'token', reason: 'it holds something else' });
+}
