@@ -66,6 +66,25 @@ for (const [name, { place: makePlace, skip }] of Object.entries(implementations)
       await bus.close();
     });
 
+    test('a key that is deleted is gone for every connection', async () => {
+      const open = await makePlace();
+      const [one, other] = [await open(), await open()];
+      const bucket = fresh('state');
+      const [mine, theirs] = [one.keyValue<number>(bucket), other.keyValue<number>(bucket)];
+      await mine.update('kept', 1, 0);
+      await mine.update('gone', 1, await mine.update('gone', 2, 0));
+      await theirs.delete('gone');
+      await theirs.delete('never-there');
+      for (const state of [mine, theirs]) {
+        assert.equal(await state.get('gone'), undefined);
+        assert.deepEqual(
+          (await state.list()).map(({ key }) => key),
+          ['kept'],
+        );
+      }
+      await Promise.all([one.close(), other.close()]);
+    });
+
     test('an item given back comes again and counts its deliveries; one acknowledged does not', async () => {
       const bus = await (await makePlace())();
       const queue = bus.workQueue<string>(fresh('work'));

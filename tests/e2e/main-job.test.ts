@@ -73,7 +73,7 @@ async function mapOf(first: ClassifyTilesHeader, tiles: Iterable<Tile>): Promise
 
 async function sceneMap(adapter: string, chunkSize: number): Promise<Buffer> {
   const { tileInference } = services;
-  const call = tileInference.classifyScene({ scene: 'toy', adapter, chunkSize });
+  const call = tileInference.classifyScene({ scene: 'toy', adapter, chunkSize, detached: false });
   for await (const { event } of readStream(tileInference, call)) if (event?.$case === 'map') return event.value.labels;
   throw new Error('no map');
 }

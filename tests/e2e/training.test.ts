@@ -36,7 +36,7 @@ test('full fine-tuning makes another backbone, which serves the head that belong
   const { backbone } = await callUnary(trainer, 'getBackbone', { backbone: newBackbone });
   assert.equal(backbone!.digest, adapter!.backboneDigest);
   const classify = async (other: Services): Promise<Buffer> => {
-    const call = other.tileInference.classifyScene({ scene: 'toy', adapter: 'tuned', chunkSize: 0 });
+    const call = other.tileInference.classifyScene({ scene: 'toy', adapter: 'tuned', chunkSize: 0, detached: false });
     for await (const { event } of readStream(other.tileInference, call)) {
       if (event?.$case === 'map') return event.value.labels;
     }

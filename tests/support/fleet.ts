@@ -27,14 +27,15 @@ export interface Pod extends ServiceClients {
 export interface Fleet {
   readonly nats: Awaited<ReturnType<typeof startNats>>;
   readonly minio: Awaited<ReturnType<typeof startMinio>>;
-  /** Starts a process with some services, `preprocessing,trainer,tile-inference` in all. */
-  startPod(services: string): Promise<Pod>;
+  /** Starts a process with some services, `preprocessing,trainer,tile-inference` in all. @param environment more of it */
+  startPod(services: string, environment?: Readonly<Record<string, string>>): Promise<Pod>;
   /** Stops all that was started. */
   stop(): Promise<void>;
 }
 
-export async function startFleet(): Promise<Fleet> {
-  const [nats, minio] = await Promise.all([startNats(), startMinio()]);
+/** @param minioDirectory where MinIO keeps its objects */
+export async function startFleet(minioDirectory?: string): Promise<Fleet> {
+  const [nats, minio] = await Promise.all([startNats(), startMinio(undefined, minioDirectory)]);
   const { endpoint, accessKey, secretKey, bucket } = minio.settings;
   const environment = {
     ...process.env,
@@ -48,9 +49,12 @@ export async function startFleet(): Promise<Fleet> {
     S3_BUCKET: bucket,
   };
   const pods: Pod[] = [];
-  const startPod = async (services: string): Promise<Pod> => {
+  const startPod = async (services: string, more: Readonly<Record<string, string>> = {}): Promise<Pod> => {
     const args = [commandFile, 'up', '--services', services, '--port', '0'];
-    const child = spawn(process.execPath, args, { env: environment, stdio: ['ignore', 'pipe', 'pipe'] });
+    const child = spawn(process.execPath, args, {
+      env: { ...environment, ...more },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
     let said = '';
     child.stderr.on('data', (text: Buffer) => {
       said = (said + text.toString()).slice(-2000);
@@ -92,7 +96,7 @@ export async function mapOf(
   chunkSize: number,
   onProgress: (done: number) => void = () => undefined,
 ): Promise<Buffer> {
-  const call = tileInference.classifyScene({ scene: 'toy', adapter, chunkSize });
+  const call = tileInference.classifyScene({ scene: 'toy', adapter, chunkSize, detached: false });
   for await (const { event } of readStream(tileInference, call)) {
     if (event?.$case === 'progress') onProgress(event.value.doneChunks);
     if (event?.$case === 'map') return Buffer.concat([event.value.labels, event.value.confidence]);

@@ -27,10 +27,15 @@ export async function startNats(certificates?: string): Promise<ManagedServer & 
 /** A MinIO that runs, and the settings of a bucket in it. @param certificates folder of them, for TLS */
 export async function startMinio(
   certificates?: string,
+  directory?: string,
 ): Promise<
   MinioServer & { readonly settings: { endpoint: string; accessKey: string; secretKey: string; bucket: string } }
 > {
-  const server = await minioServer(await mkdtemp(path.join(tmpdir(), 'hyperswap-minio-')), 0, certificates);
+  const server = await minioServer(
+    directory ?? (await mkdtemp(path.join(tmpdir(), 'hyperswap-minio-'))),
+    0,
+    certificates,
+  );
   await server.start();
   const { port, accessKey, secretKey } = server;
   const endpoint = `${certificates === undefined ? 'http' : 'https'}://127.0.0.1:${port}`;

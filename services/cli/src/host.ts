@@ -62,7 +62,7 @@ async function start(
   });
   const stopTelemetry = await startTelemetry('hyperswap');
   const executor = names.some((name) => name !== 'preprocessing') ? new Executor() : undefined;
-  const services: (HostedService & { start?(): void; stop?(): Promise<void> })[] = [];
+  const services: (HostedService & { start?(): void; drain?(): void; stop?(): Promise<void> })[] = [];
   let server: RunningServer | undefined;
   const close = async (): Promise<void> => {
     for (const service of services) await service.stop?.();
@@ -91,7 +91,8 @@ async function start(
     }
     if (executor !== undefined && names.includes('tile-inference')) {
       const { backbone, precision, batchSize, queueLimit, leaseMilliseconds } = config;
-      const serving = { backbone, precision, batchSize, queueLimit, leaseMilliseconds, ...trust };
+      const keepJobsMilliseconds = config.keepJobsHours * 3_600_000;
+      const serving = { backbone, precision, batchSize, queueLimit, leaseMilliseconds, keepJobsMilliseconds, ...trust };
       const context = { store, bus, executor, logger, ...serving };
       services.push(await createTileInferenceService(context));
     }
@@ -112,6 +113,7 @@ async function start(
     bus: bus.description,
     stop: async (graceMilliseconds) => {
       logger.info('draining');
+      for (const service of services) service.drain?.();
       await running.drain(graceMilliseconds);
       await close();
       logger.info('stopped');

@@ -7,6 +7,7 @@ import { addCompareCommand } from './commands/compare.js';
 import { addDatasetCommands } from './commands/datasets.js';
 import { addDemoCommand } from './commands/demo.js';
 import { addDoctorCommand } from './commands/doctor.js';
+import { addJobCommands } from './commands/jobs.js';
 import { addKeyCommands } from './commands/keys.js';
 import { addPredictCommand } from './commands/predict.js';
 import { addPretrainMiniCommand } from './commands/pretrain-mini.js';
@@ -43,6 +44,7 @@ export async function run(argv: readonly string[]): Promise<void> {
   addTrainingCommands(program);
   addAdapterCommands(program);
   addClassifyCommand(program);
+  addJobCommands(program);
   addCompareCommand(program);
   addStudyCommand(program);
   addPredictCommand(program);

@@ -5,6 +5,9 @@ import type { Role } from '@hyperswap/rpc';
 export const methodRoles = {
   classifyTiles: 'reader',
   classifyScene: 'reader',
+  watchSceneJob: 'reader',
+  cancelSceneJob: 'reader',
+  listSceneJobs: 'reader',
   predict: 'reader',
   registerAdapter: 'trainer',
   listAdapters: 'reader',

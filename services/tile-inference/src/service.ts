@@ -37,6 +37,8 @@ export interface TileInferenceContext {
   readonly queueLimit: number;
   /** Of work items. */
   readonly leaseMilliseconds: number;
+  /** Scene jobs that ended are kept so long, with their maps. */
+  readonly keepJobsMilliseconds: number;
   /** Whose adapters are served; undefined: everybody's. */
   readonly trustedKeys?: TrustedKeys;
 }
@@ -48,7 +50,7 @@ export interface TileInferenceContext {
  */
 export async function createTileInferenceService(
   context: TileInferenceContext,
-): Promise<HostedService & { stop(): Promise<void> }> {
+): Promise<HostedService & { drain(): void; stop(): Promise<void> }> {
   const { store, bus, executor, logger } = context;
   const registry = new AdapterRegistry(store, bus, context.trustedKeys);
   const engine = await executor.load<TileProgram>(new URL('./engine/program.js', import.meta.url));
@@ -72,6 +74,7 @@ export async function createTileInferenceService(
     queue,
     logger,
     leaseMilliseconds: context.leaseMilliseconds,
+    keepMilliseconds: context.keepJobsMilliseconds,
   });
   const reconciler = new Reconciler(registry, bindings, logger);
   // Versions that an alias points at are made ready before anybody asks, so that a swap is a change of pointer.
@@ -82,6 +85,12 @@ export async function createTileInferenceService(
   const implementation: TileInferenceServiceServer = {
     classifyTiles: bidiStreamHandler((requests, call) => classifyTiles(bindings, queue, requests, call)),
     classifyScene: serverStreamHandler((request, call) => jobs.classify(request, call)),
+    watchSceneJob: serverStreamHandler(({ job }, call) => jobs.watch(job, call)),
+    cancelSceneJob: unaryHandler(async ({ job }) => {
+      await jobs.cancel(job);
+      return {};
+    }),
+    listSceneJobs: unaryHandler(async () => ({ jobs: await jobs.list() })),
     predict: bidiStreamHandler((requests, call) =>
       predict({ store, registry, engine, backbone: name, precision: context.precision }, requests, call),
     ),
@@ -125,6 +134,9 @@ export async function createTileInferenceService(
     definition: TileInferenceServiceService,
     implementation: { ...implementation },
     roles: methodRoles,
+    drain: () => {
+      jobs.drain();
+    },
     stop: async () => {
       unwatch();
       await reconciler.stop();

@@ -42,7 +42,8 @@ export async function fitAdapter(recipe: AdapterRecipe, context: TrainingContext
     number
   >;
   const normalizer = makeNormalizer(recipe.normalizer, scene.statistics);
-  const patches = await gatherPatches(plan, plan.train, scenes, signal, report);
+  const side = patchSize + 2 * training.augmentation.shift;
+  const patches = await gatherPatches({ scene, patchSize: side }, plan.train, scenes, signal, report);
   const validation = plan.validation && (await gatherPatches(plan, plan.validation, scenes, signal));
   const trained = await engine.call(
     'train',

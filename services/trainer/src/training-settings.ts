@@ -36,6 +36,7 @@ const trainingSchema = (method: string, { width }: BackboneConfig) =>
     pooling: z.enum(poolings).default(width < 768 ? 'groups-and-middle' : 'mean'),
     classWeights: z.enum(['none', 'balanced']).default('none'),
     orientations: flag('true'),
+    shift: z.coerce.number().int().min(0).max(15).default(0),
     gain: z.coerce.number().nonnegative().default(0.05),
     noise: z.coerce.number().nonnegative().default(0.1),
     mixture: share.default(0.2),
@@ -72,12 +73,12 @@ export function parseTrainingSettings(
   const schema = trainingSchema(method, config);
   const own = Object.fromEntries(Object.entries(given).filter(([key]) => key in schema.shape));
   const rest = Object.fromEntries(Object.entries(given).filter(([key]) => !(key in schema.shape)));
-  const { orientations, gain, noise, mixture, normalizer, validation, views, ...settings } = parse(schema, own);
+  const { orientations, shift, gain, noise, mixture, normalizer, validation, views, ...settings } = parse(schema, own);
   if (settings.patience > 0 && validation === 0) {
     const reason = 'stopping early needs validation pixels: set validation too, as validation=0.2';
     throw failure('FIELD_INVALID', { field: 'setting patience', reason });
   }
-  const training = { ...settings, augmentation: { orientations, gain, noise, mixture }, seed };
+  const training = { ...settings, augmentation: { orientations, shift, gain, noise, mixture }, seed };
   return { training, method: rest, normalizer, validation, views: views === '8' ? 8 : 1 };
 }
 

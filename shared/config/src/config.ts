@@ -28,6 +28,8 @@ const schema = z
     drainMilliseconds: z.coerce.number().int().nonnegative().default(30_000),
     /** Milliseconds that a worker may show no sign of life before its work goes to another one. */
     leaseMilliseconds: z.coerce.number().int().min(1000).default(30_000),
+    /** Hours that scene jobs are kept after their end, with their maps. */
+    keepJobsHours: z.coerce.number().positive().default(24),
     /** NATS with JetStream, `nats://[user:password@]host:port`; empty: queues in this process, state in the home folder. */
     natsUrl: z.string().default(''),
     /** MinIO or any S3, `http://host:port`; empty: a directory in the home folder. */

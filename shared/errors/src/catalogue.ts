@@ -235,12 +235,19 @@ export const catalogue = {
   STORE_FULL: entry<{ key: string }>(
     'RESOURCE_EXHAUSTED',
     ({ key }) =>
-      `No space is left where ${key} was to be written; nothing was changed. Free space, or set HYPERSWAP_HOME to another disk.`,
+      `No space is left where ${key} was to be written; nothing was changed. Free space, or choose another place with HYPERSWAP_HOME or S3_BUCKET.`,
     true,
   ),
   STORE_UNREACHABLE: entry<{ reason: string }>(
     'UNAVAILABLE',
     ({ reason }) => `The object store does not answer: ${reason}.`,
+    true,
+  ),
+  // Another machine may do better.
+  STORE_CLOCK: entry<Record<string, never>>(
+    'UNAVAILABLE',
+    () =>
+      'The object store refuses requests of this machine, whose clock differs from its own by more than 15 minutes: set the clock.',
     true,
   ),
   STORE_REFUSED: entry<{ key: string; reason: string }>(

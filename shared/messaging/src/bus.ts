@@ -56,6 +56,8 @@ export interface KeyValue<Value> {
    * @throws REVISION_STALE when another was faster
    */
   update(key: string, value: Value, revision: number): Promise<number>;
+  /** Forgets a key, which is not to be used again. Watchers are not told. */
+  delete(key: string): Promise<void>;
   /** Calls back for every change from now on, of this process or another; returns the way to stop. */
   watch(onChange: (entry: Revisioned<Value>) => void): () => void;
 }

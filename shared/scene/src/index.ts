@@ -2,7 +2,7 @@ export { completeClasses, redGreenBlue, type LandCoverClass } from './classes.js
 export { evaluate, type ClassMetrics, type Metrics } from './evaluate/metrics.js';
 export { mcnemar, type McNemar } from './evaluate/mcnemar.js';
 export { maximumHalo, maximumTileSide } from './tile-limits.js';
-export { orientationCount, orientedOffsets, reflect, writePatchIndices } from './patch.js';
+export { orientationCount, orientedOffsets, reflect, writePatchIndices, type PatchPlace } from './patch.js';
 export { CovarianceAccumulator, projectPixels, type Pca } from './prepare/pca.js';
 export { componentStatistics, type ComponentStatistics } from './prepare/statistics.js';
 export { type SceneManifest } from './prepared/manifest.js';

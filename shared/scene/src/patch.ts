@@ -31,8 +31,23 @@ export function writePatchIndices(
 /** The eight ways to lay a square: four quarter turns, each plain or mirrored. */
 export const orientationCount = 8;
 
-/** For each place of an oriented patch, the place in the original it comes from; `orientation` 0 changes nothing. */
-export function orientedOffsets(patchSize: number, orientation: number): Int32Array {
+/** A patch inside a larger square: how far its first row and column are from the square's, and the side of that. */
+export interface PatchPlace {
+  readonly row: number;
+  readonly column: number;
+  readonly side: number;
+}
+
+/**
+ * For each place of an oriented patch, the place in the original it comes from; `orientation` 0 changes nothing.
+ *
+ * @param place where the patch lies in a larger square, of which the places are then; by default it is that square
+ */
+export function orientedOffsets(
+  patchSize: number,
+  orientation: number,
+  place: PatchPlace = { row: 0, column: 0, side: patchSize },
+): Int32Array {
   const last = patchSize - 1;
   const offsets = new Int32Array(patchSize ** 2);
   for (let row = 0; row < patchSize; row++) {
@@ -40,7 +55,7 @@ export function orientedOffsets(patchSize: number, orientation: number): Int32Ar
       let [y, x] = orientation & 4 ? [column, row] : [row, column];
       if (orientation & 1) y = last - y;
       if (orientation & 2) x = last - x;
-      offsets[row * patchSize + column] = y * patchSize + x;
+      offsets[row * patchSize + column] = (place.row + y) * place.side + place.column + x;
     }
   }
   return offsets;

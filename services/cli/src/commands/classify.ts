@@ -3,10 +3,11 @@ import path from 'node:path';
 import type { Command } from 'commander';
 import { failure } from '@hyperswap/errors';
 import type { Scene, SceneMap } from '@hyperswap/proto';
-import { callUnary, readStream } from '@hyperswap/rpc';
+import { callUnary } from '@hyperswap/rpc';
 import { completeClasses } from '@hyperswap/scene';
 import { percent, referenceOf } from '../report/report.js';
 import { writeMap } from '../report/write-map.js';
+import { classifyScene, startSceneJob } from '../scene-jobs.js';
 import { openSession, type GlobalFlags, type Session } from '../session.js';
 import { printResult, Progress, table } from '../terminal.js';
 import { classifyRawFile } from '../raw-file.js';
@@ -14,7 +15,8 @@ import { classifyRawFile } from '../raw-file.js';
 interface ClassifyFlags extends GlobalFlags {
   readonly scene: string;
   readonly adapter: string;
-  readonly out: string;
+  readonly out?: string;
+  readonly detach?: boolean;
   readonly variable?: string;
 }
 
@@ -24,13 +26,20 @@ export function addClassifyCommand(program: Command): void {
     .description('the land-cover map of a prepared scene, or of a raw file with the adapter’s own PCA')
     .requiredOption('--scene <name or file>')
     .requiredOption('--adapter <ref>', 'name, name@7 or name:alias')
-    .requiredOption('--out <dir>', 'gets map.png, confidence.png, labels.tif and map.json')
+    .option('--out <dir>', 'gets map.png, confidence.png, labels.tif and map.json')
+    .option('--detach', 'only start the job, and print its id: "hyperswap jobs map" gets the map')
     .option('--variable <key>', 'variable of the scene in a file that holds several')
     .action(async (_: unknown, command: Command) => {
       const flags = command.optsWithGlobals<ClassifyFlags>();
       const session = await openSession(flags);
       const progress = new Progress();
       try {
+        if (flags.detach === true) {
+          await detach(session, flags);
+          return;
+        }
+        const { out } = flags;
+        if (out === undefined) throw failure('FIELD_INVALID', { field: '--out', reason: 'name a folder for the map' });
         const isFile = await stat(flags.scene).then(
           (entry) => entry.isFile(),
           () => false,
@@ -42,36 +51,56 @@ export function addClassifyCommand(program: Command): void {
             }
           : await classifyPrepared(session, flags.scene, flags.adapter, progress);
         progress.stop();
-        const { map, truth } = result;
-        const { height, width, labels, confidence, adapter } = map;
-        const classes = completeClasses(adapter!.classes, 0);
-        const reference = referenceOf(adapter!);
-        await writeMap(flags.out, { height, width, labels, confidence, classes, truth, title: reference });
-        const counts = classes.map(({ name }, index) => ({
-          name,
-          pixels: labels.reduce((count, label) => count + (label === index + 1 ? 1 : 0), 0),
-        }));
-        const summary = {
-          scene: flags.scene,
-          adapter: reference,
-          digest: adapter!.digest,
-          height,
-          width,
-          seconds: map.seconds,
-          patchesPerSecond: (height * width) / map.seconds,
-          classes: counts,
-        };
-        await writeFile(path.join(flags.out, 'map.json'), `${JSON.stringify(summary, null, 2)}\n`);
-        const rows = counts.map(({ name, pixels }) => [name, String(pixels), percent(pixels / (height * width))]);
-        printResult(flags.json, summary, [
-          ...table(['class', 'pixels', 'share'], rows),
-          `${height} × ${width} pixels by ${reference} in ${map.seconds.toFixed(1)} s; see ${path.join(flags.out, 'map.png')}`,
-        ]);
+        await reportMap(flags.scene, result.map, result.truth, out, flags.json);
       } finally {
         progress.stop();
         await session.close();
       }
     });
+}
+
+/** Starts a job that goes on by itself, and prints its id. @throws FIELD_INVALID when it would end with this process */
+async function detach(session: Session, { scene, adapter, json }: ClassifyFlags): Promise<void> {
+  if (session.host !== undefined) {
+    const reason = 'the services run inside this command, and the job would end with it: start "hyperswap up" first';
+    throw failure('FIELD_INVALID', { field: '--detach', reason });
+  }
+  const job = await startSceneJob(session, scene, adapter);
+  printResult(json, { job }, [job]);
+}
+
+/** Writes a map and its summary into a folder, and prints how many pixels each class has. */
+export async function reportMap(
+  scene: string,
+  map: SceneMap,
+  truth: Uint8Array | undefined,
+  out: string,
+  json: boolean | undefined,
+): Promise<void> {
+  const { height, width, labels, confidence, adapter, seconds } = map;
+  const classes = completeClasses(adapter!.classes, 0);
+  const reference = referenceOf(adapter!);
+  await writeMap(out, { height, width, labels, confidence, classes, truth, title: reference });
+  const counts = classes.map(({ name }, index) => ({
+    name,
+    pixels: labels.reduce((count, label) => count + (label === index + 1 ? 1 : 0), 0),
+  }));
+  const summary = {
+    scene,
+    adapter: reference,
+    digest: adapter!.digest,
+    height,
+    width,
+    seconds,
+    patchesPerSecond: (height * width) / seconds,
+    classes: counts,
+  };
+  await writeFile(path.join(out, 'map.json'), `${JSON.stringify(summary, null, 2)}\n`);
+  const rows = counts.map(({ name, pixels }) => [name, String(pixels), percent(pixels / (height * width))]);
+  printResult(json, summary, [
+    ...table(['class', 'pixels', 'share'], rows),
+    `${height} × ${width} pixels by ${reference} in ${seconds.toFixed(1)} s; see ${path.join(out, 'map.png')}`,
+  ]);
 }
 
 /** Classifies a prepared scene as a job, and fetches its labels to show beside the map. */
@@ -85,24 +114,6 @@ async function classifyPrepared(
   const { scene } = await callUnary(preprocessing, 'getScene', { name }, { signal });
   const map = await classifyScene(session, name, adapter, progress);
   return { map, truth: await truthOf(session, scene!) };
-}
-
-/** Runs a scene job to its end. */
-export async function classifyScene(
-  { tileInference, signal }: Session,
-  scene: string,
-  adapter: string,
-  progress: Progress,
-): Promise<SceneMap> {
-  const call = tileInference.classifyScene({ scene, adapter, chunkSize: 0 });
-  for await (const { event } of readStream(tileInference, call, signal)) {
-    if (event?.$case === 'map') {
-      progress.update('classifying', 1, 1);
-      return event.value;
-    }
-    if (event?.$case === 'progress') progress.update('classifying', event.value.doneChunks, event.value.totalChunks);
-  }
-  throw failure('INTERNAL', { reason: 'the scene job ended without a map' });
 }
 
 /** The first label map of a scene that has one. */

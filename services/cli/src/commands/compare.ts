@@ -5,7 +5,7 @@ import { evaluate, mcnemar } from '@hyperswap/scene';
 import { percent, referenceOf } from '../report/report.js';
 import { openSession, type GlobalFlags } from '../session.js';
 import { printResult, Progress } from '../terminal.js';
-import { classifyScene } from './classify.js';
+import { classifyScene } from '../scene-jobs.js';
 
 interface CompareFlags extends GlobalFlags {
   readonly scene: string;

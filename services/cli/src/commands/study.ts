@@ -12,7 +12,7 @@ import { renderStudy, type StudyPicture } from '../study/study-report.js';
 import { runStudy, type RunResult, type StudyPlan } from '../study/study-runs.js';
 import { summarise, toCsv, type StudyLine } from '../study/study-summary.js';
 import { printResult, Progress, table } from '../terminal.js';
-import { classifyScene } from './classify.js';
+import { classifyScene } from '../scene-jobs.js';
 import { collect, parseSettings, wholeNumber } from './options.js';
 
 interface StudyFlags extends GlobalFlags {

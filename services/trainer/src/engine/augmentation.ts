@@ -6,6 +6,8 @@ import { tensorflow, type Random, type Tensor2D } from '@hyperswap/tensor';
 export interface AugmentationSettings {
   /** Lays patches one of eight ways: quarter turns and mirror images. */
   readonly orientations: boolean;
+  /** Pixels by which a patch may lie beside its pixel, each way: neighbours of a labelled pixel mostly are of its class. */
+  readonly shift: number;
   /** Radiation noise: deviation of a patch's gain around 1. */
   readonly gain: number;
   /** Deviation of the Gaussian noise on every value, in deviations of its component. */
@@ -15,9 +17,11 @@ export interface AugmentationSettings {
 }
 
 export interface TrainingPatches {
-  /** `[components, patches · patchSize²]`, normalised, on the device. */
+  /** `[components, patches · (patchSize + 2 · margin)²]`, normalised, on the device. */
   readonly pixels: Tensor2D;
   readonly patchSize: number;
+  /** Pixels around each patch that it can be shifted into. */
+  readonly margin: number;
   /** Class of each patch, from 0. */
   readonly labels: Uint8Array;
   /** Patches of each class. */
@@ -30,27 +34,18 @@ export interface TrainingPatches {
  * @returns `[components, chosen · patchSize²]`
  */
 export function augmentedBatch(
-  { pixels, patchSize, labels, byClass }: TrainingPatches,
+  patches: TrainingPatches,
   chosen: Int32Array,
   settings: AugmentationSettings,
   random: Random,
 ): Tensor2D {
   const tf = tensorflow();
+  const { pixels, patchSize, labels, byClass } = patches;
   const area = patchSize ** 2;
   const count = chosen.length;
   const components = pixels.shape[0];
-  const orient = (): Int32Array =>
-    orientedOffsets(patchSize, settings.orientations ? random.integer(orientationCount) : 0);
-  const indices = (patches: Int32Array): Int32Array => {
-    const result = new Int32Array(count * area);
-    patches.forEach((patch, i) => {
-      result.set(
-        orient().map((offset) => patch * area + offset),
-        i * area,
-      );
-    });
-    return result;
-  };
+  const indices = (some: Int32Array): Int32Array =>
+    indicesOf(patches, some, () => (settings.orientations ? random.integer(orientationCount) : 0), random);
   const partners = chosen.map((patch) => {
     const candidates = byClass[labels[patch]!]!;
     return candidates[random.integer(candidates.length)]!;
@@ -61,9 +56,9 @@ export function augmentedBatch(
   const gains = Float32Array.from({ length: count }, () => 1 + settings.gain * random.normal());
   return tf.tidy(() => {
     const shape: [number, number, number] = [components, count, area];
-    const patches = tf.reshape(gatherPatches(pixels, indices(chosen)), shape);
+    const plain = tf.reshape(gatherPatches(pixels, indices(chosen)), shape);
     const others = tf.reshape(gatherPatches(pixels, indices(partners)), shape);
-    const mixed = tf.add(patches, tf.mul(tf.sub(others, patches), tf.tensor3d(shares, [1, count, 1])));
+    const mixed = tf.add(plain, tf.mul(tf.sub(others, plain), tf.tensor3d(shares, [1, count, 1])));
     const scaled = tf.mul(mixed, tf.tensor3d(gains, [1, count, 1]));
     const noisy =
       settings.noise > 0
@@ -73,17 +68,36 @@ export function augmentedBatch(
   });
 }
 
-/** The plain patches, laid one way. */
+/** Patches laid one way. @param random shifts each where there is a margin; without it they lie around their pixels */
 export function orientedBatch(
-  { pixels, patchSize }: TrainingPatches,
+  patches: TrainingPatches,
   chosen: Int32Array,
   orientation: number,
+  random?: Random,
 ): Tensor2D {
+  return gatherPatches(
+    patches.pixels,
+    indicesOf(patches, chosen, () => orientation, random),
+  );
+}
+
+/** Places of the chosen patches' pixels, patch by patch. */
+function indicesOf(
+  { patchSize, margin }: TrainingPatches,
+  chosen: Int32Array,
+  orientation: () => number,
+  random: Random | undefined,
+): Int32Array {
   const area = patchSize ** 2;
-  const offsets = orientedOffsets(patchSize, orientation);
+  const side = patchSize + 2 * margin;
+  const shifted = (): number => (random === undefined || margin === 0 ? margin : random.integer(2 * margin + 1));
   const indices = new Int32Array(chosen.length * area);
   chosen.forEach((patch, i) => {
-    for (let j = 0; j < area; j++) indices[i * area + j] = patch * area + offsets[j]!;
+    const offsets = orientedOffsets(patchSize, orientation(), { row: shifted(), column: shifted(), side });
+    indices.set(
+      offsets.map((offset) => patch * side ** 2 + offset),
+      i * area,
+    );
   });
-  return gatherPatches(pixels, indices);
+  return indices;
 }

@@ -37,18 +37,21 @@ export interface LearnerContext {
   readonly context: MethodContext;
 }
 
+/** Where patches are shifted, each orientation is computed with so many shifts. */
+const shiftsOfOrientation = Number(process.env.SHIFTS ?? 2);
 /** Patches of one pass through the backbone without gradients. */
 const chunkSize = 128;
 
-/** Features of every patch, laid one way, by the frozen backbone. @returns `[patches, pooledWidth]` */
+/** Features of every patch, laid one way, by the frozen backbone. @param random shifts them @returns `[patches, pooledWidth]` */
 export function frozenFeatures(
   { resize, resident, pooling, context }: Omit<LearnerContext, 'patches'>,
   patches: TrainingPatches,
   orientation: number,
+  random?: Random,
 ): Promise<Tensor2D> {
   const { config } = resident.backbone;
   return inChunks(patches, context, (chosen) =>
-    features(tokenPixels(orientedBatch(patches, chosen, orientation), resize, config), resident, { pooling }),
+    features(tokenPixels(orientedBatch(patches, chosen, orientation, random), resize, config), resident, { pooling }),
   );
 }
 
@@ -75,12 +78,15 @@ async function inChunks(
 }
 
 /** Features of every patch, computed once: what is left to train is a linear model, in seconds. */
-export async function cachedLearner(context: LearnerContext, orientations: boolean): Promise<Learner> {
+export async function cachedLearner(context: LearnerContext, orientations: boolean, random: Random): Promise<Learner> {
   const tf = tensorflow();
-  const ways = orientations ? orientationCount : 1;
+  const { margin } = context.patches;
+  const ways = (orientations ? orientationCount : 1) * (margin > 0 ? shiftsOfOrientation : 1);
   const parts: Tensor2D[] = [];
   try {
-    for (let way = 0; way < ways; way++) parts.push(await frozenFeatures(context, context.patches, way));
+    for (let way = 0; way < ways; way++) {
+      parts.push(await frozenFeatures(context, context.patches, way % orientationCount, random));
+    }
     const all = tf.concat(parts, 0);
     const { labels } = context.patches;
     const repeated = new Uint8Array(labels.length * ways);

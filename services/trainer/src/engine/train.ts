@@ -11,7 +11,7 @@ import type { TrainingSettings } from './settings.js';
 
 /** Patches with their classes. */
 export interface LabelledPatches {
-  /** Scores, `[patches, patchSize, patchSize, components]`. */
+  /** Scores, `[patches, side, side, components]`; the side is the patch size, and twice the shift more where patches are shifted. */
   readonly scores: Float32Array;
   /** Class of each patch, from 1. */
   readonly labels: Uint8Array;
@@ -57,9 +57,9 @@ export async function train(args: TrainingArguments, context: MethodContext): Pr
   const parameters =
     method.scope === 'backbone' ? backboneParameters(backbone) : factorParameters(adaptation, resident, settings.seed);
   const { variables } = parameters;
-  const patches = uploadPatches(args, args.patches, config.components);
+  const patches = uploadPatches(args, args.patches, config.components, settings.augmentation.shift);
   const validation =
-    args.validation === undefined ? undefined : uploadPatches(args, args.validation, config.components);
+    args.validation === undefined ? undefined : uploadPatches(args, args.validation, config.components, 0);
   const resize = resizeMatrix(args.patchSize, config);
   const learning = { patches, resize, resident, pooling: settings.pooling, context };
   let head: Head | undefined;
@@ -71,7 +71,7 @@ export async function train(args: TrainingArguments, context: MethodContext): Pr
     const common = { head, validation, classWeights: classWeights(settings.classWeights, counts) };
     let result: StageResult = { lossByEpoch: [], accuracyByEpoch: [] };
     if (resumed === undefined) {
-      const probe = await cachedLearner(learning, settings.augmentation.orientations);
+      const probe = await cachedLearner(learning, settings.augmentation.orientations, random);
       try {
         const isAll = variables.size === 0;
         const stage = {
@@ -114,6 +114,7 @@ function uploadPatches(
   { classes, patchSize, normalizer }: TrainingArguments,
   { scores: given, labels }: LabelledPatches,
   components: number,
+  margin: number,
 ): TrainingPatches {
   const tf = tensorflow();
   const pixels = tf.tidy(() => {
@@ -124,5 +125,5 @@ function uploadPatches(
   const fromZero = labels.map((label) => label - 1);
   const byClass = Array.from({ length: classes }, (): number[] => []);
   fromZero.forEach((label, patch) => byClass[label]!.push(patch));
-  return { pixels, patchSize, labels: fromZero, byClass };
+  return { pixels, patchSize, margin, labels: fromZero, byClass };
 }

@@ -56,6 +56,10 @@ export class DirectoryKeyValue<Value> implements KeyValue<Value> {
     return next;
   }
 
+  async delete(key: string): Promise<void> {
+    await rm(path.join(this.directory, key), { recursive: true, force: true });
+  }
+
   watch(onChange: (entry: Revisioned<Value>) => void): () => void {
     this.watchers.add(onChange);
     if (this.poll === undefined) {

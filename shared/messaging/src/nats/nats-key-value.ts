@@ -25,7 +25,8 @@ export class NatsKeyValue<Value> implements KeyValue<Value> {
 
   async get(key: string): Promise<Revisioned<Value> | undefined> {
     const entry = await this.withBucket((bucket) => bucket.get(encodeKey(key)));
-    return entry === null ? undefined : this.read(entry);
+    // Of a deleted key a marker stays.
+    return entry?.operation === 'PUT' ? this.read(entry) : undefined;
   }
 
   async list(): Promise<Revisioned<Value>[]> {
@@ -45,6 +46,10 @@ export class NatsKeyValue<Value> implements KeyValue<Value> {
       if (!isStale(cause)) throw cause;
       throw failure('REVISION_STALE', { key, expected: revision }, cause);
     }
+  }
+
+  async delete(key: string): Promise<void> {
+    await this.withBucket((bucket) => bucket.purge(encodeKey(key)));
   }
 
   watch(onChange: (entry: Revisioned<Value>) => void): () => void {

@@ -41,6 +41,8 @@ export function translate(key: string, cause: unknown): Error {
     case 'InvalidAccessKeyId':
     case 'SignatureDoesNotMatch':
       return failure('STORE_REFUSED', { key, reason: code }, cause);
+    case 'RequestTimeTooSkewed':
+      return failure('STORE_CLOCK', {}, cause);
     default:
       return failure('STORE_UNREACHABLE', { reason: `${code}: ${cause.message}` }, cause);
   }

@@ -1,0 +1,115 @@
+/** What all processes know of a scene job, and the chunks it is cut into. */
+import { serializeError, failure, HyperswapError, type SerializedError } from '@hyperswap/errors';
+import { SceneJobState, type SceneJob as SceneJobMessage } from '@hyperswap/proto';
+import type { Window } from '@hyperswap/scene';
+
+/** Name of the key-value bucket of jobs, and of the work queue of their chunks. */
+export const jobsBucket = 'scene-jobs';
+export const chunksQueue = 'scene-chunks';
+
+export interface SceneJob {
+  readonly scene: string;
+  /** `name@7`: resolved when the job was admitted, so that all chunks run the same version. */
+  readonly adapter: string;
+  readonly height: number;
+  readonly width: number;
+  /** Side of a chunk in pixels. */
+  readonly chunkSize: number;
+  readonly state: 'running' | 'done' | 'failed' | 'cancelled';
+  /** One bit a chunk, base64: set when its result is in the store. Setting it twice is harmless. */
+  readonly finishedChunks: string;
+  readonly error?: SerializedError;
+  /** Milliseconds since 1970, by the clocks of the processes that wrote it. */
+  readonly startedAt: number;
+  readonly changedAt: number;
+}
+
+/** One work item: a window of a scene's map, or, without an index, the job to be cut into such. Doing it twice is harmless. */
+export interface Chunk {
+  readonly job: string;
+  readonly index?: number;
+}
+
+const states: Readonly<Record<SceneJob['state'], SceneJobState>> = {
+  running: SceneJobState.SCENE_JOB_STATE_RUNNING,
+  done: SceneJobState.SCENE_JOB_STATE_DONE,
+  failed: SceneJobState.SCENE_JOB_STATE_FAILED,
+  cancelled: SceneJobState.SCENE_JOB_STATE_CANCELLED,
+};
+
+/** A job of which nothing is done yet. */
+export function newSceneJob(given: Pick<SceneJob, 'scene' | 'adapter' | 'height' | 'width' | 'chunkSize'>): SceneJob {
+  const bytes = Buffer.alloc(Math.ceil(chunkCount(given) / 8));
+  const now = Date.now();
+  return { ...given, state: 'running', finishedChunks: bytes.toString('base64'), startedAt: now, changedAt: now };
+}
+
+export function chunkCount({ height, width, chunkSize }: Pick<SceneJob, 'height' | 'width' | 'chunkSize'>): number {
+  return Math.ceil(height / chunkSize) * Math.ceil(width / chunkSize);
+}
+
+/** The pixels of a chunk; chunks go row by row, the last of a row or column may be smaller. */
+export function chunkWindow({ height, width, chunkSize }: SceneJob, index: number): Window {
+  const perRow = Math.ceil(width / chunkSize);
+  const row = Math.floor(index / perRow) * chunkSize;
+  const column = (index % perRow) * chunkSize;
+  return { row, column, height: Math.min(chunkSize, height - row), width: Math.min(chunkSize, width - column) };
+}
+
+export function isFinished({ finishedChunks }: SceneJob, index: number): boolean {
+  return ((Buffer.from(finishedChunks, 'base64')[index >> 3] ?? 0) & (1 << (index & 7))) !== 0;
+}
+
+export function withFinished(job: SceneJob, index: number): SceneJob {
+  if (isFinished(job, index)) return job;
+  const bits = Buffer.from(job.finishedChunks, 'base64');
+  bits[index >> 3]! |= 1 << (index & 7);
+  return { ...job, finishedChunks: bits.toString('base64'), changedAt: Date.now() };
+}
+
+export function finishedCount(job: SceneJob): number {
+  return Array.from({ length: chunkCount(job) }, (_, index) => isFinished(job, index)).filter(Boolean).length;
+}
+
+/** A running job that ended so; one that ended before stays as it is. */
+export function ended(job: SceneJob, state: Exclude<SceneJob['state'], 'running'>, error?: SerializedError): SceneJob {
+  if (job.state !== 'running') return job;
+  return { ...job, state, changedAt: Date.now(), ...(error === undefined ? {} : { error }) };
+}
+
+/** What watchers of a job that failed or was cancelled are told. */
+export function endOf({ error }: SceneJob): HyperswapError {
+  const { code, message } = error ?? serializeError(failure('CANCELLED', { what: 'The scene job' }));
+  return new HyperswapError(code, message);
+}
+
+/** Where the result of a chunk goes: labels, then confidence, one byte a pixel each. */
+export function chunkKey(job: string, index: number): string {
+  return `${jobPrefix(job)}${index}`;
+}
+
+/** Where the whole map goes: labels, then confidence. */
+export function mapKey(job: string): string {
+  return `${jobPrefix(job)}map`;
+}
+
+/** What the keys of all objects of a job begin with. */
+export function jobPrefix(job: string): string {
+  return `jobs/${job}/`;
+}
+
+/** A job as it travels over gRPC. */
+export function toSceneJobMessage(id: string, job: SceneJob): SceneJobMessage {
+  const { scene, adapter, state, error, startedAt, changedAt } = job;
+  return {
+    job: id,
+    scene,
+    adapter,
+    state: states[state],
+    doneChunks: finishedCount(job),
+    totalChunks: chunkCount(job),
+    error: error?.message ?? '',
+    startedAt: new Date(startedAt).toISOString(),
+    endedAt: state === 'running' ? '' : new Date(changedAt).toISOString(),
+  };
+}

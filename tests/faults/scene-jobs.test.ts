@@ -1,0 +1,134 @@
+/** Scene jobs whose client or coordinating pod goes away, or whose pods tell different times. */
+import assert from 'node:assert/strict';
+import { after, before, describe, test } from 'node:test';
+import { SceneJobState } from '@hyperswap/proto';
+import { callUnary, readStream } from '@hyperswap/rpc';
+import { eventually, mapOf, startFleet, type Fleet, type Pod } from '../support/fleet.js';
+import { hasCode } from '../support/errors.js';
+import { minioClient, serversMissing } from '../support/servers.js';
+import { prepareToy, train } from '../support/services.js';
+
+const chunkSize = 3;
+const anHour = 3_600_000;
+
+describe('scene jobs', { skip: serversMissing }, () => {
+  let fleet: Fleet;
+  let first: Pod;
+  /** The map of an undisturbed run. */
+  let wanted: Buffer;
+
+  before(async () => {
+    fleet = await startFleet();
+    first = await fleet.startPod('preprocessing,trainer,tile-inference');
+    await prepareToy(first);
+    await train(first, { adapter: 'toy', settings: { epochs: '6' } });
+    wanted = await mapOf(first, 'toy@1', chunkSize);
+  });
+
+  after(() => fleet.stop());
+
+  /** Starts a job on a pod, and returns its id when some of it is done; the call goes on until `leave`. */
+  async function begin(
+    { tileInference }: Pod,
+    detached: boolean,
+    atChunk = 4,
+  ): Promise<{ job: string; leave: () => void }> {
+    const call = tileInference.classifyScene({ scene: 'toy', adapter: 'toy@1', chunkSize, detached });
+    call.on('error', () => undefined);
+    const job = await new Promise<string>((resolve, reject) => {
+      call.on('data', ({ event }: { event: { $case: string; value: { job: string; doneChunks: number } } }) => {
+        if (event.$case === 'map') reject(new Error('the job was over before it was disturbed'));
+        else if (event.value.doneChunks >= atChunk) resolve(event.value.job);
+      });
+    });
+    return { job, leave: () => call.cancel() };
+  }
+
+  async function mapFrom({ tileInference }: Pod, job: string): Promise<Buffer> {
+    for await (const { event } of readStream(tileInference, tileInference.watchSceneJob({ job }))) {
+      if (event?.$case === 'map') return Buffer.concat([event.value.labels, event.value.confidence]);
+    }
+    throw new Error('the job ended without a map');
+  }
+
+  const stateOf = async ({ tileInference }: Pod, job: string): Promise<SceneJobState | undefined> =>
+    (await callUnary(tileInference, 'listSceneJobs', {})).jobs.find((found) => found.job === job)?.state;
+
+  async function objectsOf(job: string): Promise<string[]> {
+    const keys: string[] = [];
+    const found = minioClient(fleet.minio).listObjectsV2(fleet.minio.settings.bucket, `jobs/${job}/`, true);
+    for await (const { name } of found as AsyncIterable<{ name: string }>) keys.push(name.slice(`jobs/${job}/`.length));
+    return keys;
+  }
+
+  test('the pod that was asked is killed: any other has the same map', async () => {
+    const second = await fleet.startPod('tile-inference');
+    const { job } = await begin(second, false);
+    await second.kill();
+    assert.deepEqual(await mapFrom(first, job), wanted);
+    assert.equal(await stateOf(first, job), SceneJobState.SCENE_JOB_STATE_DONE);
+    await eventually(10_000, async () => assert.deepEqual(await objectsOf(job), ['map']));
+    assert.deepEqual(await mapFrom(first, job), wanted, 'it is kept for those who come later');
+  });
+
+  test('the pod that was asked drains: the job goes on without it', async () => {
+    const second = await fleet.startPod('tile-inference', { HYPERSWAP_DRAIN_MILLISECONDS: '0' });
+    const { job } = await begin(second, false);
+    await second.stop();
+    assert.deepEqual(await mapFrom(first, job), wanted);
+  });
+
+  test('a client that leaves takes its job with it, unless that is detached', async () => {
+    const attached = await begin(first, false);
+    attached.leave();
+    await eventually(10_000, async () => {
+      assert.equal(await stateOf(first, attached.job), SceneJobState.SCENE_JOB_STATE_CANCELLED);
+      assert.deepEqual(await objectsOf(attached.job), []);
+    });
+    await assert.rejects(mapFrom(first, attached.job), hasCode('CANCELLED'));
+    const detached = await begin(first, true);
+    detached.leave();
+    assert.deepEqual(await mapFrom(first, detached.job), wanted);
+  });
+
+  test('a job is cancelled on any pod, and nothing of it is left', async () => {
+    const second = await fleet.startPod('tile-inference');
+    const { job } = await begin(first, true);
+    const watched = assert.rejects(mapFrom(first, job), hasCode('CANCELLED'));
+    await callUnary(second.tileInference, 'cancelSceneJob', { job });
+    await watched;
+    await eventually(10_000, async () => assert.deepEqual(await objectsOf(job), []));
+    await callUnary(second.tileInference, 'cancelSceneJob', { job });
+    const nobody = '00000000-0000-0000-0000-000000000000';
+    await assert.rejects(callUnary(first.tileInference, 'cancelSceneJob', { job: nobody }), hasCode('JOB_NOT_FOUND'));
+    await assert.rejects(mapFrom(first, nobody), hasCode('JOB_NOT_FOUND'));
+    await second.stop();
+  });
+
+  test('a pod whose clock jumps by an hour in the middle of a scene: the map is the same', async () => {
+    const clock = new URL('../support/shifted-clock.js', import.meta.url).href;
+    const second = await fleet.startPod('tile-inference', {
+      NODE_OPTIONS: `--import ${clock}`,
+      SHIFTED_CLOCK_MILLISECONDS: String(anHour),
+      SHIFTED_CLOCK_ON_SIGNAL: 'yes',
+    });
+    const { job } = await begin(first, true);
+    second.process.kill('SIGUSR2');
+    assert.deepEqual(await mapFrom(first, job), wanted);
+    // The store takes nothing from it now, which is what it says.
+    await assert.rejects(callUnary(second.tileInference, 'getAdapter', { adapter: 'toy@1' }), hasCode('STORE_CLOCK'));
+    assert.deepEqual(await mapOf(first, 'toy@1', chunkSize), wanted, 'with it in the fleet');
+    await second.stop();
+  });
+
+  test('a pod whose clock is off by an hour does not start, and says why', async () => {
+    const clock = new URL('../support/shifted-clock.js', import.meta.url).href;
+    await assert.rejects(
+      fleet.startPod('tile-inference', {
+        NODE_OPTIONS: `--import ${clock}`,
+        SHIFTED_CLOCK_MILLISECONDS: String(-anHour),
+      }),
+      /clock/,
+    );
+  });
+});

@@ -1,0 +1,108 @@
+/** Blobs that are not what they should be, and a MinIO without space. */
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { after, before, describe, test } from 'node:test';
+import { readAdapter, writeAdapter } from '@hyperswap/adapter';
+import { DesiredState } from '@hyperswap/proto';
+import { callUnary } from '@hyperswap/rpc';
+import { eventually, mapOf, startFleet, type Fleet, type Pod } from '../support/fleet.js';
+import { hasCode } from '../support/errors.js';
+import { minioClient, serversMissing } from '../support/servers.js';
+import { exportBlob, prepareToy, registerBlob, train } from '../support/services.js';
+
+const everything = { pageSize: 0, pageToken: '' };
+const diskBytes = 1600 * 1024 * 1024;
+
+/** A small disk of its own, in memory; undefined where none may be mounted. */
+function mountSmallDisk(): string | undefined {
+  const directory = mkdtempSync(path.join(tmpdir(), 'hyperswap-disk-'));
+  try {
+    execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${diskBytes}`, 'tmpfs', directory], { stdio: 'ignore' });
+    return directory;
+  } catch {
+    return undefined;
+  }
+}
+
+describe('a store that fails', { skip: serversMissing }, () => {
+  const disk = mountSmallDisk();
+  let fleet: Fleet;
+  let first: Pod;
+  let blob: Buffer;
+  /** The map of an undisturbed run. */
+  let wanted: Buffer;
+
+  before(async () => {
+    fleet = await startFleet(disk === undefined ? undefined : path.join(disk, 'objects'));
+    first = await fleet.startPod('preprocessing,trainer,tile-inference');
+    await prepareToy(first);
+    await train(first, { adapter: 'toy', settings: { epochs: '6' } });
+    wanted = await mapOf(first, 'toy@1', 0);
+    blob = await exportBlob(first, 'toy');
+  });
+
+  after(async () => {
+    await fleet.stop();
+    if (disk !== undefined) execFileSync('umount', ['--lazy', disk]);
+  });
+
+  const failsBecause = (reference: string, reason: RegExp): Promise<void> =>
+    eventually(10_000, async () => {
+      const { desired } = await callUnary(first.tileInference, 'getStatus', {});
+      const found = desired.find(({ adapter }) => adapter === reference);
+      assert.equal(found?.state, DesiredState.DESIRED_STATE_FAILED);
+      assert.match(found.reason, reason);
+    });
+
+  test('a blob that was cut off in the store is not served, and all else is', async () => {
+    await train(first, { adapter: 'short', seed: 7, settings: { epochs: '2' } });
+    const { bucket } = fleet.minio.settings;
+    const half = (await exportBlob(first, 'short')).subarray(0, 3000);
+    // With a checksum of its own, as another writer would leave it: the object is whole, the adapter is not.
+    const sha256 = createHash('sha256').update(half).digest('hex');
+    const key = 'adapters/short/1/adapter.safetensors';
+    await minioClient(fleet.minio).putObject(bucket, key, half, undefined, { 'x-amz-meta-sha256': sha256 });
+    await callUnary(first.tileInference, 'pinAdapter', { adapter: 'short', undo: false });
+    await failsBecause('short@1', /damaged/);
+    await assert.rejects(mapOf(first, 'short@1', 0), hasCode('OBJECT_DAMAGED'));
+    assert.deepEqual(await mapOf(first, 'toy@1', 0), wanted);
+  });
+
+  test('an adapter of another backbone is told so on every pod that is to hold it, and all else is served', async () => {
+    const adapter = readAdapter('toy', blob);
+    const backbone = { name: 'another', digest: 'e'.repeat(64) };
+    const stranger = writeAdapter({ ...adapter, metadata: { ...adapter.metadata, backbone } });
+    await registerBlob(first, 'stranger', stranger);
+    await callUnary(first.tileInference, 'pinAdapter', { adapter: 'stranger', undo: false });
+    await failsBecause('stranger@1', /another.*spectralgpt-mini/);
+    await assert.rejects(mapOf(first, 'stranger', 0), hasCode('ADAPTER_BACKBONE'));
+    assert.deepEqual(await mapOf(first, 'toy@1', 0), wanted);
+  });
+
+  test('a disk without space: what cannot be kept is refused, nothing is lost, and space mends it', async (t) => {
+    if (disk === undefined) {
+      t.skip('no small disk can be mounted here');
+      return;
+    }
+    const other = await exportBlob(first, 'toy');
+    const changed = readAdapter('toy', other);
+    const training = { ...changed.metadata.training, seed: 99 };
+    const fresh = writeAdapter({ ...changed, metadata: { ...changed.metadata, training } });
+    const before = await callUnary(first.tileInference, 'listAdapters', everything);
+    const filler = path.join(disk, 'filler');
+    assert.throws(() => writeFileSync(filler, Buffer.alloc(diskBytes)), /ENOSPC/);
+    await assert.rejects(registerBlob(first, 'fresh', fresh), hasCode('STORE_FULL', /space/));
+    await assert.rejects(prepareToy(first, 'another'), hasCode('STORE_FULL'));
+    await assert.rejects(mapOf(first, 'toy@1', 0), hasCode('STORE_FULL'));
+    assert.deepEqual(await callUnary(first.tileInference, 'listAdapters', everything), before);
+    rmSync(filler);
+    // MinIO looks at its disk every few seconds.
+    await eventually(30_000, async () => assert.equal((await registerBlob(first, 'fresh', fresh)).version, 1));
+    assert.deepEqual(await mapOf(first, 'toy@1', 0), wanted);
+    await prepareToy(first, 'another');
+  });
+});
