@@ -5,13 +5,14 @@
  * bind: memory and seconds of adapters on a backbone, and what a swap does to tiles under way.
  */
 import path from 'node:path';
-import { writeAdapter, type AdapterMetadata } from '@hyperswap/adapter';
+import { writeAdapter } from '@hyperswap/adapter';
 import { adaptedWeight, findMethod, initialFactors, methodSettings } from '@hyperswap/peft';
 import type { ClassifyTilesRequest, Scene } from '@hyperswap/proto';
 import { PixelContent, PixelType } from '@hyperswap/proto';
 import { callUnary, exchange, readStream } from '@hyperswap/rpc';
 import { backboneConfigs, pretrainedDirectory, readBackbone } from '@hyperswap/spectralgpt';
 import { Executor, Random } from '@hyperswap/tensor';
+import { madeUpMetadata } from '../support/made-up-adapter.js';
 import { prepareToy, registerBlob, startServices, toyScene, type Services } from '../support/services.js';
 import type { EngineProgram } from './engine-program.js';
 import { processMemory } from './memory.js';
@@ -53,29 +54,16 @@ async function adapterBlob(scene: Scene, seed: number): Promise<Uint8Array> {
   const { backbone, backboneDigest } = await callUnary(services.tileInference, 'getStatus', {});
   const { mean, components } = await callUnary(services.preprocessing, 'getPca', { scene: scene.name });
   const vector = (values: Float32Array) => ({ shape: [values.length], values });
-  const metadata: AdapterMetadata = {
-    formatVersion: 1,
+  const metadata = madeUpMetadata({
     backbone: { name: backbone, digest: backboneDigest },
     method: 'krona+',
     settings: { ...settings } as Record<string, number>,
-    pooling: 'mean',
-    views: 1,
     patchSize,
     bands: scene.bands,
     pcaDigest: scene.pcaDigest,
-    classes: ['a', 'b', 'c'].map((name, i) => ({ name, color: i })),
-    training: {
-      scene: scene.name,
-      split: 'none',
-      trainPixels: 1,
-      testPixels: 0,
-      epochs: 1,
-      batchSize: 1,
-      learningRate: 1,
-      seed,
-      lossByEpoch: [],
-    },
-  };
+    classes: 3,
+    seed,
+  });
   const factors = new Map(
     [...initialFactors({ method, settings }, config, seed)].map(([name, { shape, values }]) => [
       name,

@@ -192,6 +192,30 @@ for (const [name, { place: makePlace, skip }] of Object.entries(implementations)
       await other.close();
     });
 
+    test('a list holds what another connection wrote or deleted a moment ago, watched or not', async () => {
+      const open = await makePlace();
+      const [own, other] = [await open(), await open()];
+      const bucket = fresh('state');
+      const [mine, theirs] = [own.keyValue<number>(bucket), other.keyValue<number>(bucket)];
+      for (const isWatched of [false, true]) {
+        const stop = isWatched ? mine.watch(() => undefined) : undefined;
+        for (let n = 1; n <= 50; n++) {
+          const key = `${isWatched}-${n % 5}`;
+          await theirs.update(key, n, (await theirs.get(key))?.revision ?? 0);
+          assert.equal((await mine.list()).find((entry) => entry.key === key)?.value, n);
+        }
+        await theirs.delete(`${isWatched}-0`);
+        const keys = (await mine.list()).map(({ key }) => key).filter((key) => key.startsWith(String(isWatched)));
+        assert.deepEqual(
+          keys,
+          [1, 2, 3, 4].map((n) => `${isWatched}-${n}`),
+        );
+        stop?.();
+      }
+      await own.close();
+      await other.close();
+    });
+
     test('events reach those who listen', async () => {
       const bus = await (await makePlace())();
       const heard: unknown[] = [];

@@ -145,6 +145,53 @@ test('up serves with health and reflection until SIGTERM, then drains and ends',
   assert.equal(await ended, 0);
 });
 
+test('keys, tokens and a job that goes on by itself, all from the command line', async () => {
+  assert.match(await succeed('keys', 'create', 'keys'), /private\.jwk.*keys\.json/);
+  assert.match((await hyperswap('keys', 'create', 'keys')).stderr, /private\.jwk: it is there already/);
+  const token = async (role: string): Promise<string> => {
+    const content = await succeed('keys', 'token', '--key', 'keys/private.jwk', '--subject', 'me', '--role', role);
+    await writeFile(path.join(directory, `${role}.token`), content);
+    return `${role}.token`;
+  };
+  const [reader, operator] = [await token('reader'), await token('operator')];
+  assert.equal((await hyperswap('keys', 'token', '--key', 'keys/private.jwk', '--subject', 'me')).code, 2);
+  const child = spawn(process.execPath, [commandFile, '--home', home, '--log-level', 'silent', 'up', '--port', '0'], {
+    cwd: directory,
+    env: { ...process.env, HYPERSWAP_TOKEN_KEYS: 'keys/keys.json', HYPERSWAP_TOKEN_FILE: reader },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  try {
+    const line = await new Promise<string>((resolve) => {
+      child.stdout.once('data', (data: Buffer) => resolve(data.toString()));
+    });
+    const endpoint = /Serving on (\S+)\./.exec(line)![1]!;
+    const client = ['--endpoint', endpoint, '--token-file', reader];
+    assert.match((await hyperswap('--endpoint', endpoint, 'scenes', 'list')).stderr, /needs a token.*--token-file/);
+    assert.match((await hyperswap(...client, 'scenes', 'delete', 'field')).stderr, /needs the role operator/);
+    const start = ['classify', '--scene', 'field', '--adapter', 'field@1'];
+    const job = (await succeed(...client, ...start, '--detach')).trim();
+    await succeed(...client, 'jobs', 'map', job, '--out', 'detached');
+    await succeed(...client, ...start, '--out', 'attached');
+    const [detached, attached] = await Promise.all(
+      ['detached', 'attached'].map((out) => readFile(path.join(directory, out, 'labels.tif'))),
+    );
+    assert.deepEqual(detached, attached);
+    assert.match(await succeed(...client, 'jobs', 'list'), new RegExp(`${job} +field +field@1 +done +1 of 1`));
+    assert.match((await hyperswap(...client, 'jobs', 'cancel', 'none')).stderr, /no scene job none/);
+    await succeed('--endpoint', endpoint, '--token-file', operator, 'adapters', 'alias', 'field@1', 'best');
+  } finally {
+    child.kill('SIGTERM');
+  }
+  const alone = await hyperswap('classify', '--scene', 'field', '--adapter', 'field@1', '--detach');
+  assert.match(alone.stderr, /start "hyperswap up" first/);
+});
+
+test('a process that others could reach without showing who they are does not start', async () => {
+  const { code, stderr } = await hyperswap('up', '--host', '0.0.0.0', '--port', '0');
+  assert.equal(code, 1);
+  assert.match(stderr, /host is 0\.0\.0\.0.*HYPERSWAP_TLS_CERTIFICATE.*--insecure/);
+});
+
 test('Indian Pines is fetched, checked and repaired as the copy beside the project', async (t) => {
   const files = JSON.parse(await succeed('--json', 'datasets', 'fetch', 'indian-pines')) as {
     scene: string;

@@ -1,11 +1,12 @@
 /** The small model of `fixtures/model.json`, and adapters on it. */
 import { readFileSync } from 'node:fs';
-import { formatVersion, type Adapter } from '@hyperswap/adapter';
+import type { Adapter } from '@hyperswap/adapter';
 import { adaptationShapes, adaptedWeight, findMethod, methodSettings } from '@hyperswap/peft';
 import type { NamedTensor } from '@hyperswap/safetensors';
 import { backboneConfigs, makeBackbone, type Backbone, type BackboneConfig } from '@hyperswap/spectralgpt';
 import { Random } from '@hyperswap/tensor';
 import { fixture, type StoredValues } from './fixtures.js';
+import { madeUpMetadata } from './made-up-adapter.js';
 
 export interface ModelFixture {
   readonly config: { readonly width: number; readonly depth: number; readonly heads: number };
@@ -73,29 +74,16 @@ export function parityAdapter(name: string, given: Record<string, number>, seed:
     values: new Float32Array(length).fill(value),
   });
   return {
-    metadata: {
-      formatVersion,
+    metadata: madeUpMetadata({
       backbone: { name: backbone.name, digest: backbone.digest },
       method: name,
       settings: { ...settings } as Record<string, number>,
-      pooling: 'mean',
-      views: 1,
       patchSize: 9,
       bands,
       pcaDigest: '0'.repeat(64),
-      classes: reference.head.bias.values.map((_, index) => ({ name: `class ${index + 1}`, color: index })),
-      training: {
-        scene: 'made-up',
-        split: 'none',
-        trainPixels: 1,
-        testPixels: 0,
-        epochs: 1,
-        batchSize: 1,
-        learningRate: 1,
-        seed,
-        lossByEpoch: [],
-      },
-    },
+      classes: reference.head.bias.values.length,
+      seed,
+    }),
     tensors: {
       factors,
       headWeight: named(reference.head.weight),

@@ -8,13 +8,24 @@ const wrongLastSequence = 10_071;
 /** Even when nothing is heard, all values are looked at again this often, more or less. */
 const relistMilliseconds = 30_000;
 
-/** State in a key-value bucket of JetStream. */
+/** How long a list waits for changes that are on their way here, before it asks the server for everything. */
+const catchUpMilliseconds = 1_000;
+
+/**
+ * State in a key-value bucket of JetStream. While somebody watches, a copy is kept, so that looking at all of it, after each of ten thousand changes say, costs
+ * one small question: whether the copy is the newest.
+ */
 export class NatsKeyValue<Value> implements KeyValue<Value> {
   private readonly codec = JSONCodec<Value>();
   private bucket: Promise<KV> | undefined;
-  private readonly stops = new Set<() => void>();
-  /** Called when the server is back. */
-  private readonly relists = new Set<() => void>();
+  private readonly watchers = new Set<(entry: Revisioned<Value>) => void>();
+  private following: AbortController | undefined;
+  private readonly copy = new Map<string, Revisioned<Value>>();
+  /** Highest revision that the copy has seen; undefined while it is not whole. */
+  private copied: number | undefined;
+  /** Waiting for the copy to see more. */
+  private readonly waiting = new Set<() => void>();
+  private endRound: () => void = () => undefined;
 
   constructor(
     private readonly connection: NatsConnection,
@@ -30,8 +41,8 @@ export class NatsKeyValue<Value> implements KeyValue<Value> {
   }
 
   async list(): Promise<Revisioned<Value>[]> {
-    const entries = await this.withBucket((bucket) => currentEntries(bucket));
-    return entries.map((entry) => this.read(entry)).sort((a, b) => (a.key < b.key ? -1 : 1));
+    const entries = (await this.hasNewest()) ? [...this.copy.values()] : await this.readAll();
+    return entries.sort((a, b) => (a.key < b.key ? -1 : 1));
   }
 
   async update(key: string, value: Value, revision: number): Promise<number> {
@@ -53,51 +64,94 @@ export class NatsKeyValue<Value> implements KeyValue<Value> {
   }
 
   watch(onChange: (entry: Revisioned<Value>) => void): () => void {
-    const known = new Map<string, number>();
-    const tell = (entry: Revisioned<Value>, isSilent: boolean): void => {
-      if ((known.get(entry.key) ?? 0) >= entry.revision) return;
-      known.set(entry.key, entry.revision);
-      if (!isSilent) onChange(entry);
+    this.watchers.add(onChange);
+    if (this.following === undefined) {
+      this.following = new AbortController();
+      void this.follow(this.following.signal);
+    }
+    return () => {
+      this.watchers.delete(onChange);
+      if (this.watchers.size === 0) this.close();
     };
-    const stopping = new AbortController();
-    const stop = (): void => {
-      this.stops.delete(stop);
-      stopping.abort();
-    };
-    this.stops.add(stop);
-    void this.follow(tell, stopping.signal);
-    return stop;
   }
 
   close(): void {
-    for (const stop of [...this.stops]) stop();
+    this.following?.abort();
+    this.following = undefined;
+    this.copied = undefined;
+    this.copy.clear();
   }
 
-  /** Follows changes, and looks at all values after each silence: what was missed while the server was away is told then. */
-  private async follow(
-    tell: (entry: Revisioned<Value>, isSilent: boolean) => void,
-    signal: AbortSignal,
-  ): Promise<void> {
+  /** Whether the copy holds all that the server does, now or in a moment. */
+  private async hasNewest(): Promise<boolean> {
+    if (!this.covers(0)) return false;
+    const { streamInfo } = await this.withBucket((bucket) => bucket.status());
+    const wanted = streamInfo.state.last_seq;
+    const deadline = Date.now() + catchUpMilliseconds;
+    while (this.covers(0) && !this.covers(wanted) && Date.now() < deadline) {
+      await new Promise<void>((resolve) => {
+        const look = (): void => {
+          clearTimeout(timer);
+          this.waiting.delete(look);
+          resolve();
+        };
+        const timer = setTimeout(look, catchUpMilliseconds);
+        this.waiting.add(look);
+      });
+    }
+    return this.covers(wanted);
+  }
+
+  /** Whether the copy is whole and has seen a revision. */
+  private covers(revision: number): boolean {
+    return this.copied !== undefined && this.copied >= revision;
+  }
+
+  private async readAll(): Promise<Revisioned<Value>[]> {
+    const entries = await this.withBucket((bucket) => currentEntries(bucket));
+    return entries.map((entry) => this.read(entry));
+  }
+
+  /** Follows changes in rounds, and begins each with all values: what was missed while the server was away is told then. */
+  private async follow(signal: AbortSignal): Promise<void> {
+    const known = new Map<string, number>();
     for (let round = 0; !signal.aborted && !this.connection.isClosed(); round++) {
       let end: () => void = () => undefined;
       try {
-        // What is there at the first look was there before; later looks tell what changed meanwhile.
-        for (const entry of await this.list()) tell(entry, round === 0);
         const bucket = await this.open();
+        const { values, streamInfo } = await bucket.status();
+        // Values that are there at the start of a round; JetStream says with each how many more there are.
+        let isStart = values > 0;
+        const present = new Set<string>();
+        if (!isStart) this.completeCopy(present, streamInfo.state.last_seq);
         const changes = await bucket.watch();
         end = () => changes.stop();
+        this.endRound = end;
         signal.addEventListener('abort', end, { once: true });
         const timer = setTimeout(end, relistMilliseconds * (0.75 + 0.5 * Math.random()));
         timer.unref();
-        this.relists.add(end);
         try {
-          for await (const entry of changes) if (entry.operation === 'PUT') tell(this.read(entry), false);
+          for await (const entry of changes) {
+            const isNews = (known.get(entry.key) ?? 0) < entry.revision;
+            known.set(entry.key, entry.revision);
+            present.add(entry.key);
+            if (entry.operation === 'PUT') {
+              const value = this.read(entry);
+              this.copy.set(entry.key, value);
+              // What is there at the first look was there before.
+              if (isNews && !(isStart && round === 0)) for (const watcher of this.watchers) watcher(value);
+            } else this.copy.delete(entry.key);
+            if (isStart && entry.delta === 0) {
+              isStart = false;
+              this.completeCopy(present, entry.revision);
+            } else if (!isStart) this.seen(entry.revision);
+          }
         } finally {
           clearTimeout(timer);
-          this.relists.delete(end);
         }
       } catch {
         this.bucket = undefined;
+        this.copied = undefined;
         await new Promise((resolve) => setTimeout(resolve, 200 + 300 * Math.random()));
       } finally {
         signal.removeEventListener('abort', end);
@@ -105,9 +159,22 @@ export class NatsKeyValue<Value> implements KeyValue<Value> {
     }
   }
 
+  /** The copy has everything that was there at the start of a round; what was not is gone. */
+  private completeCopy(present: ReadonlySet<string>, revision: number): void {
+    for (const key of this.copy.keys()) if (!present.has(key)) this.copy.delete(key);
+    this.seen(revision);
+  }
+
+  private seen(revision: number): void {
+    this.copied = Math.max(this.copied ?? 0, revision);
+    for (const look of [...this.waiting]) look();
+  }
+
   private async listen(): Promise<void> {
     for await (const { type } of this.connection.status()) {
-      if (type === Events.Reconnect) for (const relist of this.relists) relist();
+      // What was written meanwhile is not in the copy, and a server that lost its data has less than it.
+      if (type === Events.Disconnect) this.copied = undefined;
+      if (type === Events.Reconnect) this.endRound();
     }
   }
 
