@@ -12,7 +12,9 @@ import { inMemory } from '@hyperswap/safetensors';
 import { storeBackboneFiles } from '@hyperswap/registry';
 import { DirectoryObjectStore } from '@hyperswap/storage';
 import { repository } from '../support/fixtures.js';
+import { serversMissing } from '../support/servers.js';
 import { ourCase, runCase, summary, type Measured } from './measure.js';
+import type { RegistryMeasured } from './registry-case.js';
 
 interface Row {
   readonly work: string;
@@ -159,6 +161,26 @@ async function pod(): Promise<void> {
   }
 }
 
+/** A registry of ten thousand adapters on NATS and MinIO. */
+async function registry(): Promise<void> {
+  if (serversMissing !== undefined) {
+    console.log(`no registry case: ${serversMissing}`);
+    return;
+  }
+  const adapters = flags.quick === true ? 500 : 10_000;
+  const found = await runCase<RegistryMeasured>(ourCase('./registry-case.js', 'registry', { adapters }));
+  const row = (work: string, ours: number): void => {
+    tell({ work: `${work}, ${adapters} adapters`, precision: '-', batch: 1, ours, unit: 'ms' });
+  };
+  row('register', found.registerMilliseconds);
+  row('start a pod', found.startMilliseconds);
+  row('list 500, cold', found.coldPageMilliseconds);
+  row('list all, cold', found.coldListMilliseconds);
+  row('list all, warm', found.warmListMilliseconds);
+  row('resolve', found.resolveMilliseconds.median);
+  row('resolve, p99', found.resolveMilliseconds.p99);
+}
+
 const machine = `${cpus().length} × ${cpus()[0]?.model ?? 'unknown'}, ${Math.round(totalmem() / 2 ** 30)} GiB, Node ${process.version}`;
 console.log(machine);
 await engine();
@@ -166,6 +188,7 @@ await pca();
 if (python === undefined) {
   await serving();
   await pod();
+  await registry();
 }
 const out = path.join(repository, 'out', 'bench');
 await mkdir(out, { recursive: true });

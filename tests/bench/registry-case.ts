@@ -53,7 +53,9 @@ try {
   for (let i = 0; i < 500; i++) {
     const reference = nameOf((i * 7919) % adapters);
     resolving.push(
-      await timed(async () => void (await callUnary(second.tileInference, 'getAdapter', { adapter: reference }))),
+      await timed(async () => {
+        await callUnary(second.tileInference, 'getAdapter', { adapter: reference });
+      }),
     );
   }
   const p99 = resolving.sort((a, b) => a - b)[Math.floor(0.99 * resolving.length)]!;
