@@ -28,6 +28,15 @@ test('a patch at a corner holds its pixel in the middle and mirrored neighbours 
   assert.deepEqual([...indices], [6, 5, 6, 1, 0, 1, 6, 5, 6]);
 });
 
+test('a patch may lie anywhere in a larger square, in every orientation', () => {
+  for (let orientation = 0; orientation < 8; orientation++) {
+    const inner = orientedOffsets(3, orientation);
+    const placed = orientedOffsets(3, orientation, { row: 1, column: 2, side: 5 });
+    const wanted = inner.map((offset) => (1 + Math.floor(offset / 3)) * 5 + 2 + (offset % 3));
+    assert.deepEqual(placed, wanted);
+  }
+});
+
 test('the eight orientations are eight different permutations that keep the middle', () => {
   const seen = new Set<string>();
   for (let orientation = 0; orientation < orientationCount; orientation++) {

@@ -11,6 +11,7 @@ import {
   chunkKey,
   chunksQueue,
   chunkWindow,
+  deleteChunks,
   ended,
   finishedCount,
   isFinished,
@@ -105,7 +106,8 @@ export class ChunkWorkers {
       const hopeless = error instanceof HyperswapError && !error.retryable;
       if (!this.stopping.signal.aborted && (hopeless || item.deliveries >= maximumDeliveries)) {
         const serialized = serializeError(error);
-        await this.change(job, (current) => ended(current, 'failed', serialized));
+        const failed = await this.change(job, (current) => ended(current, 'failed', serialized));
+        await deleteChunks(this.context.store, job, failed);
         await item.reject(serialized.message);
       } else {
         await item.giveBack();
@@ -181,6 +183,6 @@ export class ChunkWorkers {
     }
     await store.put(mapKey(id), map);
     await this.change(id, (current) => ended(current, 'done'));
-    for (let index = 0; index < chunkCount(job); index++) await store.delete(chunkKey(id, index));
+    await deleteChunks(store, id, job);
   }
 }

@@ -2,6 +2,7 @@
 import { serializeError, failure, HyperswapError, type SerializedError } from '@hyperswap/errors';
 import { SceneJobState, type SceneJob as SceneJobMessage } from '@hyperswap/proto';
 import type { Window } from '@hyperswap/scene';
+import type { ObjectStore } from '@hyperswap/storage';
 
 /** Name of the key-value bucket of jobs, and of the work queue of their chunks. */
 export const jobsBucket = 'scene-jobs';
@@ -96,6 +97,11 @@ export function mapKey(job: string): string {
 /** What the keys of all objects of a job begin with. */
 export function jobPrefix(job: string): string {
   return `jobs/${job}/`;
+}
+
+/** Removes the results of chunks. */
+export async function deleteChunks(store: ObjectStore, id: string, job: SceneJob): Promise<void> {
+  for (let index = 0; index < chunkCount(job); index++) await store.delete(chunkKey(id, index));
 }
 
 /** A job as it travels over gRPC. */

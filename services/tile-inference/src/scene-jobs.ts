@@ -8,8 +8,8 @@ import { maximumTileSide, PreparedScene } from '@hyperswap/scene';
 import { ChunkWorkers, type ChunkWorkersContext } from './chunk-workers.js';
 import {
   chunkCount,
-  chunkKey,
   chunksQueue,
+  deleteChunks,
   ended,
   endOf,
   finishedCount,
@@ -68,8 +68,9 @@ export class SceneJobs {
     try {
       yield* this.watch(id, call, start);
     } finally {
-      // A process that drains leaves its jobs to the others.
-      if (call.signal.aborted && !request.detached && !this.isDraining) {
+      // A process that drains leaves its jobs to the others, if there are any.
+      const isLeft = this.isDraining && this.context.bus.outlivesProcess;
+      if (call.signal.aborted && !request.detached && !isLeft) {
         await this.cancel(id).catch((error: unknown) => {
           this.context.logger.warn({ err: error, job: id }, 'a scene job could not be cancelled');
         });
@@ -128,7 +129,7 @@ export class SceneJobs {
       return ended(current, 'cancelled');
     });
     if (job.state !== 'cancelled') return;
-    for (let index = 0; index < chunkCount(job); index++) await this.context.store.delete(chunkKey(id, index));
+    await deleteChunks(this.context.store, id, job);
   }
 
   /** The jobs there are, the oldest first. */

@@ -24,7 +24,9 @@ export async function choosePatchSize(
   for (const [done, patchSize] of candidates.entries()) {
     report({ stage: 'choosing the patch size', done, total: candidates.length, epoch: 0, loss: undefined });
     const validating = { ...request, validateOnly: true };
-    const plan = await planTraining(validating, preset, patchSize, validationShare, scenes, signal);
+    const { shift } = recipe.training.augmentation;
+    const options = { patchSize, validation: validationShare, shift };
+    const plan = await planTraining(validating, preset, options, scenes, signal);
     const training = {
       ...recipe.training,
       patience: 0,

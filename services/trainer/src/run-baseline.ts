@@ -22,7 +22,7 @@ export async function runBaseline(
   }
   const patchSize = namedPatchSize(request.patchSize, preset);
   const epochs = baselineEpochs(request.settings);
-  const plan = await planTraining(request, preset, patchSize, 0, scenes, signal);
+  const plan = await planTraining(request, preset, { patchSize, validation: 0, shift: 0 }, scenes, signal);
   const patches = await gatherPatches(plan, plan.train, scenes, signal, report);
   const { components, bands } = plan.scene;
   const name = crypto.randomUUID();

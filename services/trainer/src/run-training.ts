@@ -56,7 +56,8 @@ async function trainOn(
   const patchSize = request.choosePatchSize
     ? await choosePatchSize(request, preset, recipe, context)
     : namedPatchSize(request.patchSize, preset);
-  const plan = await planTraining(request, preset, patchSize, validation, scenes, signal);
+  const { shift } = training.augmentation;
+  const plan = await planTraining(request, preset, { patchSize, validation, shift }, scenes, signal);
 
   const fingerprint = JSON.stringify({
     scene: plan.scene.sourceDigest,

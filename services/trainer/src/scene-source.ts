@@ -41,13 +41,13 @@ export class SceneSource {
   }
 
   /**
-   * @param patchSize sets the guard band of splits by blocks
+   * @param usualGuard pixels of the band around training blocks, where the split names none
    * @throws SPLIT_INVALID, FIELD_INVALID when the scene has no such labels
    */
   async split(
     { name, width }: Scene,
     split: SplitMessage | undefined,
-    patchSize: number,
+    usualGuard: number,
     signal: AbortSignal,
   ): Promise<Split> {
     if (split?.kind === undefined) throw failure('FIELD_INVALID', { field: 'split', reason: 'it is missing' });
@@ -72,7 +72,7 @@ export class SceneSource {
           blockSize: blockSize || defaultBlockSize,
           trainShare: trainShare || defaultTrainShare,
           limit,
-          guard: guard || Math.floor(patchSize / 2),
+          guard: guard || usualGuard,
           seed,
         });
       }

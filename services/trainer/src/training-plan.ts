@@ -4,6 +4,7 @@ import type { LandCoverClass, Scene, StartTrainingRequest, TrainingProgress } fr
 import { completeClasses, splitValidation, type Split } from '@hyperswap/scene';
 import type { LabelledPatches } from './engine/train.js';
 import type { Preset } from './presets.js';
+import { usualShift } from './training-settings.js';
 import type { SceneSource } from './scene-source.js';
 
 /** Pixels with their labels from 1. */
@@ -31,20 +32,35 @@ const maximumClasses = 255;
 /** Share of the training pixels that settings are chosen on, where the request names none. */
 export const validationShare = 0.25;
 
+/** What a plan needs to know of how patches are trained on. */
+export interface PlanOptions {
+  readonly patchSize: number;
+  /** Share of the training pixels that validates; 0 for none. */
+  readonly validation: number;
+  /** Pixels by which patches are shifted. */
+  readonly shift: number;
+}
+
 /**
- * @param validation share of the training pixels; 0 for none
- * @throws FIELD_INVALID, SPLIT_INVALID, TOO_FEW_CLASSES
+ * The guard band of splits by blocks: as far as a training patch reaches, so that no test pixel is in one. The shift that is usual counts for what does not shift too, so that
+ * all are tested on the same pixels.
  */
+function guardBand({ patchSize, shift }: PlanOptions): number {
+  return Math.floor(patchSize / 2) + Math.max(usualShift, shift);
+}
+
+/** @throws FIELD_INVALID, SPLIT_INVALID, TOO_FEW_CLASSES */
 export async function planTraining(
   request: StartTrainingRequest,
   preset: Preset | undefined,
-  patchSize: number,
-  validation: number,
+  options: PlanOptions,
   scenes: SceneSource,
   signal: AbortSignal,
 ): Promise<TrainingPlan> {
   const scene = await scenes.scene(request.scene, signal);
-  const split = await scenes.split(scene, request.split ?? presetSplit(preset, request.seed), patchSize, signal);
+  const { patchSize, validation } = options;
+  const wanted = request.split ?? presetSplit(preset, request.seed);
+  const split = await scenes.split(scene, wanted, guardBand(options), signal);
   const classes = nameClasses(scene, preset, split, request.split?.kind?.$case === 'labelMaps');
   const side = (pixels: readonly number[], labels: Uint8Array): LabelledPixels => ({ pixels, labels });
   const plan = { scene, classes, patchSize };

@@ -18,6 +18,9 @@ const flag = (initial: 'true' | 'false') =>
 /** Learning rates that differ from the others': docs/experiments.md has the search. */
 const learningRates: Readonly<Record<string, number>> = { full: 3e-4 };
 
+/** Pixels by which patches are shifted in training, unless it is told otherwise. */
+export const usualShift = 1;
+
 /** Defaults found by trial on Indian Pines: docs/experiments.md. */
 const trainingSchema = (method: string, { width }: BackboneConfig) =>
   z.object({
@@ -31,12 +34,12 @@ const trainingSchema = (method: string, { width }: BackboneConfig) =>
     warmUpEpochs: z.coerce.number().nonnegative().default(2),
     gradientClip: z.coerce.number().nonnegative().default(1),
     hiddenTokens: z.coerce.number().min(0).max(0.95).default(0.5),
-    labelSmoothing: share.default(0),
+    labelSmoothing: share.default(0.1),
     // Of narrow backbones one mean is too little; the paper's counts are those of one mean.
     pooling: z.enum(poolings).default(width < 768 ? 'groups-and-middle' : 'mean'),
     classWeights: z.enum(['none', 'balanced']).default('none'),
     orientations: flag('true'),
-    shift: z.coerce.number().int().min(0).max(15).default(0),
+    shift: z.coerce.number().int().min(0).max(15).default(usualShift),
     gain: z.coerce.number().nonnegative().default(0.05),
     noise: z.coerce.number().nonnegative().default(0.1),
     mixture: share.default(0.2),

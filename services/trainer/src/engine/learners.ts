@@ -38,7 +38,7 @@ export interface LearnerContext {
 }
 
 /** Where patches are shifted, each orientation is computed with so many shifts. */
-const shiftsOfOrientation = Number(process.env.SHIFTS ?? 2);
+const shiftsOfOrientation = 2;
 /** Patches of one pass through the backbone without gradients. */
 const chunkSize = 128;
 
