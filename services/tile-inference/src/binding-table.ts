@@ -1,4 +1,5 @@
 import { readAdapter, type AdapterMetadata } from '@hyperswap/adapter';
+import { toHyperswapError } from '@hyperswap/errors';
 import type { AdapterRegistry } from '@hyperswap/registry';
 import type { Backbone } from '@hyperswap/spectralgpt';
 import { servingInstruments, type Logger } from '@hyperswap/telemetry';
@@ -55,7 +56,11 @@ export class BindingTable {
     try {
       return await entry.ready;
     } catch (error) {
-      if (this.entries.get(digest) === entry) this.entries.delete(digest);
+      // Once for all who wait for it.
+      if (this.entries.get(digest) === entry) {
+        this.entries.delete(digest);
+        this.instruments.bindFailures.add(1, { code: toHyperswapError(error).code });
+      }
       throw error;
     }
   }

@@ -31,6 +31,8 @@ export function servingInstruments() {
     batches: meter.createCounter('hyperswap.batches', { description: 'batches run, by the reason they were cut' }),
     binds: meter.createHistogram('hyperswap.bind.duration', { unit: 'ms', description: 'to make an adapter ready' }),
     queued: meter.createHistogram('hyperswap.tile.queued', { unit: 'ms', description: 'a tile waited' }),
-    failures: meter.createCounter('hyperswap.failures', { description: 'calls refused or failed, by code' }),
+    bindFailures: meter.createCounter('hyperswap.bind.failures', {
+      description: 'adapters that could not be made ready, by code',
+    }),
   };
 }
