@@ -16,6 +16,11 @@ describe('scene jobs', { skip: serversMissing }, () => {
   let first: Pod;
   /** The map of an undisturbed run. */
   let wanted: Buffer;
+  /** Tensors that live when nothing is under way. */
+  let liveTensors: number;
+
+  const liveTensorsOf = async ({ tileInference }: Pod): Promise<number> =>
+    (await callUnary(tileInference, 'getStatus', {})).engine!.liveTensors;
 
   before(async () => {
     fleet = await startFleet();
@@ -23,6 +28,7 @@ describe('scene jobs', { skip: serversMissing }, () => {
     await prepareToy(first);
     await train(first, { adapter: 'toy', settings: { epochs: '6' } });
     wanted = await mapOf(first, 'toy@1', chunkSize);
+    liveTensors = await liveTensorsOf(first);
   });
 
   after(() => fleet.stop());
@@ -119,6 +125,16 @@ describe('scene jobs', { skip: serversMissing }, () => {
     await assert.rejects(callUnary(second.tileInference, 'getAdapter', { adapter: 'toy@1' }), hasCode('STORE_CLOCK'));
     assert.deepEqual(await mapOf(first, 'toy@1', chunkSize), wanted, 'with it in the fleet');
     await second.stop();
+  });
+
+  test('after all of it no tensor is left behind, and no job runs', async () => {
+    await eventually(10_000, async () => assert.equal(await liveTensorsOf(first), liveTensors));
+    const { jobs } = await callUnary(first.tileInference, 'listSceneJobs', {});
+    assert.ok(jobs.length > 5);
+    assert.deepEqual(
+      jobs.filter(({ state }) => state === SceneJobState.SCENE_JOB_STATE_RUNNING),
+      [],
+    );
   });
 
   test('a pod whose clock is off by an hour does not start, and says why', async () => {
