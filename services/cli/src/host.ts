@@ -29,9 +29,17 @@ export interface Host {
   stop(graceMilliseconds: number): Promise<void>;
 }
 
+interface Protection {
+  readonly security: TransportSecurity;
+  readonly guard: ServerGuard;
+  /** What the process shows to its own services. */
+  readonly own: () => ClientAccess;
+}
+
 /** The services of a command, for itself alone: on a free port of loopback, where nobody need show anything. */
-export function startPrivateHost(config: Config, names: readonly ServiceName[], logger: Logger): Promise<Host> {
-  return start({ ...config, host: '127.0.0.1', port: 0 }, names, logger, { guard: {}, own: () => ({}) });
+export async function startPrivateHost(config: Config, names: readonly ServiceName[], logger: Logger): Promise<Host> {
+  const security = readTransportSecurity(config);
+  return start({ ...config, host: '127.0.0.1', port: 0 }, names, logger, { security, guard: {}, own: () => ({}) });
 }
 
 /**
@@ -42,17 +50,16 @@ export function startPrivateHost(config: Config, names: readonly ServiceName[], 
 export async function startHost(config: Config, names: readonly ServiceName[], logger: Logger): Promise<Host> {
   const security = readTransportSecurity(config);
   const guard = await serverGuard(config, security);
-  return start(config, names, logger, { guard, own: () => ownAccess(config, security) });
+  return start(config, names, logger, { security, guard, own: () => ownAccess(config, security) });
 }
 
 async function start(
   config: Config,
   names: readonly ServiceName[],
   logger: Logger,
-  { guard, own }: { readonly guard: ServerGuard; readonly own: () => ClientAccess },
+  { security, guard, own }: Protection,
 ): Promise<Host> {
   requireGuardedServers(config);
-  const security = readTransportSecurity(config);
   const trust = adapterTrust(config);
   const isOwnPreprocessing = names.includes('preprocessing');
   const store = await openStore(config, security);

@@ -1,12 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { failure, HyperswapError, serializeError } from '@hyperswap/errors';
-import { changeValue, type Bus, type KeyValue, type WorkItem } from '@hyperswap/messaging';
+import { HyperswapError, serializeError } from '@hyperswap/errors';
+import type { Bus, KeyValue, WorkItem } from '@hyperswap/messaging';
 import { PreparedScene } from '@hyperswap/scene';
 import type { ObjectStore } from '@hyperswap/storage';
 import type { Logger } from '@hyperswap/telemetry';
 import type { BindingTable } from './binding-table.js';
 import type { PatchQueue } from './patch-queue.js';
 import {
+  changeRunning,
   chunkCount,
   chunkKey,
   chunksQueue,
@@ -89,7 +90,7 @@ export class ChunkWorkers {
         return false;
       }
       if (!isFinished(record, index)) await this.classify(record, job, index);
-      const now = await this.change(job, (current) => withFinished(current, index));
+      const now = await changeRunning(this.jobs, job, (current) => withFinished(current, index));
       if (now.state !== 'running') {
         await this.passOver(item);
         return false;
@@ -106,7 +107,7 @@ export class ChunkWorkers {
       const hopeless = error instanceof HyperswapError && !error.retryable;
       if (!this.stopping.signal.aborted && (hopeless || item.deliveries >= maximumDeliveries)) {
         const serialized = serializeError(error);
-        const failed = await this.change(job, (current) => ended(current, 'failed', serialized));
+        const failed = await changeRunning(this.jobs, job, (current) => ended(current, 'failed', serialized));
         await deleteChunks(this.context.store, job, failed);
         await item.reject(serialized.message);
       } else {
@@ -123,14 +124,6 @@ export class ChunkWorkers {
     const { job, index } = item.content;
     if (index !== undefined) await this.context.store.delete(chunkKey(job, index));
     await item.acknowledge();
-  }
-
-  /** Changes a job while it is running. @returns what it is now @throws JOB_NOT_FOUND when it was cleared away */
-  private change(job: string, next: (current: SceneJob) => SceneJob): Promise<SceneJob> {
-    return changeValue(this.jobs, job, (current) => {
-      if (current === undefined) throw failure('JOB_NOT_FOUND', { job });
-      return current.state === 'running' ? next(current) : current;
-    });
   }
 
   private async cut(job: string, record: SceneJob): Promise<void> {
@@ -182,7 +175,7 @@ export class ChunkWorkers {
       }
     }
     await store.put(mapKey(id), map);
-    await this.change(id, (current) => ended(current, 'done'));
+    await changeRunning(this.jobs, id, (current) => ended(current, 'done'));
     await deleteChunks(store, id, job);
   }
 }

@@ -76,8 +76,7 @@ export class Reconciler {
     this.timer.unref();
   }
 
-  private async bringAbout(desired: readonly { readonly reference: string }[]): Promise<void> {
-    const wanted = new Set(desired.map(({ reference }) => reference));
+  private async bringAbout(wanted: ReadonlySet<string>): Promise<void> {
     // The new first, so that a version that takes another's place is ready before that one may go.
     await Promise.all([...wanted].map((reference) => this.hold(reference)));
     for (const [reference, { bound }] of this.holdings) {

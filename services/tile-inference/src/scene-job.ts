@@ -1,5 +1,6 @@
 /** What all processes know of a scene job, and the chunks it is cut into. */
 import { serializeError, failure, HyperswapError, type SerializedError } from '@hyperswap/errors';
+import { changeValue, type KeyValue } from '@hyperswap/messaging';
 import { SceneJobState, type SceneJob as SceneJobMessage } from '@hyperswap/proto';
 import type { Window } from '@hyperswap/scene';
 import type { ObjectStore } from '@hyperswap/storage';
@@ -68,13 +69,26 @@ export function withFinished(job: SceneJob, index: number): SceneJob {
   return { ...job, finishedChunks: bits.toString('base64'), changedAt: Date.now() };
 }
 
-export function finishedCount(job: SceneJob): number {
-  return Array.from({ length: chunkCount(job) }, (_, index) => isFinished(job, index)).filter(Boolean).length;
+export function finishedCount({ finishedChunks }: SceneJob): number {
+  let count = 0;
+  for (let bits of Buffer.from(finishedChunks, 'base64')) for (; bits > 0; bits &= bits - 1) count += 1;
+  return count;
 }
 
-/** A running job that ended so; one that ended before stays as it is. */
+/** Changes a job while it is running. @returns what it is now @throws JOB_NOT_FOUND when there is none, or it was cleared away */
+export function changeRunning(
+  jobs: KeyValue<SceneJob>,
+  id: string,
+  next: (current: SceneJob) => SceneJob,
+): Promise<SceneJob> {
+  return changeValue(jobs, id, (current) => {
+    if (current === undefined) throw failure('JOB_NOT_FOUND', { job: id });
+    return current.state === 'running' ? next(current) : current;
+  });
+}
+
+/** A running job that ended so. */
 export function ended(job: SceneJob, state: Exclude<SceneJob['state'], 'running'>, error?: SerializedError): SceneJob {
-  if (job.state !== 'running') return job;
   return { ...job, state, changedAt: Date.now(), ...(error === undefined ? {} : { error }) };
 }
 

@@ -1,12 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import { failure } from '@hyperswap/errors';
-import { changeValue, type KeyValue } from '@hyperswap/messaging';
+import type { KeyValue } from '@hyperswap/messaging';
 import type { ClassifySceneRequest, ClassifySceneResponse, SceneJob as SceneJobMessage } from '@hyperswap/proto';
 import { toAdapterVersion, type AdapterRegistry } from '@hyperswap/registry';
 import { ResponseQueue, type CallContext } from '@hyperswap/rpc';
 import { maximumTileSide, PreparedScene } from '@hyperswap/scene';
 import { ChunkWorkers, type ChunkWorkersContext } from './chunk-workers.js';
 import {
+  changeRunning,
   chunkCount,
   chunksQueue,
   deleteChunks,
@@ -124,10 +125,7 @@ export class SceneJobs {
 
   /** Ends a job that is running; one that has ended stays as it is. @throws JOB_NOT_FOUND */
   async cancel(id: string): Promise<void> {
-    const job = await changeValue(this.jobs, id, (current) => {
-      if (current === undefined) throw failure('JOB_NOT_FOUND', { job: id });
-      return ended(current, 'cancelled');
-    });
+    const job = await changeRunning(this.jobs, id, (current) => ended(current, 'cancelled'));
     if (job.state !== 'cancelled') return;
     await deleteChunks(this.context.store, id, job);
   }

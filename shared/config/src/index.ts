@@ -1,3 +1,3 @@
 export { environmentName, loadConfig, type Config, type ConfigSources } from './config.js';
-export { isLoopback, requireGuardedServer, requireGuardedServers, requireGuardedToken } from './exposure.js';
+export { requireGuardedServer, requireGuardedServers, requireGuardedToken } from './exposure.js';
 export { readTransportSecurity, type TransportSecurity } from './transport-security.js';

@@ -1,4 +1,4 @@
 export { issueToken, type TokenClaims } from './issue-token.js';
 export { createKeyFiles, readPrivateKey, readPublicKeys, type NamedKey } from './key-files.js';
 export { signStatement, whyNotSigned, type Signature } from './signature.js';
-export { TokenVerifier, type Caller, type TokenSettings } from './token-verifier.js';
+export { TokenVerifier, type TokenSettings } from './token-verifier.js';

@@ -1,5 +1,5 @@
 import { readFile, stat } from 'node:fs/promises';
-import { failure, HyperswapError } from '@hyperswap/errors';
+import { failure } from '@hyperswap/errors';
 import { createLocalJWKSet, errors, jwtVerify, type JSONWebKeySet, type JWTVerifyGetKey } from 'jose';
 
 export interface TokenSettings {
@@ -8,12 +8,6 @@ export interface TokenSettings {
   readonly audience: string;
   /** Empty: whoever holds a key. */
   readonly issuer: string;
-}
-
-/** Who calls. */
-export interface Caller {
-  readonly subject: string;
-  readonly roles: readonly string[];
 }
 
 /** Public-key signatures only: with a shared secret, every service could issue tokens. */
@@ -47,8 +41,8 @@ export class TokenVerifier {
     return new TokenVerifier(settings, await readKeys(settings.keysFile), mtimeMs);
   }
 
-  /** @throws TOKEN_INVALID */
-  async verify(token: string): Promise<Caller> {
+  /** @returns the roles that a token holds @throws TOKEN_INVALID */
+  async verify(token: string): Promise<readonly string[]> {
     await this.readAgainWhenChanged();
     const { audience, issuer } = this.settings;
     try {
@@ -60,8 +54,7 @@ export class TokenVerifier {
         clockTolerance: clockToleranceSeconds,
       });
       const { roles } = payload;
-      const held = Array.isArray(roles) ? roles.filter((role): role is string => typeof role === 'string') : [];
-      return { subject: payload.sub ?? '', roles: held };
+      return Array.isArray(roles) ? roles.filter((role): role is string => typeof role === 'string') : [];
     } catch (cause) {
       throw failure('TOKEN_INVALID', { reason: reasonOf(cause) }, cause);
     }
@@ -84,7 +77,6 @@ async function readKeys(file: string): Promise<JWTVerifyGetKey> {
   try {
     return createLocalJWKSet(JSON.parse(await readFile(file, 'utf8')) as JSONWebKeySet);
   } catch (cause) {
-    if (cause instanceof HyperswapError) throw cause;
     throw failure('CONFIG_INVALID', { key: 'tokenKeys', value: file, allowed: 'a JWKS file, {"keys": […]}' }, cause);
   }
 }

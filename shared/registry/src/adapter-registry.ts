@@ -208,16 +208,16 @@ export class AdapterRegistry {
     return this.resolve(`${name}@${version.version}`);
   }
 
-  /** The versions that pods keep ready, as `name@7` with their digests. */
-  async desired(): Promise<{ readonly reference: string; readonly digest: string }[]> {
-    const found = new Map<string, string>();
+  /** The versions that pods keep ready, as `name@7`. */
+  async desired(): Promise<ReadonlySet<string>> {
+    const found = new Set<string>();
     for (const { key: name, value: state } of await this.states.list()) {
       for (const pin of state.pins ?? []) {
         const version = meantBy(state, parseReference(`${name}${pin}`));
-        if (version !== undefined && !version.retired) found.set(`${name}@${version.version}`, version.digest);
+        if (version !== undefined && !version.retired) found.add(`${name}@${version.version}`);
       }
     }
-    return [...found].map(([reference, digest]) => ({ reference, digest }));
+    return found;
   }
 
   /** Clears away retired versions that no alias or pin names: their state first, so that nobody finds half of one. @returns what went, as `name@7` */

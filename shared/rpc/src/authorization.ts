@@ -27,7 +27,7 @@ export function authorization(verifier: TokenVerifier, roleOf: (path: string) =>
     metadata.remove('authorization');
     const token = /^Bearer +(\S+)$/i.exec(given)?.[1];
     if (token === undefined) throw failure('TOKEN_MISSING', { method });
-    const { roles } = await verifier.verify(token);
+    const roles = await verifier.verify(token);
     const role = roleOf(path) ?? 'reader';
     if (!allows(roles, role)) throw failure('ROLE_MISSING', { method, role, held: roles.join(', ') || 'none' });
   };
