@@ -19,6 +19,13 @@ const program = {
     return end;
   },
 
+  /** Says that it runs, and holds the thread. */
+  block({ milliseconds }: { milliseconds: number }, context: MethodContext): void {
+    context.progress('running');
+    const end = performance.now() + milliseconds;
+    while (performance.now() < end);
+  },
+
   refuse({ scene }: { scene: string }): never {
     throw failure('SCENE_NOT_FOUND', { scene });
   },

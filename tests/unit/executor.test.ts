@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { Executor, tensorflow } from '@hyperswap/tensor';
+import { Executor, tensorflow, type CallOptions } from '@hyperswap/tensor';
 import { hasCode } from '../support/errors.js';
 import type { TestProgram } from '../support/executor-program.js';
 
@@ -36,6 +36,26 @@ test('short calls are answered while a long one runs, which can be cancelled', a
   assert.ok(counted > 0);
   cancellation.abort();
   await assert.rejects(long, hasCode('CANCELLED', /Counting/));
+  await executor.stop();
+});
+
+test('an urgent call goes before calls that wait, and one that is cancelled while it waits is never made', async () => {
+  const executor = new Executor();
+  const program = await executor.load<TestProgram>(url);
+  const cancellation = new AbortController();
+  const answered: string[] = [];
+  const call = (name: string, options: CallOptions = {}): Promise<unknown> =>
+    program.call('block', { milliseconds: 300 }, options).then(
+      () => answered.push(name),
+      () => answered.push(`${name} refused`),
+    );
+  let running: Promise<unknown> | undefined;
+  await new Promise((resolve) => (running = call('running', { onProgress: resolve })));
+  const cancelled = call('cancelled', { signal: cancellation.signal });
+  const others = [call('waiting'), call('urgent', { urgent: true }), call('urgent too', { urgent: true })];
+  cancellation.abort();
+  await Promise.all([running, cancelled, ...others]);
+  assert.deepEqual(answered, ['running', 'urgent', 'urgent too', 'cancelled refused', 'waiting']);
   await executor.stop();
 });
 

@@ -72,7 +72,7 @@ export class BindingTable {
     const idle = [...this.entries].filter(([, { users }]) => users === 0);
     for (const [unused] of idle.slice(0, Math.max(0, idle.length - idleBindings))) {
       this.entries.delete(unused);
-      void this.engine.call('unbind', { digest: unused }).catch((error: unknown) => {
+      void this.engine.call('unbind', { digest: unused }, { urgent: true }).catch((error: unknown) => {
         this.logger.warn({ err: error, digest: unused }, 'an adapter could not be freed');
       });
     }
@@ -99,7 +99,8 @@ export class BindingTable {
     const { metadata, tensors } = readAdapter(reference, blob);
     const components = tensors.normalizerMean.values.length;
     const { digest: backboneDigest, precision } = this.backbone;
-    await this.engine.call('bind', { reference, digest, blob, backboneDigest, precision });
+    // Before batches that wait: a swap takes a fraction of a batch. What is freed keeps its place among them.
+    await this.engine.call('bind', { reference, digest, blob, backboneDigest, precision }, { urgent: true });
     const bindMilliseconds = performance.now() - start;
     this.instruments.binds.record(bindMilliseconds, { adapter: reference });
     this.logger.info({ adapter: reference, milliseconds: Math.round(bindMilliseconds) }, 'adapter ready');

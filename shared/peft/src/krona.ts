@@ -41,7 +41,7 @@ function factorShapes(weight: WeightShape, { rows, columns }: KronaSettings): Fa
 }
 
 function update({ krona_a: a, krona_b: b }: Factors, { scale }: KronaSettings): Tensor2D {
-  return tensorflow().mul(kroneckerProduct(a as Tensor2D, b as Tensor2D), scale);
+  return kroneckerProduct(tensorflow().mul(a as Tensor2D, scale), b as Tensor2D);
 }
 
 /**

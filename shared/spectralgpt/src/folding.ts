@@ -48,14 +48,12 @@ export function foldLayer(weights: Weights, block: string, layer: LayerName, hea
     let weight = weights.get(`${block}.${layer}.weight`) as Tensor2D;
     let bias = weights.get(`${block}.${layer}.bias`);
     const norm = normBefore[layer];
+    const scale = layer === 'attn.q' ? headWidth ** -0.5 : 1;
     if (norm !== undefined) {
       const shift = tf.reshape(weights.get(`${block}.${norm}.bias`), [-1, 1]) as Tensor2D;
-      bias = tf.add(bias, tf.reshape(tf.matMul(weight, shift), [-1]));
-      weight = tf.mul(weight, weights.get(`${block}.${norm}.weight`));
-    }
-    if (layer === 'attn.q') {
-      weight = tf.mul(weight, headWidth ** -0.5);
-      bias = tf.mul(bias, headWidth ** -0.5);
+      bias = tf.mul(tf.add(bias, tf.reshape(tf.matMul(weight, shift), [-1])), scale);
+      // Both factors in one pass over the weight: a swap waits for it.
+      weight = tf.mul(weight, tf.mul(weights.get(`${block}.${norm}.weight`), scale));
     }
     return { weight: tf.transpose(weight), bias: bias as Tensor1D };
   });

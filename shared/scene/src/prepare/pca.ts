@@ -1,6 +1,7 @@
 import { EigenvalueDecomposition, Matrix } from 'ml-matrix';
 import { throwIfAborted } from '@hyperswap/errors';
 import type { NumericArray } from '../read/array.js';
+import { addRowProducts, paddedRows } from './row-products.js';
 
 /** A principal component analysis of spectra. */
 export interface Pca {
@@ -22,12 +23,13 @@ export class CovarianceAccumulator {
   private count = 0;
   private readonly shift: Float64Array;
   private readonly sums: Float64Array;
+  /** `[padded bands, padded bands]`, the upper triangle. */
   private readonly products: Float64Array;
 
   constructor(private readonly bands: number) {
     this.shift = new Float64Array(bands);
     this.sums = new Float64Array(bands);
-    this.products = new Float64Array(bands * bands);
+    this.products = new Float64Array(paddedRows(bands) ** 2);
   }
 
   /** Adds pixels, `[pixels, bands]` row by row. */
@@ -35,23 +37,22 @@ export class CovarianceAccumulator {
     const { bands, shift, sums, products } = this;
     const pixels = values.length / bands;
     if (this.count === 0) for (let band = 0; band < bands; band++) shift[band] = values[band]!;
-    // Blocks of pixels, band-major, so that the inner loop runs over memory in order; 8 rows of products share one pass.
+    // Blocks of pixels, band-major, so that the inner loop runs over memory in order.
     const blockSize = 256;
-    const block = new Float64Array(bands * blockSize);
+    const block = new Float64Array(paddedRows(bands) * blockSize);
     for (let start = 0; start < pixels; start += blockSize) {
       throwIfAborted(signal, 'Preparing the scene');
       const size = Math.min(blockSize, pixels - start);
-      for (let band = 0; band < bands; band++) {
-        let sum = 0;
-        for (let i = 0; i < size; i++) {
-          const value = values[(start + i) * bands + band]! - shift[band]!;
+      if (size < blockSize) block.fill(0);
+      for (let i = 0; i < size; i++) {
+        const first = (start + i) * bands;
+        for (let band = 0; band < bands; band++) {
+          const value = values[first + band]! - shift[band]!;
           block[band * blockSize + i] = value;
-          sum += value;
+          sums[band]! += value;
         }
-        block.fill(0, band * blockSize + size, (band + 1) * blockSize);
-        sums[band]! += sum;
       }
-      addProducts(block, blockSize, bands, products);
+      addRowProducts(block, block, blockSize, products, true);
     }
     this.count += pixels;
   }
@@ -63,10 +64,11 @@ export class CovarianceAccumulator {
    */
   principalComponents(components: number): Pca {
     const { bands, count, shift, sums, products } = this;
+    const stride = paddedRows(bands);
     const covariance = new Matrix(bands, bands);
     for (let a = 0; a < bands; a++) {
       for (let b = a; b < bands; b++) {
-        const value = (products[a * bands + b]! - (sums[a]! * sums[b]!) / count) / Math.max(1, count - 1);
+        const value = (products[a * stride + b]! - (sums[a]! * sums[b]!) / count) / Math.max(1, count - 1);
         covariance.set(a, b, value);
         covariance.set(b, a, value);
       }
@@ -93,41 +95,6 @@ export class CovarianceAccumulator {
   }
 }
 
-/** Adds block · blockᵀ to the upper triangle of `products`; four columns at once keep four sums in registers. */
-function addProducts(block: Float64Array, blockSize: number, bands: number, products: Float64Array): void {
-  for (let a = 0; a < bands; a++) {
-    const rowA = a * blockSize;
-    let b = a;
-    for (; b + 4 <= bands; b += 4) {
-      const row0 = b * blockSize;
-      const row1 = row0 + blockSize;
-      const row2 = row1 + blockSize;
-      const row3 = row2 + blockSize;
-      let sum0 = 0;
-      let sum1 = 0;
-      let sum2 = 0;
-      let sum3 = 0;
-      for (let i = 0; i < blockSize; i++) {
-        const value = block[rowA + i]!;
-        sum0 += value * block[row0 + i]!;
-        sum1 += value * block[row1 + i]!;
-        sum2 += value * block[row2 + i]!;
-        sum3 += value * block[row3 + i]!;
-      }
-      const target = a * bands + b;
-      products[target]! += sum0;
-      products[target + 1]! += sum1;
-      products[target + 2]! += sum2;
-      products[target + 3]! += sum3;
-    }
-    for (; b < bands; b++) {
-      let sum = 0;
-      for (let i = 0; i < blockSize; i++) sum += block[rowA + i]! * block[b * blockSize + i]!;
-      products[a * bands + b]! += sum;
-    }
-  }
-}
-
 /**
  * Scores of pixels on the components.
  *
@@ -139,15 +106,22 @@ export function projectPixels(values: NumericArray, pca: Pca): Float32Array {
   const components = pca.explainedVariance.length;
   const pixels = values.length / bands;
   const scores = new Float32Array(pixels * components);
-  const centred = new Float64Array(bands);
-  for (let pixel = 0; pixel < pixels; pixel++) {
-    for (let band = 0; band < bands; band++) centred[band] = values[pixel * bands + band]! - pca.mean[band]!;
-    for (let component = 0; component < components; component++) {
-      let score = 0;
-      const row = component * bands;
-      for (let band = 0; band < bands; band++) score += centred[band]! * pca.components[row + band]!;
-      scores[pixel * components + component] = score;
-    }
+  const stride = paddedRows(components);
+  const loadings = new Float64Array(stride * bands);
+  loadings.set(pca.components);
+  const blockSize = paddedRows(192);
+  const centred = new Float64Array(blockSize * bands);
+  const products = new Float64Array(blockSize * stride);
+  for (let start = 0; start < pixels; start += blockSize) {
+    const size = Math.min(blockSize, pixels - start);
+    for (let pixel = 0; pixel < size; pixel++)
+      for (let band = 0; band < bands; band++)
+        centred[pixel * bands + band] = values[(start + pixel) * bands + band]! - pca.mean[band]!;
+    products.fill(0);
+    addRowProducts(centred, loadings, bands, products);
+    for (let pixel = 0; pixel < size; pixel++)
+      for (let component = 0; component < components; component++)
+        scores[(start + pixel) * components + component] = products[pixel * stride + component]!;
   }
   return scores;
 }

@@ -8,6 +8,8 @@ export interface CallOptions {
   /** Buffers of the arguments that move to the worker instead of being copied; the caller loses them. */
   readonly transfer?: readonly ArrayBufferLike[];
   readonly onProgress?: (value: unknown) => void;
+  /** Goes before calls that wait, in order among its like; what runs is not interrupted. */
+  readonly urgent?: boolean;
 }
 
 /** The methods of a program, called from another thread. */
@@ -62,7 +64,9 @@ export class Executor {
     await this.request((id) => ({ kind: 'load', id, program: name }));
     return {
       call: async (method, args, options) =>
-        (await this.request((id) => ({ kind: 'call', id, program: name, method, args }), options)) as never,
+        (await this.request((id) => {
+          return { kind: 'call', id, program: name, method, args, urgent: options?.urgent === true };
+        }, options)) as never,
     };
   }
 

@@ -10,6 +10,7 @@ export type Request =
       readonly program: string;
       readonly method: string;
       readonly args: unknown;
+      readonly urgent: boolean;
     }
   | { readonly kind: 'cancel'; readonly id: number }
   | { readonly kind: 'describe'; readonly id: number };

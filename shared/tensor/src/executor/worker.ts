@@ -1,29 +1,45 @@
 /** The worker thread that owns TensorFlow. It imports programs and runs their methods, one step at a time. */
-import { parentPort, type Transferable } from 'node:worker_threads';
+import { parentPort, receiveMessageOnPort, type Transferable } from 'node:worker_threads';
 import { availableParallelism } from 'node:os';
-import { setImmediate } from 'node:timers/promises';
-import { failure, serializeError } from '@hyperswap/errors';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { failure, serializeError, throwIfAborted } from '@hyperswap/errors';
 import { binding, liveTensors } from '../device/device-tensor.js';
 import { chooseKernels } from '../device/kernels.js';
 import { loadTensorFlow, tensorflow, usesGpu } from '../tensorflow.js';
 import type { EngineDescription, Reply, Request } from './messages.js';
+import { RequestQueue, type Answerable } from './request-queue.js';
 import { Moved, type MethodContext, type Program } from './program.js';
 
 if (parentPort === null)
   throw failure('INTERNAL', { reason: 'the executor worker was started outside a worker thread' });
 const port = parentPort;
 const programs = new Map<string, Program>();
-const running = new Map<number, AbortController>();
+const cancellations = new Map<number, AbortController>();
+const waiting = new RequestQueue();
 
 port.on('message', (request: Request) => {
-  void answer(request);
+  arrive(request);
 });
 
-async function answer(request: Request): Promise<void> {
+function arrive(request: Request): void {
   if (request.kind === 'cancel') {
-    running.get(request.id)?.abort();
+    cancellations.get(request.id)?.abort();
     return;
   }
+  if (request.kind === 'call') cancellations.set(request.id, new AbortController());
+  waiting.add(request);
+  // One a turn of the event loop, so that long methods that pause go on in between.
+  setImmediate(answerNext);
+}
+
+function answerNext(): void {
+  // What arrived while a method ran may be urgent, or cancel what waits.
+  for (let arrived; (arrived = receiveMessageOnPort(port)) !== undefined;) arrive(arrived.message as Request);
+  const request = waiting.take();
+  if (request !== undefined) void answer(request);
+}
+
+async function answer(request: Answerable): Promise<void> {
   const { id } = request;
   try {
     switch (request.kind) {
@@ -43,28 +59,26 @@ async function answer(request: Request): Promise<void> {
     }
   } catch (error) {
     send({ kind: 'error', id, error: serializeError(error) });
+  } finally {
+    cancellations.delete(id);
   }
 }
 
 async function call({ id, program, method, args }: Request & { kind: 'call' }): Promise<void> {
   const implementation = programs.get(program)?.[method];
   if (implementation === undefined) throw failure('INTERNAL', { reason: `${program} has no method ${method}` });
-  const controller = new AbortController();
-  running.set(id, controller);
+  const { signal } = cancellations.get(id)!;
+  throwIfAborted(signal, 'A call to the engine');
   const context: MethodContext = {
-    signal: controller.signal,
+    signal,
     progress: (value) => {
       send({ kind: 'progress', id, value });
     },
-    pause: () => setImmediate(),
+    pause: () => nextTurn(),
   };
-  try {
-    const value = await implementation(args as never, context);
-    if (value instanceof Moved) send({ kind: 'result', id, value: value.value as unknown }, value.buffers);
-    else send({ kind: 'result', id, value });
-  } finally {
-    running.delete(id);
-  }
+  const value = await implementation(args as never, context);
+  if (value instanceof Moved) send({ kind: 'result', id, value: value.value as unknown }, value.buffers);
+  else send({ kind: 'result', id, value });
 }
 
 function send(reply: Reply, buffers: readonly ArrayBufferLike[] = []): void {
