@@ -33,6 +33,8 @@ const { values: flags } = parseArgs({
     quick: { type: 'boolean' },
     rounds: { type: 'string', default: '2' },
     data: { type: 'string' },
+    // Parts to measure, separated by commas.
+    only: { type: 'string' },
   },
 });
 const rounds = flags.quick === true ? 1 : Number(flags.rounds);
@@ -183,13 +185,9 @@ async function registry(): Promise<void> {
 
 const machine = `${cpus().length} × ${cpus()[0]?.model ?? 'unknown'}, ${Math.round(totalmem() / 2 ** 30)} GiB, Node ${process.version}`;
 console.log(machine);
-await engine();
-await pca();
-if (python === undefined) {
-  await serving();
-  await pod();
-  await registry();
-}
+const parts = { engine, pca, ...(python === undefined && { serving, pod, registry }) };
+const wanted = flags.only?.split(',') ?? Object.keys(parts);
+for (const [name, measure] of Object.entries(parts)) if (wanted.includes(name)) await measure();
 const out = path.join(repository, 'out', 'bench');
 await mkdir(out, { recursive: true });
 const file = path.join(out, python === undefined ? 'bench.json' : 'pytorch.json');

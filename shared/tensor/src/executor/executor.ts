@@ -70,7 +70,7 @@ export class Executor {
     };
   }
 
-  /** What runs and what is alive; waits behind the step that runs now. */
+  /** What runs and what is alive; waits for the step that runs now, not for calls that wait. */
   async describe(): Promise<EngineDescription> {
     return (await this.request((id) => ({ kind: 'describe', id }))) as EngineDescription;
   }
