@@ -1,6 +1,6 @@
 /** What the benchmarks run in the executor: the model alone, without services. */
 import { Binding, readAdapter } from '@hyperswap/adapter';
-import { adaptationShapes, adaptedWeights, findMethod, initialFactors, methodSettings } from '@hyperswap/peft';
+import { adaptedWeight, adaptedWeights, findMethod, initialFactors, methodSettings } from '@hyperswap/peft';
 import {
   backboneConfigs,
   encoderShapes,
@@ -22,8 +22,14 @@ import {
   tensorflow,
   type Precision,
   type Scalar,
+  type Tensor,
   type Tensor2D,
 } from '@hyperswap/tensor';
+
+/** A training step of a method. */
+export interface StepCase extends EngineCase {
+  readonly method: string;
+}
 
 /** One measurement of the engine. */
 export interface EngineCase {
@@ -78,23 +84,22 @@ const program = {
     });
   },
 
-  /** One step of KronA+ on q and v of every block, and of the head: loss, gradients, AdamW. */
-  kronaStep(given: EngineCase): number[] {
+  /** One step of a method and of the head: loss, gradients, AdamW. A linear probe computes its features too, which training caches. */
+  trainingStep(given: StepCase): number[] {
     const tf = tensorflow();
     const resident = place(given);
     const { config } = resident.backbone;
-    const method = findMethod('krona+');
-    const weight = { out: config.width, in: config.width };
-    const adaptation = { method, settings: methodSettings(method, weight) };
-    const start = initialFactors(adaptation, config, 1);
-    const factors = new Map(
-      [...adaptationShapes(adaptation, config).keys()].map((name) => {
-        const { shape, values } = start.get(name)!;
-        return [name, tf.variable(tf.tensor(values, [...shape]), true, name)] as const;
-      }),
+    const method = findMethod(given.method);
+    const adaptation = { method, settings: methodSettings(method, adaptedWeight(config), {}) };
+    const start =
+      method.scope === 'backbone' ? initialParameters(encoderShapes(config), 1) : initialFactors(adaptation, config, 1);
+    const variables = new Map(
+      [...start].map(([name, { shape, values }]) => [name, tf.variable(tf.tensor(values, [...shape]), true, name)]),
     );
+    const learned = (): ReadonlyMap<string, Tensor> =>
+      method.scope === 'backbone' ? variables : adaptedWeights(adaptation, variables, config, resident.weights);
     const head = tf.variable(tf.randomNormal([classes, config.width], 0, 0.02), true, 'head');
-    const optimizer = new AdamW([...factors.values(), head]);
+    const optimizer = new AdamW([...variables.values(), head]);
     const pixels = tf.randomNormal([given.batch * tokenCount(config), tokenValues(config)]) as Tensor2D;
     const labels = tf.oneHot(
       Array.from({ length: given.batch }, (_, patch) => patch % classes),
@@ -103,8 +108,10 @@ const program = {
     return time(given.repetitions, () => {
       optimizer.minimise(
         () => {
-          const learned = adaptedWeights(adaptation, factors, config, resident.weights);
-          const pooled = learningFeatures(pixels, resident, { learned });
+          const pooled =
+            variables.size === 0
+              ? features(pixels, resident)
+              : learningFeatures(pixels, resident, { learned: learned() });
           const logits = tf.matMul(pooled, head as unknown as Tensor2D, false, true);
           return tf.neg(tf.mean(tf.sum(tf.mul(labels, tf.logSoftmax(logits)), 1))) as Scalar;
         },

@@ -7,11 +7,13 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { cpus, tmpdir, totalmem } from 'node:os';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
+import { adaptationParameterCount, adaptedWeight, findMethod, methodNames, methodSettings } from '@hyperswap/peft';
 import { initialParameters, backboneConfigs, encoderShapes, writeBackbone } from '@hyperswap/spectralgpt';
 import { inMemory } from '@hyperswap/safetensors';
 import { storeBackboneFiles } from '@hyperswap/registry';
 import { DirectoryObjectStore } from '@hyperswap/storage';
 import { repository } from '../support/fixtures.js';
+import { madeUpBlob } from '../support/made-up-adapter.js';
 import { serversMissing } from '../support/servers.js';
 import { ourCase, runCase, summary, type Measured } from './measure.js';
 import type { RegistryMeasured } from './registry-case.js';
@@ -55,7 +57,7 @@ function tell(row: Row): void {
 async function sideBySide(
   work: string,
   name: string,
-  given: { precision: string; batch: number; repetitions: number },
+  given: { precision: string; batch: number; repetitions: number; method?: string },
   unit: string,
 ) {
   const ours: Measured[] = [];
@@ -86,7 +88,33 @@ async function engine(): Promise<void> {
       await sideBySide('base forward', 'forward', { precision, batch, repetitions: batch > 64 ? 2 : 3 }, 'patches/s');
     }
     const batch = flags.quick === true ? 16 : 64;
-    await sideBySide('KronA+ step, base', 'kronaStep', { precision, batch, repetitions: 2 }, 'samples/s');
+    await sideBySide(
+      'KronA+ step, base',
+      'trainingStep',
+      { method: 'krona+', precision, batch, repetitions: 2 },
+      'samples/s',
+    );
+  }
+}
+
+/** Every method at base size: what it learns, what its adapter weighs, how fast it steps. */
+async function methodsAtBase(): Promise<void> {
+  const config = backboneConfigs.base;
+  const [classes, bands, batch] = [16, 200, 16];
+  const precision = 'float32';
+  const pca = { mean: new Float32Array(bands), components: new Float32Array(config.components * bands) };
+  const made = { backbone: { name: 'base', digest: '' }, patchSize: 15, bands, pcaDigest: '', classes, seed: 1 };
+  for (const method of methodNames.map(findMethod)) {
+    const adaptation = { method, settings: methodSettings(method, adaptedWeight(config), {}) };
+    const learned = adaptationParameterCount(adaptation, config) + classes * (config.width + 1);
+    tell({ work: `${method.name}, learned values`, precision, batch, ours: learned, unit: 'values' });
+    const blob = madeUpBlob(made, adaptation, config, pca);
+    tell({ work: `${method.name}, adapter`, precision, batch, ours: blob.byteLength / 1e6, unit: 'MB' });
+    const given = { size: 'base', method: method.name, precision, batch, repetitions: 3 };
+    const { seconds, peakBytes } = await runCase(ourCase('./case.js', 'trainingStep', given));
+    const { median, spread } = summary(seconds.map((s) => batch / s));
+    tell({ work: `${method.name}, step`, precision, batch, ours: median, spread, unit: 'samples/s' });
+    tell({ work: `${method.name}, step, peak memory`, precision, batch, ours: peakBytes / 2 ** 30, unit: 'GiB' });
   }
 }
 
@@ -185,7 +213,7 @@ async function registry(): Promise<void> {
 
 const machine = `${cpus().length} × ${cpus()[0]?.model ?? 'unknown'}, ${Math.round(totalmem() / 2 ** 30)} GiB, Node ${process.version}`;
 console.log(machine);
-const parts = { engine, pca, ...(python === undefined && { serving, pod, registry }) };
+const parts = { engine, pca, ...(python === undefined && { methods: methodsAtBase, serving, pod, registry }) };
 const wanted = flags.only?.split(',') ?? Object.keys(parts);
 for (const [name, measure] of Object.entries(parts)) if (wanted.includes(name)) await measure();
 const out = path.join(repository, 'out', 'bench');

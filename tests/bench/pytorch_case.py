@@ -70,7 +70,7 @@ def pca(given):
 
 def main():
     name, given = sys.argv[1], json.loads(sys.argv[2])
-    seconds = {"forward": forward, "kronaStep": krona_step, "pca": pca}[name](given)
+    seconds = {"forward": forward, "trainingStep": krona_step, "pca": pca}[name](given)
     peak = int(Path("/proc/self/status").read_text().split("VmHWM:")[1].split()[0]) * 1024
     print(json.dumps({"seconds": seconds, "peakBytes": peak}))
 

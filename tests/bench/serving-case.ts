@@ -5,14 +5,13 @@
  * bind: memory and seconds of adapters on a backbone, and what a swap does to tiles under way.
  */
 import path from 'node:path';
-import { writeAdapter } from '@hyperswap/adapter';
-import { adaptedWeight, findMethod, initialFactors, methodSettings } from '@hyperswap/peft';
+import { adaptedWeight, findMethod, methodSettings } from '@hyperswap/peft';
 import type { ClassifyTilesRequest, Scene } from '@hyperswap/proto';
 import { PixelContent, PixelType } from '@hyperswap/proto';
 import { callUnary, exchange, readStream } from '@hyperswap/rpc';
 import { backboneConfigs, pretrainedDirectory, readBackbone } from '@hyperswap/spectralgpt';
-import { Executor, Random } from '@hyperswap/tensor';
-import { madeUpMetadata } from '../support/made-up-adapter.js';
+import { Executor } from '@hyperswap/tensor';
+import { madeUpBlob } from '../support/made-up-adapter.js';
 import { prepareToy, registerBlob, startServices, toyScene, type Services } from '../support/services.js';
 import type { EngineProgram } from './engine-program.js';
 import { processMemory } from './memory.js';
@@ -49,39 +48,14 @@ async function existing(): Promise<Scene> {
 async function adapterBlob(scene: Scene, seed: number): Promise<Uint8Array> {
   const config = backboneConfigs[given.size];
   const method = findMethod('krona+');
-  const settings = methodSettings(method, adaptedWeight(config));
-  const random = new Random(seed);
   const { backbone, backboneDigest } = await callUnary(services.tileInference, 'getStatus', {});
   const { mean, components } = await callUnary(services.preprocessing, 'getPca', { scene: scene.name });
-  const vector = (values: Float32Array) => ({ shape: [values.length], values });
-  const metadata = madeUpMetadata({
+  const made = {
     backbone: { name: backbone, digest: backboneDigest },
-    method: 'krona+',
-    settings: { ...settings } as Record<string, number>,
-    patchSize,
-    bands: scene.bands,
-    pcaDigest: scene.pcaDigest,
-    classes: 3,
-    seed,
-  });
-  const factors = new Map(
-    [...initialFactors({ method, settings }, config, seed)].map(([name, { shape, values }]) => [
-      name,
-      { shape, values: random.normals(values.length, 0.02) },
-    ]),
-  );
-  return writeAdapter({
-    metadata,
-    tensors: {
-      factors,
-      headWeight: { shape: [3, config.width], values: random.normals(3 * config.width, 0.1) },
-      headBias: vector(new Float32Array(3)),
-      pcaMean: vector(Float32Array.from(mean)),
-      pcaComponents: { shape: [config.components, scene.bands], values: Float32Array.from(components) },
-      normalizerMean: vector(new Float32Array(config.components)),
-      normalizerDeviation: vector(new Float32Array(config.components).fill(100)),
-    },
-  });
+    ...{ patchSize, bands: scene.bands, pcaDigest: scene.pcaDigest, classes: 3, seed },
+  };
+  const pca = { mean: Float32Array.from(mean), components: Float32Array.from(components) };
+  return madeUpBlob(made, { method, settings: methodSettings(method, adaptedWeight(config)) }, config, pca);
 }
 
 async function measureScene(scene: Scene): Promise<number[]> {

@@ -1,5 +1,8 @@
 /** Adapters that nobody trained. */
-import { formatVersion, type AdapterMetadata } from '@hyperswap/adapter';
+import { formatVersion, writeAdapter, type AdapterMetadata } from '@hyperswap/adapter';
+import { initialFactors, type Adaptation } from '@hyperswap/peft';
+import type { BackboneConfig } from '@hyperswap/spectralgpt';
+import { Random } from '@hyperswap/tensor';
 
 export interface MadeUp {
   readonly backbone: AdapterMetadata['backbone'];
@@ -33,4 +36,43 @@ export function madeUpMetadata({ classes, seed, settings, ...given }: MadeUp): A
       lossByEpoch: [],
     },
   };
+}
+
+/** An adapter's PCA. */
+export interface MadeUpPca {
+  /** `[bands]` */
+  readonly mean: Float32Array;
+  /** `[components, bands]` */
+  readonly components: Float32Array;
+}
+
+/** An adapter as training leaves it, with random numbers. */
+export function madeUpBlob(
+  made: Omit<MadeUp, 'method' | 'settings'>,
+  adaptation: Adaptation,
+  config: BackboneConfig,
+  pca: MadeUpPca,
+): Uint8Array {
+  const { classes, seed } = made;
+  const random = new Random(seed);
+  const vector = (values: Float32Array) => ({ shape: [values.length], values });
+  const factors =
+    adaptation.method.scope === 'backbone'
+      ? []
+      : [...initialFactors(adaptation, config, seed)].map(([name, { shape, values }]) => {
+          return [name, { shape, values: random.normals(values.length, 0.02) }] as const;
+        });
+  const settings = { ...adaptation.settings } as unknown as Record<string, number>;
+  return writeAdapter({
+    metadata: madeUpMetadata({ ...made, method: adaptation.method.name, settings }),
+    tensors: {
+      factors: new Map(factors),
+      headWeight: { shape: [classes, config.width], values: random.normals(classes * config.width, 0.1) },
+      headBias: vector(new Float32Array(classes)),
+      pcaMean: vector(pca.mean),
+      pcaComponents: { shape: [config.components, made.bands], values: pca.components },
+      normalizerMean: vector(new Float32Array(config.components)),
+      normalizerDeviation: vector(new Float32Array(config.components).fill(100)),
+    },
+  });
 }

@@ -50,7 +50,9 @@ test('an urgent call goes before calls that wait, and one that is cancelled whil
       () => answered.push(`${name} refused`),
     );
   let running: Promise<unknown> | undefined;
-  await new Promise((resolve) => (running = call('running', { onProgress: resolve })));
+  await new Promise((resolve) => {
+    running = call('running', { onProgress: resolve });
+  });
   const cancelled = call('cancelled', { signal: cancellation.signal });
   const others = [call('waiting'), call('urgent', { urgent: true }), call('urgent too', { urgent: true })];
   cancellation.abort();
