@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { callUnary, readStream } from '@hyperswap/rpc';
+import { readAdapter } from '@hyperswap/adapter';
 import { methodNames } from '@hyperswap/peft';
 import { hasCode } from '../support/errors.js';
-import { prepareToy, startServices, train, trainingRequest, type Services } from '../support/services.js';
+import { exportBlob, prepareToy, startServices, train, trainingRequest, type Services } from '../support/services.js';
 
 let services: Services;
 
@@ -78,6 +79,17 @@ test('a training that was stopped goes on at its checkpoint and ends with the sa
     train(services, { method: 'krona+', adapter: 'stopped', settings, resume: true }),
     hasCode('FIELD_INVALID', /no earlier run/),
   );
+});
+
+test('a new head is made for the features that training leaves, which it does not touch', async () => {
+  const trained = async (headEpochs: string) => {
+    const settings = { epochs: '2', probeEpochs: '2', headEpochs };
+    await train(services, { method: 'lora', adapter: `head-${headEpochs}`, settings });
+    return readAdapter('blob', await exportBlob(services, `head-${headEpochs}`)).tensors;
+  };
+  const [kept, made] = [await trained('0'), await trained('3')];
+  assert.deepEqual([...made.factors], [...kept.factors]);
+  assert.notDeepEqual(made.headWeight.values, kept.headWeight.values);
 });
 
 test('training stops early when the validation accuracy does not rise, and says how it went', async () => {

@@ -24,8 +24,10 @@ export const usualShift = 1;
 /** Defaults found by trial on Indian Pines: docs/experiments.md. */
 const trainingSchema = (method: string, { width }: BackboneConfig) =>
   z.object({
-    epochs: count.max(10_000).default(50),
+    // Fifty in all, as in the paper, whatever the method.
+    epochs: count.max(10_000).default(method === 'linear-probe' ? 50 : 20),
     probeEpochs: z.coerce.number().int().nonnegative().default(20),
+    headEpochs: z.coerce.number().int().nonnegative().default(10),
     batchSize: count.max(4096).default(64),
     learningRate: positive.default(learningRates[method] ?? 4e-3),
     headLearningRate: positive.default(1e-2),

@@ -17,8 +17,8 @@ import { restoreState, takeState } from './optimizer-state.js';
 import type { TrainingSettings } from './settings.js';
 
 export interface Stage {
-  /** The head on frozen features, or all that learns through the backbone. */
-  readonly name: 'probe' | 'training';
+  /** The head on frozen features, all that learns through the backbone, and the head on the features that came of it. */
+  readonly name: 'probe' | 'training' | 'head';
   readonly epochs: number;
   readonly learner: Learner;
   readonly head: Head;

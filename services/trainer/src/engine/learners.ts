@@ -37,38 +37,51 @@ export interface LearnerContext {
   readonly context: MethodContext;
 }
 
+/** Token pixels `[patches · tokens, tokenValues]` to features `[patches, pooledWidth]`, without a gradient; called inside a tidy. */
+export type FeatureExtractor = (pixels: Tensor2D) => Tensor2D;
+
+/** The frozen backbone. */
+export function frozenExtractor({ resident, pooling }: Pick<LearnerContext, 'resident' | 'pooling'>): FeatureExtractor {
+  return (pixels) => features(pixels, resident, { pooling });
+}
+
+/** The backbone with what learns as it is at each call. */
+export function learnedExtractor(
+  { resident, pooling }: Pick<LearnerContext, 'resident' | 'pooling'>,
+  parameters: LearnedParameters,
+): FeatureExtractor {
+  return (pixels) => deviceScope(() => learningFeatures(pixels, resident, { learned: parameters.weights(), pooling }));
+}
+
 /** Where patches are shifted, each orientation is computed with so many shifts. */
 const shiftsOfOrientation = 2;
 /** Patches of one pass through the backbone without gradients. */
 const chunkSize = 128;
 
-/** Features of every patch, laid one way, by the frozen backbone. @param random shifts them @returns `[patches, pooledWidth]` */
-export function frozenFeatures(
-  { resize, resident, pooling, context }: Omit<LearnerContext, 'patches'>,
+/**
+ * Features of every patch, laid one way.
+ *
+ * @param random shifts the patches
+ * @returns `[patches, pooledWidth]`
+ */
+export async function featuresOfAll(
+  { resize, resident, context }: Omit<LearnerContext, 'patches'>,
   patches: TrainingPatches,
+  extract: FeatureExtractor,
   orientation: number,
   random?: Random,
 ): Promise<Tensor2D> {
-  const { config } = resident.backbone;
-  return inChunks(patches, context, (chosen) =>
-    features(tokenPixels(orientedBatch(patches, chosen, orientation, random), resize, config), resident, { pooling }),
-  );
-}
-
-/** Rows of all patches, chunk by chunk. @param compute rows of some patches, inside a tidy */
-async function inChunks(
-  patches: TrainingPatches,
-  context: MethodContext,
-  compute: (chosen: Int32Array) => Tensor2D,
-): Promise<Tensor2D> {
   const tf = tensorflow();
+  const { config } = resident.backbone;
   const count = patches.labels.length;
   const chunks: Tensor2D[] = [];
   try {
     for (let start = 0; start < count; start += chunkSize) {
       throwIfAborted(context.signal, 'Training');
       const chosen = Int32Array.from({ length: Math.min(chunkSize, count - start) }, (_, i) => start + i);
-      chunks.push(tf.tidy(() => compute(chosen)));
+      chunks.push(
+        tf.tidy(() => extract(tokenPixels(orientedBatch(patches, chosen, orientation, random), resize, config))),
+      );
       await context.pause();
     }
     return tf.concat(chunks, 0);
@@ -78,14 +91,19 @@ async function inChunks(
 }
 
 /** Features of every patch, computed once: what is left to train is a linear model, in seconds. */
-export async function cachedLearner(context: LearnerContext, orientations: boolean, random: Random): Promise<Learner> {
+export async function cachedLearner(
+  context: LearnerContext,
+  extract: FeatureExtractor,
+  orientations: boolean,
+  random: Random,
+): Promise<Learner> {
   const tf = tensorflow();
   const { margin } = context.patches;
   const ways = (orientations ? orientationCount : 1) * (margin > 0 ? shiftsOfOrientation : 1);
   const parts: Tensor2D[] = [];
   try {
     for (let way = 0; way < ways; way++) {
-      parts.push(await frozenFeatures(context, context.patches, way % orientationCount, random));
+      parts.push(await featuresOfAll(context, context.patches, extract, way % orientationCount, random));
     }
     const all = tf.concat(parts, 0);
     const { labels } = context.patches;
@@ -97,7 +115,7 @@ export async function cachedLearner(context: LearnerContext, orientations: boole
         const input = tf.tidy(() => tf.gather(all, tf.tensor1d(chosen, 'int32')));
         return { input, features: () => input };
       },
-      validationFeatures: (validation) => frozenFeatures(context, validation, 0),
+      validationFeatures: (validation) => featuresOfAll(context, validation, extract, 0),
       dispose: () => {
         all.dispose();
       },
@@ -115,12 +133,14 @@ export interface BackboneLearnerSettings {
 
 /** Gradients pass the whole backbone into what learns; patches vary each time they are seen. */
 export function backboneLearner(
-  { patches, resize, resident, pooling, context }: LearnerContext,
+  learning: LearnerContext,
   parameters: LearnedParameters,
   { augmentation, hiddenTokens }: BackboneLearnerSettings,
   random: Random,
 ): Learner {
   const tf = tensorflow();
+  const { patches, resize, resident, pooling } = learning;
+  const extract = learnedExtractor(learning, parameters);
   const { config } = resident.backbone;
   return {
     labels: patches.labels,
@@ -132,11 +152,7 @@ export function backboneLearner(
         features: () => learningFeatures(input, resident, { learned: parameters.weights(), shown, pooling }),
       };
     },
-    validationFeatures: (validation) =>
-      inChunks(validation, context, (chosen) => {
-        const input = tokenPixels(orientedBatch(validation, chosen, 0), resize, config);
-        return deviceScope(() => learningFeatures(input, resident, { learned: parameters.weights(), pooling }));
-      }),
+    validationFeatures: (validation) => featuresOfAll(learning, validation, extract, 0),
     dispose: () => undefined,
   };
 }

@@ -6,10 +6,12 @@ export interface TrainingSettings {
   readonly epochs: number;
   /** Epochs of the head alone before that, for methods that learn more than the head. */
   readonly probeEpochs: number;
+  /** Epochs of a new head after that, on the features as they have become; 0 keeps the head that learned with them. */
+  readonly headEpochs: number;
   readonly batchSize: number;
   /** Of what learns beside the head, and of the head while that learns. */
   readonly learningRate: number;
-  /** Of the head alone, as a linear probe. */
+  /** Of the head alone. */
   readonly headLearningRate: number;
   readonly schedule: 'cosine' | 'constant';
   readonly weightDecay: number;

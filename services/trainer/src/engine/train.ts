@@ -5,7 +5,15 @@ import { Moved, Random, tensorflow, type MethodContext, type Precision, type Ten
 import type { TrainingPatches } from './augmentation.js';
 import { descend, type StageCheckpoint, type StageResult } from './descend.js';
 import { classWeights, disposeHead, download, featureSpread, foldHead, makeHead, type Head } from './head.js';
-import { backboneLearner, cachedLearner, frozenFeatures } from './learners.js';
+import {
+  backboneLearner,
+  cachedLearner,
+  featuresOfAll,
+  frozenExtractor,
+  learnedExtractor,
+  type FeatureExtractor,
+  type Learner,
+} from './learners.js';
 import { backboneParameters, factorParameters } from './parameters.js';
 import type { TrainingSettings } from './settings.js';
 
@@ -40,6 +48,8 @@ export interface TrainingResult extends StageResult {
   readonly headBias: NamedTensor;
 }
 
+const nothing: StageResult = { lossByEpoch: [], accuracyByEpoch: [] };
+
 /**
  * Trains a method's parameters and a head on labelled patches. The head comes first, as a linear probe, and the others start from there (Kumar et al.
  * 2022, arXiv:2202.10054).
@@ -62,43 +72,61 @@ export async function train(args: TrainingArguments, context: MethodContext): Pr
     args.validation === undefined ? undefined : uploadPatches(args, args.validation, config.components, 0);
   const resize = resizeMatrix(args.patchSize, config);
   const learning = { patches, resize, resident, pooling: settings.pooling, context };
+  const counts = patches.byClass.map(({ length }) => length);
+  const weights = classWeights(settings.classWeights, counts);
+  /** A new head on the features that an extractor gives; without epochs it stays where heads start. */
+  const fitHead = async (
+    name: 'probe' | 'head',
+    extract: FeatureExtractor,
+    epochs: number,
+    measured?: TrainingPatches,
+  ): Promise<{ head: Head; result: StageResult }> => {
+    const plain = await featuresOfAll(learning, patches, extract, 0);
+    const head = makeHead(classes, pooledWidth(config, settings.pooling), featureSpread(plain));
+    plain.dispose();
+    let learner: Learner | undefined;
+    try {
+      if (epochs === 0) return { head, result: nothing };
+      learner = await cachedLearner(learning, extract, settings.augmentation.orientations, random);
+      const stage = {
+        ...{ name, epochs, learner, head, classWeights: weights, validation: measured },
+        variables: new Map<string, never>(),
+        rate: () => settings.headLearningRate,
+      };
+      const result = await descend(stage, measured ? settings : { ...settings, patience: 0 }, random, context);
+      return { head, result };
+    } catch (error) {
+      disposeHead(head);
+      throw error;
+    } finally {
+      learner?.dispose();
+    }
+  };
   let head: Head | undefined;
   try {
-    const plain = await frozenFeatures(learning, patches, 0);
-    head = makeHead(classes, pooledWidth(config, settings.pooling), featureSpread(plain));
-    plain.dispose();
-    const counts = patches.byClass.map(({ length }) => length);
-    const common = { head, validation, classWeights: classWeights(settings.classWeights, counts) };
-    let result: StageResult = { lossByEpoch: [], accuracyByEpoch: [] };
-    if (resumed === undefined) {
-      const probe = await cachedLearner(learning, settings.augmentation.orientations, random);
-      try {
-        const isAll = variables.size === 0;
-        const stage = {
-          ...common,
-          name: 'probe' as const,
-          epochs: isAll ? settings.epochs : settings.probeEpochs,
-          learner: probe,
-          variables: new Map<string, never>(),
-          rate: () => settings.headLearningRate,
-          validation: isAll ? validation : undefined,
-        };
-        result = await descend(stage, isAll ? settings : { ...settings, patience: 0 }, random, context);
-      } finally {
-        probe.dispose();
-      }
-    }
-    if (variables.size > 0) {
+    const isAll = variables.size === 0;
+    const probeEpochs = resumed === undefined ? settings.probeEpochs : 0;
+    const probe = await fitHead(
+      'probe',
+      frozenExtractor(learning),
+      isAll ? settings.epochs : probeEpochs,
+      isAll ? validation : undefined,
+    );
+    let { result } = probe;
+    head = probe.head;
+    if (!isAll) {
       const stage = {
-        ...common,
-        name: 'training' as const,
-        epochs: settings.epochs,
+        ...{ name: 'training' as const, epochs: settings.epochs, head, classWeights: weights, validation },
         learner: backboneLearner(learning, parameters, settings, random),
         variables,
-        // The head has found its place already; it follows at the others' pace.
         rate: (name: string) => settings.learningRate * (parameters.rateFactors.get(name) ?? 1),
       };
       result = await descend(stage, settings, random, context, resumed);
+      if (settings.headEpochs > 0) {
+        disposeHead(head);
+        head = undefined;
+        ({ head } = await fitHead('head', learnedExtractor(learning, parameters), settings.headEpochs));
+      }
     }
     const learned = new Map([...variables].map(([name, variable]) => [name, download(variable)]));
     const moved = [...learned.values()].map(({ values }) => values.buffer);
