@@ -10,6 +10,7 @@ import {
   learningFeatures,
   makeBackbone,
   makeResident,
+  patchesOfGradient,
   residentBackbone,
   tokenCount,
   tokenValues,
@@ -100,21 +101,23 @@ const program = {
       method.scope === 'backbone' ? variables : adaptedWeights(adaptation, variables, config, resident.weights);
     const head = tf.variable(tf.randomNormal([classes, config.width], 0, 0.02), true, 'head');
     const optimizer = new AdamW([...variables.values(), head]);
-    const pixels = tf.randomNormal([given.batch * tokenCount(config), tokenValues(config)]) as Tensor2D;
+    const atOnce = variables.size === 0 ? given.batch : patchesOfGradient(config);
+    const parts = Math.ceil(given.batch / atOnce);
+    const size = given.batch / parts;
+    const pixels = tf.randomNormal([size * tokenCount(config), tokenValues(config)]) as Tensor2D;
     const labels = tf.oneHot(
-      Array.from({ length: given.batch }, (_, patch) => patch % classes),
+      Array.from({ length: size }, (_, patch) => patch % classes),
       classes,
     );
+    const loss = (): Scalar => {
+      const pooled =
+        variables.size === 0 ? features(pixels, resident) : learningFeatures(pixels, resident, { learned: learned() });
+      const logits = tf.matMul(pooled, head as unknown as Tensor2D, false, true);
+      return tf.neg(tf.div(tf.sum(tf.mul(labels, tf.logSoftmax(logits))), given.batch)) as Scalar;
+    };
     return time(given.repetitions, () => {
       optimizer.minimise(
-        () => {
-          const pooled =
-            variables.size === 0
-              ? features(pixels, resident)
-              : learningFeatures(pixels, resident, { learned: learned() });
-          const logits = tf.matMul(pooled, head as unknown as Tensor2D, false, true);
-          return tf.neg(tf.mean(tf.sum(tf.mul(labels, tf.logSoftmax(logits)), 1))) as Scalar;
-        },
+        Array.from({ length: parts }, () => loss),
         () => 1e-3,
       );
     });

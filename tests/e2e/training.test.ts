@@ -3,6 +3,7 @@ import { after, before, test } from 'node:test';
 import { callUnary, readStream } from '@hyperswap/rpc';
 import { readAdapter } from '@hyperswap/adapter';
 import { methodNames } from '@hyperswap/peft';
+import { maximumDifference } from '../support/arrays.js';
 import { hasCode } from '../support/errors.js';
 import { exportBlob, prepareToy, startServices, train, trainingRequest, type Services } from '../support/services.js';
 
@@ -90,6 +91,19 @@ test('a new head is made for the features that training leaves, which it does no
   const [kept, made] = [await trained('0'), await trained('3')];
   assert.deepEqual([...made.factors], [...kept.factors]);
   assert.notDeepEqual(made.headWeight.values, kept.headWeight.values);
+});
+
+test('a batch passed in parts, for memory, trains as the whole', async () => {
+  const plain = { orientations: 'false', shift: '0', gain: '0', noise: '0', mixture: '0', hiddenTokens: '0' };
+  const settings = { ...plain, epochs: '3', probeEpochs: '2', classWeights: 'balanced' };
+  const request = { method: 'krona', adapter: 'whole-batches', settings };
+  const whole = await train(services, request);
+  const parts = await train(services, {
+    ...request,
+    adapter: 'in-parts',
+    settings: { ...settings, patchesAtOnce: '7' },
+  });
+  assert.ok(maximumDifference(whole.lossByEpoch, parts.lossByEpoch) < 1e-3);
 });
 
 test('training stops early when the validation accuracy does not rise, and says how it went', async () => {

@@ -117,6 +117,28 @@ test('live tensors stay flat over ten thousand batches, in both precisions', () 
   }
 });
 
+test('a step in parts whose losses add up is the step of the whole, and leaves no tensors', () => {
+  const tf = loadTensorFlow();
+  const target = tf.tensor2d([3, 1, 4, 1, 5, 9, 2, 6], [4, 2]);
+  const step = (cuts: readonly (readonly [number, number])[]): { loss: number; after: Float32Array } => {
+    const variable = tf.variable(tf.ones([1, 2]));
+    const optimizer = new AdamW([variable], { maximumGradientNorm: 1 });
+    const before = liveTensors();
+    const parts = cuts.map(([first, count]) => () => {
+      return tf.sum(tf.square(tf.sub(tf.slice(target, [first, 0], [count, 2]), variable))) as Scalar;
+    });
+    const loss = optimizer.minimise(parts, () => 0.1);
+    assert.equal(liveTensors(), before);
+    optimizer.dispose();
+    return { loss, after: variable.dataSync() as Float32Array };
+  };
+  const whole = step([[0, 4]]);
+  const inParts = step([[0, 1], [1, 2], [3, 1]]); // prettier-ignore
+  assert.ok(Math.abs(whole.loss - inParts.loss) < 1e-4);
+  assert.ok(maximumDifference(whole.after, inParts.after) < 1e-6);
+  assert.ok(maximumDifference(whole.after, Float32Array.of(1, 1)) > 0.05);
+});
+
 test('live tensors stay flat over training steps', () => {
   const tf = loadTensorFlow();
   const backbone = makeBackbone('small', config, initialParameters(encoderShapes(config), 1));

@@ -29,6 +29,7 @@ const trainingSchema = (method: string, { width }: BackboneConfig) =>
     probeEpochs: z.coerce.number().int().nonnegative().default(20),
     headEpochs: z.coerce.number().int().nonnegative().default(10),
     batchSize: count.max(4096).default(64),
+    patchesAtOnce: z.coerce.number().int().nonnegative().default(0),
     learningRate: positive.default(learningRates[method] ?? 4e-3),
     headLearningRate: positive.default(1e-2),
     schedule: z.enum(['cosine', 'constant']).default('cosine'),

@@ -28,6 +28,7 @@ export {
   type FoldedLayer,
   type LayerName,
 } from './folding.js';
+export { patchesOfGradient } from './gradient-memory.js';
 export {
   decoderConfigSchema,
   decoderShapes,

@@ -1,5 +1,5 @@
 import { deviceScope } from './device/device-tensor.js';
-import { tensorflow, type Scalar, type Tensor, type Variable } from './tensorflow.js';
+import { tensorflow, type NamedTensorMap, type Scalar, type Tensor, type Variable } from './tensorflow.js';
 
 export interface AdamWOptions {
   /** @default 0.9 */
@@ -42,24 +42,28 @@ export class AdamW {
   /**
    * One step.
    *
-   * @param loss of the current parameters, a scalar; device tensors that it makes are freed when the gradient was taken
+   * @param loss of the current parameters, a scalar, or parts whose sum it is: what the gradient of one needs is freed before the next is computed
    * @param learningRate of a parameter at this step, by its name
    * @returns the loss before the step
    */
-  minimise(loss: () => Scalar, learningRate: (name: string) => number): number {
+  minimise(loss: (() => Scalar) | readonly (() => Scalar)[], learningRate: (name: string) => number): number {
     const tf = tensorflow();
     this.steps += 1;
-    const variables = this.moments.map(({ variable }) => variable);
-    const { value, grads } = deviceScope(() => tf.variableGrads(loss, variables));
-    const scale = this.clippingScale(Object.values(grads));
+    let total = 0;
+    let gradients: NamedTensorMap = {};
+    for (const part of typeof loss === 'function' ? [loss] : loss) {
+      const { value, grads } = deviceScope(() => tf.variableGrads(part, this.variables));
+      total += value.dataSync()[0]!;
+      value.dispose();
+      gradients = addGradients(gradients, grads);
+    }
+    const scale = this.clippingScale(Object.values(gradients));
     for (const moments of this.moments) {
-      const gradient = grads[moments.variable.name];
+      const gradient = gradients[moments.variable.name];
       if (gradient !== undefined) this.apply(moments, gradient, scale, learningRate(moments.variable.name));
     }
-    tf.dispose(grads);
-    const result = value.dataSync()[0]!;
-    value.dispose();
-    return result;
+    tf.dispose(gradients);
+    return total;
   }
 
   /** Steps taken, and both moments of every variable in their order, for `restore`. */
@@ -90,6 +94,10 @@ export class AdamW {
     }
   }
 
+  private get variables(): Variable[] {
+    return this.moments.map(({ variable }) => variable);
+  }
+
   private clippingScale(gradients: readonly Tensor[]): number {
     const limit = this.options.maximumGradientNorm;
     if (limit <= 0) return 1;
@@ -117,4 +125,16 @@ export class AdamW {
     variable.assign(next);
     next.dispose();
   }
+}
+
+/** Sums by name; what they were made of is freed. */
+function addGradients(sums: NamedTensorMap, more: NamedTensorMap): NamedTensorMap {
+  const tf = tensorflow();
+  const added: NamedTensorMap = { ...sums };
+  for (const [name, gradient] of Object.entries(more)) {
+    const sum = sums[name];
+    added[name] = sum === undefined ? gradient : tf.add(sum, gradient);
+    if (sum !== undefined) tf.dispose([sum, gradient]);
+  }
+  return added;
 }

@@ -4,7 +4,16 @@ import { failure } from '@hyperswap/errors';
 import type * as core from '@tensorflow/tfjs-core';
 
 export type TensorFlow = typeof core;
-export type { Scalar, Tensor, Tensor1D, Tensor2D, Tensor3D, Tensor4D, TensorContainer } from '@tensorflow/tfjs-core';
+export type {
+  NamedTensorMap,
+  Scalar,
+  Tensor,
+  Tensor1D,
+  Tensor2D,
+  Tensor3D,
+  Tensor4D,
+  TensorContainer,
+} from '@tensorflow/tfjs-core';
 
 /** A tensor that training changes in place. */
 export type Variable = InstanceType<TensorFlow['Variable']>;

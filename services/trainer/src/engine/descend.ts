@@ -11,7 +11,7 @@ import {
   type Variable,
 } from '@hyperswap/tensor';
 import type { TrainingPatches } from './augmentation.js';
-import { crossEntropy, download, logitsOf, type Head } from './head.js';
+import { crossEntropy, download, logitsOf, totalWeight, type Head } from './head.js';
 import type { Learner } from './learners.js';
 import { restoreState, takeState } from './optimizer-state.js';
 import type { TrainingSettings } from './settings.js';
@@ -109,15 +109,27 @@ export async function descend(
         const step = epoch * batches + batch;
         const chosen = order.slice(batch * batchSize, (batch + 1) * batchSize);
         const factor = schedule === 'cosine' ? cosineSchedule(step, steps, warmUpEpochs * batches) : 1;
-        const prepared = learner.prepare(chosen);
+        const parts = inParts(chosen, learner.atOnce).map((part) => ({
+          classes: part.map((patch) => labels[patch]!),
+          prepared: learner.prepare(part),
+        }));
+        const weight = totalWeight(
+          parts.flatMap(({ classes }) => [...classes]),
+          stage.classWeights,
+        );
         const loss = optimizer.minimise(
-          () => {
-            const classes = chosen.map((patch) => labels[patch]!);
-            return crossEntropy(logitsOf(head, prepared.features()), classes, labelSmoothing, stage.classWeights);
-          },
+          parts.map(({ classes, prepared }) => () => {
+            return crossEntropy(
+              logitsOf(head, prepared.features()),
+              classes,
+              labelSmoothing,
+              stage.classWeights,
+              weight,
+            );
+          }),
           (parameter) => factor * stage.rate(parameter),
         );
-        prepared.input.dispose();
+        for (const { prepared } of parts) prepared.input.dispose();
         if (!Number.isFinite(loss))
           throw failure('TRAINING_DIVERGED', { epoch: epoch + 1, step: step + 1, learningRate });
         sum += loss * chosen.length;
@@ -156,6 +168,13 @@ export async function descend(
   } finally {
     optimizer.dispose();
   }
+}
+
+/** Nearly equal parts, none larger than a limit. */
+function inParts(chosen: Int32Array, limit: number): Int32Array[] {
+  const parts = Math.max(1, Math.ceil(chosen.length / limit));
+  const size = Math.ceil(chosen.length / parts);
+  return Array.from({ length: parts }, (_, part) => chosen.slice(part * size, (part + 1) * size));
 }
 
 /** Epochs after the first one of the highest accuracy; 0 when that is the last. */

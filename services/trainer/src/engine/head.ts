@@ -69,15 +69,27 @@ export function download(tensor: Tensor): NamedTensor {
  * @param logits `[patches, classes]`
  * @param labels from 0
  * @param weights of the classes
+ * @param total weight of all patches, where these are a part of them
  */
-export function crossEntropy(logits: Tensor2D, labels: Int32Array, smoothing: number, weights: Float32Array): Scalar {
+export function crossEntropy(
+  logits: Tensor2D,
+  labels: Int32Array,
+  smoothing: number,
+  weights: Float32Array,
+  total = totalWeight([...labels], weights),
+): Scalar {
   const tf = tensorflow();
   const classes = logits.shape[1];
   const target = tf.oneHot(tf.tensor1d(labels, 'int32'), classes);
   const smoothed = tf.add(tf.mul(target, 1 - smoothing), smoothing / classes);
   const losses = tf.neg(tf.sum(tf.mul(smoothed, tf.logSoftmax(logits)), 1));
   const weight = tf.tensor1d(Float32Array.from(labels, (label) => weights[label]!));
-  return tf.div(tf.sum(tf.mul(losses, weight)), tf.sum(weight));
+  return tf.div(tf.sum(tf.mul(losses, weight)), total);
+}
+
+/** Weight of patches together. @param labels from 0 @param weights of the classes */
+export function totalWeight(labels: readonly number[], weights: Float32Array): number {
+  return labels.reduce((sum, label) => sum + weights[label]!, 0);
 }
 
 /** Weights of the classes: all 1, or so that every class counts the same however many patches it has. */

@@ -4,6 +4,7 @@ import { orientationCount } from '@hyperswap/scene';
 import {
   features,
   learningFeatures,
+  patchesOfGradient,
   randomTokens,
   tokenPixels,
   type Pooling,
@@ -23,6 +24,8 @@ export interface PreparedBatch {
 export interface Learner {
   /** Class of each patch that an epoch passes over, from 0. */
   readonly labels: Uint8Array;
+  /** Patches whose gradient is taken at once; larger batches are passed in parts. */
+  readonly atOnce: number;
   prepare(chosen: Int32Array): PreparedBatch;
   /** Features of the validation patches as the backbone is now, `[patches, pooledWidth]`; the caller's to free. */
   validationFeatures(validation: TrainingPatches): Promise<Tensor2D>;
@@ -111,6 +114,7 @@ export async function cachedLearner(
     for (let way = 0; way < ways; way++) repeated.set(labels, way * labels.length);
     return {
       labels: repeated,
+      atOnce: Infinity,
       prepare: (chosen) => {
         const input = tf.tidy(() => tf.gather(all, tf.tensor1d(chosen, 'int32')));
         return { input, features: () => input };
@@ -129,13 +133,15 @@ export interface BackboneLearnerSettings {
   readonly augmentation: AugmentationSettings;
   /** Share of a patch's tokens that a step hides. */
   readonly hiddenTokens: number;
+  /** Patches whose gradient is taken at once; 0 for as many as memory allows. */
+  readonly patchesAtOnce: number;
 }
 
 /** Gradients pass the whole backbone into what learns; patches vary each time they are seen. */
 export function backboneLearner(
   learning: LearnerContext,
   parameters: LearnedParameters,
-  { augmentation, hiddenTokens }: BackboneLearnerSettings,
+  { augmentation, hiddenTokens, patchesAtOnce }: BackboneLearnerSettings,
   random: Random,
 ): Learner {
   const tf = tensorflow();
@@ -144,6 +150,7 @@ export function backboneLearner(
   const { config } = resident.backbone;
   return {
     labels: patches.labels,
+    atOnce: patchesAtOnce || patchesOfGradient(config, 1 - hiddenTokens),
     prepare: (chosen) => {
       const input = tf.tidy(() => tokenPixels(augmentedBatch(patches, chosen, augmentation, random), resize, config));
       const shown = hiddenTokens > 0 ? randomTokens(chosen.length, config, hiddenTokens, random) : undefined;
