@@ -2,13 +2,11 @@
 import { Binding, readAdapter } from '@hyperswap/adapter';
 import { adaptedWeight, adaptedWeights, findMethod, initialFactors, methodSettings } from '@hyperswap/peft';
 import {
-  backboneConfigs,
   encoderShapes,
   features,
   gatherPatches,
   initialParameters,
   learningFeatures,
-  makeBackbone,
   makeResident,
   patchesOfGradient,
   residentBackbone,
@@ -16,16 +14,7 @@ import {
   tokenValues,
   type Backbone,
 } from '@hyperswap/spectralgpt';
-import {
-  AdamW,
-  deviceScope,
-  liveTensors,
-  tensorflow,
-  type Precision,
-  type Scalar,
-  type Tensor,
-  type Tensor2D,
-} from '@hyperswap/tensor';
+import { AdamW, tensorflow, type Precision, type Scalar, type Tensor, type Tensor2D } from '@hyperswap/tensor';
 
 /** A training step of a method. */
 export interface StepCase extends EngineCase {
@@ -34,7 +23,7 @@ export interface StepCase extends EngineCase {
 
 /** One measurement of the engine. */
 export interface EngineCase {
-  readonly size: keyof typeof backboneConfigs;
+  readonly backbone: Backbone;
   readonly precision: Precision;
   readonly batch: number;
   readonly repetitions: number;
@@ -55,9 +44,7 @@ const classes = 16;
 /** Patches of one batch, tile-inference's default. */
 const sceneBatch = 128;
 
-function place({ size, precision }: EngineCase) {
-  const config = backboneConfigs[size];
-  const backbone = makeBackbone(size, config, initialParameters(encoderShapes(config), 1));
+function place({ backbone, precision }: EngineCase) {
   makeResident(backbone, precision);
   return residentBackbone(backbone.digest, precision);
 }
@@ -102,7 +89,8 @@ const program = {
     const head = tf.variable(tf.randomNormal([classes, config.width], 0, 0.02), true, 'head');
     const optimizer = new AdamW([...variables.values(), head]);
     const atOnce = variables.size === 0 ? given.batch : patchesOfGradient(config);
-    const parts = Math.ceil(given.batch / atOnce);
+    let parts = Math.ceil(given.batch / atOnce);
+    while (given.batch % parts !== 0) parts++;
     const size = given.batch / parts;
     const pixels = tf.randomNormal([size * tokenCount(config), tokenValues(config)]) as Tensor2D;
     const labels = tf.oneHot(
@@ -147,18 +135,6 @@ const program = {
         binding.classify(patches);
         patches.dispose();
       }
-    });
-  },
-
-  /** Live tensors after each of some batches: flat, or something leaks. */
-  liveTensors(given: EngineCase): number[] {
-    const tf = tensorflow();
-    const resident = place(given);
-    const { config } = resident.backbone;
-    const pixels = tf.randomNormal([given.batch * tokenCount(config), tokenValues(config)]) as Tensor2D;
-    return Array.from({ length: given.repetitions }, () => {
-      deviceScope(() => features(pixels, resident).dispose());
-      return liveTensors();
     });
   },
 };

@@ -63,7 +63,7 @@ async function sideBySide(
   const ours: Measured[] = [];
   const theirs: Measured[] = [];
   for (let round = 0; round < rounds; round++) {
-    ours.push(await runCase(ourCase('./case.js', name, { size: 'base', ...given })));
+    ours.push(await runCase(ourCase('./case.js', name, { folder: baseFolder, ...given })));
     if (python !== undefined) {
       const script = path.join(repository, 'tests', 'bench', 'pytorch_case.py');
       theirs.push(await runCase([python, script, name, JSON.stringify(given)]));
@@ -110,7 +110,7 @@ async function methodsAtBase(): Promise<void> {
     tell({ work: `${method.name}, learned values`, precision, batch, ours: learned, unit: 'values' });
     const blob = madeUpBlob(made, adaptation, config, pca);
     tell({ work: `${method.name}, adapter`, precision, batch, ours: blob.byteLength / 1e6, unit: 'MB' });
-    const given = { size: 'base', method: method.name, precision, batch, repetitions: 3 };
+    const given = { folder: baseFolder, method: method.name, precision, batch, repetitions: 3 };
     const { seconds, peakBytes } = await runCase(ourCase('./case.js', 'trainingStep', given));
     const { median, spread } = summary(seconds.map((s) => batch / s));
     tell({ work: `${method.name}, step`, precision, batch, ours: median, spread, unit: 'samples/s' });
@@ -169,11 +169,8 @@ async function pod(): Promise<void> {
   for (const precision of ['bfloat16', 'float32'] as const) {
     const home = await mkdtemp(path.join(tmpdir(), 'hyperswap-bench-'));
     try {
-      const config = backboneConfigs.base;
-      const parameters = inMemory(initialParameters(encoderShapes(config), 1));
-      await writeBackbone(path.join(home, 'files'), config, parameters, 'F32');
       const store = new DirectoryObjectStore(path.join(home, 'store'));
-      await storeBackboneFiles(store, 'bench-base', path.join(home, 'files'));
+      await storeBackboneFiles(store, 'bench-base', baseFolder);
       const given = { size: 'base', precision, side: 24, repetitions: 1, home };
       const found = await runCase<BindingMeasured>(ourCase('./serving-case.js', 'bind', given));
       const row = (work: string, ours: number, unit: string): void => {
@@ -215,9 +212,17 @@ const machine = `${cpus().length} × ${cpus()[0]?.model ?? 'unknown'}, ${Math.ro
 console.log(machine);
 const parts = { engine, pca, ...(python === undefined && { methods: methodsAtBase, serving, pod, registry }) };
 const wanted = flags.only?.split(',') ?? Object.keys(parts);
-for (const [name, measure] of Object.entries(parts)) if (wanted.includes(name)) await measure();
+const baseFolder = await mkdtemp(path.join(tmpdir(), 'hyperswap-base-'));
+try {
+  const parameters = inMemory(initialParameters(encoderShapes(backboneConfigs.base), 1));
+  await writeBackbone(baseFolder, backboneConfigs.base, parameters, 'F32');
+  for (const [name, measure] of Object.entries(parts)) if (wanted.includes(name)) await measure();
+} finally {
+  await rm(baseFolder, { recursive: true, force: true });
+}
 const out = path.join(repository, 'out', 'bench');
 await mkdir(out, { recursive: true });
-const file = path.join(out, python === undefined ? 'bench.json' : 'pytorch.json');
+const name = [python === undefined ? 'bench' : 'pytorch', ...(flags.only?.split(',') ?? [])].join('-');
+const file = path.join(out, `${name}.json`);
 await writeFile(file, `${JSON.stringify({ machine, rows }, null, 2)}\n`);
 console.log(file);

@@ -1,10 +1,10 @@
 import { tokenCount, type BackboneConfig } from './config.js';
 
 /** Bytes of what forward passes save for their gradients at once. */
-const savedBytes = 512 * 2 ** 20;
+const savedBytes = 2 ** 30;
 
 /**
- * Patches whose forward pass may be saved for its gradient at once: 20 on base, so that a step of 64 takes the memory of a third of it. More are passed
+ * Patches whose forward pass may be saved for its gradient at once: 40 on base, so that a step of 64 takes the memory of half of it. More are passed
  * in parts, whose gradients add up to the same.
  *
  * @param shown share of the tokens that are computed

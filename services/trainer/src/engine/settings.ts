@@ -9,7 +9,7 @@ export interface TrainingSettings {
   /** Epochs of a new head after that, on the features as they have become; 0 keeps the head that learned with them. */
   readonly headEpochs: number;
   readonly batchSize: number;
-  /** Patches of a batch whose gradient is taken at once, to bound memory; 0 for as many as half a gigabyte holds. */
+  /** Patches of a batch whose gradient is taken at once, to bound memory; 0 for as many as a gigabyte holds. */
   readonly patchesAtOnce: number;
   /** Of what learns beside the head, and of the head while that learns. */
   readonly learningRate: number;
