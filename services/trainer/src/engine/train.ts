@@ -1,19 +1,12 @@
 import { adaptedWeight, findMethod, methodSettings } from '@hyperswap/peft';
 import type { NamedTensor } from '@hyperswap/safetensors';
-import { pooledWidth, residentBackbone, resizeMatrix, type Backbone } from '@hyperswap/spectralgpt';
+import { residentBackbone, resizeMatrix, type Backbone } from '@hyperswap/spectralgpt';
 import { Moved, Random, tensorflow, type MethodContext, type Precision, type Tensor2D } from '@hyperswap/tensor';
 import type { TrainingPatches } from './augmentation.js';
 import { descend, type StageCheckpoint, type StageResult } from './descend.js';
-import { classWeights, disposeHead, download, featureSpread, foldHead, makeHead, type Head } from './head.js';
-import {
-  backboneLearner,
-  cachedLearner,
-  featuresOfAll,
-  frozenExtractor,
-  learnedExtractor,
-  type FeatureExtractor,
-  type Learner,
-} from './learners.js';
+import { classWeights, disposeHead, download, foldHead, type Head } from './head.js';
+import { fitHead } from './fit-head.js';
+import { backboneLearner, frozenExtractor, learnedExtractor } from './learners.js';
 import { backboneParameters, factorParameters } from './parameters.js';
 import type { TrainingSettings } from './settings.js';
 
@@ -48,11 +41,9 @@ export interface TrainingResult extends StageResult {
   readonly headBias: NamedTensor;
 }
 
-const nothing: StageResult = { lossByEpoch: [], accuracyByEpoch: [] };
-
 /**
  * Trains a method's parameters and a head on labelled patches. The head comes first, as a linear probe, and the others start from there (Kumar et al.
- * 2022, arXiv:2202.10054).
+ * 2022, arXiv:2202.10054); at the end a new head is made for the features as they have become.
  *
  * @throws METHOD_UNKNOWN, METHOD_SETTINGS, TRAINING_DIVERGED, CANCELLED
  */
@@ -74,44 +65,17 @@ export async function train(args: TrainingArguments, context: MethodContext): Pr
   const learning = { patches, resize, resident, pooling: settings.pooling, context };
   const counts = patches.byClass.map(({ length }) => length);
   const weights = classWeights(settings.classWeights, counts);
-  /** A new head on the features that an extractor gives; without epochs it stays where heads start. */
-  const fitHead = async (
-    name: 'probe' | 'head',
-    extract: FeatureExtractor,
-    epochs: number,
-    measured?: TrainingPatches,
-  ): Promise<{ head: Head; result: StageResult }> => {
-    const plain = await featuresOfAll(learning, patches, extract, 0);
-    const head = makeHead(classes, pooledWidth(config, settings.pooling), featureSpread(plain));
-    plain.dispose();
-    let learner: Learner | undefined;
-    try {
-      if (epochs === 0) return { head, result: nothing };
-      learner = await cachedLearner(learning, extract, settings.augmentation.orientations, random);
-      const stage = {
-        ...{ name, epochs, learner, head, classWeights: weights, validation: measured },
-        variables: new Map<string, never>(),
-        rate: () => settings.headLearningRate,
-      };
-      const result = await descend(stage, measured ? settings : { ...settings, patience: 0 }, random, context);
-      return { head, result };
-    } catch (error) {
-      disposeHead(head);
-      throw error;
-    } finally {
-      learner?.dispose();
-    }
-  };
+  const fitting = { learning, settings, classes, classWeights: weights, random };
   let head: Head | undefined;
   try {
     const isAll = variables.size === 0;
     const probeEpochs = resumed === undefined ? settings.probeEpochs : 0;
-    const probe = await fitHead(
-      'probe',
-      frozenExtractor(learning),
-      isAll ? settings.epochs : probeEpochs,
-      isAll ? validation : undefined,
-    );
+    const probe = await fitHead(fitting, {
+      name: 'probe',
+      extract: frozenExtractor(learning),
+      epochs: isAll ? settings.epochs : probeEpochs,
+      validation: isAll ? validation : undefined,
+    });
     let { result } = probe;
     head = probe.head;
     if (!isAll) {
@@ -125,7 +89,8 @@ export async function train(args: TrainingArguments, context: MethodContext): Pr
       if (settings.headEpochs > 0) {
         disposeHead(head);
         head = undefined;
-        ({ head } = await fitHead('head', learnedExtractor(learning, parameters), settings.headEpochs));
+        const extract = learnedExtractor(learning, parameters);
+        ({ head } = await fitHead(fitting, { name: 'head', extract, epochs: settings.headEpochs }));
       }
     }
     const learned = new Map([...variables].map(([name, variable]) => [name, download(variable)]));
