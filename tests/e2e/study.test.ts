@@ -23,6 +23,8 @@ const study = (...more: string[]): Promise<string> =>
       'epochs=2',
       '--set',
       'lora+:probeEpochs=2',
+      '--set',
+      'lora+:headEpochs=2',
       '--lambdas',
       '2,4',
     ],
