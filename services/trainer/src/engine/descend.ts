@@ -109,14 +109,12 @@ export async function descend(
         const step = epoch * batches + batch;
         const chosen = order.slice(batch * batchSize, (batch + 1) * batchSize);
         const factor = schedule === 'cosine' ? cosineSchedule(step, steps, warmUpEpochs * batches) : 1;
+        const classesOf = (some: Int32Array): Int32Array => some.map((patch) => labels[patch]!);
+        const weight = totalWeight(classesOf(chosen), stage.classWeights);
         const parts = inParts(chosen, learner.atOnce).map((part) => ({
-          classes: part.map((patch) => labels[patch]!),
+          classes: classesOf(part),
           prepared: learner.prepare(part),
         }));
-        const weight = totalWeight(
-          parts.flatMap(({ classes }) => [...classes]),
-          stage.classWeights,
-        );
         const loss = optimizer.minimise(
           parts.map(({ classes, prepared }) => () => {
             return crossEntropy(

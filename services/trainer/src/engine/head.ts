@@ -76,7 +76,7 @@ export function crossEntropy(
   labels: Int32Array,
   smoothing: number,
   weights: Float32Array,
-  total = totalWeight([...labels], weights),
+  total = totalWeight(labels, weights),
 ): Scalar {
   const tf = tensorflow();
   const classes = logits.shape[1];
@@ -88,7 +88,7 @@ export function crossEntropy(
 }
 
 /** Weight of patches together. @param labels from 0 @param weights of the classes */
-export function totalWeight(labels: readonly number[], weights: Float32Array): number {
+export function totalWeight(labels: Int32Array, weights: Float32Array): number {
   return labels.reduce((sum, label) => sum + weights[label]!, 0);
 }
 

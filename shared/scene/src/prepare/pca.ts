@@ -52,7 +52,7 @@ export class CovarianceAccumulator {
           sums[band]! += value;
         }
       }
-      addRowProducts(block, block, blockSize, products, true);
+      addRowProducts(block, block, blockSize, products);
     }
     this.count += pixels;
   }

@@ -1,5 +1,5 @@
 /** Rows of `a` and of `b` that are taken at once: their twelve sums and the values they are made of fill a processor's registers. */
-export const tileRows = { a: 3, b: 4 } as const;
+const tileRows = { a: 3, b: 4 } as const;
 
 /** Rows rounded up to whole tiles, on either side. */
 export function paddedRows(rows: number): number {
@@ -13,23 +13,16 @@ export function paddedRows(rows: number): number {
  *
  * @param a `[rows, length]`, rows a multiple of 3
  * @param b `[rows, length]`, rows a multiple of 4
- * @param target `[rows of a, rows of b]`
- * @param symmetric whether `b` is `a`: then only what is on the diagonal and above is sure to be added
+ * @param target `[rows of a, rows of b]`; where `b` is `a`, only what is on the diagonal and above is sure to be added
  */
-export function addRowProducts(
-  a: Float64Array,
-  b: Float64Array,
-  length: number,
-  target: Float64Array,
-  symmetric = false,
-): void {
+export function addRowProducts(a: Float64Array, b: Float64Array, length: number, target: Float64Array): void {
   const rowsA = a.length / length;
   const rowsB = b.length / length;
   for (let i = 0; i < rowsA; i += tileRows.a) {
     const a0 = i * length;
     const a1 = a0 + length;
     const a2 = a1 + length;
-    for (let j = symmetric ? i - (i % tileRows.b) : 0; j < rowsB; j += tileRows.b) {
+    for (let j = a === b ? i - (i % tileRows.b) : 0; j < rowsB; j += tileRows.b) {
       const b0 = j * length;
       const b1 = b0 + length;
       const b2 = b1 + length;
