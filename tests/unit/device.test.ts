@@ -18,6 +18,8 @@ import {
   chooseKernels,
   deviceScope,
   deviceTensor,
+  gelu,
+  geluGradient,
   handOver,
   keepOnDevice,
   linear,
@@ -26,7 +28,11 @@ import {
   Random,
   readDevice,
   release,
+  softmaxGradient,
+  standardise,
+  standardiseGradient,
   useFusedLayers,
+  useRowKernels,
   type Scalar,
 } from '@hyperswap/tensor';
 import { maximumDifference } from '../support/arrays.js';
@@ -70,6 +76,47 @@ test('a scope that fails frees what was made in it', () => {
   assert.equal(liveTensors(), start);
   assert.throws(() => vector(1), /outside a scope/);
 });
+
+for (const type of ['float32', 'bfloat16'] as const) {
+  test(`our kernels of rows and elements give what TensorFlow's own ops give, in ${type}`, () => {
+    // 5 × 4,099 elements: more than a piece of the kernels, and no multiple of a vector.
+    const shape = [5, 4099];
+    const rows = [33, 77];
+    const run = (compiled: boolean): Float32Array[] => {
+      useRowKernels(compiled);
+      return deviceScope(() => {
+        const make = (seed: number, of: number[]) =>
+          deviceTensor(
+            values(of, seed).map((value) => 3 * value),
+            of,
+          );
+        const elements = [1, 2].map((seed) => cast(make(seed, shape), type));
+        const [x, residual] = [make(3, rows), make(4, rows)];
+        const [softmax, gradient] = [5, 6].map((seed) => cast(make(seed, rows), type));
+        const results = [
+          gelu(elements[0]!),
+          geluGradient(elements[0]!, elements[1]!),
+          standardise(x, 1e-6, type),
+          standardiseGradient(x, 1e-6, gradient!, residual),
+          softmaxGradient(softmax!, gradient!),
+        ];
+        return results.map((result) => Float32Array.from(readDevice(cast(result, 'float32'))));
+      });
+    };
+    try {
+      const [ours, theirs] = [run(true), run(false)];
+      // Of the largest value. Composed, a bfloat16 gradient is rounded at every step and ours once.
+      const tolerance = type === 'float32' ? 1e-6 : 0.01;
+      ours.forEach((result, index) => {
+        const largest = theirs[index]!.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
+        const difference = maximumDifference(result, theirs[index]!) / largest;
+        assert.ok(difference <= tolerance, `result ${index} differs by ${difference}`);
+      });
+    } finally {
+      useRowKernels(true);
+    }
+  });
+}
 
 test('a layer gives the same by public ops as by the fused kernel, with GELU and residual too', (context) => {
   if (chooseKernels().speeds.fused.float32 === 0) {

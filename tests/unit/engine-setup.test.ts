@@ -51,6 +51,7 @@ test('without a C++ compiler the setup says which were looked for', async () => 
   const sources = {
     bindingDirectory: build,
     patchFile: build,
+    kernelsFile: build,
     nodeApiHeaders: build,
     tensorflowHeaders: build,
     tensorflowLibraries: build,

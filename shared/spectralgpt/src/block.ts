@@ -13,14 +13,12 @@ import {
   geluGradient,
   linear,
   matMul,
-  multiply,
   release,
   reshape,
-  rowSums,
   softmax,
+  softmaxGradient,
   standardise,
   standardiseGradient,
-  subtract,
   transpose,
   type DeviceLinear,
   type DeviceTensor,
@@ -69,7 +67,7 @@ function joinHeads(x: DeviceTensor, { patches, tokens, width }: BlockShape): Dev
 
 /** Rows brought to mean 0 and variance 1, as the layers take them. */
 function layerInput(x: DeviceTensor, layers: BlockLayers): DeviceTensor {
-  return deviceScope(() => cast(standardise(x, layerNormEpsilon).rows, layers['attn.q'].weight.type));
+  return standardise(x, layerNormEpsilon, layers['attn.q'].weight.type);
 }
 
 /** x + layer(input), in one kernel where both are float32. */
@@ -141,38 +139,33 @@ export function blockGradient(
     const { type } = query;
 
     const dMiddle = deviceScope(() => {
-      const { rows, factors } = standardise(saved.middle, layerNormEpsilon);
       const dOutput = cast(dy, type);
       learn('mlp.fc2', () => gelu(saved.hidden), dOutput);
       const dHidden = deviceScope(() => geluGradient(saved.hidden, throughLayer('mlp.fc2', dOutput)));
-      learn('mlp.fc1', () => cast(rows, type), dHidden);
-      const dRows = cast(throughLayer('mlp.fc1', dHidden), 'float32');
+      learn('mlp.fc1', () => layerInput(saved.middle, layers), dHidden);
+      const dRows = throughLayer('mlp.fc1', dHidden);
       release(dHidden);
-      return { total: add(dy, standardiseGradient(rows, factors, dRows)), gradients };
+      return { total: standardiseGradient(saved.middle, layerNormEpsilon, dRows, dy), gradients };
     }).total;
 
     const dx = deviceScope(() => {
       const dProjected = cast(dMiddle, type);
       learn('attn.proj', () => joinHeads(batchMatMul(attention, value), shape), dProjected);
       const dMixed = deviceScope(() => splitHeads(throughLayer('attn.proj', dProjected), shape));
-      // Softmax: dS = A ⊙ (dA − Σ dA ⊙ A).
-      const dScores = deviceScope(() => {
-        const dAttention = batchMatMul(dMixed, value, false, true);
-        return multiply(attention, subtract(dAttention, rowSums(multiply(dAttention, attention))));
-      });
+      const dScores = deviceScope(() => softmaxGradient(attention, batchMatMul(dMixed, value, false, true)));
       const outputs = {
         'attn.q': joinHeads(batchMatMul(dScores, key), shape),
         'attn.k': joinHeads(batchMatMul(dScores, query, true), shape),
         'attn.v': joinHeads(batchMatMul(attention, dMixed, true), shape),
       } as const;
-      const { rows, factors } = standardise(saved.input, layerNormEpsilon);
+      let rows: DeviceTensor | undefined;
       let dRows: DeviceTensor | undefined;
       for (const layer of ['attn.q', 'attn.k', 'attn.v'] as const) {
-        learn(layer, () => cast(rows, type), outputs[layer]);
+        learn(layer, () => (rows ??= layerInput(saved.input, layers)), outputs[layer]);
         const part = throughLayer(layer, outputs[layer]);
         dRows = dRows === undefined ? part : add(dRows, part);
       }
-      return { total: add(dMiddle, standardiseGradient(rows, factors, cast(dRows!, 'float32'))), gradients };
+      return { total: standardiseGradient(saved.input, layerNormEpsilon, dRows!, dMiddle), gradients };
     }).total;
     return { dx, gradients };
   });

@@ -4,6 +4,7 @@ import { rememberedSpeeds, type KernelSpeeds, type Precision } from './kernel-me
 import { deviceScope, deviceTensor, type DeviceTensor } from './device-tensor.js';
 import { linear, useFusedLayers } from './linear.js';
 import { cast } from './operations.js';
+import { useRowKernels } from './row-operations.js';
 
 export type { KernelSpeeds, Precision } from './kernel-measurements.js';
 
@@ -29,6 +30,7 @@ let chosen: Kernels | undefined;
  */
 export function chooseKernels(): Kernels {
   if (chosen !== undefined) return chosen;
+  useRowKernels(!usesGpu());
   const measure = (fused: boolean): Record<Precision, number> => {
     useFusedLayers(fused);
     return { float32: layerSpeed('float32'), bfloat16: layerSpeed('bfloat16') };

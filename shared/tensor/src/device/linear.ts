@@ -1,6 +1,7 @@
 import { flag, integer, real, text, typeAttribute } from './attributes.js';
 import { execute, type DeviceTensor } from './device-tensor.js';
-import { add, gelu, matMul } from './operations.js';
+import { add, matMul } from './operations.js';
+import { gelu } from './row-operations.js';
 
 /** A linear layer as the kernels take it: x · weight + bias. */
 export interface DeviceLinear {

@@ -1,14 +1,6 @@
 /** The ops that the model is made of, on device tensors of one element type. Shapes are NumPy's; results belong to the open scope. */
 import { flag, typeAttribute } from './attributes.js';
-import {
-  constant,
-  deviceScope,
-  deviceTensor,
-  execute,
-  release,
-  type DeviceTensor,
-  type ElementType,
-} from './device-tensor.js';
+import { constant, deviceTensor, execute, type DeviceTensor, type ElementType } from './device-tensor.js';
 
 function indices(values: readonly number[]): DeviceTensor {
   return constant(`i${values.join()}`, () => deviceTensor(Int32Array.from(values), [values.length]));
@@ -89,90 +81,4 @@ export function matMul(x: DeviceTensor, y: DeviceTensor, transposeX = false, tra
 export function batchMatMul(x: DeviceTensor, y: DeviceTensor, transposeX = false, transposeY = false): DeviceTensor {
   const attributes = [typeAttribute('T', x.type), flag('adj_x', transposeX), flag('adj_y', transposeY)];
   return execute('BatchMatMulV2', attributes, [x, y])[0]!;
-}
-
-/** x · Φ(x), exact: ½ x (1 + erf(x / √2)), in float32 whatever comes in. @returns of x's element type */
-export function gelu(x: DeviceTensor): DeviceTensor {
-  return deviceScope(() => {
-    const precise = cast(x, 'float32');
-    const doubled = deviceScope(() =>
-      add(
-        deviceScope(() => errorFunction(multiply(precise, Math.SQRT1_2))),
-        1,
-      ),
-    );
-    return cast(
-      multiply(
-        deviceScope(() => multiply(precise, 0.5)),
-        doubled,
-      ),
-      x.type,
-    );
-  });
-}
-
-/**
- * dy · gelu′(x) = dy · (Φ(x) + x φ(x)), in float32 whatever comes in. Each step frees what it was made from: at base size each is 50 MB.
- *
- * @returns of dy's element type
- */
-export function geluGradient(x: DeviceTensor, dy: DeviceTensor): DeviceTensor {
-  return deviceScope(() => {
-    const scaled = multiply(cast(x, 'float32'), Math.SQRT1_2);
-    const slope = deviceScope(() => {
-      const density = deviceScope(() => exponential(deviceScope(() => negate(square(scaled)))));
-      return multiply(
-        deviceScope(() => multiply(scaled, density)),
-        1 / Math.sqrt(Math.PI),
-      );
-    });
-    const cumulative = deviceScope(() =>
-      multiply(
-        deviceScope(() => add(errorFunction(scaled), 1)),
-        0.5,
-      ),
-    );
-    release(scaled);
-    return multiply(
-      dy,
-      deviceScope(() => cast(add(cumulative, slope), dy.type)),
-    );
-  });
-}
-
-/** Rows to mean 0 and variance 1, and the factor of each row, `[rows, 1]`. @param x float32 */
-export function standardise(
-  x: DeviceTensor,
-  epsilon: number,
-): { readonly rows: DeviceTensor; readonly factors: DeviceTensor } {
-  return deviceScope(() => {
-    const means = rowMeans(x);
-    const variances = deviceScope(() => rowMeans(squaredDifference(x, means)));
-    const factors = reciprocalRoot(add(variances, epsilon));
-    return {
-      rows: multiply(
-        deviceScope(() => subtract(x, means)),
-        factors,
-      ),
-      factors,
-    };
-  });
-}
-
-/**
- * The gradient of `standardise`, float32: (dy − mean(dy) − y · mean(dy · y)) · factor.
- *
- * @param y what it gave, with its row factors
- */
-export function standardiseGradient(y: DeviceTensor, factors: DeviceTensor, dy: DeviceTensor): DeviceTensor {
-  return deviceScope(() => {
-    const projected = deviceScope(() => multiply(y, rowMeans(multiply(dy, y))));
-    const centred = deviceScope(() =>
-      subtract(
-        deviceScope(() => subtract(dy, rowMeans(dy))),
-        projected,
-      ),
-    );
-    return multiply(centred, factors);
-  });
 }

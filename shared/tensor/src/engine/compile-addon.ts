@@ -12,6 +12,8 @@ export interface AddonSources {
   readonly bindingDirectory: string;
   /** The patch that lets an op attribute be a list of strings, as fused ops need. */
   readonly patchFile: string;
+  /** Ops of our own, built into the addon. */
+  readonly kernelsFile: string;
   /** `include/` of node-api-headers. */
   readonly nodeApiHeaders: string;
   /** `include/` of the TensorFlow wheel. */
@@ -21,7 +23,7 @@ export interface AddonSources {
 }
 
 /**
- * Compiles tfjs-node's addon against TensorFlow's own libraries (about 12 s).
+ * Compiles tfjs-node's addon, and our own kernels with it, against TensorFlow's own libraries (about 25 s).
  * The sources are copied and patched in `buildDirectory`; node_modules stays as npm left it.
  *
  * @returns path of the addon
@@ -39,7 +41,15 @@ export async function compileAddon(sources: AddonSources, buildDirectory: string
   const addon = path.join(buildDirectory, 'tfjs_binding.node');
   const args = ['-O3', '-fPIC', '-shared', '-std=c++17', '-DNAPI_VERSION=8', '-DNODE_GYP_MODULE_NAME=tfjs_binding'];
   args.push(`-I${sources.nodeApiHeaders}`, `-I${buildDirectory}`, `-I${sources.tensorflowHeaders}`, ...externalHeaders);
-  args.push(path.join(binding, 'tfjs_backend.cc'), path.join(binding, 'tfjs_binding.cc'), '-o', addon);
+  args.push(
+    path.join(binding, 'tfjs_backend.cc'),
+    path.join(binding, 'tfjs_binding.cc'),
+    sources.kernelsFile,
+    '-o',
+    addon,
+  );
+  // As TensorFlow's libraries were built; and what lets compilers make vectors of the kernels' loops.
+  args.push('-DNDEBUG', '-w', '-fopenmp-simd', '-fno-math-errno', '-fno-trapping-math');
   args.push(`-L${sources.tensorflowLibraries}`, '-l:libtensorflow_cc.so.2', '-l:libtensorflow_framework.so.2');
   // A worker that ends unloads its addons; TensorFlow's exit handlers would then be called where nothing is mapped any more.
   args.push(`-Wl,-rpath,${sources.tensorflowLibraries}`, '-Wl,-z,nodelete');

@@ -9,8 +9,9 @@ import { tensorflowWheel, type EngineFlavour } from './tensorflow-wheel.js';
 
 const require = createRequire(import.meta.url);
 const patchFile = fileURLToPath(new URL('../../string-list-attribute.patch', import.meta.url));
+const kernelsFile = fileURLToPath(new URL('../../kernels/row-kernels.cc', import.meta.url));
 /** Raise it when the way the addon is compiled changes, so that caches of the old way are not used. */
-const recipe = 2;
+const recipe = 3;
 
 export interface EngineSetup {
   readonly flavour: EngineFlavour;
@@ -23,7 +24,7 @@ export interface EngineSetup {
 
 /**
  * Makes TensorFlow loadable through @tensorflow/tfjs-node-gpu: takes TensorFlow's libraries out of its Python wheel,
- * compiles tfjs-node's addon against them, and links the addon to where tfjs-node looks for it.
+ * compiles tfjs-node's addon and our kernels against them, and links the addon to where tfjs-node looks for it.
  * What was built is cached by the content of all it was made from; finding it again takes milliseconds.
  *
  * @throws ENGINE_SETUP (platform, compiler), DOWNLOAD_FAILED, HASH_MISMATCH
@@ -31,7 +32,7 @@ export interface EngineSetup {
 export async function setUpEngine({ flavour, cacheDirectory, wheelFile, report }: EngineSetup): Promise<void> {
   const wheel = tensorflowWheel(process.platform, process.arch, flavour);
   const packageDirectory = path.dirname(require.resolve('@tensorflow/tfjs-node-gpu/package.json'));
-  const sources = [path.join(packageDirectory, 'binding', 'tfjs_backend.cc'), patchFile];
+  const sources = [path.join(packageDirectory, 'binding', 'tfjs_backend.cc'), patchFile, kernelsFile];
   const key = createHash('sha256').update(`${recipe} ${wheel.sha256}`);
   for (const source of sources) key.update(await readFile(source));
   const built = path.join(cacheDirectory, key.digest('hex').slice(0, 16));
@@ -48,11 +49,12 @@ export async function setUpEngine({ flavour, cacheDirectory, wheelFile, report }
       await extractWheel(file, ['tensorflow/include/', 'tensorflow/libtensorflow'], work);
       const unpacked = path.join(work, 'tensorflow');
       await keepLibraries(unpacked, libraries);
-      report('Compiling the addon (about 12 s)');
+      report('Compiling the addon (about 25 s)');
       const addon = await compileAddon(
         {
           bindingDirectory: path.join(packageDirectory, 'binding'),
           patchFile,
+          kernelsFile,
           nodeApiHeaders: path.join(path.dirname(require.resolve('node-api-headers/package.json')), 'include'),
           tensorflowHeaders: path.join(unpacked, 'include'),
           tensorflowLibraries: libraries,

@@ -1,0 +1,348 @@
+// What a transformer block does to one element or one row at a time, each as one op on processors: by TensorFlow's own ops GELU's gradient
+// is eleven passes over memory, a norm's six. Built into the addon; shared/tensor/src/device/row-operations.ts calls them.
+//
+// T is float or bfloat16; whatever comes in, the arithmetic is float.
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <cstring>
+#include <type_traits>
+
+#include "tensorflow/core/framework/common_shape_fns.h"
+#include "tensorflow/core/framework/op.h"
+#include "tensorflow/core/framework/op_kernel.h"
+
+// One machine code a generation of processors, chosen when the addon is loaded: the cache may lie in a home that several machines share.
+#if defined(__x86_64__) && defined(__has_attribute)
+#if __has_attribute(target_clones)
+#define FOR_EACH_PROCESSOR __attribute__((target_clones("avx512f", "avx2", "default")))
+#endif
+#endif
+#ifndef FOR_EACH_PROCESSOR
+#define FOR_EACH_PROCESSOR
+#endif
+#define INLINE inline __attribute__((always_inline))
+
+namespace hyperswap {
+namespace {
+
+using tensorflow::OpKernel;
+using tensorflow::OpKernelConstruction;
+using tensorflow::OpKernelContext;
+using tensorflow::Tensor;
+using tensorflow::bfloat16;
+
+// ---- Arithmetic on floats. Loops are marked for the vectoriser, which may then reorder sums.
+
+// e^x for x ≤ 0: 2^n · e^r with |r| ≤ ½ ln 2, e^r by its Taylor series (next term < 2^-27). Below e^-87 it stays there.
+INLINE float Exponential(float x) {
+  x = std::max(x, -87.0f);
+  const float rounder = 12582912.0f;  // 1.5 · 2^23: adding it rounds to an integer
+  const float n = (x * 1.44269504f + rounder) - rounder;
+  const float r = (x - n * 0.693359375f) + n * 2.12194440e-4f;
+  float series = 1.0f / 5040;
+  series = series * r + 1.0f / 720;
+  series = series * r + 1.0f / 120;
+  series = series * r + 1.0f / 24;
+  series = series * r + 1.0f / 6;
+  series = series * r + 0.5f;
+  series = series * r + 1.0f;
+  series = series * r + 1.0f;
+  const int32_t bits = (static_cast<int32_t>(n) + 127) << 23;
+  float power;
+  std::memcpy(&power, &bits, sizeof power);
+  return series * power;
+}
+
+// Φ(x), the normal distribution, by Abramowitz and Stegun 7.1.26 (error ≤ 7.5e-8, no cancellation below 0), and e^(-x²/2), which it takes.
+INLINE float Cumulative(float x, float density) {
+  const float t = 1.0f / (1.0f + 0.3275911f * 0.70710678f * std::fabs(x));
+  float series = 1.061405429f;
+  series = series * t - 1.453152027f;
+  series = series * t + 1.421413741f;
+  series = series * t - 0.284496736f;
+  series = series * t + 0.254829592f;
+  const float tail = 0.5f * series * t * density;
+  return x < 0 ? tail : 1.0f - tail;
+}
+
+FOR_EACH_PROCESSOR
+void Gelu(const float* x, float* y, int64_t count) {
+#pragma omp simd
+  for (int64_t i = 0; i < count; ++i) y[i] = x[i] * Cumulative(x[i], Exponential(-0.5f * x[i] * x[i]));
+}
+
+// dy · (Φ(x) + x φ(x))
+FOR_EACH_PROCESSOR
+void GeluGradient(const float* x, const float* dy, float* dx, int64_t count) {
+#pragma omp simd
+  for (int64_t i = 0; i < count; ++i) {
+    const float density = Exponential(-0.5f * x[i] * x[i]);
+    dx[i] = dy[i] * (Cumulative(x[i], density) + 0.39894228f * x[i] * density);
+  }
+}
+
+// (x - mean) · factor. @returns the factor, 1 / √(variance + epsilon)
+FOR_EACH_PROCESSOR
+float Standardise(const float* x, float epsilon, float* y, int64_t count) {
+  float sum = 0, squares = 0;
+#pragma omp simd reduction(+ : sum)
+  for (int64_t i = 0; i < count; ++i) sum += x[i];
+  const float mean = sum / count;
+#pragma omp simd reduction(+ : squares)
+  for (int64_t i = 0; i < count; ++i) squares += (x[i] - mean) * (x[i] - mean);
+  const float factor = 1.0f / std::sqrt(squares / count + epsilon);
+#pragma omp simd
+  for (int64_t i = 0; i < count; ++i) y[i] = (x[i] - mean) * factor;
+  return factor;
+}
+
+// residual + factor · (dy - mean(dy) - y · mean(dy · y)), where y is x standardised.
+FOR_EACH_PROCESSOR
+void StandardiseGradient(const float* y, float factor, const float* dy, const float* residual, float* dx, int64_t count) {
+  float sum = 0, projection = 0;
+#pragma omp simd reduction(+ : sum, projection)
+  for (int64_t i = 0; i < count; ++i) {
+    sum += dy[i];
+    projection += dy[i] * y[i];
+  }
+  const float mean = sum / count, slope = projection / count;
+#pragma omp simd
+  for (int64_t i = 0; i < count; ++i) dx[i] = residual[i] + factor * (dy[i] - mean - y[i] * slope);
+}
+
+// a · (da - Σ da · a), where a is a row of a softmax.
+FOR_EACH_PROCESSOR
+void SoftmaxGradient(const float* a, const float* da, float* dx, int64_t count) {
+  float sum = 0;
+#pragma omp simd reduction(+ : sum)
+  for (int64_t i = 0; i < count; ++i) sum += da[i] * a[i];
+#pragma omp simd
+  for (int64_t i = 0; i < count; ++i) dx[i] = a[i] * (da[i] - sum);
+}
+
+FOR_EACH_PROCESSOR
+void Widen(const uint16_t* from, float* to, int64_t count) {
+#pragma omp simd
+  for (int64_t i = 0; i < count; ++i) {
+    const uint32_t bits = static_cast<uint32_t>(from[i]) << 16;
+    std::memcpy(&to[i], &bits, sizeof bits);
+  }
+}
+
+// To bfloat16, to nearest even.
+FOR_EACH_PROCESSOR
+void Round(const float* from, uint16_t* to, int64_t count) {
+#pragma omp simd
+  for (int64_t i = 0; i < count; ++i) {
+    uint32_t bits;
+    std::memcpy(&bits, &from[i], sizeof bits);
+    const uint16_t rounded = static_cast<uint16_t>((bits + 0x7fff + ((bits >> 16) & 1)) >> 16);
+    to[i] = (bits & 0x7fffffff) > 0x7f800000 ? 0x7fc0 : rounded;
+  }
+}
+
+// ---- Floats in and out of tensors, a piece that stays in the first cache at a time.
+
+constexpr int64_t longestPiece = 4096;
+
+// `count` values as floats: those of the tensor itself, or widened into `room`.
+template <typename T>
+INLINE const float* Read(const T* values, float* room, int64_t count) {
+  if constexpr (std::is_same_v<T, float>) return values;
+  else {
+    Widen(reinterpret_cast<const uint16_t*>(values), room, count);
+    return room;
+  }
+}
+
+// Where to write floats for `Written` to bring to `values`.
+template <typename T>
+INLINE float* Writable(T* values, float* room) {
+  if constexpr (std::is_same_v<T, float>) return values;
+  else return room;
+}
+
+template <typename T>
+INLINE void Written(T* values, const float* room, int64_t count) {
+  if constexpr (!std::is_same_v<T, float>) Round(room, reinterpret_cast<uint16_t*>(values), count);
+}
+
+// Runs `work(first, last)` over parts of 0 … `units` in TensorFlow's threads. @param values a unit's
+template <typename Work>
+void InParallel(OpKernelContext* context, int64_t units, int64_t values, Work work) {
+  const int64_t cyclesPerValue = 8;
+  context->device()->tensorflow_cpu_worker_threads()->workers->ParallelFor(units, values * cyclesPerValue, work);
+}
+
+#define REQUIRE(condition, message) OP_REQUIRES(context, condition, tensorflow::errors::InvalidArgument(message))
+
+// ---- Ops on elements
+
+template <typename T>
+class GeluOp : public OpKernel {
+ public:
+  using OpKernel::OpKernel;
+  void Compute(OpKernelContext* context) override {
+    const Tensor& x = context->input(0);
+    Tensor* y;
+    OP_REQUIRES_OK(context, context->allocate_output(0, x.shape(), &y));
+    const T* from = x.flat<T>().data();
+    T* to = y->flat<T>().data();
+    InParallel(context, x.NumElements(), 2, [=](int64_t first, int64_t last) {
+      float roomX[longestPiece], roomY[longestPiece];
+      for (int64_t at = first; at < last; at += longestPiece) {
+        const int64_t count = std::min(longestPiece, last - at);
+        Gelu(Read(from + at, roomX, count), Writable(to + at, roomY), count);
+        Written(to + at, roomY, count);
+      }
+    });
+  }
+};
+
+template <typename T>
+class GeluGradientOp : public OpKernel {
+ public:
+  using OpKernel::OpKernel;
+  void Compute(OpKernelContext* context) override {
+    const Tensor& x = context->input(0);
+    const Tensor& dy = context->input(1);
+    REQUIRE(x.shape() == dy.shape(), "x and dy differ in shape");
+    Tensor* dx;
+    OP_REQUIRES_OK(context, context->allocate_output(0, x.shape(), &dx));
+    const T *fromX = x.flat<T>().data(), *fromDy = dy.flat<T>().data();
+    T* to = dx->flat<T>().data();
+    InParallel(context, x.NumElements(), 2, [=](int64_t first, int64_t last) {
+      float roomX[longestPiece], roomDy[longestPiece], roomDx[longestPiece];
+      for (int64_t at = first; at < last; at += longestPiece) {
+        const int64_t count = std::min(longestPiece, last - at);
+        GeluGradient(Read(fromX + at, roomX, count), Read(fromDy + at, roomDy, count), Writable(to + at, roomDx), count);
+        Written(to + at, roomDx, count);
+      }
+    });
+  }
+};
+
+// ---- Ops on rows: the last axis
+
+class RowOp : public OpKernel {
+ public:
+  using OpKernel::OpKernel;
+
+ protected:
+  static bool Fits(const Tensor& x) {
+    return x.dims() > 0 && x.dim_size(x.dims() - 1) > 0 && x.dim_size(x.dims() - 1) <= longestPiece;
+  }
+};
+
+constexpr char tooLong[] = "rows have 1 to 4096 values";
+
+template <typename T>
+class StandardiseOp : public RowOp {
+ public:
+  explicit StandardiseOp(OpKernelConstruction* context) : RowOp(context) {
+    OP_REQUIRES_OK(context, context->GetAttr("epsilon", &epsilon_));
+  }
+
+  void Compute(OpKernelContext* context) override {
+    const Tensor& x = context->input(0);
+    REQUIRE(Fits(x), tooLong);
+    Tensor* y;
+    OP_REQUIRES_OK(context, context->allocate_output(0, x.shape(), &y));
+    const int64_t width = x.dim_size(x.dims() - 1);
+    const float* from = x.flat<float>().data();
+    T* to = y->flat<T>().data();
+    InParallel(context, x.NumElements() / width, width, [=, epsilon = epsilon_](int64_t first, int64_t last) {
+      float room[longestPiece];
+      for (int64_t at = first * width; at < last * width; at += width) {
+        Standardise(from + at, epsilon, Writable(to + at, room), width);
+        Written(to + at, room, width);
+      }
+    });
+  }
+
+ private:
+  float epsilon_;
+};
+
+template <typename T>
+class StandardiseGradientOp : public RowOp {
+ public:
+  explicit StandardiseGradientOp(OpKernelConstruction* context) : RowOp(context) {
+    OP_REQUIRES_OK(context, context->GetAttr("epsilon", &epsilon_));
+  }
+
+  void Compute(OpKernelContext* context) override {
+    const Tensor& x = context->input(0);
+    const Tensor& dy = context->input(1);
+    const Tensor& residual = context->input(2);
+    REQUIRE(Fits(x), tooLong);
+    REQUIRE(x.shape() == dy.shape() && x.shape() == residual.shape(), "x, dy and residual differ in shape");
+    Tensor* dx;
+    OP_REQUIRES_OK(context, context->allocate_output(0, x.shape(), &dx));
+    const int64_t width = x.dim_size(x.dims() - 1);
+    const float *fromX = x.flat<float>().data(), *fromResidual = residual.flat<float>().data();
+    const T* fromDy = dy.flat<T>().data();
+    float* to = dx->flat<float>().data();
+    InParallel(context, x.NumElements() / width, 2 * width, [=, epsilon = epsilon_](int64_t first, int64_t last) {
+      float y[longestPiece], roomDy[longestPiece];
+      for (int64_t at = first * width; at < last * width; at += width) {
+        const float factor = Standardise(fromX + at, epsilon, y, width);
+        StandardiseGradient(y, factor, Read(fromDy + at, roomDy, width), fromResidual + at, to + at, width);
+      }
+    });
+  }
+
+ private:
+  float epsilon_;
+};
+
+template <typename T>
+class SoftmaxGradientOp : public RowOp {
+ public:
+  using RowOp::RowOp;
+  void Compute(OpKernelContext* context) override {
+    const Tensor& a = context->input(0);
+    const Tensor& da = context->input(1);
+    REQUIRE(Fits(a), tooLong);
+    REQUIRE(a.shape() == da.shape(), "softmax and its gradient differ in shape");
+    Tensor* dx;
+    OP_REQUIRES_OK(context, context->allocate_output(0, a.shape(), &dx));
+    const int64_t width = a.dim_size(a.dims() - 1);
+    const T *fromA = a.flat<T>().data(), *fromDa = da.flat<T>().data();
+    T* to = dx->flat<T>().data();
+    InParallel(context, a.NumElements() / width, width, [=](int64_t first, int64_t last) {
+      float roomA[longestPiece], roomDa[longestPiece], roomDx[longestPiece];
+      for (int64_t at = first * width; at < last * width; at += width) {
+        SoftmaxGradient(Read(fromA + at, roomA, width), Read(fromDa + at, roomDa, width), Writable(to + at, roomDx), width);
+        Written(to + at, roomDx, width);
+      }
+    });
+  }
+};
+
+using tensorflow::shape_inference::UnchangedShape;
+
+REGISTER_OP("HyperswapGelu").Input("x: T").Output("y: T").Attr("T: {float, bfloat16}").SetShapeFn(UnchangedShape);
+REGISTER_OP("HyperswapGeluGradient")
+    .Input("x: T").Input("dy: T").Output("dx: T").Attr("T: {float, bfloat16}").SetShapeFn(UnchangedShape);
+REGISTER_OP("HyperswapStandardise")
+    .Input("x: float").Output("y: T").Attr("T: {float, bfloat16}").Attr("epsilon: float").SetShapeFn(UnchangedShape);
+REGISTER_OP("HyperswapStandardiseGradient")
+    .Input("x: float").Input("dy: T").Input("residual: float").Output("dx: float")
+    .Attr("T: {float, bfloat16}").Attr("epsilon: float").SetShapeFn(UnchangedShape);
+REGISTER_OP("HyperswapSoftmaxGradient")
+    .Input("softmax: T").Input("gradient: T").Output("dx: T").Attr("T: {float, bfloat16}").SetShapeFn(UnchangedShape);
+
+#define REGISTER(name, kernel)                                                                                       \
+  REGISTER_KERNEL_BUILDER(Name(name).Device("CPU").TypeConstraint<float>("T"), kernel<float>);                        \
+  REGISTER_KERNEL_BUILDER(Name(name).Device("CPU").TypeConstraint<bfloat16>("T"), kernel<bfloat16>)
+
+REGISTER("HyperswapGelu", GeluOp);
+REGISTER("HyperswapGeluGradient", GeluGradientOp);
+REGISTER("HyperswapStandardise", StandardiseOp);
+REGISTER("HyperswapStandardiseGradient", StandardiseGradientOp);
+REGISTER("HyperswapSoftmaxGradient", SoftmaxGradientOp);
+
+}  // namespace
+}  // namespace hyperswap
