@@ -15,6 +15,7 @@ import {
 } from '@hyperswap/spectralgpt';
 import {
   deviceScope,
+  finish,
   loadTensorFlow,
   type Scalar,
   type Tensor,
@@ -44,7 +45,7 @@ before(() => {
 const logitsOf = (pooled: Tensor2D): Tensor2D => tf.add(tf.matMul(pooled, head.weight, false, true), head.bias);
 
 const statesAfter = (depth: number): Tensor2D =>
-  encode(embed(pixels, config, resident.weights), tokenCount(config), config, resident.blocks.slice(0, depth));
+  finish(encode(embed(pixels, config, resident.weights), tokenCount(config), config, resident.blocks.slice(0, depth)));
 
 test('tokens and every block equal PyTorch’s', () => {
   const tokens = embed(pixels, config, resident.weights);

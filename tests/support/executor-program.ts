@@ -1,5 +1,12 @@
 import { failure, throwIfAborted } from '@hyperswap/errors';
-import { Moved, tensorflow, type MethodContext, type Tensor } from '@hyperswap/tensor';
+import {
+  finishLettingUrgentPass,
+  Moved,
+  tensorflow,
+  type MethodContext,
+  type Steps,
+  type Tensor,
+} from '@hyperswap/tensor';
 
 /** A program for the executor's tests. */
 const program = {
@@ -24,6 +31,22 @@ const program = {
     context.progress('running');
     const end = performance.now() + milliseconds;
     while (performance.now() < end);
+  },
+
+  /** Holds the thread in steps between which urgent calls pass; says when it runs and when it frees what it held. */
+  async blockInSteps({ steps, milliseconds }: { steps: number; milliseconds: number }, context: MethodContext) {
+    function* work(): Steps<number> {
+      try {
+        for (let step = 0; step < steps; step++) {
+          program.block({ milliseconds }, context);
+          yield;
+        }
+        return steps;
+      } finally {
+        context.progress('freed');
+      }
+    }
+    return finishLettingUrgentPass(work(), context, 'Blocking');
   },
 
   refuse({ scene }: { scene: string }): never {

@@ -61,6 +61,51 @@ test('an urgent call goes before calls that wait, and one that is cancelled whil
   await executor.stop();
 });
 
+test('between the steps of a call urgent calls pass and others wait', async () => {
+  const executor = new Executor();
+  const program = await executor.load<TestProgram>(url);
+  const answered: string[] = [];
+  const note = (name: string) => (): void => void answered.push(name);
+  const others: Promise<void>[] = [];
+  const steps = { steps: 10, milliseconds: 20 };
+  await program
+    .call('blockInSteps', steps, {
+      onProgress: (value) => {
+        if (value !== 'running' || others.length > 0) return;
+        others.push(program.call('double', { values: new Float32Array(1) }).then(note('waiting')));
+        others.push(program.call('double', { values: new Float32Array(1) }, { urgent: true }).then(note('urgent')));
+      },
+    })
+    .then(note('steps'));
+  await Promise.all(others);
+  assert.deepEqual(answered, ['urgent', 'steps', 'waiting']);
+  await executor.stop();
+});
+
+test('a call in steps that is cancelled ends at the next one and frees what it held', async () => {
+  const executor = new Executor();
+  const program = await executor.load<TestProgram>(url);
+  const cancelling = new AbortController();
+  let running = 0;
+  let isFreed = false;
+  const call = program.call(
+    'blockInSteps',
+    { steps: 1000, milliseconds: 5 },
+    {
+      signal: cancelling.signal,
+      onProgress: (value) => {
+        if (value === 'freed') isFreed = true;
+        else if (++running === 3) cancelling.abort();
+      },
+    },
+  );
+  await assert.rejects(call, hasCode('CANCELLED'));
+  await program.call('double', { values: new Float32Array(1) });
+  assert.ok(isFreed);
+  assert.ok(running < 1000);
+  await executor.stop();
+});
+
 test('when the worker ends, open and later calls fail and say so', async () => {
   const executor = new Executor();
   const program = await executor.load<TestProgram>(url);

@@ -1,7 +1,7 @@
 import { adaptationShapes, mergeAdaptation } from '@hyperswap/peft';
 import { orientedOffsets } from '@hyperswap/scene';
 import {
-  features,
+  featuresInSteps,
   releaseLayer,
   resizeMatrix,
   tokenPixels,
@@ -11,7 +11,7 @@ import {
   type ResidentBackbone,
 } from '@hyperswap/spectralgpt';
 import type { NamedTensor } from '@hyperswap/safetensors';
-import { tensorflow, type DeviceLinear, type Tensor, type Tensor2D } from '@hyperswap/tensor';
+import { finish, tensorflow, type DeviceLinear, type Steps, type Tensor, type Tensor2D } from '@hyperswap/tensor';
 import { validateAgainstBackbone, type Adapter } from './blob.js';
 
 export interface Classification {
@@ -106,41 +106,68 @@ export class Binding {
    * @returns `[patches, classes]`
    */
   logits(patches: Tensor2D): Tensor2D {
-    const tf = tensorflow();
-    if (this.views === 1) return tf.tidy(() => this.logitsOfTokens(tokenPixels(patches, this.resize, this.config)));
-    const laid = Array.from({ length: this.views }, (_, way) =>
-      tf.tidy(() => {
-        const offsets = tf.tensor1d(orientedOffsets(this.patchSize, way), 'int32');
-        const grid = tf.reshape(patches, [patches.shape[0], -1, this.patchSize ** 2]);
-        const oriented = tf.reshape(tf.gather(grid, offsets, 2), [patches.shape[0], -1]) as Tensor2D;
-        return this.logitsOfTokens(tokenPixels(oriented, this.resize, this.config));
-      }),
-    );
-    const mean = tf.tidy(() => tf.div(tf.addN(laid), this.views) as Tensor2D);
-    tf.dispose(laid);
-    return mean;
+    return finish(this.logitsInSteps(patches));
   }
 
   /** @param pixels `[patches · tokens, tokenValues]` @returns `[patches, classes]` */
   logitsOfTokens(pixels: Tensor2D): Tensor2D {
-    const tf = tensorflow();
-    return tf.tidy(() => {
-      const pooled = features(pixels, this.resident, { blocks: this.blocks, pooling: this.pooling });
-      return tf.add(tf.matMul(pooled, this.headWeight, false, true), this.headBias);
-    });
+    return finish(this.logitsOfTokensInSteps(pixels));
   }
 
   /** @param patches `[components, patches · patchSize²]` */
   classify(patches: Tensor2D): Classification {
+    return finish(this.classifyInSteps(patches));
+  }
+
+  /** The same, a step a block of the backbone. */
+  *classifyInSteps(patches: Tensor2D): Steps<Classification> {
     const tf = tensorflow();
+    const logits = yield* this.logitsInSteps(patches);
     const [classes, probabilities] = tf.tidy(() => {
-      const distribution = tf.softmax(this.logits(patches));
+      const distribution = tf.softmax(logits);
       return [tf.argMax(distribution, 1), tf.max(distribution, 1)] as [Tensor, Tensor];
     });
     const labels = Uint8Array.from(classes.dataSync(), (index) => index + 1);
     const confidence = Uint8Array.from(probabilities.dataSync(), (share) => Math.round(255 * share));
-    tf.dispose([classes, probabilities]);
+    tf.dispose([logits, classes, probabilities]);
     return { labels, confidence };
+  }
+
+  /** Mean over the views. */
+  private *logitsInSteps(patches: Tensor2D): Steps<Tensor2D> {
+    const tf = tensorflow();
+    const laid: Tensor2D[] = [];
+    try {
+      for (let way = 0; way < this.views; way++) {
+        const pixels = tf.tidy(() => tokenPixels(this.oriented(patches, way), this.resize, this.config));
+        try {
+          laid.push(yield* this.logitsOfTokensInSteps(pixels));
+        } finally {
+          pixels.dispose();
+        }
+      }
+      return tf.tidy(() => tf.div(tf.addN(laid), this.views) as Tensor2D);
+    } finally {
+      tf.dispose(laid);
+    }
+  }
+
+  /** Patches laid in one of eight ways; the first is as they are. */
+  private oriented(patches: Tensor2D, way: number): Tensor2D {
+    if (way === 0) return patches;
+    const tf = tensorflow();
+    const offsets = tf.tensor1d(orientedOffsets(this.patchSize, way), 'int32');
+    const grid = tf.reshape(patches, [patches.shape[0], -1, this.patchSize ** 2]);
+    return tf.reshape(tf.gather(grid, offsets, 2), [patches.shape[0], -1]);
+  }
+
+  private *logitsOfTokensInSteps(pixels: Tensor2D): Steps<Tensor2D> {
+    const tf = tensorflow();
+    const { blocks, pooling } = this;
+    const pooled = yield* featuresInSteps(pixels, this.resident, { blocks, pooling });
+    const logits = tf.tidy(() => tf.add(tf.matMul(pooled, this.headWeight, false, true), this.headBias) as Tensor2D);
+    pooled.dispose();
+    return logits;
   }
 
   /** Frees what the binding owns; the backbone stays. */

@@ -5,11 +5,13 @@ import {
   deviceScope,
   handOver,
   identity,
+  keepOnDevice,
   release,
   tensorflow,
   type DeviceLinear,
   type DeviceTensor,
   type Precision,
+  type Steps,
   type Tensor,
   type Tensor2D,
 } from '@hyperswap/tensor';
@@ -31,27 +33,32 @@ function shapeOf(x: Tensor2D, tokens: number, { width, heads }: Pick<BlockStack,
 }
 
 /**
- * Frozen blocks, without a gradient. Only two states are alive at a time.
+ * Frozen blocks, without a gradient, a step each. Only two states are alive at a time.
  *
  * @param x `[patches · tokens, width]`, float32, also the result's shape
  * @param tokens tokens a patch; fewer than all in pretraining
  */
-export function encode(
+export function* encode(
   x: Tensor2D,
   tokens: number,
   stack: Pick<BlockStack, 'width' | 'heads'>,
   blocks: readonly BlockLayers[],
-): Tensor2D {
+): Steps<Tensor2D> {
   const shape = shapeOf(x, tokens, stack);
-  return deviceScope(() => {
-    let state = identity(borrow(x));
+  let [state] = deviceScope(() => keepOnDevice(identity(borrow(x))));
+  let isHandedOver = false;
+  try {
     for (const layers of blocks) {
-      const next = block(state, shape, layers);
+      const [next] = deviceScope(() => keepOnDevice(block(state, shape, layers)));
       release(state);
       state = next;
+      yield;
     }
-    return handOver(state);
-  }) as Tensor2D;
+    isHandedOver = true;
+    return handOver(state) as Tensor2D;
+  } finally {
+    if (!isHandedOver) release(state);
+  }
 }
 
 /** Blocks some of whose parameters learn. */

@@ -1,5 +1,5 @@
 /** From token pixels to what the head sees: embedding, blocks, pooling. */
-import { tensorflow, type Tensor, type Tensor2D } from '@hyperswap/tensor';
+import { finish, tensorflow, type Steps, type Tensor, type Tensor2D } from '@hyperswap/tensor';
 import { tokenCount } from './config.js';
 import { embed, encoderStack, type VisibleTokens } from './embedding.js';
 import { encode, encodeLearning } from './encoder.js';
@@ -15,20 +15,30 @@ export interface FeatureOptions {
 }
 
 /**
- * Pooled, normalised features of patches, by a frozen backbone.
+ * Pooled, normalised features of patches, by a frozen backbone, a step a block.
  *
  * @param pixels `[patches · tokens, tokenValues]`
  * @returns `[patches, pooledWidth]`
  */
-export function features(
+export function* featuresInSteps(
   pixels: Tensor2D,
   { backbone: { config }, weights, blocks: own }: ResidentBackbone,
   { blocks = own, pooling = 'mean' }: FeatureOptions = {},
-): Tensor2D {
-  return tensorflow().tidy(() => {
-    const encoded = encode(embed(pixels, config, weights), tokenCount(config), config, blocks);
-    return pool(encoded, config, weights, pooling);
-  });
+): Steps<Tensor2D> {
+  const embedded = embed(pixels, config, weights);
+  try {
+    const encoded = yield* encode(embedded, tokenCount(config), config, blocks);
+    const pooled = pool(encoded, config, weights, pooling);
+    encoded.dispose();
+    return pooled;
+  } finally {
+    embedded.dispose();
+  }
+}
+
+/** The same at once. */
+export function features(pixels: Tensor2D, resident: ResidentBackbone, options?: FeatureOptions): Tensor2D {
+  return finish(featuresInSteps(pixels, resident, options));
 }
 
 export interface LearningOptions {

@@ -17,7 +17,7 @@ export {
 } from './config.js';
 export { encode, encodeLearning, type BlockStack, type LearningBlocks } from './encoder.js';
 export { embed, encoderStack, type VisibleTokens } from './embedding.js';
-export { features, learningFeatures, type FeatureOptions, type LearningOptions } from './features.js';
+export { features, featuresInSteps, learningFeatures, type FeatureOptions, type LearningOptions } from './features.js';
 export {
   foldLayer,
   keepLayer,

@@ -3,6 +3,7 @@ export { tensorflowWheel, type EngineFlavour } from './engine/tensorflow-wheel.j
 export { Executor, type CallOptions, type ProgramClient } from './executor/executor.js';
 export type { EngineDescription } from './executor/messages.js';
 export { Moved, type MethodContext, type Program } from './executor/program.js';
+export { finish, finishLettingUrgentPass, type Steps } from './executor/steps.js';
 export { Random } from './random.js';
 export {
   loadTensorFlow,

@@ -11,7 +11,14 @@ import {
   type PrecisionChoice,
   type ResidentBackbone,
 } from '@hyperswap/spectralgpt';
-import { Moved, tensorflow, type Precision, type Tensor2D } from '@hyperswap/tensor';
+import {
+  finishLettingUrgentPass,
+  Moved,
+  tensorflow,
+  type MethodContext,
+  type Precision,
+  type Tensor2D,
+} from '@hyperswap/tensor';
 
 export type PixelType = 'uint8' | 'uint16' | 'int16' | 'float32';
 
@@ -50,6 +57,8 @@ const bindings = new Map<string, Binding>();
 /** Backbones that have run once: kernels are made for shapes, so that only the first adapter of a backbone is slower at its first tile. */
 const warm = new WeakSet<ResidentBackbone>();
 const tiles = new Map<number, OpenTile>();
+/** Of the batch that runs; it may be unbound between two blocks, and lives until the batch's end. */
+let inUse: Binding | undefined;
 
 function findBinding(digest: string): Binding {
   const binding = bindings.get(digest);
@@ -118,8 +127,9 @@ const program = {
   },
 
   unbind({ digest }: { digest: string }): void {
-    bindings.get(digest)?.dispose();
+    const binding = bindings.get(digest);
     bindings.delete(digest);
+    if (binding !== inUse) binding?.dispose();
   },
 
   openTile({ key, digest, pixels, pixelType, bands, raw, width, halo }: TileToOpen): void {
@@ -139,8 +149,8 @@ const program = {
     tiles.delete(key);
   },
 
-  /** Classifies one batch: segments of any number of tiles, all for one adapter. */
-  classify({ digest, segments }: { digest: string; segments: readonly TileSegment[] }) {
+  /** Classifies one batch: segments of any number of tiles, all for one adapter. Urgent calls, such as binding another, pass between its blocks. */
+  async classify({ digest, segments }: { digest: string; segments: readonly TileSegment[] }, context: MethodContext) {
     const tf = tensorflow();
     const binding = findBinding(digest);
     const patches = tf.tidy(() => {
@@ -151,10 +161,13 @@ const program = {
       });
       return parts.length === 1 ? parts[0]! : tf.concat(parts, 1);
     });
+    inUse = binding;
     try {
-      const result = binding.classify(patches);
+      const result = await finishLettingUrgentPass(binding.classifyInSteps(patches), context, 'Classifying a batch');
       return new Moved(result, [result.labels.buffer, result.confidence.buffer]);
     } finally {
+      inUse = undefined;
+      if (bindings.get(digest) !== binding) binding.dispose();
       patches.dispose();
     }
   },

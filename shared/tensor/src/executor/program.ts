@@ -11,6 +11,8 @@ export interface MethodContext {
   progress(value: unknown): void;
   /** Lets waiting calls run; long methods await it between steps, so that tiles are served while a training runs. */
   pause(): Promise<void>;
+  /** Runs urgent calls that have come, and nothing else: a batch awaits it between blocks. */
+  letUrgentPass(): Promise<void>;
 }
 
 export type Method = (args: never, context: MethodContext) => unknown;

@@ -15,6 +15,11 @@ export class RequestQueue {
 
   /** The next to be answered, if there is one. */
   take(): Answerable | undefined {
-    return this.urgent.shift() ?? this.others.shift();
+    return this.takeUrgent() ?? this.others.shift();
+  }
+
+  /** The next urgent one. */
+  takeUrgent(): Answerable | undefined {
+    return this.urgent.shift();
   }
 }

@@ -32,11 +32,20 @@ function arrive(request: Request): void {
   setImmediate(answerNext);
 }
 
-function answerNext(): void {
-  // What arrived while a method ran may be urgent, or cancel what waits.
+/** What arrived while a method ran may be urgent, or cancel what waits. */
+function takeArrivals(): void {
   for (let arrived; (arrived = receiveMessageOnPort(port)) !== undefined;) arrive(arrived.message as Request);
+}
+
+function answerNext(): void {
+  takeArrivals();
   const request = waiting.take();
   if (request !== undefined) void answer(request);
+}
+
+async function letUrgentPass(): Promise<void> {
+  takeArrivals();
+  for (let request; (request = waiting.takeUrgent()) !== undefined;) await answer(request);
 }
 
 async function answer(request: Answerable): Promise<void> {
@@ -75,6 +84,7 @@ async function call({ id, program, method, args }: Request & { kind: 'call' }): 
       send({ kind: 'progress', id, value });
     },
     pause: () => nextTurn(),
+    letUrgentPass,
   };
   const value = await implementation(args as never, context);
   if (value instanceof Moved) send({ kind: 'result', id, value: value.value as unknown }, value.buffers);
