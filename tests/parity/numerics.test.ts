@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
-import { CovarianceAccumulator, evaluate, projectPixels } from '@hyperswap/scene';
+import { evaluate, fitPca, projectPixels } from '@hyperswap/scene';
 import { backboneConfigs, resizeMatrix, tokenPixels } from '@hyperswap/spectralgpt';
-import { AdamW, loadTensorFlow, type Scalar, type Tensor2D } from '@hyperswap/tensor';
+import { AdamW, loadTensorFlow, Random, type Scalar, type Tensor2D } from '@hyperswap/tensor';
 import { maximumDifference } from '../support/arrays.js';
+import { hasCode } from '../support/errors.js';
 import { fixture, type StoredValues } from '../support/fixtures.js';
 
 const read = (name: string): unknown => JSON.parse(readFileSync(fixture(name), 'utf8'));
@@ -30,18 +31,16 @@ test('patches resize as torch.nn.functional.interpolate does, and land in the ri
   }
 });
 
-test('PCA equals scikit-learn’s, signs fixed so that the largest loading is positive, whatever the blocks', () => {
+test('PCA equals scikit-learn’s, signs fixed so that the largest loading is positive', async () => {
   const reference = read('pca.json') as Record<
     'scene' | 'mean' | 'components' | 'explainedVariance' | 'explainedVarianceRatio' | 'scores',
     StoredValues
   >;
   const scene = Float32Array.from(reference.scene.values);
-  for (const pixels of [600, 7]) {
-    const accumulator = new CovarianceAccumulator(20);
-    for (let start = 0; start < 600; start += pixels) {
-      accumulator.add(scene.subarray(start * 20, Math.min(600, start + pixels) * 20));
-    }
-    const pca = accumulator.principalComponents(12);
+  const repeated = new Float32Array(250 * scene.length).map((_, index) => scene[index % scene.length]!);
+  // Few pixels in one piece; the same again and again in six blocks.
+  for (const pixels of [scene, repeated]) {
+    const pca = await fitPca(pixels, 20, 12);
     assert.ok(maximumDifference(pca.mean, reference.mean.values) < 1e-3);
     // Components past the sixth are noise of nearly equal variance; the first six are defined well.
     assert.ok(maximumDifference(pca.components.subarray(0, 120), reference.components.values.slice(0, 120)) < 1e-4);
@@ -50,6 +49,22 @@ test('PCA equals scikit-learn’s, signs fixed so that the largest loading is po
     const wanted = reference.scores.values.filter((_, i) => i % 12 < 6);
     assert.ok(maximumDifference(scores, wanted) < 1e-2);
   }
+});
+
+test('PCA is the same to the last bit in any number of threads, and can be cancelled', async () => {
+  const bands = 20;
+  const pixels = new Random(1).normals(150_000 * bands, 1000);
+  const [alone, ...together] = await Promise.all([1, 2, 3].map((threads) => fitPca(pixels, bands, 12, { threads })));
+  for (const pca of together) assert.deepEqual(pca, alone);
+  const cancelling = new AbortController();
+  const cancelled = fitPca(pixels, bands, 12, {
+    signal: cancelling.signal,
+    threads: 2,
+    onProgress: () => {
+      cancelling.abort();
+    },
+  });
+  await assert.rejects(cancelled, hasCode('CANCELLED'));
 });
 
 test('AdamW takes the steps that torch.optim.AdamW takes', () => {

@@ -3,7 +3,8 @@ export { evaluate, type ClassMetrics, type Metrics } from './evaluate/metrics.js
 export { mcnemar, type McNemar } from './evaluate/mcnemar.js';
 export { maximumHalo, maximumTileSide } from './tile-limits.js';
 export { orientationCount, orientedOffsets, reflect, writePatchIndices, type PatchPlace } from './patch.js';
-export { CovarianceAccumulator, projectPixels, type Pca } from './prepare/pca.js';
+export { fitPca } from './prepare/fit-pca.js';
+export { projectPixels, type Pca } from './prepare/pca.js';
 export { componentStatistics, type ComponentStatistics } from './prepare/statistics.js';
 export { type SceneManifest } from './prepared/manifest.js';
 export { listScenes, PreparedScene, readManifest, type Window } from './prepared/prepared-scene.js';

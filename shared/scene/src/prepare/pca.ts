@@ -1,6 +1,6 @@
 import { EigenvalueDecomposition, Matrix } from 'ml-matrix';
-import { throwIfAborted } from '@hyperswap/errors';
 import type { NumericArray } from '../read/array.js';
+import type { CovarianceAccumulator } from './covariance.js';
 import { addRowProducts, paddedRows } from './row-products.js';
 
 /** A principal component analysis of spectra. */
@@ -16,83 +16,40 @@ export interface Pca {
 }
 
 /**
- * Sums that a PCA needs, taken block by block, so that a scene larger than memory works.
- * The first pixel seen is subtracted from all, which keeps the sums of products small and exact enough in float64.
+ * The principal components, as scikit-learn's `PCA(svd_solver="full")` up to sign.
+ *
+ * @param components how many, at most the number of bands
  */
-export class CovarianceAccumulator {
-  private count = 0;
-  private readonly shift: Float64Array;
-  private readonly sums: Float64Array;
-  /** `[padded bands, padded bands]`, the upper triangle. */
-  private readonly products: Float64Array;
-
-  constructor(private readonly bands: number) {
-    this.shift = new Float64Array(bands);
-    this.sums = new Float64Array(bands);
-    this.products = new Float64Array(paddedRows(bands) ** 2);
-  }
-
-  /** Adds pixels, `[pixels, bands]` row by row. */
-  add(values: NumericArray, signal?: AbortSignal): void {
-    const { bands, shift, sums, products } = this;
-    const pixels = values.length / bands;
-    if (this.count === 0) for (let band = 0; band < bands; band++) shift[band] = values[band]!;
-    // Blocks of pixels, band-major, so that the inner loop runs over memory in order.
-    const blockSize = 256;
-    const block = new Float64Array(paddedRows(bands) * blockSize);
-    for (let start = 0; start < pixels; start += blockSize) {
-      throwIfAborted(signal, 'Preparing the scene');
-      const size = Math.min(blockSize, pixels - start);
-      if (size < blockSize) block.fill(0);
-      for (let i = 0; i < size; i++) {
-        const first = (start + i) * bands;
-        for (let band = 0; band < bands; band++) {
-          const value = values[first + band]! - shift[band]!;
-          block[band * blockSize + i] = value;
-          sums[band]! += value;
-        }
-      }
-      addRowProducts(block, block, blockSize, products);
+export function principalComponents({ count, shift, sums, products }: CovarianceAccumulator, components: number): Pca {
+  const bands = shift.length;
+  const stride = paddedRows(bands);
+  const covariance = new Matrix(bands, bands);
+  for (let a = 0; a < bands; a++) {
+    for (let b = a; b < bands; b++) {
+      const value = (products[a * stride + b]! - (sums[a]! * sums[b]!) / count) / Math.max(1, count - 1);
+      covariance.set(a, b, value);
+      covariance.set(b, a, value);
     }
-    this.count += pixels;
   }
-
-  /**
-   * The principal components, as scikit-learn's `PCA(svd_solver="full")` up to sign.
-   *
-   * @param components how many, at most the number of bands
-   */
-  principalComponents(components: number): Pca {
-    const { bands, count, shift, sums, products } = this;
-    const stride = paddedRows(bands);
-    const covariance = new Matrix(bands, bands);
-    for (let a = 0; a < bands; a++) {
-      for (let b = a; b < bands; b++) {
-        const value = (products[a * stride + b]! - (sums[a]! * sums[b]!) / count) / Math.max(1, count - 1);
-        covariance.set(a, b, value);
-        covariance.set(b, a, value);
-      }
-    }
-    const decomposition = new EigenvalueDecomposition(covariance, { assumeSymmetric: true });
-    const order = decomposition.realEigenvalues
-      .map((variance, index) => ({ variance: Math.max(0, variance), index }))
-      .sort((x, y) => y.variance - x.variance);
-    const total = order.reduce((sum, { variance }) => sum + variance, 0);
-    const kept = order.slice(0, components);
-    const loadings = new Float32Array(components * bands);
-    kept.forEach(({ index }, component) => {
-      const column = decomposition.eigenvectorMatrix.getColumn(index);
-      const largest = column.reduce((best, value) => (Math.abs(value) > Math.abs(best) ? value : best), 0);
-      const sign = largest < 0 ? -1 : 1;
-      column.forEach((value, band) => (loadings[component * bands + band] = sign * value));
-    });
-    return {
-      mean: Float32Array.from(sums, (sum, band) => shift[band]! + sum / count),
-      components: loadings,
-      explainedVariance: Float32Array.from(kept, ({ variance }) => variance),
-      explainedVarianceRatio: Float32Array.from(kept, ({ variance }) => (total === 0 ? 0 : variance / total)),
-    };
-  }
+  const decomposition = new EigenvalueDecomposition(covariance, { assumeSymmetric: true });
+  const order = decomposition.realEigenvalues
+    .map((variance, index) => ({ variance: Math.max(0, variance), index }))
+    .sort((x, y) => y.variance - x.variance);
+  const total = order.reduce((sum, { variance }) => sum + variance, 0);
+  const kept = order.slice(0, components);
+  const loadings = new Float32Array(components * bands);
+  kept.forEach(({ index }, component) => {
+    const column = decomposition.eigenvectorMatrix.getColumn(index);
+    const largest = column.reduce((best, value) => (Math.abs(value) > Math.abs(best) ? value : best), 0);
+    const sign = largest < 0 ? -1 : 1;
+    column.forEach((value, band) => (loadings[component * bands + band] = sign * value));
+  });
+  return {
+    mean: Float32Array.from(sums, (sum, band) => shift[band]! + sum / count),
+    components: loadings,
+    explainedVariance: Float32Array.from(kept, ({ variance }) => variance),
+    explainedVarianceRatio: Float32Array.from(kept, ({ variance }) => (total === 0 ? 0 : variance / total)),
+  };
 }
 
 /**

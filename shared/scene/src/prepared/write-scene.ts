@@ -4,7 +4,8 @@ import { failure, HyperswapError, throwIfAborted, validateName } from '@hyperswa
 import type { ObjectStore } from '@hyperswap/storage';
 import * as zarr from 'zarrita';
 import { completeClasses, type LandCoverClass } from '../classes.js';
-import { CovarianceAccumulator, projectPixels, type Pca } from '../prepare/pca.js';
+import { fitPca } from '../prepare/fit-pca.js';
+import { projectPixels, type Pca } from '../prepare/pca.js';
 import { componentStatistics } from '../prepare/statistics.js';
 import type { LabelMap } from '../read/labels.js';
 import { requireFinitePixels, type RawScene } from '../read/raw-scene.js';
@@ -54,7 +55,14 @@ export async function writeScene(
   if (present?.sourceDigest === sourceDigest) return present;
   if (present !== undefined && !scene.replace) throw failure('SCENE_EXISTS', { scene: name });
 
-  const pca = scene.reduction === 'pca' ? await fitPca(raw, components, signal, onProgress) : identity(raw, components);
+  const fit = (): Promise<Pca> =>
+    fitPca(raw.values, raw.bands, components, {
+      signal,
+      onProgress: (fraction) => {
+        onProgress('fitting the PCA', 0.5 * fraction);
+      },
+    });
+  const pca = scene.reduction === 'pca' ? await fit() : identity(raw, components);
   onProgress('projecting', 0.6);
   await setImmediate();
   throwIfAborted(signal, 'Preparing the scene');
@@ -102,25 +110,6 @@ export async function deleteScene(store: ObjectStore, name: string): Promise<voi
 
 async function deleteArrays(store: ObjectStore, prefix: string): Promise<void> {
   for (const { key } of await store.list(`${prefix}/`)) await store.delete(key);
-}
-
-async function fitPca(
-  raw: RawScene,
-  components: number,
-  signal: AbortSignal | undefined,
-  onProgress: (stage: string, fraction: number) => void,
-): Promise<Pca> {
-  const accumulator = new CovarianceAccumulator(raw.bands);
-  // Blocks of about 10 ms, between which other calls are served.
-  const rows = Math.max(1, Math.floor(2_000_000 / (raw.width * raw.bands)));
-  for (let row = 0; row < raw.height; row += rows) {
-    throwIfAborted(signal, 'Preparing the scene');
-    const end = Math.min(raw.height, row + rows);
-    accumulator.add(raw.values.subarray(row * raw.width * raw.bands, end * raw.width * raw.bands));
-    onProgress('fitting the PCA', (0.5 * end) / raw.height);
-    await setImmediate();
-  }
-  return accumulator.principalComponents(components);
 }
 
 /** The bands as they are, written as a PCA, so that an adapter treats all scenes alike. */
