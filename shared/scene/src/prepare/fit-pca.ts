@@ -65,10 +65,15 @@ export async function fitPca(
   return principalComponents(total, components);
 }
 
+interface Waiting {
+  readonly resolve: (sums: CovarianceSums) => void;
+  readonly reject: (error: unknown) => void;
+}
+
 /** A thread that sums blocks, one after another. */
 class CovarianceWorker {
   private readonly worker: Worker;
-  private readonly waiting: { resolve(sums: CovarianceSums): void; reject(error: unknown): void }[] = [];
+  private readonly waiting: Waiting[] = [];
 
   constructor(shift: Float64Array) {
     this.worker = new Worker(new URL('./covariance-worker.js', import.meta.url), { workerData: { shift } });
