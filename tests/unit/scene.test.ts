@@ -1,16 +1,22 @@
 import assert from 'node:assert/strict';
+import { mkdtemp } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
 import { test } from 'node:test';
 import {
   orientationCount,
   orientedOffsets,
+  PreparedScene,
   readArray,
   reflect,
   splitByMaps,
   splitPerClass,
   writePaletteTiff,
   writePatchIndices,
+  writeScene,
 } from '@hyperswap/scene';
 import { randomMask } from '@hyperswap/spectralgpt';
+import { DirectoryObjectStore } from '@hyperswap/storage';
 import { Random } from '@hyperswap/tensor';
 import { hasCode } from '../support/errors.js';
 
@@ -90,4 +96,30 @@ test('a mask shows each patch the same number of tokens and restores every token
     assert.equal(hidden[row], 0);
   });
   assert.equal(restore.filter((place) => place === 80).length, 5 * 48);
+});
+
+test('without a name all label maps of a scene are one; maps that disagree have to be named', async () => {
+  const store = new DirectoryObjectStore(await mkdtemp(path.join(tmpdir(), 'hyperswap-labels-')));
+  const write = (name: string, ...maps: number[][]) =>
+    writeScene(store, {
+      name,
+      raw: { height: 1, width: 3, bands: 1, values: Float32Array.of(1, 2, 3) },
+      labelMaps: maps.map((labels, index) => ({ name: `map${index}`, labels: Uint8Array.from(labels) })),
+      classes: [],
+      attribution: '',
+      components: 1,
+      reduction: 'none',
+      replace: false,
+    });
+  await write('agreeing', [1, 0, 0], [1, 2, 0]);
+  await write('disagreeing', [1, 0, 0], [2, 2, 0]);
+  const agreeing = await PreparedScene.open(store, 'agreeing');
+  assert.deepEqual([...(await agreeing.readLabels())], [1, 2, 0]);
+  assert.deepEqual([...(await agreeing.readLabels('map0'))], [1, 0, 0]);
+  const disagreeing = await PreparedScene.open(store, 'disagreeing');
+  await assert.rejects(
+    disagreeing.readLabels(),
+    hasCode('FIELD_INVALID', /map1 has class 2 at row 0, column 0, .* class 1; name one of map0, map1/),
+  );
+  assert.deepEqual([...(await disagreeing.readLabels('map1'))], [2, 2, 0]);
 });

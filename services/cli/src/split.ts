@@ -4,26 +4,27 @@ import type { Split } from '@hyperswap/proto';
 /** What `--split` takes, for its help. */
 export const splitHelp =
   'TRAIN/TEST label maps; COUNT[:SMALL] or COUNT,COUNT,… pixels a class, or SHARE% of it, at random; ' +
-  'blocks[:SIZE[:SHARE%[:LIMIT]]], spatially disjoint';
+  'blocks[:SIZE[:SHARE%[:LIMIT]]], spatially disjoint. MAP@ before it draws from that label map alone';
 
 /** @throws FIELD_INVALID when it is none of `splitHelp` */
 export function parseSplit(given: string, seed: number): Split {
-  const common = { labelMap: '', seed };
+  const [, labelMap = '', drawn = ''] = /^(?:([^@/]+)@)?(.*)$/.exec(given)!;
+  const common = { labelMap, seed };
   const maps = /^([^/]+)\/([^/]+)$/.exec(given);
   if (maps !== null) return { kind: { $case: 'labelMaps', value: { train: maps[1]!, test: maps[2]! } } };
-  const counts = /^(\d+)(?::(\d+))?$/.exec(given);
+  const counts = /^(\d+)(?::(\d+))?$/.exec(drawn);
   if (counts !== null) {
     const count = Number(counts[1]);
     const smallCount = Number(counts[2] ?? counts[1]);
     return { kind: { $case: 'perClass', value: { ...common, count, smallCount, counts: [] } } };
   }
-  if (/^\d+(,\d+)+$/.test(given)) {
-    const list = given.split(',').map(Number);
+  if (/^\d+(,\d+)+$/.test(drawn)) {
+    const list = drawn.split(',').map(Number);
     return { kind: { $case: 'perClass', value: { ...common, count: 0, smallCount: 0, counts: list } } };
   }
-  const share = /^(\d+(?:\.\d+)?)%$/.exec(given);
+  const share = /^(\d+(?:\.\d+)?)%$/.exec(drawn);
   if (share !== null) return { kind: { $case: 'fraction', value: { ...common, share: Number(share[1]) / 100 } } };
-  const blocks = /^blocks(?::(\d+)(?::(\d+(?:\.\d+)?)%(?::(\d+))?)?)?$/.exec(given);
+  const blocks = /^blocks(?::(\d+)(?::(\d+(?:\.\d+)?)%(?::(\d+))?)?)?$/.exec(drawn);
   if (blocks !== null) {
     const [blockSize, percent, limit] = [1, 2, 3].map((group) => Number(blocks[group] ?? 0)) as [
       number,

@@ -116,7 +116,7 @@ async function classifyPrepared(
   return { map, truth: await truthOf(session, scene!) };
 }
 
-/** The first label map of a scene that has one. */
+/** What a scene's label maps label together, if there are any. */
 export async function truthOf(session: Session, { name, labelMaps }: Scene): Promise<Uint8Array | undefined> {
   if (labelMaps.length === 0) return undefined;
   const { preprocessing, signal } = session;

@@ -19,7 +19,7 @@ export function addCompareCommand(program: Command): void {
     .argument('<first>', 'name, name@7 or name:alias')
     .argument('<second>')
     .requiredOption('--scene <name>')
-    .option('--labels <map>', 'label map to compare on: one that did not train them (the first)', '')
+    .option('--labels <map>', 'label map to compare on: one that did not train them (all together)', '')
     .action(async (first: string, second: string, _: unknown, command: Command) => {
       const flags = command.optsWithGlobals<CompareFlags>();
       const session = await openSession(flags);

@@ -100,21 +100,36 @@ export class PreparedScene {
   }
 
   /**
-   * A label map, `[height, width]`; without a name the first.
+   * A label map, `[height, width]`; without a name what all of the scene's label together.
    *
-   * @throws FIELD_INVALID when the scene has no such map
+   * @throws FIELD_INVALID when the scene has no such map, or, without a name, its maps name different classes for a pixel
    */
   async readLabels(name?: string): Promise<Uint8Array> {
     const { labelMaps } = this.manifest;
-    const found = labelMaps.find((map) => name === undefined || map.name === name);
-    if (found === undefined) {
+    const chosen = labelMaps.filter((map) => name === undefined || map.name === name);
+    if (chosen.length === 0) {
       const available = labelMaps.map((map) => map.name).join(', ') || 'none';
       throw failure('FIELD_INVALID', {
         field: 'label map',
         reason: `scene ${this.manifest.name} has no label map ${name ?? ''}; it has ${available}`,
       });
     }
-    return (await this.readArray(`labels/${found.name}`)) as Uint8Array;
+    const maps = await Promise.all(chosen.map((map) => this.readArray(`labels/${map.name}`) as Promise<Uint8Array>));
+    const together = maps[0]!;
+    for (const [index, map] of maps.entries()) {
+      map.forEach((label, pixel) => {
+        if (label === 0) return;
+        if (together[pixel] === 0) together[pixel] = label;
+        if (together[pixel] === label) return;
+        const { width } = this.manifest;
+        const place = `row ${Math.floor(pixel / width)}, column ${pixel % width}`;
+        throw failure('FIELD_INVALID', {
+          field: 'label map',
+          reason: `${chosen[index]!.name} has class ${label} at ${place}, a map before it class ${together[pixel]}; name one of ${chosen.map((map) => map.name).join(', ')}`,
+        });
+      });
+    }
+    return together;
   }
 
   /** Mean spectrum `[bands]` and loadings `[components, bands]`. */
