@@ -116,10 +116,11 @@ async function classifyPrepared(
   return { map, truth: await truthOf(session, scene!) };
 }
 
-/** What a scene's label maps label together, if there are any. */
+/** The first label map of a scene that has one; the others may disagree with it. */
 export async function truthOf(session: Session, { name, labelMaps }: Scene): Promise<Uint8Array | undefined> {
-  if (labelMaps.length === 0) return undefined;
+  const [first] = labelMaps;
+  if (first === undefined) return undefined;
   const { preprocessing, signal } = session;
-  const request = { scene: name, labelMap: '' };
+  const request = { scene: name, labelMap: first.name };
   return (await callUnary(preprocessing, 'getLabels', request, { signal })).labels;
 }
