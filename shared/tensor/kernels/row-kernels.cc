@@ -179,6 +179,14 @@ void InParallel(OpKernelContext* context, int64_t units, int64_t values, Work wo
 
 // ---- Ops on elements
 
+// `work(at, count)` on pieces of all elements of x.
+template <typename Work>
+void InPieces(OpKernelContext* context, const Tensor& x, Work work) {
+  InParallel(context, x.NumElements(), 2, [=](int64_t first, int64_t last) {
+    for (int64_t at = first; at < last; at += longestPiece) work(at, std::min(longestPiece, last - at));
+  });
+}
+
 template <typename T>
 class GeluOp : public OpKernel {
  public:
@@ -189,13 +197,10 @@ class GeluOp : public OpKernel {
     OP_REQUIRES_OK(context, context->allocate_output(0, x.shape(), &y));
     const T* from = x.flat<T>().data();
     T* to = y->flat<T>().data();
-    InParallel(context, x.NumElements(), 2, [=](int64_t first, int64_t last) {
+    InPieces(context, x, [=](int64_t at, int64_t count) {
       float roomX[longestPiece], roomY[longestPiece];
-      for (int64_t at = first; at < last; at += longestPiece) {
-        const int64_t count = std::min(longestPiece, last - at);
-        Gelu(Read(from + at, roomX, count), Writable(to + at, roomY), count);
-        Written(to + at, roomY, count);
-      }
+      Gelu(Read(from + at, roomX, count), Writable(to + at, roomY), count);
+      Written(to + at, roomY, count);
     });
   }
 };
@@ -212,111 +217,101 @@ class GeluGradientOp : public OpKernel {
     OP_REQUIRES_OK(context, context->allocate_output(0, x.shape(), &dx));
     const T *fromX = x.flat<T>().data(), *fromDy = dy.flat<T>().data();
     T* to = dx->flat<T>().data();
-    InParallel(context, x.NumElements(), 2, [=](int64_t first, int64_t last) {
+    InPieces(context, x, [=](int64_t at, int64_t count) {
       float roomX[longestPiece], roomDy[longestPiece], roomDx[longestPiece];
-      for (int64_t at = first; at < last; at += longestPiece) {
-        const int64_t count = std::min(longestPiece, last - at);
-        GeluGradient(Read(fromX + at, roomX, count), Read(fromDy + at, roomDy, count), Writable(to + at, roomDx), count);
-        Written(to + at, roomDx, count);
-      }
+      GeluGradient(Read(fromX + at, roomX, count), Read(fromDy + at, roomDy, count), Writable(to + at, roomDx), count);
+      Written(to + at, roomDx, count);
     });
   }
 };
 
 // ---- Ops on rows: the last axis
 
-class RowOp : public OpKernel {
- public:
-  using OpKernel::OpKernel;
-
- protected:
-  static bool Fits(const Tensor& x) {
-    return x.dims() > 0 && x.dim_size(x.dims() - 1) > 0 && x.dim_size(x.dims() - 1) <= longestPiece;
-  }
-};
+bool RowsFit(const Tensor& x) {
+  return x.dims() > 0 && x.dim_size(x.dims() - 1) > 0 && x.dim_size(x.dims() - 1) <= longestPiece;
+}
 
 constexpr char tooLong[] = "rows have 1 to 4096 values";
 
-template <typename T>
-class StandardiseOp : public RowOp {
+// `work(at, width)` on each row of x. @param passes over a row's values
+template <typename Work>
+void InRows(OpKernelContext* context, const Tensor& x, int64_t passes, Work work) {
+  const int64_t width = x.dim_size(x.dims() - 1);
+  InParallel(context, x.NumElements() / width, passes * width, [=](int64_t first, int64_t last) {
+    for (int64_t row = first; row < last; ++row) work(row * width, width);
+  });
+}
+
+// An op that adds an epsilon to variances.
+class NormOp : public OpKernel {
  public:
-  explicit StandardiseOp(OpKernelConstruction* context) : RowOp(context) {
-    OP_REQUIRES_OK(context, context->GetAttr("epsilon", &epsilon_));
+  explicit NormOp(OpKernelConstruction* context) : OpKernel(context) {
+    OP_REQUIRES_OK(context, context->GetAttr("epsilon", &epsilon));
   }
 
-  void Compute(OpKernelContext* context) override {
-    const Tensor& x = context->input(0);
-    REQUIRE(Fits(x), tooLong);
-    Tensor* y;
-    OP_REQUIRES_OK(context, context->allocate_output(0, x.shape(), &y));
-    const int64_t width = x.dim_size(x.dims() - 1);
-    const float* from = x.flat<float>().data();
-    T* to = y->flat<T>().data();
-    InParallel(context, x.NumElements() / width, width, [=, epsilon = epsilon_](int64_t first, int64_t last) {
-      float room[longestPiece];
-      for (int64_t at = first * width; at < last * width; at += width) {
-        Standardise(from + at, epsilon, Writable(to + at, room), width);
-        Written(to + at, room, width);
-      }
-    });
-  }
-
- private:
-  float epsilon_;
+ protected:
+  float epsilon;
 };
 
 template <typename T>
-class StandardiseGradientOp : public RowOp {
+class StandardiseOp : public NormOp {
  public:
-  explicit StandardiseGradientOp(OpKernelConstruction* context) : RowOp(context) {
-    OP_REQUIRES_OK(context, context->GetAttr("epsilon", &epsilon_));
+  using NormOp::NormOp;
+  void Compute(OpKernelContext* context) override {
+    const Tensor& x = context->input(0);
+    REQUIRE(RowsFit(x), tooLong);
+    Tensor* y;
+    OP_REQUIRES_OK(context, context->allocate_output(0, x.shape(), &y));
+    const float* from = x.flat<float>().data();
+    T* to = y->flat<T>().data();
+    InRows(context, x, 1, [=, epsilon = epsilon](int64_t at, int64_t width) {
+      float room[longestPiece];
+      Standardise(from + at, epsilon, Writable(to + at, room), width);
+      Written(to + at, room, width);
+    });
   }
+};
 
+template <typename T>
+class StandardiseGradientOp : public NormOp {
+ public:
+  using NormOp::NormOp;
   void Compute(OpKernelContext* context) override {
     const Tensor& x = context->input(0);
     const Tensor& dy = context->input(1);
     const Tensor& residual = context->input(2);
-    REQUIRE(Fits(x), tooLong);
+    REQUIRE(RowsFit(x), tooLong);
     REQUIRE(x.shape() == dy.shape() && x.shape() == residual.shape(), "x, dy and residual differ in shape");
     Tensor* dx;
     OP_REQUIRES_OK(context, context->allocate_output(0, x.shape(), &dx));
-    const int64_t width = x.dim_size(x.dims() - 1);
     const float *fromX = x.flat<float>().data(), *fromResidual = residual.flat<float>().data();
     const T* fromDy = dy.flat<T>().data();
     float* to = dx->flat<float>().data();
-    InParallel(context, x.NumElements() / width, 2 * width, [=, epsilon = epsilon_](int64_t first, int64_t last) {
+    InRows(context, x, 2, [=, epsilon = epsilon](int64_t at, int64_t width) {
       float y[longestPiece], roomDy[longestPiece];
-      for (int64_t at = first * width; at < last * width; at += width) {
-        const float factor = Standardise(fromX + at, epsilon, y, width);
-        StandardiseGradient(y, factor, Read(fromDy + at, roomDy, width), fromResidual + at, to + at, width);
-      }
+      const float factor = Standardise(fromX + at, epsilon, y, width);
+      StandardiseGradient(y, factor, Read(fromDy + at, roomDy, width), fromResidual + at, to + at, width);
     });
   }
-
- private:
-  float epsilon_;
 };
 
 template <typename T>
-class SoftmaxGradientOp : public RowOp {
+class SoftmaxGradientOp : public OpKernel {
  public:
-  using RowOp::RowOp;
+  using OpKernel::OpKernel;
   void Compute(OpKernelContext* context) override {
     const Tensor& a = context->input(0);
     const Tensor& da = context->input(1);
-    REQUIRE(Fits(a), tooLong);
+    REQUIRE(RowsFit(a), tooLong);
     REQUIRE(a.shape() == da.shape(), "softmax and its gradient differ in shape");
     Tensor* dx;
     OP_REQUIRES_OK(context, context->allocate_output(0, a.shape(), &dx));
-    const int64_t width = a.dim_size(a.dims() - 1);
     const T *fromA = a.flat<T>().data(), *fromDa = da.flat<T>().data();
     T* to = dx->flat<T>().data();
-    InParallel(context, a.NumElements() / width, width, [=](int64_t first, int64_t last) {
+    InRows(context, a, 1, [=](int64_t at, int64_t width) {
       float roomA[longestPiece], roomDa[longestPiece], roomDx[longestPiece];
-      for (int64_t at = first * width; at < last * width; at += width) {
-        SoftmaxGradient(Read(fromA + at, roomA, width), Read(fromDa + at, roomDa, width), Writable(to + at, roomDx), width);
-        Written(to + at, roomDx, width);
-      }
+      SoftmaxGradient(Read(fromA + at, roomA, width), Read(fromDa + at, roomDa, width), Writable(to + at, roomDx), width);
+      Written(to + at, roomDx, width);
     });
   }
 };

@@ -26,16 +26,15 @@ export async function finishLettingUrgentPass<Result>(
   { signal, letUrgentPass }: Pick<MethodContext, 'signal' | 'letUrgentPass'>,
   what: string,
 ): Promise<Result> {
-  let isDone = false;
   try {
     for (;;) {
       const step = steps.next();
-      isDone = step.done === true;
       if (step.done === true) return step.value;
       await letUrgentPass();
       throwIfAborted(signal, what);
     }
   } finally {
-    if (!isDone) steps.return(undefined as never);
+    // Of no effect on steps that have ended.
+    steps.return(undefined as never);
   }
 }
