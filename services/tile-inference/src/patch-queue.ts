@@ -116,8 +116,8 @@ export class PatchQueue {
     } finally {
       if (waiting !== undefined) this.tiles.delete(waiting);
       this.waitingPatches -= pixels - (waiting?.done ?? 0);
-      // Behind the batches that still use it: the engine answers in order.
-      void this.engine.call('closeTile', { key }).catch(() => undefined);
+      // Its last batch would have closed it. Behind the batches that still use it: the engine answers in order.
+      if (waiting?.done !== pixels) void this.engine.call('closeTile', { key }).catch(() => undefined);
     }
   }
 
@@ -169,8 +169,10 @@ export class PatchQueue {
         tile.labels.set(labels.subarray(offset, offset + count), first);
         tile.confidence.set(confidence.subarray(offset, offset + count), first);
         offset += count;
-        tile.done += count;
         this.classifiedPatches += count;
+        // One that was given up meanwhile is no longer counted.
+        if (!this.tiles.has(tile)) continue;
+        tile.done += count;
         this.waitingPatches -= count;
         if (tile.done === tile.pixels) tile.resolve();
       }

@@ -50,6 +50,8 @@ interface OpenTile {
   readonly pixels: Tensor2D;
   readonly width: number;
   readonly halo: number;
+  /** Of the window, not yet in a batch. */
+  remaining: number;
 }
 
 const arrayTypes = { uint8: Uint8Array, uint16: Uint16Array, int16: Int16Array, float32: Float32Array } as const;
@@ -64,6 +66,11 @@ function findBinding(digest: string): Binding {
   const binding = bindings.get(digest);
   if (binding === undefined) throw failure('INTERNAL', { reason: `adapter ${digest} is not bound` });
   return binding;
+}
+
+function closeTile(key: number): void {
+  tiles.get(key)?.pixels.dispose();
+  tiles.delete(key);
 }
 
 /** Pixel numbers of the patches around a segment's pixels; the halo holds what lies outside the window. */
@@ -132,7 +139,7 @@ const program = {
     if (binding !== inUse) binding?.dispose();
   },
 
-  openTile({ key, digest, pixels, pixelType, bands, raw, width, halo }: TileToOpen): void {
+  openTile({ key, digest, pixels, pixelType, bands, raw, height, width, halo }: TileToOpen): void {
     const tf = tensorflow();
     const binding = findBinding(digest);
     const values = new arrayTypes[pixelType](pixels);
@@ -141,15 +148,18 @@ const program = {
       const table = tf.tensor2d(floats, [floats.length / bands, bands]);
       return raw ? binding.fromRaw(table) : binding.fromScores(table);
     });
-    tiles.set(key, { pixels: prepared, width, halo });
+    tiles.set(key, { pixels: prepared, width, halo, remaining: height * width });
   },
 
+  /** Frees a tile that is not to be classified to its end. */
   closeTile({ key }: { key: number }): void {
-    tiles.get(key)?.pixels.dispose();
-    tiles.delete(key);
+    closeTile(key);
   },
 
-  /** Classifies one batch: segments of any number of tiles, all for one adapter. Urgent calls, such as binding another, pass between its blocks. */
+  /**
+   * Classifies one batch: segments of any number of tiles, all for one adapter. A tile whose last pixels it takes is closed, so that nothing of it is
+   * left when its labels are there. Urgent calls, such as binding another adapter, pass between blocks.
+   */
   async classify({ digest, segments }: { digest: string; segments: readonly TileSegment[] }, context: MethodContext) {
     const tf = tensorflow();
     const binding = findBinding(digest);
@@ -157,7 +167,10 @@ const program = {
       const parts = segments.map((segment) => {
         const tile = tiles.get(segment.key);
         if (tile === undefined) throw failure('INTERNAL', { reason: `tile ${segment.key} is not open` });
-        return gatherPatches(tile.pixels, segmentIndices(tile, segment, binding.patchSize));
+        const gathered = gatherPatches(tile.pixels, segmentIndices(tile, segment, binding.patchSize));
+        tile.remaining -= segment.count;
+        if (tile.remaining === 0) closeTile(segment.key);
+        return gathered;
       });
       return parts.length === 1 ? parts[0]! : tf.concat(parts, 1);
     });
