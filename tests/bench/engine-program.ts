@@ -1,6 +1,6 @@
 /** What the benchmarks run in the executor: the model alone, without services. */
 import { Binding, readAdapter } from '@hyperswap/adapter';
-import { adaptedWeight, adaptedWeights, findMethod, initialFactors, methodSettings } from '@hyperswap/peft';
+import { adaptedWeight, adaptedParameters, findMethod, initialFactors, methodSettings } from '@hyperswap/peft';
 import {
   encoderShapes,
   features,
@@ -13,8 +13,9 @@ import {
   tokenCount,
   tokenValues,
   type Backbone,
+  type ParameterChanges,
 } from '@hyperswap/spectralgpt';
-import { AdamW, tensorflow, type Precision, type Scalar, type Tensor, type Tensor2D } from '@hyperswap/tensor';
+import { AdamW, tensorflow, type Precision, type Scalar, type Tensor2D } from '@hyperswap/tensor';
 
 /** A training step of a method. */
 export interface StepCase extends EngineCase {
@@ -84,8 +85,10 @@ const program = {
     const variables = new Map(
       [...start].map(([name, { shape, values }]) => [name, tf.variable(tf.tensor(values, [...shape]), true, name)]),
     );
-    const learned = (): ReadonlyMap<string, Tensor> =>
-      method.scope === 'backbone' ? variables : adaptedWeights(adaptation, variables, config, resident.weights);
+    const learned = (): ParameterChanges =>
+      method.scope === 'backbone'
+        ? { replaced: variables, updates: new Map() }
+        : adaptedParameters(adaptation, variables, config, resident.weights);
     const head = tf.variable(tf.randomNormal([classes, config.width], 0, 0.02), true, 'head');
     const optimizer = new AdamW([...variables.values(), head]);
     const atOnce = variables.size === 0 ? given.batch : patchesOfGradient(config);

@@ -9,6 +9,7 @@ import {
   makeBackbone,
   makeResident,
   residentBackbone,
+  type ParameterChanges,
   backboneConfigs,
 } from '@hyperswap/spectralgpt';
 import {
@@ -35,6 +36,8 @@ import {
   useRowKernels,
   usesGpu,
   type Scalar,
+  type Tensor2D,
+  type Variable,
 } from '@hyperswap/tensor';
 import { maximumDifference } from '../support/arrays.js';
 
@@ -196,14 +199,18 @@ test('live tensors stay flat over training steps', () => {
   const backbone = makeBackbone('small', config, initialParameters(encoderShapes(config), 1));
   makeResident(backbone, 'float32');
   const resident = residentBackbone(backbone.digest, 'float32');
-  const name = 'blocks.0.attn.q.weight';
   const variable = tf.variable(tf.zeros([8, 8]));
-  const optimizer = new AdamW([variable]);
+  const [left, right] = [tf.variable(tf.zeros([8, 1])), tf.variable(tf.ones([1, 8]))] as [Variable, Variable];
+  const optimizer = new AdamW([variable, left, right]);
+  const learned = (): ParameterChanges => ({
+    replaced: new Map([['blocks.0.attn.q.weight', variable]]),
+    updates: new Map([['blocks.0.attn.v', { left: left as unknown as Tensor2D, right: right as unknown as Tensor2D }]]),
+  });
   const pixels = imageTokens(values([config.components, config.imageSize, config.imageSize], 1), config);
   const step = (): number =>
     optimizer.minimise(
       () => {
-        const pooled = learningFeatures(pixels, resident, { learned: new Map([[name, variable]]) });
+        const pooled = learningFeatures(pixels, resident, { learned: learned() });
         return tf.mean(tf.square(pooled)) as Scalar;
       },
       () => 1e-3,

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import {
   adaptationParameterCount,
   adaptedWeight,
-  adaptedWeights,
+  adaptedParameters,
   findMethod,
   initialFactors,
   mergeAdaptation,
@@ -82,7 +82,7 @@ test('a fresh adapter changes nothing, and a trained one is the same merged as l
     assert.ok(maximumDifference(served(upload((_, own) => own)), plain) < 1e-6, name);
     const random = new Random(3);
     const trained = upload((size) => random.normals(size, 0.3));
-    const learned = adaptedWeights(trial, trained, config, resident.weights);
+    const learned = adaptedParameters(trial, trained, config, resident.weights);
     const learning = deviceScope(() => learningFeatures(pixels, resident, { learned }).dataSync());
     const merged = served(trained);
     assert.ok(maximumDifference(learning, plain) > 1e-2, `${name} changes the features`);
@@ -99,8 +99,9 @@ test('updates are the products that their papers define', () => {
     bias: tf.zeros([rows]) as Tensor1D,
   });
   const adapted = (name: string, projection: Projection, factors: Record<string, Tensor>, settings: object) => {
-    const { weight, bias } = findMethod(name).adapt(projection, factors, { lambda: 1, ...settings });
-    return [...(weight ?? bias)!.dataSync()];
+    const { weight, bias, update } = findMethod(name).adapt(projection, factors, { lambda: 1, ...settings });
+    const updated = update && tf.add(projection.weight, tf.matMul(update.left, update.right));
+    return [...(weight ?? bias ?? updated)!.dataSync()];
   };
   const krona = { krona_a: tf.tensor2d([1, 2, 3, 4], [2, 2]), krona_b: tf.tensor2d([5, 6, 7], [1, 3]) };
   assert.deepEqual(adapted('krona', zero(2, 6), krona, { scale: 2 }), [10, 12, 14, 20, 24, 28, 30, 36, 42, 40, 48, 56]);

@@ -7,12 +7,13 @@
 import { tensorflow, type Tensor2D } from '@hyperswap/tensor';
 import { z } from 'zod';
 import { loraSettingsSchema, loraShapes, loraUpdate, type LoraSettings } from './lora.js';
-import type { Factors, Method, Projection } from './method.js';
+import type { Factors, Method, Projection, ProjectionChange } from './method.js';
 
-function adapt({ weight }: Projection, factors: Factors, settings: LoraSettings): Partial<Projection> {
+function adapt({ weight }: Projection, factors: Factors, settings: LoraSettings): ProjectionChange {
   const tf = tensorflow();
   const lengths = (matrix: Tensor2D): Tensor2D => tf.sqrt(tf.sum(tf.square(matrix), 1, true));
-  const moved = tf.add(weight, loraUpdate(factors, settings)) as Tensor2D;
+  const { left, right } = loraUpdate(factors, settings);
+  const moved = tf.add(weight, tf.matMul(left, right)) as Tensor2D;
   const relative = tf.add(tf.reshape(factors.dora_magnitude!, [-1, 1]), 1);
   const magnitudes = tf.mul(relative, tf.div(lengths(weight), lengths(moved)));
   return { weight: tf.mul(moved, magnitudes) };

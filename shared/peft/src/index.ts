@@ -1,11 +1,20 @@
 export {
   adaptationParameterCount,
   adaptationShapes,
+  adaptedParameters,
   adaptedWeight,
-  adaptedWeights,
   initialFactors,
   mergeAdaptation,
   type Adaptation,
 } from './adaptation.js';
-export type { FactorShape, FactorShapes, Factors, Method, MethodSettings, Projection, WeightShape } from './method.js';
+export type {
+  FactorShape,
+  FactorShapes,
+  Factors,
+  Method,
+  MethodSettings,
+  Projection,
+  ProjectionChange,
+  WeightShape,
+} from './method.js';
 export { findMethod, methodNames, methodSettings } from './methods.js';

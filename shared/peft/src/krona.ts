@@ -8,14 +8,15 @@ import { failure } from '@hyperswap/errors';
 import { tensorflow, type Tensor2D } from '@hyperswap/tensor';
 import { z } from 'zod';
 import {
-  addToWeight,
   type FactorShapes,
   type Factors,
   type Method,
   type MethodSettings,
+  type Projection,
+  type ProjectionChange,
   type WeightShape,
 } from './method.js';
-import { kroneckerProduct } from './kronecker-product.js';
+import { kroneckerUpdate } from './kronecker-product.js';
 
 export interface KronaSettings extends MethodSettings {
   /** Rows of A; B gets out / rows. */
@@ -40,8 +41,11 @@ function factorShapes(weight: WeightShape, { rows, columns }: KronaSettings): Fa
   };
 }
 
-function update({ krona_a: a, krona_b: b }: Factors, { scale }: KronaSettings): Tensor2D {
-  return kroneckerProduct(tensorflow().mul(a as Tensor2D, scale), b as Tensor2D);
+/** A ⊗ B = A ⊗ (I · B), of rank (rows of B) · (columns of A). */
+function adapt(_: Projection, { krona_a: a, krona_b: b }: Factors, { scale }: KronaSettings): ProjectionChange {
+  const tf = tensorflow();
+  const right = b as Tensor2D;
+  return { update: kroneckerUpdate(tf.mul(a as Tensor2D, scale), { left: tf.eye(right.shape[0]) as Tensor2D, right }) };
 }
 
 /**
@@ -74,7 +78,7 @@ export const krona: Method<KronaSettings> = {
   scope: 'factors',
   settingsSchema: (weight) => settingsSchema(weight, z.literal(1).default(1)),
   factorShapes,
-  adapt: addToWeight(update),
+  adapt,
 };
 
 /** λ 1.02 is the paper's for Indian Pines. */

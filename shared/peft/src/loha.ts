@@ -4,14 +4,15 @@
  * Hyeon-Woo et al. 2022 (FedPara), arXiv:2108.06098, eq. 1; as an adapter in LyCORIS, arXiv:2309.14859.
  */
 import { failure } from '@hyperswap/errors';
-import { tensorflow, type Tensor2D } from '@hyperswap/tensor';
+import { tensorflow } from '@hyperswap/tensor';
 import { z } from 'zod';
 import {
-  addToWeight,
   type FactorShapes,
   type Factors,
   type Method,
   type MethodSettings,
+  type Projection,
+  type ProjectionChange,
   type WeightShape,
 } from './method.js';
 
@@ -37,10 +38,14 @@ function factorShapes(weight: WeightShape, { rank }: LohaSettings): FactorShapes
   };
 }
 
-function update({ loha_a1: a1, loha_b1: b1, loha_a2: a2, loha_b2: b2 }: Factors, settings: LohaSettings): Tensor2D {
+/** Row o of the left matrix has every product of a value of B₁'s row with one of B₂'s, the right one those of A's columns: rank r². */
+function adapt(_: Projection, factors: Factors, { rank, alpha }: LohaSettings): ProjectionChange {
   const tf = tensorflow();
-  const first = tf.matMul(b1 as Tensor2D, a1 as Tensor2D);
-  return tf.mul(tf.mul(first, tf.matMul(b2 as Tensor2D, a2 as Tensor2D)), settings.alpha / settings.rank);
+  const { loha_a1: a1, loha_b1: b1, loha_a2: a2, loha_b2: b2 } = factors;
+  const [out, input] = [b1!.shape[0]!, a1!.shape[1]!];
+  const left = tf.mul(tf.reshape(b1!, [out, rank, 1]), tf.reshape(tf.mul(b2!, alpha / rank), [out, 1, rank]));
+  const right = tf.mul(tf.reshape(a1!, [rank, 1, input]), tf.reshape(a2!, [1, rank, input]));
+  return { update: { left: tf.reshape(left, [out, rank ** 2]), right: tf.reshape(right, [rank ** 2, input]) } };
 }
 
 /** Rank 2 has as many values as LoRA of rank 4. */
@@ -57,5 +62,5 @@ export const loha: Method<LohaSettings> = {
       })
       .strict(),
   factorShapes,
-  adapt: addToWeight(update),
+  adapt,
 };

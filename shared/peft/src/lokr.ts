@@ -6,13 +6,14 @@
 import { failure } from '@hyperswap/errors';
 import { tensorflow, type Tensor2D } from '@hyperswap/tensor';
 import { z } from 'zod';
-import { kroneckerProduct } from './kronecker-product.js';
+import { kroneckerUpdate } from './kronecker-product.js';
 import {
-  addToWeight,
   type FactorShapes,
   type Factors,
   type Method,
   type MethodSettings,
+  type Projection,
+  type ProjectionChange,
   type WeightShape,
 } from './method.js';
 
@@ -40,9 +41,11 @@ function factorShapes(weight: WeightShape, { factor, rank }: LokrSettings): Fact
   };
 }
 
-function update({ lokr_c: c, lokr_a: a, lokr_b: b }: Factors, { rank, alpha }: LokrSettings): Tensor2D {
-  const tf = tensorflow();
-  return tf.mul(kroneckerProduct(c as Tensor2D, tf.matMul(b as Tensor2D, a as Tensor2D)), alpha / rank);
+/** C ⊗ (B · A), of rank factor · r. */
+function adapt(_: Projection, factors: Factors, { rank, alpha }: LokrSettings): ProjectionChange {
+  const { lokr_c: c, lokr_a: a, lokr_b: b } = factors;
+  const left = tensorflow().mul<Tensor2D>(b as Tensor2D, alpha / rank);
+  return { update: kroneckerUpdate(c as Tensor2D, { left, right: a as Tensor2D }) };
 }
 
 /** The paper's factor 8 and rank 8, α / r = 1. */
@@ -60,5 +63,5 @@ export const lokr: Method<LokrSettings> = {
       })
       .strict(),
   factorShapes,
-  adapt: addToWeight(update),
+  adapt,
 };

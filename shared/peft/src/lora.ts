@@ -5,16 +5,10 @@
  * rate is λ times A's.
  */
 import { failure } from '@hyperswap/errors';
+import type { WeightUpdate } from '@hyperswap/spectralgpt';
 import { tensorflow, type Tensor2D } from '@hyperswap/tensor';
 import { z } from 'zod';
-import {
-  addToWeight,
-  type FactorShapes,
-  type Factors,
-  type Method,
-  type MethodSettings,
-  type WeightShape,
-} from './method.js';
+import { type FactorShapes, type Factors, type Method, type MethodSettings, type WeightShape } from './method.js';
 
 export interface LoraSettings extends MethodSettings {
   /** r, the rank of the update. */
@@ -37,10 +31,8 @@ export function loraShapes(weight: WeightShape, { rank }: LoraSettings): FactorS
   };
 }
 
-/** ΔW `[out, in]` */
-export function loraUpdate({ lora_a: a, lora_b: b }: Factors, { rank, alpha }: LoraSettings): Tensor2D {
-  const tf = tensorflow();
-  return tf.mul(tf.matMul(b as Tensor2D, a as Tensor2D), alpha / rank);
+export function loraUpdate({ lora_a: a, lora_b: b }: Factors, { rank, alpha }: LoraSettings): WeightUpdate {
+  return { left: tensorflow().mul(b as Tensor2D, alpha / rank), right: a as Tensor2D };
 }
 
 /** Rank and scale as in the paper: r = 4, α / r = 1. */
@@ -60,7 +52,7 @@ export const lora: Method<LoraSettings> = {
   scope: 'factors',
   settingsSchema: () => loraSettingsSchema(z.literal(1).default(1)),
   factorShapes: loraShapes,
-  adapt: addToWeight(loraUpdate),
+  adapt: (_, factors, settings) => ({ update: loraUpdate(factors, settings) }),
 };
 
 /** λ 1.025 is the paper's for Indian Pines. */

@@ -1,4 +1,5 @@
-import { tensorflow, type Tensor, type Tensor1D, type Tensor2D } from '@hyperswap/tensor';
+import type { WeightUpdate } from '@hyperswap/spectralgpt';
+import type { Tensor, Tensor1D, Tensor2D } from '@hyperswap/tensor';
 import type { z } from 'zod';
 
 /** Shape of a projection's weight, in PyTorch's order. */
@@ -13,6 +14,12 @@ export interface Projection {
   readonly weight: Tensor2D;
   /** `[out]` */
   readonly bias: Tensor1D;
+}
+
+/** What a method makes of a projection; what it leaves out stays. */
+export interface ProjectionChange extends Partial<Projection> {
+  /** Added to the weight. */
+  readonly update?: WeightUpdate;
 }
 
 /** One learned tensor of an adapted projection. */
@@ -52,21 +59,15 @@ export interface Method<Settings extends MethodSettings = MethodSettings> {
    */
   factorShapes(weight: WeightShape, settings: Settings): FactorShapes;
   /**
-   * The adapted projection, or the part of it that changes, by tfjs ops: what training takes the gradient of, and what serving merges into a copy.
+   * What changes of the projection, by tfjs ops: training takes the gradient of it, serving merges it into a copy. An update of the weight is given as
+   * a product wherever it is one, so that nothing of the weight's size is made for its gradient.
    *
    * @param frozen stays as it is
    */
-  adapt(frozen: Projection, factors: Factors, settings: Settings): Partial<Projection>;
-}
-
-/** `adapt` of the methods that add to the weight. @param update ΔW `[out, in]` of factors and settings */
-export function addToWeight<Settings extends MethodSettings>(
-  update: (factors: Factors, settings: Settings) => Tensor2D,
-): Method<Settings>['adapt'] {
-  return ({ weight }, factors, settings) => ({ weight: tensorflow().add(weight, update(factors, settings)) });
+  adapt(frozen: Projection, factors: Factors, settings: Settings): ProjectionChange;
 }
 
 /** `adapt` of the methods that have no factors. */
-export function leaveAsIs(): Partial<Projection> {
+export function leaveAsIs(): ProjectionChange {
   return {};
 }

@@ -52,8 +52,19 @@ export interface SavedBlock {
   readonly hidden: DeviceTensor;
 }
 
-/** Gradients of some layers: weight `[in, out]` and bias `[out]`. */
-export type LayerGradients = Partial<Record<LayerName, DeviceLinear>>;
+/** A thin update that was merged into a layer: x · ΔW is (x · down) · up. */
+export interface DeviceUpdate {
+  /** `[in, rank]` and `[rank]` */
+  readonly down: DeviceLinear;
+  /** `[rank, out]` */
+  readonly up: DeviceTensor;
+}
+
+/** What of a layer learns. */
+export type LayerLearning = 'whole' | DeviceUpdate;
+
+/** Gradients of what learns: of a whole layer its weight `[in, out]` and bias `[out]`; of an update its down weight, down bias and up. */
+export type LayerGradients = Partial<Record<LayerName, readonly DeviceTensor[]>>;
 
 const byHead = [0, 2, 1, 3];
 
@@ -113,6 +124,16 @@ export function blockSaving(
   return { output, saved: { input, query, key, value, attention, middle, hidden } };
 }
 
+/** Of a layer that took `input` and whose result has the gradient `output`. An update costs four thin products, where its weight's gradient were one of full size. */
+function layerGradient(learning: LayerLearning, input: DeviceTensor, output: DeviceTensor): readonly DeviceTensor[] {
+  if (learning === 'whole') return [matMul(input, output, true), columnSums(output)];
+  const { down, up } = learning;
+  return deviceScope(() => {
+    const inner = matMul(output, up, false, true);
+    return [matMul(input, inner, true), columnSums(inner), matMul(linear(input, down), output, true)];
+  });
+}
+
 /**
  * The block's gradient.
  *
@@ -125,13 +146,14 @@ export function blockGradient(
   saved: SavedBlock,
   shape: BlockShape,
   layers: BlockLayers,
-  learned: ReadonlySet<LayerName>,
+  learned: ReadonlyMap<LayerName, LayerLearning>,
 ): { readonly dx: DeviceTensor; readonly gradients: LayerGradients } {
   const { query, key, value, attention } = saved;
   return deviceScope(() => {
     const gradients: LayerGradients = {};
     const learn = (layer: LayerName, input: () => DeviceTensor, output: DeviceTensor): void => {
-      if (learned.has(layer)) gradients[layer] = { weight: matMul(input(), output, true), bias: columnSums(output) };
+      const learning = learned.get(layer);
+      if (learning !== undefined) gradients[layer] = layerGradient(learning, input(), output);
     };
     const throughLayer = (layer: LayerName, output: DeviceTensor): DeviceTensor =>
       matMul(output, layers[layer].weight, false, true);

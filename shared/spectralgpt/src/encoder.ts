@@ -13,10 +13,27 @@ import {
   type Precision,
   type Steps,
   type Tensor,
+  type Tensor1D,
   type Tensor2D,
 } from '@hyperswap/tensor';
-import { block, blockGradient, blockSaving, type BlockShape, type SavedBlock } from './block.js';
-import { foldLayer, layerNames, layerParameters, type BlockLayers, type LayerName } from './folding.js';
+import {
+  block,
+  blockGradient,
+  blockSaving,
+  type BlockShape,
+  type LayerGradients,
+  type LayerLearning,
+  type SavedBlock,
+} from './block.js';
+import {
+  foldLayer,
+  layerNames,
+  layerParameters,
+  type BlockLayers,
+  type FoldedLayer,
+  type LayerName,
+} from './folding.js';
+import { foldUpdate, foldUpdatedLayer, isThin, mergeUpdate, type WeightUpdate } from './weight-update.js';
 import type { Weights } from './weights.js';
 
 /** Blocks of one width. */
@@ -67,20 +84,71 @@ export interface LearningBlocks {
   readonly precision: Precision;
   /** Parameters by name; those that learn are what the gradient is asked of, or made from it by tfjs. */
   readonly weights: Weights;
-  /** Folded layers, and which parameters learn, by name: layers made from one of them are folded anew. Without it all learn. */
-  readonly partly?: { readonly frozen: readonly BlockLayers[]; readonly learned: ReadonlySet<string> };
+  /** Folded layers, and what learns: layers made from a parameter among it are folded anew. Without it all parameters learn. */
+  readonly partly?: {
+    readonly frozen: readonly BlockLayers[];
+    /** Names of parameters. */
+    readonly learned: ReadonlySet<string>;
+    /** By the layer's name. */
+    readonly updates: ReadonlyMap<string, WeightUpdate>;
+  };
   /** Whether a gradient of `x` is wanted, because something before the blocks learns. */
   readonly inputLearns: boolean;
 }
 
-interface Part {
+/** A layer that learns, and the tensors that it learns by. */
+interface LearningLayer {
   readonly block: number;
   readonly layer: LayerName;
+  /** `weight, bias` of the whole folded layer, or `down weight, down bias, up` of its update. */
+  readonly tensors: readonly Tensor[];
+  readonly isUpdate: boolean;
+}
+
+/** Layers that learn, in their order; by tfjs, which takes the gradient of their tensors on to the parameters. */
+function learningLayers({ stack, weights, partly }: LearningBlocks): LearningLayer[] {
+  const headWidth = stack.width / stack.heads;
+  const layers: LearningLayer[] = [];
+  for (let block = 0; block < stack.depth; block++) {
+    const name = `${stack.prefix}.${block}`;
+    for (const layer of layerNames) {
+      const learns = partly === undefined || layerParameters(name, layer).some((key) => partly.learned.has(key));
+      const update = partly?.updates.get(`${name}.${layer}`);
+      if (!learns && update === undefined) continue;
+      const folded = update && foldUpdate(update, weights, name, layer, headWidth);
+      if (folded !== undefined && !learns && isThin(folded)) {
+        layers.push({ block, layer, tensors: [folded.down.weight, folded.down.bias, folded.up], isUpdate: true });
+        continue;
+      }
+      const { weight, bias } = foldUpdatedLayer(weights, partly?.updates ?? new Map(), name, layer, headWidth);
+      layers.push({ block, layer, tensors: [weight, bias], isUpdate: false });
+    }
+  }
+  return layers;
+}
+
+/** A learning layer as the kernels take it, and what of it learns; both belong to the device scope around. @param frozen what an update is merged into */
+function placeLayer(
+  tensors: readonly Tensor[],
+  frozen: FoldedLayer | undefined,
+  precision: Precision,
+): { readonly linear: DeviceLinear; readonly learning: LayerLearning } {
+  const place = (tensor: Tensor): DeviceTensor => cast(identity(borrow(tensor)), precision);
+  const placeBoth = ({ weight, bias }: FoldedLayer): DeviceLinear => ({ weight: place(weight), bias: place(bias) });
+  return deviceScope(() => {
+    const [weight, bias, up] = tensors as [Tensor2D, Tensor1D, Tensor2D];
+    if (frozen === undefined) return { linear: placeBoth({ weight, bias }), learning: 'whole' };
+    const down = { weight, bias };
+    const merged = mergeUpdate(frozen, { down, up });
+    const linear = placeBoth(merged);
+    tensorflow().dispose([merged.weight, merged.bias]);
+    return { linear, learning: { down: placeBoth(down), up: place(up) } };
+  });
 }
 
 /**
  * Blocks with a gradient, as one operation of tfjs's tape: the forward pass saves what `blockGradient` needs in the device scope around, the
- * gradient frees it. Learning layers are folded by tfjs, which takes the gradient on to the parameters.
+ * gradient frees it. What learns of a layer is folded by tfjs, which takes the gradient on to the parameters.
  *
  * @param x `[patches · tokens, width]`, float32, also the result's shape
  */
@@ -88,37 +156,29 @@ export function encodeLearning(x: Tensor2D, tokens: number, blocks: LearningBloc
   const tf = tensorflow();
   const { stack, weights, partly, precision, inputLearns } = blocks;
   const shape = shapeOf(x, tokens, stack);
-  const parts: Part[] = [];
-  const tensors: Tensor[] = [];
-  for (let index = 0; index < stack.depth; index++) {
-    const name = `${stack.prefix}.${index}`;
-    for (const layer of layerNames) {
-      const isFrozen = partly && !layerParameters(name, layer).some((parameter) => partly.learned.has(parameter));
-      if (isFrozen === true) continue;
-      const { weight, bias } = foldLayer(weights, name, layer, stack.width / stack.heads);
-      parts.push({ block: index, layer });
-      tensors.push(weight, bias);
-    }
-  }
-  const learnedOf = (index: number): Set<LayerName> =>
-    new Set(parts.filter((part) => part.block === index).map(({ layer }) => layer));
-  const firstLearning = inputLearns ? 0 : (parts[0]?.block ?? stack.depth);
+  const learning = learningLayers(blocks);
+  const firstLearning = inputLearns ? 0 : (learning[0]?.block ?? stack.depth);
 
   const operation = tf.customGrad((...given) => {
-    const [input, ...folded] = given.slice(0, 1 + tensors.length) as Tensor[];
-    const layers = deviceScope(() => {
-      const own = folded.map((tensor) => cast(identity(borrow(tensor)), precision));
-      return Array.from({ length: stack.depth }, (_, index) => {
-        const replaced: Partial<Record<LayerName, DeviceLinear>> = {};
-        parts.forEach((part, i) => {
-          if (part.block === index) replaced[part.layer] = { weight: own[2 * i]!, bias: own[2 * i + 1]! };
-        });
-        return { ...partly?.frozen[index], ...replaced } as BlockLayers;
+    const input = given[0] as Tensor;
+    const layers = Array.from({ length: stack.depth }, (_, block) => ({ ...partly?.frozen[block] }) as BlockLayers);
+    const learned = layers.map(() => new Map<LayerName, LayerLearning>());
+    deviceScope(() => {
+      let position = 1;
+      return learning.map(({ block: index, layer, tensors, isUpdate }) => {
+        const own = given.slice(position, (position += tensors.length)) as Tensor[];
+        const name = `${stack.prefix}.${index}`;
+        const frozen = isUpdate ? foldLayer(weights, name, layer, stack.width / stack.heads) : undefined;
+        const placed = placeLayer(own, frozen, precision);
+        if (frozen !== undefined) tf.dispose([frozen.weight, frozen.bias]);
+        layers[index] = { ...layers[index]!, [layer]: placed.linear };
+        learned[index]!.set(layer, placed.learning);
+        return placed;
       });
     });
     const saved: (SavedBlock | undefined)[] = [];
     const value = deviceScope(() => {
-      let state = identity(borrow(input!));
+      let state = identity(borrow(input));
       for (let index = 0; index < stack.depth; index++) {
         if (index < firstLearning) {
           const next = block(state, shape, layers[index]!);
@@ -135,27 +195,24 @@ export function encodeLearning(x: Tensor2D, tokens: number, blocks: LearningBloc
     }).output;
 
     const gradFunc = (dy: Tensor): Tensor[] => {
-      const gradients = new Map<number, Partial<Record<LayerName, DeviceLinear>>>();
+      const gradients: LayerGradients[] = [];
       return deviceScope(() => {
         let dState = identity(borrow(dy));
         for (let index = stack.depth - 1; index >= firstLearning; index--) {
           const kept = saved[index]!;
-          const result = blockGradient(dState, kept, shape, layers[index]!, learnedOf(index));
+          const result = blockGradient(dState, kept, shape, layers[index]!, learned[index]!);
           release(dState, ...(Object.values(kept) as DeviceTensor[]));
-          gradients.set(index, result.gradients);
+          gradients[index] = result.gradients;
           dState = result.dx;
         }
         const float = (tensor: DeviceTensor): Tensor => handOver(cast(identity(tensor), 'float32'));
         return [
           handOver(dState),
-          ...parts.flatMap(({ block: index, layer }) => {
-            const { weight, bias } = gradients.get(index)![layer]!;
-            return [float(weight), float(bias)];
-          }),
+          ...learning.flatMap(({ block: index, layer }) => gradients[index]![layer]!.map(float)),
         ];
       });
     };
     return { value: handOver(value), gradFunc };
   });
-  return operation(x, ...tensors) as Tensor2D;
+  return operation(x, ...learning.flatMap(({ tensors }) => tensors)) as Tensor2D;
 }

@@ -1,11 +1,12 @@
 /** From token pixels to what the head sees: embedding, blocks, pooling. */
-import { finish, tensorflow, type Steps, type Tensor, type Tensor2D } from '@hyperswap/tensor';
+import { finish, tensorflow, type Steps, type Tensor2D } from '@hyperswap/tensor';
 import { tokenCount } from './config.js';
 import { embed, encoderStack, type VisibleTokens } from './embedding.js';
 import { encode, encodeLearning } from './encoder.js';
 import type { BlockLayers } from './folding.js';
 import { pool, type Pooling } from './pooling.js';
 import type { ResidentBackbone } from './resident.js';
+import type { ParameterChanges } from './weight-update.js';
 
 export interface FeatureOptions {
   /** Blocks in place of the backbone's: those of a binding. */
@@ -42,8 +43,8 @@ export function features(pixels: Tensor2D, resident: ResidentBackbone, options?:
 }
 
 export interface LearningOptions {
-  /** Parameters that learn, or are made from something that learns, by name; the rest is the backbone's. */
-  readonly learned: ReadonlyMap<string, Tensor>;
+  /** What learns, or is made from something that learns; the rest is the backbone's. */
+  readonly learned: ParameterChanges;
   /** Which tokens to use; without it all. */
   readonly shown?: VisibleTokens;
   /** @default 'mean' */
@@ -62,13 +63,19 @@ export function learningFeatures(
   { learned, shown, pooling = 'mean' }: LearningOptions,
 ): Tensor2D {
   const tokens = shown?.visible ?? tokenCount(config);
-  const weights = frozen.replacing(learned);
-  const names = new Set(learned.keys());
+  const weights = frozen.replacing(learned.replaced);
+  const names = new Set(learned.replaced.keys());
   const inputLearns = [...names].some((name) => name.startsWith('patch_embed.') || name.startsWith('pos_embed'));
   return tensorflow().tidy(() => {
     const stack = encoderStack(config);
     const tokensPlaced = embed(pixels, config, weights, shown);
-    const parts = { stack, precision, weights, partly: { frozen: blocks, learned: names }, inputLearns };
+    const parts = {
+      stack,
+      precision,
+      weights,
+      partly: { frozen: blocks, learned: names, updates: learned.updates },
+      inputLearns,
+    };
     return pool(encodeLearning(tokensPlaced, tokens, parts), config, weights, pooling, shown);
   });
 }

@@ -18,16 +18,7 @@ export {
 export { encode, encodeLearning, type BlockStack, type LearningBlocks } from './encoder.js';
 export { embed, encoderStack, type VisibleTokens } from './embedding.js';
 export { features, featuresInSteps, learningFeatures, type FeatureOptions, type LearningOptions } from './features.js';
-export {
-  foldLayer,
-  keepLayer,
-  layerNames,
-  layerParameters,
-  releaseLayer,
-  type BlockLayers,
-  type FoldedLayer,
-  type LayerName,
-} from './folding.js';
+export { keepLayer, layerNames, layerParameters, releaseLayer, type BlockLayers, type LayerName } from './folding.js';
 export { patchesOfGradient } from './gradient-memory.js';
 export {
   decoderConfigSchema,
@@ -48,3 +39,4 @@ export {
 } from './resident.js';
 export { gatherPatches, imageTokens, interpolationWeights, resizeMatrix, tokenPixels } from './token-pixels.js';
 export { positions, Weights } from './weights.js';
+export { foldUpdatedLayer, type ParameterChanges, type WeightUpdate } from './weight-update.js';

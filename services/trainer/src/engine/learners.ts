@@ -53,7 +53,7 @@ export function learnedExtractor(
   { resident, pooling }: Pick<LearnerContext, 'resident' | 'pooling'>,
   parameters: LearnedParameters,
 ): FeatureExtractor {
-  return (pixels) => deviceScope(() => learningFeatures(pixels, resident, { learned: parameters.weights(), pooling }));
+  return (pixels) => deviceScope(() => learningFeatures(pixels, resident, { learned: parameters.changes(), pooling }));
 }
 
 /** Where patches are shifted, each orientation is computed with so many shifts. */
@@ -156,7 +156,7 @@ export function backboneLearner(
       const shown = hiddenTokens > 0 ? randomTokens(chosen.length, config, hiddenTokens, random) : undefined;
       return {
         input,
-        features: () => learningFeatures(input, resident, { learned: parameters.weights(), shown, pooling }),
+        features: () => learningFeatures(input, resident, { learned: parameters.changes(), shown, pooling }),
       };
     },
     validationFeatures: (validation) => featuresOfAll(learning, validation, extract, 0),

@@ -1,16 +1,16 @@
 /** What learns beside the head: factors of adapted projections, or the whole backbone. */
-import { adaptationShapes, adaptedWeights, initialFactors, type Adaptation } from '@hyperswap/peft';
+import { adaptationShapes, adaptedParameters, initialFactors, type Adaptation } from '@hyperswap/peft';
 import type { NamedTensor } from '@hyperswap/safetensors';
-import { withTensors, type Backbone, type ResidentBackbone } from '@hyperswap/spectralgpt';
-import { tensorflow, type Tensor, type Variable } from '@hyperswap/tensor';
+import { withTensors, type Backbone, type ParameterChanges, type ResidentBackbone } from '@hyperswap/spectralgpt';
+import { tensorflow, type Variable } from '@hyperswap/tensor';
 
 export interface LearnedParameters {
   /** By the names they are stored under; none for a linear probe. */
   readonly variables: ReadonlyMap<string, Variable>;
   /** Factor on the learning rate, by the variable's own name; 1 where there is none. */
   readonly rateFactors: ReadonlyMap<string, number>;
-  /** The backbone's parameters that the variables change, as they are now; tfjs ops, to be called inside a gradient. */
-  weights(): ReadonlyMap<string, Tensor>;
+  /** How the variables change the backbone as they are now; tfjs ops, to be called inside a gradient. */
+  changes(): ParameterChanges;
   dispose(): void;
 }
 
@@ -33,7 +33,7 @@ export function factorParameters(adaptation: Adaptation, resident: ResidentBackb
   return {
     variables,
     rateFactors,
-    weights: () => adaptedWeights(adaptation, variables, config, resident.weights),
+    changes: () => adaptedParameters(adaptation, variables, config, resident.weights),
     dispose: () => tensorflow().dispose([...variables.values()]),
   };
 }
@@ -50,7 +50,7 @@ export function backboneParameters(backbone: Backbone): LearnedParameters {
   return {
     variables,
     rateFactors: new Map(),
-    weights: () => variables,
+    changes: () => ({ replaced: variables, updates: new Map() }),
     dispose: () => tensorflow().dispose([...variables.values()]),
   };
 }
