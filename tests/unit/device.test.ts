@@ -9,11 +9,12 @@ import {
   makeBackbone,
   makeResident,
   residentBackbone,
-  type ParameterChanges,
   backboneConfigs,
+  type ParameterChanges,
 } from '@hyperswap/spectralgpt';
 import {
   add,
+  addBranch,
   AdamW,
   cast,
   chooseKernels,
@@ -29,6 +30,7 @@ import {
   Random,
   readDevice,
   release,
+  softmax,
   softmaxGradient,
   standardise,
   standardiseGradient,
@@ -100,13 +102,15 @@ for (const type of ['float32', 'bfloat16'] as const) {
           );
         const elements = [1, 2].map((seed) => cast(make(seed, shape), type));
         const [x, residual] = [make(3, rows), make(4, rows)];
-        const [softmax, gradient] = [5, 6].map((seed) => cast(make(seed, rows), type));
+        const [weights, gradient] = [5, 6].map((seed) => cast(make(seed, rows), type));
         const results = [
           gelu(elements[0]!),
           geluGradient(elements[0]!, elements[1]!),
           standardise(x, 1e-6, type),
           standardiseGradient(x, 1e-6, gradient!, residual),
-          softmaxGradient(softmax!, gradient!),
+          softmaxGradient(weights!, gradient!),
+          softmax(weights!),
+          addBranch(x, gradient!),
         ];
         return results.map((result) => Float32Array.from(readDevice(cast(result, 'float32'))));
       });

@@ -2,16 +2,32 @@
 import type { NamedTensor } from '@hyperswap/safetensors';
 import {
   encoderShapes,
-  foldUpdatedLayer,
+  foldLayer,
+  foldUpdate,
+  foldWithUpdate,
   keepLayer,
+  layerParameters,
+  mergeUpdate,
+  placeUpdate,
+  preciseLayer,
   type BackboneConfig,
   type BlockLayers,
+  type LayerName,
   type ParameterChanges,
   type ResidentBackbone,
   type Weights,
   type WeightUpdate,
 } from '@hyperswap/spectralgpt';
-import { Random, tensorflow, type DeviceLinear, type Tensor, type Tensor1D, type Tensor2D } from '@hyperswap/tensor';
+import {
+  deviceScope,
+  keepOnDevice,
+  Random,
+  tensorflow,
+  type DeviceLinear,
+  type Tensor,
+  type Tensor1D,
+  type Tensor2D,
+} from '@hyperswap/tensor';
 import type { FactorShape, Factors, Method, MethodSettings, WeightShape } from './method.js';
 
 /** The projections that adapters change, as in the paper: W_Q and W_V of every block. */
@@ -107,21 +123,35 @@ export function adaptedParameters(
 export function mergeAdaptation(
   adaptation: Adaptation,
   factors: ReadonlyMap<string, Tensor>,
-  { backbone: { config }, weights, blocks, precision }: ResidentBackbone,
+  resident: ResidentBackbone,
 ): { readonly blocks: readonly BlockLayers[]; readonly own: readonly DeviceLinear[] } {
+  const { backbone, weights, blocks, precision } = resident;
   if (factors.size === 0) return { blocks, own: [] };
+  const { config } = backbone;
+  const headWidth = config.width / config.heads;
   const own: DeviceLinear[] = [];
   let merged = blocks;
   tensorflow().tidy(() => {
     const { replaced, updates } = adaptedParameters(adaptation, factors, config, weights);
     const overlaid = weights.replacing(replaced);
+    const merge = (block: number, layer: LayerName): DeviceLinear => {
+      const name = `blocks.${block}`;
+      const update = updates.get(`${name}.${layer}`);
+      if (update === undefined) return keepLayer(foldLayer(overlaid, name, layer, headWidth), precision);
+      if (layerParameters(name, layer).some((parameter) => replaced.has(parameter)))
+        return keepLayer(foldWithUpdate(update, overlaid, name, layer, headWidth), precision);
+      const folded = foldUpdate(update, weights, name, layer, headWidth);
+      const [weight, bias] = deviceScope(() => {
+        const layered = mergeUpdate(preciseLayer(resident, block, layer), placeUpdate(folded, 'float32'), precision);
+        return keepOnDevice(layered.weight, layered.bias);
+      });
+      return { weight, bias };
+    };
     merged = blocks.map((layers, block) => {
       const copied = adaptedProjections.map((projection) => {
-        const layer = `attn.${projection}` as const;
-        const folded = foldUpdatedLayer(overlaid, updates, `blocks.${block}`, layer, config.width / config.heads);
-        const kept = keepLayer(folded, precision);
+        const kept = merge(block, `attn.${projection}`);
         own.push(kept);
-        return [layer, kept] as const;
+        return [`attn.${projection}`, kept] as const;
       });
       return { ...layers, ...Object.fromEntries(copied) };
     });

@@ -5,6 +5,7 @@
  */
 import {
   add,
+  addBranch,
   batchMatMul,
   cast,
   columnSums,
@@ -24,6 +25,7 @@ import {
   type DeviceTensor,
 } from '@hyperswap/tensor';
 import type { BlockLayers, LayerName } from './folding.js';
+import type { DeviceUpdate } from './weight-update.js';
 
 /** The release's `nn.LayerNorm(eps=1e-6)`. */
 export const layerNormEpsilon = 1e-6;
@@ -52,14 +54,6 @@ export interface SavedBlock {
   readonly hidden: DeviceTensor;
 }
 
-/** A thin update that was merged into a layer: x · ΔW is (x · down) · up. */
-export interface DeviceUpdate {
-  /** `[in, rank]` and `[rank]` */
-  readonly down: DeviceLinear;
-  /** `[rank, out]` */
-  readonly up: DeviceTensor;
-}
-
 /** What of a layer learns. */
 export type LayerLearning = 'whole' | DeviceUpdate;
 
@@ -84,7 +78,7 @@ function layerInput(x: DeviceTensor, layers: BlockLayers): DeviceTensor {
 /** x + layer(input), in one kernel where both are float32. */
 function addLayer(x: DeviceTensor, input: DeviceTensor, layer: DeviceLinear): DeviceTensor {
   if (input.type === 'float32') return linear(input, layer, 'none', x);
-  return deviceScope(() => add(x, cast(linear(input, layer), 'float32')));
+  return deviceScope(() => addBranch(x, linear(input, layer)));
 }
 
 /**
@@ -139,6 +133,7 @@ function layerGradient(learning: LayerLearning, input: DeviceTensor, output: Dev
  *
  * @param dy of the result, `[rows, width]`, float32, as the input's gradient
  * @param learned layers whose gradients are wanted; frozen ones cost nothing
+ * @param inputLearns whether the input's gradient is wanted
  * @returns gradients of the input and of those layers
  */
 export function blockGradient(
@@ -147,7 +142,8 @@ export function blockGradient(
   shape: BlockShape,
   layers: BlockLayers,
   learned: ReadonlyMap<LayerName, LayerLearning>,
-): { readonly dx: DeviceTensor; readonly gradients: LayerGradients } {
+  inputLearns: boolean,
+): { readonly dx: DeviceTensor | undefined; readonly gradients: LayerGradients } {
   const { query, key, value, attention } = saved;
   return deviceScope(() => {
     const gradients: LayerGradients = {};
@@ -176,18 +172,21 @@ export function blockGradient(
       const dMixed = deviceScope(() => splitHeads(throughLayer('attn.proj', dProjected), shape));
       const dScores = deviceScope(() => softmaxGradient(attention, batchMatMul(dMixed, value, false, true)));
       const outputs = {
-        'attn.q': joinHeads(batchMatMul(dScores, key), shape),
-        'attn.k': joinHeads(batchMatMul(dScores, query, true), shape),
-        'attn.v': joinHeads(batchMatMul(attention, dMixed, true), shape),
+        'attn.q': () => joinHeads(batchMatMul(dScores, key), shape),
+        'attn.k': () => joinHeads(batchMatMul(dScores, query, true), shape),
+        'attn.v': () => joinHeads(batchMatMul(attention, dMixed, true), shape),
       } as const;
       let rows: DeviceTensor | undefined;
       let dRows: DeviceTensor | undefined;
       for (const layer of ['attn.q', 'attn.k', 'attn.v'] as const) {
-        learn(layer, () => (rows ??= layerInput(saved.input, layers)), outputs[layer]);
-        const part = throughLayer(layer, outputs[layer]);
+        if (!inputLearns && !learned.has(layer)) continue;
+        const output = outputs[layer]();
+        learn(layer, () => (rows ??= layerInput(saved.input, layers)), output);
+        if (!inputLearns) continue;
+        const part = throughLayer(layer, output);
         dRows = dRows === undefined ? part : add(dRows, part);
       }
-      return { total: standardiseGradient(saved.input, layerNormEpsilon, dRows!, dMiddle), gradients };
+      return { total: dRows && standardiseGradient(saved.input, layerNormEpsilon, dRows, dMiddle), gradients };
     }).total;
     return { dx, gradients };
   });

@@ -25,15 +25,8 @@ import {
   type LayerLearning,
   type SavedBlock,
 } from './block.js';
-import {
-  foldLayer,
-  layerNames,
-  layerParameters,
-  type BlockLayers,
-  type FoldedLayer,
-  type LayerName,
-} from './folding.js';
-import { foldUpdate, foldUpdatedLayer, isThin, mergeUpdate, type WeightUpdate } from './weight-update.js';
+import { foldLayer, layerNames, layerParameters, type BlockLayers, type LayerName } from './folding.js';
+import { foldUpdate, foldWithUpdate, isThin, mergeUpdate, placeUpdate, type WeightUpdate } from './weight-update.js';
 import type { Weights } from './weights.js';
 
 /** Blocks of one width. */
@@ -87,6 +80,8 @@ export interface LearningBlocks {
   /** Folded layers, and what learns: layers made from a parameter among it are folded anew. Without it all parameters learn. */
   readonly partly?: {
     readonly frozen: readonly BlockLayers[];
+    /** Of them the layers that have updates, in float32. */
+    readonly precise: (block: number, layer: LayerName) => DeviceLinear;
     /** Names of parameters. */
     readonly learned: ReadonlySet<string>;
     /** By the layer's name. */
@@ -120,29 +115,30 @@ function learningLayers({ stack, weights, partly }: LearningBlocks): LearningLay
         layers.push({ block, layer, tensors: [folded.down.weight, folded.down.bias, folded.up], isUpdate: true });
         continue;
       }
-      const { weight, bias } = foldUpdatedLayer(weights, partly?.updates ?? new Map(), name, layer, headWidth);
-      layers.push({ block, layer, tensors: [weight, bias], isUpdate: false });
+      const whole =
+        update === undefined
+          ? foldLayer(weights, name, layer, headWidth)
+          : foldWithUpdate(update, weights, name, layer, headWidth);
+      layers.push({ block, layer, tensors: [whole.weight, whole.bias], isUpdate: false });
     }
   }
   return layers;
 }
 
-/** A learning layer as the kernels take it, and what of it learns; both belong to the device scope around. @param frozen what an update is merged into */
+/** A learning layer as the kernels take it, and what of it learns; both belong to the device scope around. @param precise what an update is merged into */
 function placeLayer(
-  tensors: readonly Tensor[],
-  frozen: FoldedLayer | undefined,
+  [weight, bias, up]: readonly Tensor[],
+  precise: DeviceLinear | undefined,
   precision: Precision,
 ): { readonly linear: DeviceLinear; readonly learning: LayerLearning } {
-  const place = (tensor: Tensor): DeviceTensor => cast(identity(borrow(tensor)), precision);
-  const placeBoth = ({ weight, bias }: FoldedLayer): DeviceLinear => ({ weight: place(weight), bias: place(bias) });
   return deviceScope(() => {
-    const [weight, bias, up] = tensors as [Tensor2D, Tensor1D, Tensor2D];
-    if (frozen === undefined) return { linear: placeBoth({ weight, bias }), learning: 'whole' };
-    const down = { weight, bias };
-    const merged = mergeUpdate(frozen, { down, up });
-    const linear = placeBoth(merged);
-    tensorflow().dispose([merged.weight, merged.bias]);
-    return { linear, learning: { down: placeBoth(down), up: place(up) } };
+    if (precise === undefined || up === undefined) {
+      const [ownWeight, ownBias] = [weight!, bias!].map((tensor) => cast(identity(borrow(tensor)), precision));
+      return { linear: { weight: ownWeight!, bias: ownBias! }, learning: 'whole' };
+    }
+    const folded = { down: { weight: weight as Tensor2D, bias: bias as Tensor1D }, up: up as Tensor2D };
+    const linear = deviceScope(() => mergeUpdate(precise, placeUpdate(folded, 'float32'), precision));
+    return { linear, learning: placeUpdate(folded, precision) };
   });
 }
 
@@ -154,7 +150,7 @@ function placeLayer(
  */
 export function encodeLearning(x: Tensor2D, tokens: number, blocks: LearningBlocks): Tensor2D {
   const tf = tensorflow();
-  const { stack, weights, partly, precision, inputLearns } = blocks;
+  const { stack, partly, precision, inputLearns } = blocks;
   const shape = shapeOf(x, tokens, stack);
   const learning = learningLayers(blocks);
   const firstLearning = inputLearns ? 0 : (learning[0]?.block ?? stack.depth);
@@ -167,10 +163,7 @@ export function encodeLearning(x: Tensor2D, tokens: number, blocks: LearningBloc
       let position = 1;
       return learning.map(({ block: index, layer, tensors, isUpdate }) => {
         const own = given.slice(position, (position += tensors.length)) as Tensor[];
-        const name = `${stack.prefix}.${index}`;
-        const frozen = isUpdate ? foldLayer(weights, name, layer, stack.width / stack.heads) : undefined;
-        const placed = placeLayer(own, frozen, precision);
-        if (frozen !== undefined) tf.dispose([frozen.weight, frozen.bias]);
+        const placed = placeLayer(own, isUpdate ? partly!.precise(index, layer) : undefined, precision);
         layers[index] = { ...layers[index]!, [layer]: placed.linear };
         learned[index]!.set(layer, placed.learning);
         return placed;
@@ -200,9 +193,13 @@ export function encodeLearning(x: Tensor2D, tokens: number, blocks: LearningBloc
         let dState = identity(borrow(dy));
         for (let index = stack.depth - 1; index >= firstLearning; index--) {
           const kept = saved[index]!;
-          const result = blockGradient(dState, kept, shape, layers[index]!, learned[index]!);
-          release(dState, ...(Object.values(kept) as DeviceTensor[]));
+          const inputCounts = inputLearns || index > firstLearning;
+          const result = blockGradient(dState, kept, shape, layers[index]!, learned[index]!, inputCounts);
+          release(...(Object.values(kept) as DeviceTensor[]));
           gradients[index] = result.gradients;
+          // tfjs wants some gradient of the input; where it is not asked for, any will do.
+          if (result.dx === undefined) break;
+          release(dState);
           dState = result.dx;
         }
         const float = (tensor: DeviceTensor): Tensor => handOver(cast(identity(tensor), 'float32'));

@@ -1,11 +1,11 @@
 /** From token pixels to what the head sees: embedding, blocks, pooling. */
-import { finish, tensorflow, type Steps, type Tensor2D } from '@hyperswap/tensor';
+import { finish, tensorflow, type DeviceLinear, type Steps, type Tensor2D } from '@hyperswap/tensor';
 import { tokenCount } from './config.js';
 import { embed, encoderStack, type VisibleTokens } from './embedding.js';
 import { encode, encodeLearning } from './encoder.js';
-import type { BlockLayers } from './folding.js';
+import type { BlockLayers, LayerName } from './folding.js';
 import { pool, type Pooling } from './pooling.js';
-import type { ResidentBackbone } from './resident.js';
+import { preciseLayer, type ResidentBackbone } from './resident.js';
 import type { ParameterChanges } from './weight-update.js';
 
 export interface FeatureOptions {
@@ -59,23 +59,21 @@ export interface LearningOptions {
  */
 export function learningFeatures(
   pixels: Tensor2D,
-  { backbone: { config }, weights: frozen, blocks, precision }: ResidentBackbone,
+  resident: ResidentBackbone,
   { learned, shown, pooling = 'mean' }: LearningOptions,
 ): Tensor2D {
+  const { backbone, blocks: frozen, precision } = resident;
+  const { config } = backbone;
   const tokens = shown?.visible ?? tokenCount(config);
-  const weights = frozen.replacing(learned.replaced);
+  const weights = resident.weights.replacing(learned.replaced);
   const names = new Set(learned.replaced.keys());
   const inputLearns = [...names].some((name) => name.startsWith('patch_embed.') || name.startsWith('pos_embed'));
   return tensorflow().tidy(() => {
     const stack = encoderStack(config);
     const tokensPlaced = embed(pixels, config, weights, shown);
-    const parts = {
-      stack,
-      precision,
-      weights,
-      partly: { frozen: blocks, learned: names, updates: learned.updates },
-      inputLearns,
-    };
+    const precise = (block: number, layer: LayerName): DeviceLinear => preciseLayer(resident, block, layer);
+    const partly = { frozen, precise, learned: names, updates: learned.updates };
+    const parts = { stack, precision, weights, partly, inputLearns };
     return pool(encodeLearning(tokensPlaced, tokens, parts), config, weights, pooling, shown);
   });
 }

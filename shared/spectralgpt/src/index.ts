@@ -18,7 +18,15 @@ export {
 export { encode, encodeLearning, type BlockStack, type LearningBlocks } from './encoder.js';
 export { embed, encoderStack, type VisibleTokens } from './embedding.js';
 export { features, featuresInSteps, learningFeatures, type FeatureOptions, type LearningOptions } from './features.js';
-export { keepLayer, layerNames, layerParameters, releaseLayer, type BlockLayers, type LayerName } from './folding.js';
+export {
+  foldLayer,
+  keepLayer,
+  layerNames,
+  layerParameters,
+  releaseLayer,
+  type BlockLayers,
+  type LayerName,
+} from './folding.js';
 export { patchesOfGradient } from './gradient-memory.js';
 export {
   decoderConfigSchema,
@@ -32,6 +40,7 @@ export { encoderShapes, initialParameters, type ParameterShapes } from './parame
 export { pool, pooledWidth, poolings, randomTokens, type Pooling } from './pooling.js';
 export {
   makeResident,
+  preciseLayer,
   releaseResident,
   residentBackbone,
   type PrecisionChoice,
@@ -39,4 +48,11 @@ export {
 } from './resident.js';
 export { gatherPatches, imageTokens, interpolationWeights, resizeMatrix, tokenPixels } from './token-pixels.js';
 export { positions, Weights } from './weights.js';
-export { foldUpdatedLayer, type ParameterChanges, type WeightUpdate } from './weight-update.js';
+export {
+  foldUpdate,
+  foldWithUpdate,
+  mergeUpdate,
+  placeUpdate,
+  type ParameterChanges,
+  type WeightUpdate,
+} from './weight-update.js';

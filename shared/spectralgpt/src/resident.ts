@@ -2,7 +2,7 @@
 import { failure } from '@hyperswap/errors';
 import { chooseKernels, type DeviceLinear, type Precision } from '@hyperswap/tensor';
 import { withTensors, type Backbone } from './backbone.js';
-import { foldLayer, keepLayer, layerNames, releaseLayer, type BlockLayers } from './folding.js';
+import { foldLayer, keepLayer, layerNames, releaseLayer, type BlockLayers, type LayerName } from './folding.js';
 import { Weights } from './weights.js';
 
 /** A frozen backbone on the device. */
@@ -13,6 +13,8 @@ export interface ResidentBackbone {
   readonly weights: Weights;
   /** The blocks' layers, folded, in `precision`. */
   readonly blocks: readonly BlockLayers[];
+  /** Of `preciseLayer`. */
+  readonly precise: Map<string, DeviceLinear>;
 }
 
 /** `auto`: whichever this machine runs fastest, where bfloat16 has to be clearly faster. */
@@ -54,7 +56,8 @@ export function makeResident(backbone: Backbone, choice: PrecisionChoice = 'auto
       }
     });
     const weights = upload((tensor) => !tensor.startsWith('blocks.') || adaptable.test(tensor));
-    residents.set(key(digest, precision), { backbone: { name, digest, config }, precision, weights, blocks });
+    const precise = new Map<string, DeviceLinear>();
+    residents.set(key(digest, precision), { backbone: { name, digest, config }, precision, weights, blocks, precise });
   });
   return precision;
 }
@@ -66,11 +69,31 @@ export function residentBackbone(digest: string, precision: PrecisionChoice = 'a
   return resident;
 }
 
+/**
+ * A folded layer in float32, which updates are merged into: of a backbone in float32 its own, else made at first use and kept, so that neither a swap nor a
+ * training step folds it again.
+ *
+ * @throws INTERNAL for a layer that adapters do not change
+ */
+export function preciseLayer(resident: ResidentBackbone, block: number, layer: LayerName): DeviceLinear {
+  const { backbone, precision, weights, blocks, precise } = resident;
+  if (precision === 'float32') return blocks[block]![layer];
+  const name = `blocks.${block}`;
+  const key = `${name}.${layer}`;
+  const known = precise.get(key);
+  if (known !== undefined) return known;
+  const { width, heads } = backbone.config;
+  const kept = keepLayer(foldLayer(weights, name, layer, width / heads), 'float32');
+  precise.set(key, kept);
+  return kept;
+}
+
 /** Frees a backbone on the device; what is bound to it must be gone before. */
 export function releaseResident(digest: string, precision: Precision): void {
   const resident = residents.get(key(digest, precision));
   if (resident === undefined) return;
   residents.delete(key(digest, precision));
   resident.weights.dispose();
+  for (const layer of resident.precise.values()) releaseLayer(layer);
   for (const layers of resident.blocks) for (const layer of Object.values(layers)) releaseLayer(layer as DeviceLinear);
 }

@@ -1,5 +1,19 @@
 /** Updates of weights as products of thin matrices, which are never multiplied out where their gradient is taken. */
-import { tensorflow, type Tensor, type Tensor1D, type Tensor2D } from '@hyperswap/tensor';
+import {
+  add,
+  borrow,
+  cast,
+  deviceScope,
+  identity,
+  matMul,
+  reshape,
+  tensorflow,
+  type DeviceLinear,
+  type DeviceTensor,
+  type Precision,
+  type Tensor,
+  type Tensor2D,
+} from '@hyperswap/tensor';
 import { foldLayer, type FoldedLayer, type LayerName } from './folding.js';
 import { Weights } from './weights.js';
 
@@ -30,13 +44,19 @@ export interface FoldedUpdate {
   readonly up: Tensor2D;
 }
 
+/** A folded update on the device. */
+export interface DeviceUpdate {
+  readonly down: DeviceLinear;
+  readonly up: DeviceTensor;
+}
+
 /** Whether the gradient of the thin matrices, four products of them with all rows, costs less than that of the weight, one product of its size. */
 export function isThin({ up: { shape } }: FoldedUpdate): boolean {
   const [rank, out] = shape;
   return 4 * rank <= out;
 }
 
-/** The norm before a layer and attention's scale folded into its update. @param block as `blocks.3` */
+/** The norm before a layer and attention's scale folded into its update, by tfjs. @param block as `blocks.3` */
 export function foldUpdate(
   { left, right }: WeightUpdate,
   weights: Weights,
@@ -56,26 +76,35 @@ export function foldUpdate(
   });
 }
 
-/** A folded layer with its update merged, by tfjs as the update itself. */
-export function mergeUpdate({ weight, bias }: FoldedLayer, { down, up }: FoldedUpdate): FoldedLayer {
-  const tf = tensorflow();
-  return tf.tidy(() => ({
-    weight: tf.add(weight, tf.matMul(down.weight, up)) as Tensor2D,
-    bias: tf.add(bias, tf.reshape(tf.matMul(tf.reshape(down.bias, [1, -1]) as Tensor2D, up), [-1])) as Tensor1D,
-  }));
-}
-
-/** A layer folded with its update, if it has one. @param updates by the layer's name @param block as `blocks.3` */
-export function foldUpdatedLayer(
+/** A layer folded with its update multiplied out, by tfjs: for updates that are not thin. @param block as `blocks.3` */
+export function foldWithUpdate(
+  { left, right }: WeightUpdate,
   weights: Weights,
-  updates: ReadonlyMap<string, WeightUpdate>,
   block: string,
   layer: LayerName,
   headWidth: number,
 ): FoldedLayer {
-  return tensorflow().tidy(() => {
-    const frozen = foldLayer(weights, block, layer, headWidth);
-    const update = updates.get(`${block}.${layer}`);
-    return { ...(update ? mergeUpdate(frozen, foldUpdate(update, weights, block, layer, headWidth)) : frozen) };
+  const tf = tensorflow();
+  const name = `${block}.${layer}.weight`;
+  return tf.tidy(() => {
+    const updated = new Map([[name, tf.add(weights.get(name), tf.matMul(left, right))]]);
+    return { ...foldLayer(weights.replacing(updated), block, layer, headWidth) };
+  });
+}
+
+/** A folded update on the device, which belongs to the open scope, while the tensors stay tfjs's. */
+export function placeUpdate({ down, up }: FoldedUpdate, precision: Precision): DeviceUpdate {
+  const place = (tensor: Tensor): DeviceTensor => cast(identity(borrow(tensor)), precision);
+  return deviceScope(() => ({ down: { weight: place(down.weight), bias: place(down.bias) }, up: place(up) }));
+}
+
+/** A folded layer with an update merged; it belongs to the open device scope. @param layer and update, float32 */
+export function mergeUpdate(layer: DeviceLinear, { down, up }: DeviceUpdate, precision: Precision): DeviceLinear {
+  return deviceScope(() => {
+    const bias = reshape(matMul(reshape(down.bias, [1, down.bias.shape[0]!]), up), layer.bias.shape);
+    return {
+      weight: cast(add(layer.weight, matMul(down.weight, up)), precision),
+      bias: cast(add(layer.bias, bias), precision),
+    };
   });
 }

@@ -111,6 +111,22 @@ void StandardiseGradient(const float* y, float factor, const float* dy, const fl
   for (int64_t i = 0; i < count; ++i) dx[i] = residual[i] + factor * (dy[i] - mean - y[i] * slope);
 }
 
+// e^x / Σ e^x, from the largest x down, so that nothing overflows.
+FOR_EACH_PROCESSOR
+void Softmax(const float* x, float* y, int64_t count) {
+  float largest = x[0], sum = 0;
+#pragma omp simd reduction(max : largest)
+  for (int64_t i = 0; i < count; ++i) largest = x[i] > largest ? x[i] : largest;
+#pragma omp simd reduction(+ : sum)
+  for (int64_t i = 0; i < count; ++i) {
+    y[i] = Exponential(x[i] - largest);
+    sum += y[i];
+  }
+  const float factor = 1.0f / sum;
+#pragma omp simd
+  for (int64_t i = 0; i < count; ++i) y[i] *= factor;
+}
+
 // a · (da - Σ da · a), where a is a row of a softmax.
 FOR_EACH_PROCESSOR
 void SoftmaxGradient(const float* a, const float* da, float* dx, int64_t count) {
@@ -119,6 +135,12 @@ void SoftmaxGradient(const float* a, const float* da, float* dx, int64_t count) 
   for (int64_t i = 0; i < count; ++i) sum += da[i] * a[i];
 #pragma omp simd
   for (int64_t i = 0; i < count; ++i) dx[i] = a[i] * (da[i] - sum);
+}
+
+FOR_EACH_PROCESSOR
+void Add(const float* x, const float* y, float* sum, int64_t count) {
+#pragma omp simd
+  for (int64_t i = 0; i < count; ++i) sum[i] = x[i] + y[i];
 }
 
 FOR_EACH_PROCESSOR
@@ -225,6 +247,26 @@ class GeluGradientOp : public OpKernel {
   }
 };
 
+template <typename T>
+class AddBranchOp : public OpKernel {
+ public:
+  using OpKernel::OpKernel;
+  void Compute(OpKernelContext* context) override {
+    const Tensor& x = context->input(0);
+    const Tensor& branch = context->input(1);
+    REQUIRE(x.shape() == branch.shape(), "x and branch differ in shape");
+    Tensor* sum;
+    OP_REQUIRES_OK(context, context->allocate_output(0, x.shape(), &sum));
+    const float* fromX = x.flat<float>().data();
+    const T* fromBranch = branch.flat<T>().data();
+    float* to = sum->flat<float>().data();
+    InPieces(context, x, [=](int64_t at, int64_t count) {
+      float room[longestPiece];
+      Add(fromX + at, Read(fromBranch + at, room, count), to + at, count);
+    });
+  }
+};
+
 // ---- Ops on rows: the last axis
 
 bool RowsFit(const Tensor& x) {
@@ -296,6 +338,25 @@ class StandardiseGradientOp : public NormOp {
 };
 
 template <typename T>
+class SoftmaxOp : public OpKernel {
+ public:
+  using OpKernel::OpKernel;
+  void Compute(OpKernelContext* context) override {
+    const Tensor& x = context->input(0);
+    REQUIRE(RowsFit(x), tooLong);
+    Tensor* y;
+    OP_REQUIRES_OK(context, context->allocate_output(0, x.shape(), &y));
+    const T* from = x.flat<T>().data();
+    T* to = y->flat<T>().data();
+    InRows(context, x, 2, [=](int64_t at, int64_t width) {
+      float roomX[longestPiece], roomY[longestPiece];
+      Softmax(Read(from + at, roomX, width), Writable(to + at, roomY), width);
+      Written(to + at, roomY, width);
+    });
+  }
+};
+
+template <typename T>
 class SoftmaxGradientOp : public OpKernel {
  public:
   using OpKernel::OpKernel;
@@ -321,11 +382,14 @@ using tensorflow::shape_inference::UnchangedShape;
 REGISTER_OP("HyperswapGelu").Input("x: T").Output("y: T").Attr("T: {float, bfloat16}").SetShapeFn(UnchangedShape);
 REGISTER_OP("HyperswapGeluGradient")
     .Input("x: T").Input("dy: T").Output("dx: T").Attr("T: {float, bfloat16}").SetShapeFn(UnchangedShape);
+REGISTER_OP("HyperswapAddBranch")
+    .Input("x: float").Input("branch: T").Output("sum: float").Attr("T: {float, bfloat16}").SetShapeFn(UnchangedShape);
 REGISTER_OP("HyperswapStandardise")
     .Input("x: float").Output("y: T").Attr("T: {float, bfloat16}").Attr("epsilon: float").SetShapeFn(UnchangedShape);
 REGISTER_OP("HyperswapStandardiseGradient")
     .Input("x: float").Input("dy: T").Input("residual: float").Output("dx: float")
     .Attr("T: {float, bfloat16}").Attr("epsilon: float").SetShapeFn(UnchangedShape);
+REGISTER_OP("HyperswapSoftmax").Input("x: T").Output("y: T").Attr("T: {float, bfloat16}").SetShapeFn(UnchangedShape);
 REGISTER_OP("HyperswapSoftmaxGradient")
     .Input("softmax: T").Input("gradient: T").Output("dx: T").Attr("T: {float, bfloat16}").SetShapeFn(UnchangedShape);
 
@@ -335,8 +399,10 @@ REGISTER_OP("HyperswapSoftmaxGradient")
 
 REGISTER("HyperswapGelu", GeluOp);
 REGISTER("HyperswapGeluGradient", GeluGradientOp);
+REGISTER("HyperswapAddBranch", AddBranchOp);
 REGISTER("HyperswapStandardise", StandardiseOp);
 REGISTER("HyperswapStandardiseGradient", StandardiseGradientOp);
+REGISTER("HyperswapSoftmax", SoftmaxOp);
 REGISTER("HyperswapSoftmaxGradient", SoftmaxGradientOp);
 
 }  // namespace

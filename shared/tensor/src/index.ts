@@ -35,20 +35,12 @@ export {
 } from './device/device-tensor.js';
 export { chooseKernels, type Kernels, type KernelSpeeds, type Precision } from './device/kernels.js';
 export { linear, useFusedLayers, type DeviceLinear } from './device/linear.js';
+export { add, batchMatMul, cast, columnSums, identity, matMul, reshape, transpose } from './device/operations.js';
 export {
-  add,
-  batchMatMul,
-  cast,
-  columnSums,
-  identity,
-  matMul,
-  reshape,
-  softmax,
-  transpose,
-} from './device/operations.js';
-export {
+  addBranch,
   gelu,
   geluGradient,
+  softmax,
   softmaxGradient,
   standardise,
   standardiseGradient,

@@ -1,5 +1,6 @@
 /** The ops of `row-operations.ts` made of TensorFlow's own, for devices that have no kernels of ours. Each step frees what it was made from. */
-import { deviceScope, release, type DeviceTensor, type ElementType } from './device-tensor.js';
+import { typeAttribute } from './attributes.js';
+import { deviceScope, execute, release, type DeviceTensor, type ElementType } from './device-tensor.js';
 import {
   add,
   cast,
@@ -60,6 +61,11 @@ export function composedGeluGradient(x: DeviceTensor, dy: DeviceTensor): DeviceT
   });
 }
 
+/** x + branch, in float32 */
+export function composedAddBranch(x: DeviceTensor, branch: DeviceTensor): DeviceTensor {
+  return deviceScope(() => add(x, cast(branch, 'float32')));
+}
+
 function standardised(
   x: DeviceTensor,
   epsilon: number,
@@ -102,6 +108,11 @@ export function composedStandardiseGradient(
     );
     return add(residual, multiply(centred, factors));
   });
+}
+
+/** e^x / Σ e^x */
+export function composedSoftmax(x: DeviceTensor): DeviceTensor {
+  return execute('Softmax', [typeAttribute('T', x.type)], [x])[0]!;
 }
 
 /** a ⊙ (da − Σ da ⊙ a) */

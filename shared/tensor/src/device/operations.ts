@@ -50,8 +50,6 @@ export const negate = ofOne('Neg');
 export const reciprocalRoot = ofOne('Rsqrt');
 /** The same values under a number of their own; nothing is copied. */
 export const identity = ofOne('Identity');
-/** Over the last axis. */
-export const softmax = ofOne('Softmax');
 
 /** Mean over the last axis, kept as an axis of length 1. */
 export function rowMeans(x: DeviceTensor): DeviceTensor {

@@ -4,8 +4,10 @@
  */
 import { real, typeAttribute } from './attributes.js';
 import {
+  composedAddBranch,
   composedGelu,
   composedGeluGradient,
+  composedSoftmax,
   composedSoftmaxGradient,
   composedStandardise,
   composedStandardiseGradient,
@@ -29,6 +31,12 @@ export function gelu(x: DeviceTensor): DeviceTensor {
 export function geluGradient(x: DeviceTensor, dy: DeviceTensor): DeviceTensor {
   if (!compiled) return composedGeluGradient(x, dy);
   return execute('HyperswapGeluGradient', [typeAttribute('T', x.type)], [x, dy])[0]!;
+}
+
+/** The sum of a float32 state and of what a branch beside it made, of either element type. @returns float32 */
+export function addBranch(x: DeviceTensor, branch: DeviceTensor): DeviceTensor {
+  if (!compiled) return composedAddBranch(x, branch);
+  return execute('HyperswapAddBranch', [typeAttribute('T', branch.type)], [x, branch])[0]!;
 }
 
 /**
@@ -59,6 +67,12 @@ export function standardiseGradient(
   if (!compiled) return composedStandardiseGradient(x, epsilon, dy, residual);
   const attributes = [typeAttribute('T', dy.type), real('epsilon', epsilon)];
   return execute('HyperswapStandardiseGradient', attributes, [x, dy, residual])[0]!;
+}
+
+/** e^x / Σ e^x over the last axis. @param x rows of at most 4,096 values @returns of x's shape and element type */
+export function softmax(x: DeviceTensor): DeviceTensor {
+  if (!compiled) return composedSoftmax(x);
+  return execute('HyperswapSoftmax', [typeAttribute('T', x.type)], [x])[0]!;
 }
 
 /** The gradient of a softmax over the last axis: a ⊙ (da − Σ da ⊙ a). @param gradient of the softmax, of its shape and element type */

@@ -11,7 +11,7 @@ const require = createRequire(import.meta.url);
 const patchFile = fileURLToPath(new URL('../../string-list-attribute.patch', import.meta.url));
 const kernelsFile = fileURLToPath(new URL('../../kernels/row-kernels.cc', import.meta.url));
 /** Raise it when the way the addon is compiled changes, so that caches of the old way are not used. */
-const recipe = 3;
+const recipe = 4;
 
 export interface EngineSetup {
   readonly flavour: EngineFlavour;
