@@ -2,7 +2,19 @@ import jsdoc from 'eslint-plugin-jsdoc';
 import tseslint from 'typescript-eslint';
 
 export default tseslint.config(
-  { ignores: ['**/dist/', '**/generated/', '**/node_modules/', 'out/', '.hyperswap/', '*.cjs', '*.js', 'bin/'] },
+  {
+    ignores: [
+      '**/dist/',
+      '**/generated/',
+      '**/node_modules/',
+      'shared/*/kernels/',
+      'out/',
+      '.hyperswap/',
+      '*.cjs',
+      '*.js',
+      'bin/',
+    ],
+  },
   tseslint.configs.strictTypeChecked,
   tseslint.configs.stylisticTypeChecked,
   {

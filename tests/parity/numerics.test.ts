@@ -51,6 +51,23 @@ test('PCA equals scikit-learn’s, signs fixed so that the largest loading is po
   }
 });
 
+test('with odd numbers of pixels and bands, scores have the variances that a PCA names, and no covariance', async () => {
+  const [pixels, bands, components] = [301, 7, 4];
+  const random = new Random(2);
+  const values = random.normals(pixels * bands, 1).map((value, i) => 5000 + (1 + (i % bands)) * value);
+  const pca = await fitPca(values, bands, components);
+  const scores = projectPixels(values, pca);
+  for (let a = 0; a < components; a++) {
+    for (let b = 0; b < components; b++) {
+      let sum = 0;
+      for (let pixel = 0; pixel < pixels; pixel++)
+        sum += scores[pixel * components + a]! * scores[pixel * components + b]!;
+      const wanted = a === b ? pca.explainedVariance[a]! : 0;
+      assert.ok(Math.abs(sum / (pixels - 1) - wanted) < 1e-3, `${a}, ${b}: ${sum / (pixels - 1)}, not ${wanted}`);
+    }
+  }
+});
+
 test('PCA is the same to the last bit in any number of threads, and can be cancelled', async () => {
   const bands = 20;
   const pixels = new Random(1).normals(150_000 * bands, 1000);

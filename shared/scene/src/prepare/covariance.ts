@@ -1,5 +1,5 @@
 import type { NumericArray } from '../read/array.js';
-import { addRowProducts, paddedRows } from './row-products.js';
+import { paddedRows, RowProducts } from './row-products.js';
 
 /** What a part of the pixels adds to a PCA. */
 export interface CovarianceSums {
@@ -28,7 +28,29 @@ export class CovarianceAccumulator implements CovarianceSums {
   /** What some pixels add, `[pixels, bands]` row by row. */
   static of(values: NumericArray, shift: Float64Array): CovarianceAccumulator {
     const accumulator = new CovarianceAccumulator(shift);
-    accumulator.add(values);
+    const { sums, products } = accumulator;
+    const bands = shift.length;
+    const pixels = values.length / bands;
+    // Blocks of pixels, band-major, so that the products run over memory in order.
+    const blockSize = 256;
+    const own = new RowProducts(bands, blockSize);
+    for (let start = 0; start < pixels; start += blockSize) {
+      const size = Math.min(blockSize, pixels - start);
+      if (size < blockSize) own.a.fill(0);
+      for (let band = 0; band < bands; band++) {
+        const origin = shift[band]!;
+        let sum = 0;
+        for (let i = 0, from = start * bands + band; i < size; i++, from += bands) {
+          const value = values[from]! - origin;
+          own.a[band * blockSize + i] = value;
+          sum += value;
+        }
+        sums[band]! += sum;
+      }
+      own.add();
+    }
+    products.set(own.target);
+    accumulator.count = pixels;
     return accumulator;
   }
 
@@ -37,28 +59,5 @@ export class CovarianceAccumulator implements CovarianceSums {
     this.count += count;
     sums.forEach((sum, band) => (this.sums[band]! += sum));
     products.forEach((product, index) => (this.products[index]! += product));
-  }
-
-  private add(values: NumericArray): void {
-    const { shift, sums, products } = this;
-    const bands = shift.length;
-    const pixels = values.length / bands;
-    // Blocks of pixels, band-major, so that the inner loop runs over memory in order.
-    const blockSize = 256;
-    const block = new Float64Array(paddedRows(bands) * blockSize);
-    for (let start = 0; start < pixels; start += blockSize) {
-      const size = Math.min(blockSize, pixels - start);
-      if (size < blockSize) block.fill(0);
-      for (let i = 0; i < size; i++) {
-        const first = (start + i) * bands;
-        for (let band = 0; band < bands; band++) {
-          const value = values[first + band]! - shift[band]!;
-          block[band * blockSize + i] = value;
-          sums[band]! += value;
-        }
-      }
-      addRowProducts(block, block, blockSize, products);
-    }
-    this.count += pixels;
   }
 }

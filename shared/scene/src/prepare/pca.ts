@@ -1,7 +1,7 @@
 import { EigenvalueDecomposition, Matrix } from 'ml-matrix';
 import type { NumericArray } from '../read/array.js';
 import type { CovarianceAccumulator } from './covariance.js';
-import { addRowProducts, paddedRows } from './row-products.js';
+import { paddedRows, RowProducts } from './row-products.js';
 
 /** A principal component analysis of spectra. */
 export interface Pca {
@@ -63,22 +63,22 @@ export function projectPixels(values: NumericArray, pca: Pca): Float32Array {
   const components = pca.explainedVariance.length;
   const pixels = values.length / bands;
   const scores = new Float32Array(pixels * components);
+  const blockSize = 192;
+  const products = new RowProducts(blockSize, bands, components);
+  const { a: centred, b: loadings, target, length } = products;
+  for (let component = 0; component < components; component++)
+    loadings.set(pca.components.subarray(component * bands, (component + 1) * bands), component * length);
   const stride = paddedRows(components);
-  const loadings = new Float64Array(stride * bands);
-  loadings.set(pca.components);
-  const blockSize = paddedRows(192);
-  const centred = new Float64Array(blockSize * bands);
-  const products = new Float64Array(blockSize * stride);
   for (let start = 0; start < pixels; start += blockSize) {
     const size = Math.min(blockSize, pixels - start);
     for (let pixel = 0; pixel < size; pixel++)
       for (let band = 0; band < bands; band++)
-        centred[pixel * bands + band] = values[(start + pixel) * bands + band]! - pca.mean[band]!;
-    products.fill(0);
-    addRowProducts(centred, loadings, bands, products);
+        centred[pixel * length + band] = values[(start + pixel) * bands + band]! - pca.mean[band]!;
+    target.fill(0);
+    products.add();
     for (let pixel = 0; pixel < size; pixel++)
       for (let component = 0; component < components; component++)
-        scores[(start + pixel) * components + component] = products[pixel * stride + component]!;
+        scores[(start + pixel) * components + component] = target[pixel * stride + component]!;
   }
   return scores;
 }

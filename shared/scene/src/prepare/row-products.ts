@@ -1,60 +1,60 @@
-/** Rows of `a` and of `b` that are taken at once: their twelve sums and the values they are made of fill a processor's registers. */
-const tileRows = { a: 3, b: 4 } as const;
+/** Products of rows by `kernels/row-products.ts`: three times as fast as the same loop in JavaScript, which has no instructions for two values at once. */
+import { readFileSync } from 'node:fs';
 
-/** Rows rounded up to whole tiles, on either side. */
-export function paddedRows(rows: number): number {
-  const tile = tileRows.a * tileRows.b;
-  return Math.ceil(rows / tile) * tile;
+/** What is used of the standard's JavaScript interface, which TypeScript has in its libraries for browsers alone. */
+declare const WebAssembly: {
+  readonly Memory: new (size: { readonly initial: number }) => { readonly buffer: ArrayBuffer };
+  readonly Module: new (bytes: Uint8Array) => object;
+  readonly Instance: new (module: object, imports: object) => { readonly exports: unknown };
+};
+
+interface Kernel {
+  addRowProducts(a: number, rowsA: number, b: number, rowsB: number, length: number, target: number): void;
 }
 
-/**
- * Adds a · bᵀ to `target`: the inner product of every row of `a` with every row of `b`, in float64. Twice as fast as row by row, since a value that is
- * loaded serves three or four products.
- *
- * @param a `[rows, length]`, rows a multiple of 3
- * @param b `[rows, length]`, rows a multiple of 4
- * @param target `[rows of a, rows of b]`; where `b` is `a`, only what is on the diagonal and above is sure to be added
- */
-export function addRowProducts(a: Float64Array, b: Float64Array, length: number, target: Float64Array): void {
-  const rowsA = a.length / length;
-  const rowsB = b.length / length;
-  for (let i = 0; i < rowsA; i += tileRows.a) {
-    const a0 = i * length;
-    const a1 = a0 + length;
-    const a2 = a1 + length;
-    for (let j = a === b ? i - (i % tileRows.b) : 0; j < rowsB; j += tileRows.b) {
-      const b0 = j * length;
-      const b1 = b0 + length;
-      const b2 = b1 + length;
-      const b3 = b2 + length;
-      let s00 = 0, s01 = 0, s02 = 0, s03 = 0; // prettier-ignore
-      let s10 = 0, s11 = 0, s12 = 0, s13 = 0; // prettier-ignore
-      let s20 = 0, s21 = 0, s22 = 0, s23 = 0; // prettier-ignore
-      for (let k = 0; k < length; k++) {
-        const y0 = b[b0 + k]!;
-        const y1 = b[b1 + k]!;
-        const y2 = b[b2 + k]!;
-        const y3 = b[b3 + k]!;
-        const x0 = a[a0 + k]!;
-        s00 += x0 * y0;
-        s01 += x0 * y1;
-        s02 += x0 * y2;
-        s03 += x0 * y3;
-        const x1 = a[a1 + k]!;
-        s10 += x1 * y0;
-        s11 += x1 * y1;
-        s12 += x1 * y2;
-        s13 += x1 * y3;
-        const x2 = a[a2 + k]!;
-        s20 += x2 * y0;
-        s21 += x2 * y1;
-        s22 += x2 * y2;
-        s23 += x2 * y3;
-      }
-      const sums = [s00, s01, s02, s03, s10, s11, s12, s13, s20, s21, s22, s23];
-      for (let row = 0; row < tileRows.a; row++)
-        for (let column = 0; column < tileRows.b; column++)
-          target[(i + row) * rowsB + j + column]! += sums[row * tileRows.b + column]!;
-    }
+/** Rows that the kernel takes at once. */
+const tileRows = 3;
+const pageBytes = 65_536;
+
+let compiled: object | undefined;
+
+/** Rows rounded up to whole tiles. */
+export function paddedRows(rows: number): number {
+  return Math.ceil(rows / tileRows) * tileRows;
+}
+
+/** Two matrices and the inner products of their rows, in float64, in a memory of their own. Rows that were added to fill a tile are zero. */
+export class RowProducts {
+  /** Values of a row; one more than was asked for where that is odd. */
+  readonly length: number;
+  /** `[padded rows, length]` */
+  readonly a: Float64Array;
+  /** `[padded rows, length]`; of one matrix with itself it is `a`. */
+  readonly b: Float64Array;
+  /** `[padded rows of a, padded rows of b]`; of one matrix with itself the diagonal and what is above it. */
+  readonly target: Float64Array;
+  private readonly kernel: Kernel;
+
+  /** @param rowsB without it the products are those of `a` with itself */
+  constructor(rowsA: number, length: number, rowsB?: number) {
+    this.length = length + (length % 2);
+    const valuesA = paddedRows(rowsA) * this.length;
+    const valuesB = rowsB === undefined ? 0 : paddedRows(rowsB) * this.length;
+    const products = paddedRows(rowsA) * paddedRows(rowsB ?? rowsA);
+    const bytes = (valuesA + valuesB + products) * Float64Array.BYTES_PER_ELEMENT;
+    const memory = new WebAssembly.Memory({ initial: Math.ceil(bytes / pageBytes) });
+    const view = (first: number, values: number): Float64Array =>
+      new Float64Array(memory.buffer, first * Float64Array.BYTES_PER_ELEMENT, values);
+    this.a = view(0, valuesA);
+    this.b = rowsB === undefined ? this.a : view(valuesA, valuesB);
+    this.target = view(valuesA + valuesB, products);
+    compiled ??= new WebAssembly.Module(readFileSync(new URL('./row-products.wasm', import.meta.url)));
+    this.kernel = new WebAssembly.Instance(compiled, { env: { memory } }).exports as Kernel;
+  }
+
+  /** Adds a · bᵀ to the target. */
+  add(): void {
+    const { a, b, target, length, kernel } = this;
+    kernel.addRowProducts(a.byteOffset, a.length / length, b.byteOffset, b.length / length, length, target.byteOffset);
   }
 }
