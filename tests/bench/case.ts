@@ -6,7 +6,7 @@ import { processMemory } from './memory.js';
 
 type Given = Omit<StepCase, 'backbone'> & { readonly folder: string };
 
-const [name, text] = process.argv.slice(2) as ['forward' | 'trainingStep', string];
+const [name, text] = process.argv.slice(2) as ['product' | 'forward' | 'trainingStep', string];
 const { folder, ...given } = JSON.parse(text) as Given;
 // From its file, as services take it, so that memory holds one copy.
 const backbone = await readBackbone('bench', folder);

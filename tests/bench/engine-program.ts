@@ -2,6 +2,7 @@
 import { Binding, readAdapter } from '@hyperswap/adapter';
 import { adaptedWeight, adaptedParameters, findMethod, initialFactors, methodSettings } from '@hyperswap/peft';
 import {
+  backboneConfigs,
   encoderShapes,
   features,
   gatherPatches,
@@ -15,7 +16,19 @@ import {
   type Backbone,
   type ParameterChanges,
 } from '@hyperswap/spectralgpt';
-import { AdamW, tensorflow, type Precision, type Scalar, type Tensor2D } from '@hyperswap/tensor';
+import {
+  AdamW,
+  cast,
+  deviceScope,
+  deviceTensor,
+  matMul,
+  Random,
+  tensorflow,
+  type DeviceTensor,
+  type Precision,
+  type Scalar,
+  type Tensor2D,
+} from '@hyperswap/tensor';
 
 /** A training step of a method. */
 export interface StepCase extends EngineCase {
@@ -60,6 +73,21 @@ function time(repetitions: number, run: () => void): number[] {
 }
 
 const program = {
+  /** The first product of base's perceptron for 32 patches, alone: what the machine's matrix products reach at most. `batch` rows. */
+  product({ precision, batch, repetitions }: Omit<EngineCase, 'backbone'>): number[] {
+    const make = (rows: number, columns: number, seed: number): DeviceTensor => {
+      const values = new Random(seed).normals(rows * columns, 1);
+      return cast(deviceTensor(values, [rows, columns]), precision);
+    };
+    return deviceScope(() => {
+      const { width, mlpRatio } = backboneConfigs.base;
+      const [x, weight] = [make(batch, width, 1), make(width, mlpRatio * width, 2)];
+      return time(repetitions, () => {
+        deviceScope(() => void matMul(x, weight));
+      });
+    });
+  },
+
   /** Token pixels to pooled features. */
   forward(given: EngineCase): number[] {
     const tf = tensorflow();

@@ -8,7 +8,7 @@ import { cpus, tmpdir, totalmem } from 'node:os';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { adaptationParameterCount, adaptedWeight, findMethod, methodNames, methodSettings } from '@hyperswap/peft';
-import { initialParameters, backboneConfigs, encoderShapes, writeBackbone } from '@hyperswap/spectralgpt';
+import { initialParameters, backboneConfigs, encoderShapes, tokenCount, writeBackbone } from '@hyperswap/spectralgpt';
 import { inMemory } from '@hyperswap/safetensors';
 import { storeBackboneFiles } from '@hyperswap/registry';
 import { DirectoryObjectStore } from '@hyperswap/storage';
@@ -53,13 +53,19 @@ function tell(row: Row): void {
   );
 }
 
-/** A case of ours, and PyTorch's beside it, round after round. */
+/**
+ * A case of ours, and PyTorch's beside it, round after round.
+ *
+ * @param perItem units of an item of the batch
+ * @returns units a second: ours
+ */
 async function sideBySide(
   work: string,
   name: string,
   given: { precision: string; batch: number; repetitions: number; method?: string },
   unit: string,
-) {
+  perItem = 1,
+): Promise<number> {
   const ours: Measured[] = [];
   const theirs: Measured[] = [];
   for (let round = 0; round < rounds; round++) {
@@ -70,7 +76,7 @@ async function sideBySide(
     }
   }
   const rate = (measured: readonly Measured[]) =>
-    summary(measured.flatMap(({ seconds }) => seconds.map((s) => given.batch / s)));
+    summary(measured.flatMap(({ seconds }) => seconds.map((s) => (perItem * given.batch) / s)));
   const peak = (measured: readonly Measured[]): number =>
     Math.max(...measured.map(({ peakBytes }) => peakBytes)) / 2 ** 30;
   const { median, spread } = rate(ours);
@@ -79,13 +85,28 @@ async function sideBySide(
   tell({ work, precision, batch, ours: median, spread, ...other, unit });
   const otherPeak = theirs.length > 0 ? { theirs: peak(theirs), ratio: peak(ours) / peak(theirs) } : {};
   tell({ work: `${work}, peak memory`, precision, batch, ours: peak(ours), ...otherPeak, unit: 'GiB' });
+  return median;
+}
+
+/** Of base's blocks for one patch: 24 width² a token and block for the layers, 4 · tokens · width for attention. */
+function forwardGigaflop(): number {
+  const { width, depth } = backboneConfigs.base;
+  const tokens = tokenCount(backboneConfigs.base);
+  return (tokens * depth * (24 * width ** 2 + 4 * tokens * width)) / 1e9;
 }
 
 async function engine(): Promise<void> {
   const batches = flags.quick === true ? [32] : [8, 32, 128];
   for (const precision of ['float32', 'bfloat16'] as const) {
+    const { width, mlpRatio } = backboneConfigs.base;
+    const gigaflopOfRow = (2 * mlpRatio * width ** 2) / 1e9;
+    const product = { precision, batch: 2048, repetitions: 20 };
+    const peak = await sideBySide('matrix product', 'product', product, 'GFLOP/s', gigaflopOfRow);
     for (const batch of batches) {
-      await sideBySide('base forward', 'forward', { precision, batch, repetitions: batch > 64 ? 2 : 3 }, 'patches/s');
+      const given = { precision, batch, repetitions: batch > 64 ? 2 : 3 };
+      const speed = await sideBySide('base forward', 'forward', given, 'patches/s');
+      const share = (100 * speed * forwardGigaflop()) / peak;
+      tell({ work: 'base forward ÷ matrix product', precision, batch, ours: share, unit: '%' });
     }
     const batch = flags.quick === true ? 16 : 64;
     await sideBySide(

@@ -26,6 +26,13 @@ def times(repetitions, run):
     return seconds[2:]
 
 
+def product(given):
+    """The first product of base's perceptron, alone."""
+    dtype = getattr(torch, given["precision"])
+    x, weight = torch.randn(given["batch"], 768, dtype=dtype), torch.randn(768, 3072, dtype=dtype)
+    return times(given["repetitions"], lambda: x @ weight)
+
+
 def forward(given):
     dtype = getattr(torch, given["precision"])
     model = SpectralGPT(768, 12, 12).eval().to(dtype)
@@ -70,7 +77,7 @@ def pca(given):
 
 def main():
     name, given = sys.argv[1], json.loads(sys.argv[2])
-    seconds = {"forward": forward, "trainingStep": krona_step, "pca": pca}[name](given)
+    seconds = {"product": product, "forward": forward, "trainingStep": krona_step, "pca": pca}[name](given)
     peak = int(Path("/proc/self/status").read_text().split("VmHWM:")[1].split()[0]) * 1024
     print(json.dumps({"seconds": seconds, "peakBytes": peak}))
 
