@@ -72,6 +72,15 @@ test('from file to map in four commands, each its own process', async () => {
   assert.ok(same >= 0.999 * values.length, `${same} of ${values.length}`);
 });
 
+test('a map can be smoothed: where every pixel votes for every other all become one class', async () => {
+  const smooth = path.join(directory, 'smooth');
+  const common = ['classify', '--scene', 'field', '--adapter', 'field', '--out', smooth];
+  await succeed(...common, '--smooth', '50');
+  const { values } = await readArray('labels.tif', await readFile(path.join(smooth, 'labels.tif')), 2);
+  assert.equal(new Set(values).size, 1);
+  assert.match((await hyperswap(...common, '--smooth', 'much')).stderr, /--smooth.*much is not a whole number/);
+});
+
 test('an adapter exported and imported is the same blob', async () => {
   const to = path.join(directory, 'export');
   await succeed('adapters', 'export', 'field', to);

@@ -15,6 +15,7 @@ export { readMat5 } from './read/mat5.js';
 export { isNpy, readNpy, readNpyHeader, writeNpy, type NpyHeader } from './read/npy.js';
 export { toRawScene, type AxisOrder, type RawScene } from './read/raw-scene.js';
 export { readArray } from './read/read-array.js';
+export { smoothMap, type ConfidentMap } from './smooth-map.js';
 export { simulateScene, type SimulatedScene } from './simulate.js';
 export { splitByBlocks, type BlockSplitOptions } from './split/block-split.js';
 export { splitCounts, splitFraction, splitPerClass } from './split/random-split.js';

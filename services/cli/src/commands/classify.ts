@@ -4,13 +4,14 @@ import type { Command } from 'commander';
 import { failure } from '@hyperswap/errors';
 import type { Scene, SceneMap } from '@hyperswap/proto';
 import { callUnary } from '@hyperswap/rpc';
-import { completeClasses } from '@hyperswap/scene';
+import { completeClasses, smoothMap } from '@hyperswap/scene';
 import { percent, referenceOf } from '../report/report.js';
 import { writeMap } from '../report/write-map.js';
 import { classifyScene, startSceneJob } from '../scene-jobs.js';
 import { openSession, type GlobalFlags, type Session } from '../session.js';
 import { printResult, Progress, table } from '../terminal.js';
 import { classifyRawFile } from '../raw-file.js';
+import { smoothing, wholeNumber } from './options.js';
 
 interface ClassifyFlags extends GlobalFlags {
   readonly scene: string;
@@ -18,6 +19,7 @@ interface ClassifyFlags extends GlobalFlags {
   readonly out?: string;
   readonly detach?: boolean;
   readonly variable?: string;
+  readonly smooth: string;
 }
 
 export function addClassifyCommand(program: Command): void {
@@ -27,14 +29,20 @@ export function addClassifyCommand(program: Command): void {
     .requiredOption('--scene <name or file>')
     .requiredOption('--adapter <ref>', 'name, name@7 or name:alias')
     .option('--out <dir>', 'gets map.png, confidence.png, labels.tif and map.json')
+    .option('--smooth <pixels>', smoothing, '0')
     .option('--detach', 'only start the job, and print its id: "hyperswap jobs map" gets the map')
     .option('--variable <key>', 'variable of the scene in a file that holds several')
     .action(async (_: unknown, command: Command) => {
       const flags = command.optsWithGlobals<ClassifyFlags>();
+      const radius = wholeNumber('--smooth', flags.smooth);
       const session = await openSession(flags);
       const progress = new Progress();
       try {
         if (flags.detach === true) {
+          if (radius > 0) {
+            const reason = 'a job’s map is as it was classified: give it to "hyperswap jobs map"';
+            throw failure('FIELD_INVALID', { field: '--smooth', reason });
+          }
           await detach(session, flags);
           return;
         }
@@ -51,7 +59,7 @@ export function addClassifyCommand(program: Command): void {
             }
           : await classifyPrepared(session, flags.scene, flags.adapter, progress);
         progress.stop();
-        await reportMap(flags.scene, result.map, result.truth, out, flags.json);
+        await reportMap({ scene: flags.scene, ...result, radius }, out, flags.json);
       } finally {
         progress.stop();
         await session.close();
@@ -69,15 +77,22 @@ async function detach(session: Session, { scene, adapter, json }: ClassifyFlags)
   printResult(json, { job }, [job]);
 }
 
-/** Writes a map and its summary into a folder, and prints how many pixels each class has. */
+export interface MapToReport {
+  readonly scene: string;
+  readonly map: SceneMap;
+  readonly truth: Uint8Array | undefined;
+  /** Of `--smooth`. */
+  readonly radius: number;
+}
+
+/** Smooths a map, writes it and its summary into a folder, and prints how many pixels each class has. */
 export async function reportMap(
-  scene: string,
-  map: SceneMap,
-  truth: Uint8Array | undefined,
+  { scene, map, truth, radius }: MapToReport,
   out: string,
   json: boolean | undefined,
 ): Promise<void> {
-  const { height, width, labels, confidence, adapter, seconds } = map;
+  const { height, width, adapter, seconds } = map;
+  const { labels, confidence } = smoothMap(map, width, radius);
   const classes = completeClasses(adapter!.classes, 0);
   const reference = referenceOf(adapter!);
   await writeMap(out, { height, width, labels, confidence, classes, truth, title: reference });
@@ -91,6 +106,7 @@ export async function reportMap(
     digest: adapter!.digest,
     height,
     width,
+    smoothed: radius,
     seconds,
     patchesPerSecond: (height * width) / seconds,
     classes: counts,

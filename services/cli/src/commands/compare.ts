@@ -1,15 +1,17 @@
 import type { Command } from 'commander';
 import { failure } from '@hyperswap/errors';
 import { callUnary } from '@hyperswap/rpc';
-import { evaluate, mcnemar } from '@hyperswap/scene';
+import { evaluate, mcnemar, smoothMap } from '@hyperswap/scene';
 import { percent, referenceOf } from '../report/report.js';
 import { openSession, type GlobalFlags } from '../session.js';
 import { printResult, Progress } from '../terminal.js';
 import { classifyScene } from '../scene-jobs.js';
+import { smoothing, wholeNumber } from './options.js';
 
 interface CompareFlags extends GlobalFlags {
   readonly scene: string;
   readonly labels: string;
+  readonly smooth: string;
 }
 
 export function addCompareCommand(program: Command): void {
@@ -20,8 +22,10 @@ export function addCompareCommand(program: Command): void {
     .argument('<second>')
     .requiredOption('--scene <name>')
     .option('--labels <map>', 'label map to compare on: one that did not train them (all together)', '')
+    .option('--smooth <pixels>', smoothing, '0')
     .action(async (first: string, second: string, _: unknown, command: Command) => {
       const flags = command.optsWithGlobals<CompareFlags>();
+      const radius = wholeNumber('--smooth', flags.smooth);
       const session = await openSession(flags);
       const progress = new Progress();
       try {
@@ -39,7 +43,7 @@ export function addCompareCommand(program: Command): void {
           throw failure('FIELD_INVALID', { field: second, reason: `it knows other classes than ${first}` });
         }
         const labels = of(all);
-        const predictions = maps.map((map) => of(map.labels)) as [Uint8Array, Uint8Array];
+        const predictions = maps.map((map) => of(smoothMap(map, map.width, radius).labels)) as [Uint8Array, Uint8Array];
         const metrics = predictions.map((predicted) => evaluate(labels, predicted, names[0]!));
         const difference = mcnemar(labels, ...predictions);
         progress.stop();

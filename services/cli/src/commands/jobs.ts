@@ -5,6 +5,7 @@ import { watchSceneJob } from '../scene-jobs.js';
 import { openSession, withSession, type GlobalFlags } from '../session.js';
 import { Progress, table } from '../terminal.js';
 import { reportMap, truthOf } from './classify.js';
+import { smoothing, wholeNumber } from './options.js';
 
 const stateNames: Readonly<Record<SceneJobState, string>> = {
   [SceneJobState.SCENE_JOB_STATE_UNSPECIFIED]: 'unknown',
@@ -46,8 +47,10 @@ export function addJobCommands(program: Command): void {
     .command('map')
     .argument('<job>')
     .requiredOption('--out <dir>', 'gets map.png, confidence.png, labels.tif and map.json')
+    .option('--smooth <pixels>', smoothing, '0')
     .description('the map of a job, when it is done')
-    .action(async (job: string, { out }: { out: string }, command: Command) => {
+    .action(async (job: string, { out, smooth }: { out: string; smooth: string }, command: Command) => {
+      const radius = wholeNumber('--smooth', smooth);
       const flags = command.optsWithGlobals<GlobalFlags>();
       const session = await openSession(flags);
       const progress = new Progress();
@@ -59,7 +62,7 @@ export function addJobCommands(program: Command): void {
         const { scene } = await callUnary(preprocessing, 'getScene', { name }, { signal });
         const truth = await truthOf(session, scene!);
         progress.stop();
-        await reportMap(name, map, truth, out, flags.json);
+        await reportMap({ scene: name, map, truth, radius }, out, flags.json);
       } finally {
         progress.stop();
         await session.close();

@@ -1,6 +1,10 @@
 /** Reading what options were given. */
 import { failure } from '@hyperswap/errors';
 
+/** What `--smooth` says of itself. */
+export const smoothing =
+  'let the pixels so near to each vote for its class, by their confidence; 0 for the map as it was classified';
+
 /** For options that may be repeated. */
 export function collect(value: string, all: readonly string[]): string[] {
   return [...all, value];
