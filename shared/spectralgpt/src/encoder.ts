@@ -25,7 +25,7 @@ import {
   type LayerLearning,
   type SavedBlock,
 } from './block.js';
-import { foldLayer, layerNames, layerParameters, type BlockLayers, type LayerName } from './folding.js';
+import { foldLayer, layerNames, layerParameters, placeLayer, type BlockLayers, type LayerName } from './folding.js';
 import { foldUpdate, foldWithUpdate, isThin, mergeUpdate, placeUpdate, type WeightUpdate } from './weight-update.js';
 import type { Weights } from './weights.js';
 
@@ -110,9 +110,9 @@ function learningLayers({ stack, weights, partly }: LearningBlocks): LearningLay
       const learns = partly === undefined || layerParameters(name, layer).some((key) => partly.learned.has(key));
       const update = partly?.updates.get(`${name}.${layer}`);
       if (!learns && update === undefined) continue;
-      const folded = update && foldUpdate(update, weights, name, layer, headWidth);
-      if (folded !== undefined && !learns && isThin(folded)) {
-        layers.push({ block, layer, tensors: [folded.down.weight, folded.down.bias, folded.up], isUpdate: true });
+      if (update !== undefined && !learns && isThin(update)) {
+        const { down, up } = foldUpdate(update, weights, name, layer, headWidth);
+        layers.push({ block, layer, tensors: [down.weight, down.bias, up], isUpdate: true });
         continue;
       }
       const whole =
@@ -126,20 +126,16 @@ function learningLayers({ stack, weights, partly }: LearningBlocks): LearningLay
 }
 
 /** A learning layer as the kernels take it, and what of it learns; both belong to the device scope around. @param precise what an update is merged into */
-function placeLayer(
-  [weight, bias, up]: readonly Tensor[],
+function placeLearning(
+  tensors: readonly Tensor[],
   precise: DeviceLinear | undefined,
   precision: Precision,
 ): { readonly linear: DeviceLinear; readonly learning: LayerLearning } {
-  return deviceScope(() => {
-    if (precise === undefined || up === undefined) {
-      const [ownWeight, ownBias] = [weight!, bias!].map((tensor) => cast(identity(borrow(tensor)), precision));
-      return { linear: { weight: ownWeight!, bias: ownBias! }, learning: 'whole' };
-    }
-    const folded = { down: { weight: weight as Tensor2D, bias: bias as Tensor1D }, up: up as Tensor2D };
-    const linear = deviceScope(() => mergeUpdate(precise, placeUpdate(folded, 'float32'), precision));
-    return { linear, learning: placeUpdate(folded, precision) };
-  });
+  const [weight, bias, up] = tensors as [Tensor2D, Tensor1D, Tensor2D];
+  if (precise === undefined) return { linear: placeLayer({ weight, bias }, precision), learning: 'whole' };
+  const folded = { down: { weight, bias }, up };
+  const linear = deviceScope(() => mergeUpdate(precise, placeUpdate(folded, 'float32'), precision));
+  return { linear, learning: placeUpdate(folded, precision) };
 }
 
 /**
@@ -163,7 +159,7 @@ export function encodeLearning(x: Tensor2D, tokens: number, blocks: LearningBloc
       let position = 1;
       return learning.map(({ block: index, layer, tensors, isUpdate }) => {
         const own = given.slice(position, (position += tensors.length)) as Tensor[];
-        const placed = placeLayer(own, isUpdate ? partly!.precise(index, layer) : undefined, precision);
+        const placed = placeLearning(own, isUpdate ? partly!.precise(index, layer) : undefined, precision);
         layers[index] = { ...layers[index]!, [layer]: placed.linear };
         learned[index]!.set(layer, placed.learning);
         return placed;

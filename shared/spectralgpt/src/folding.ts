@@ -3,7 +3,7 @@
  * in, exactly. Plain tfjs, so that a gradient of the folded layer reaches the parameters it was made from.
  */
 import { borrow, cast, deviceScope, identity, keepOnDevice, release, tensorflow } from '@hyperswap/tensor';
-import type { DeviceLinear, Precision, Tensor1D, Tensor2D } from '@hyperswap/tensor';
+import type { DeviceLinear, DeviceTensor, Precision, Tensor, Tensor1D, Tensor2D } from '@hyperswap/tensor';
 import type { Weights } from './weights.js';
 
 /** The linear layers of a block, by the release's names. */
@@ -59,13 +59,24 @@ export function foldLayer(weights: Weights, block: string, layer: LayerName, hea
   });
 }
 
+/** A tfjs tensor on the device in a precision; it belongs to the open scope, while the tensor stays tfjs's. */
+export function place(tensor: Tensor, precision: Precision): DeviceTensor {
+  return deviceScope(() => cast(identity(borrow(tensor)), precision));
+}
+
+/** A folded layer likewise. */
+export function placeLayer({ weight, bias }: FoldedLayer, precision: Precision): DeviceLinear {
+  return { weight: place(weight, precision), bias: place(bias, precision) };
+}
+
 /** Puts a folded layer on the device in a precision, where it stays until it is released; the folded tensors are freed. */
-export function keepLayer({ weight, bias }: FoldedLayer, precision: Precision): DeviceLinear {
-  const [keptWeight, keptBias] = deviceScope(() =>
-    keepOnDevice(cast(identity(borrow(weight)), precision), cast(identity(borrow(bias)), precision)),
-  );
-  tensorflow().dispose([weight, bias]);
-  return { weight: keptWeight, bias: keptBias };
+export function keepLayer(folded: FoldedLayer, precision: Precision): DeviceLinear {
+  const [weight, bias] = deviceScope(() => {
+    const placed = placeLayer(folded, precision);
+    return keepOnDevice(placed.weight, placed.bias);
+  });
+  tensorflow().dispose([folded.weight, folded.bias]);
+  return { weight, bias };
 }
 
 /** Frees a layer that was kept. */

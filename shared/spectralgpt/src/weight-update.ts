@@ -1,10 +1,8 @@
 /** Updates of weights as products of thin matrices, which are never multiplied out where their gradient is taken. */
 import {
   add,
-  borrow,
   cast,
   deviceScope,
-  identity,
   matMul,
   reshape,
   tensorflow,
@@ -14,7 +12,7 @@ import {
   type Tensor,
   type Tensor2D,
 } from '@hyperswap/tensor';
-import { foldLayer, type FoldedLayer, type LayerName } from './folding.js';
+import { foldLayer, place, placeLayer, type FoldedLayer, type LayerName } from './folding.js';
 import { Weights } from './weights.js';
 
 /**
@@ -51,8 +49,8 @@ export interface DeviceUpdate {
 }
 
 /** Whether the gradient of the thin matrices, four products of them with all rows, costs less than that of the weight, one product of its size. */
-export function isThin({ up: { shape } }: FoldedUpdate): boolean {
-  const [rank, out] = shape;
+export function isThin({ left: { shape } }: WeightUpdate): boolean {
+  const [out, rank] = shape;
   return 4 * rank <= out;
 }
 
@@ -94,8 +92,7 @@ export function foldWithUpdate(
 
 /** A folded update on the device, which belongs to the open scope, while the tensors stay tfjs's. */
 export function placeUpdate({ down, up }: FoldedUpdate, precision: Precision): DeviceUpdate {
-  const place = (tensor: Tensor): DeviceTensor => cast(identity(borrow(tensor)), precision);
-  return deviceScope(() => ({ down: { weight: place(down.weight), bias: place(down.bias) }, up: place(up) }));
+  return deviceScope(() => ({ down: placeLayer(down, precision), up: place(up, precision) }));
 }
 
 /** A folded layer with an update merged; it belongs to the open device scope. @param layer and update, float32 */

@@ -210,44 +210,6 @@ void InPieces(OpKernelContext* context, const Tensor& x, Work work) {
 }
 
 template <typename T>
-class GeluOp : public OpKernel {
- public:
-  using OpKernel::OpKernel;
-  void Compute(OpKernelContext* context) override {
-    const Tensor& x = context->input(0);
-    Tensor* y;
-    OP_REQUIRES_OK(context, context->allocate_output(0, x.shape(), &y));
-    const T* from = x.flat<T>().data();
-    T* to = y->flat<T>().data();
-    InPieces(context, x, [=](int64_t at, int64_t count) {
-      float roomX[longestPiece], roomY[longestPiece];
-      Gelu(Read(from + at, roomX, count), Writable(to + at, roomY), count);
-      Written(to + at, roomY, count);
-    });
-  }
-};
-
-template <typename T>
-class GeluGradientOp : public OpKernel {
- public:
-  using OpKernel::OpKernel;
-  void Compute(OpKernelContext* context) override {
-    const Tensor& x = context->input(0);
-    const Tensor& dy = context->input(1);
-    REQUIRE(x.shape() == dy.shape(), "x and dy differ in shape");
-    Tensor* dx;
-    OP_REQUIRES_OK(context, context->allocate_output(0, x.shape(), &dx));
-    const T *fromX = x.flat<T>().data(), *fromDy = dy.flat<T>().data();
-    T* to = dx->flat<T>().data();
-    InPieces(context, x, [=](int64_t at, int64_t count) {
-      float roomX[longestPiece], roomDy[longestPiece], roomDx[longestPiece];
-      GeluGradient(Read(fromX + at, roomX, count), Read(fromDy + at, roomDy, count), Writable(to + at, roomDx), count);
-      Written(to + at, roomDx, count);
-    });
-  }
-};
-
-template <typename T>
 class AddBranchOp : public OpKernel {
  public:
   using OpKernel::OpKernel;
@@ -337,45 +299,65 @@ class StandardiseGradientOp : public NormOp {
   }
 };
 
-template <typename T>
-class SoftmaxOp : public OpKernel {
+// ---- Ops whose tensors all have one shape and element type
+
+// How an op goes through its tensors.
+struct Pieces {
+  static bool Fits(const Tensor&) { return true; }
+  template <typename Work>
+  static void Each(OpKernelContext* context, const Tensor& x, Work work) { InPieces(context, x, work); }
+};
+
+struct Rows {
+  static bool Fits(const Tensor& x) { return RowsFit(x); }
+  template <typename Work>
+  static void Each(OpKernelContext* context, const Tensor& x, Work work) { InRows(context, x, 2, work); }
+};
+
+template <typename T, typename Way, void (*function)(const float* x, float* y, int64_t count)>
+class UnaryOp : public OpKernel {
  public:
   using OpKernel::OpKernel;
   void Compute(OpKernelContext* context) override {
     const Tensor& x = context->input(0);
-    REQUIRE(RowsFit(x), tooLong);
+    REQUIRE(Way::Fits(x), tooLong);
     Tensor* y;
     OP_REQUIRES_OK(context, context->allocate_output(0, x.shape(), &y));
     const T* from = x.flat<T>().data();
     T* to = y->flat<T>().data();
-    InRows(context, x, 2, [=](int64_t at, int64_t width) {
+    Way::Each(context, x, [=](int64_t at, int64_t count) {
       float roomX[longestPiece], roomY[longestPiece];
-      Softmax(Read(from + at, roomX, width), Writable(to + at, roomY), width);
-      Written(to + at, roomY, width);
+      function(Read(from + at, roomX, count), Writable(to + at, roomY), count);
+      Written(to + at, roomY, count);
     });
   }
 };
 
-template <typename T>
-class SoftmaxGradientOp : public OpKernel {
+template <typename T, typename Way, void (*function)(const float* a, const float* b, float* c, int64_t count)>
+class BinaryOp : public OpKernel {
  public:
   using OpKernel::OpKernel;
   void Compute(OpKernelContext* context) override {
     const Tensor& a = context->input(0);
-    const Tensor& da = context->input(1);
-    REQUIRE(RowsFit(a), tooLong);
-    REQUIRE(a.shape() == da.shape(), "softmax and its gradient differ in shape");
-    Tensor* dx;
-    OP_REQUIRES_OK(context, context->allocate_output(0, a.shape(), &dx));
-    const T *fromA = a.flat<T>().data(), *fromDa = da.flat<T>().data();
-    T* to = dx->flat<T>().data();
-    InRows(context, a, 1, [=](int64_t at, int64_t width) {
-      float roomA[longestPiece], roomDa[longestPiece], roomDx[longestPiece];
-      SoftmaxGradient(Read(fromA + at, roomA, width), Read(fromDa + at, roomDa, width), Writable(to + at, roomDx), width);
-      Written(to + at, roomDx, width);
+    const Tensor& b = context->input(1);
+    REQUIRE(Way::Fits(a), tooLong);
+    REQUIRE(a.shape() == b.shape(), "the inputs differ in shape");
+    Tensor* c;
+    OP_REQUIRES_OK(context, context->allocate_output(0, a.shape(), &c));
+    const T *fromA = a.flat<T>().data(), *fromB = b.flat<T>().data();
+    T* to = c->flat<T>().data();
+    Way::Each(context, a, [=](int64_t at, int64_t count) {
+      float roomA[longestPiece], roomB[longestPiece], roomC[longestPiece];
+      function(Read(fromA + at, roomA, count), Read(fromB + at, roomB, count), Writable(to + at, roomC), count);
+      Written(to + at, roomC, count);
     });
   }
 };
+
+template <typename T> using GeluOp = UnaryOp<T, Pieces, Gelu>;
+template <typename T> using GeluGradientOp = BinaryOp<T, Pieces, GeluGradient>;
+template <typename T> using SoftmaxOp = UnaryOp<T, Rows, Softmax>;
+template <typename T> using SoftmaxGradientOp = BinaryOp<T, Rows, SoftmaxGradient>;
 
 using tensorflow::shape_inference::UnchangedShape;
 
