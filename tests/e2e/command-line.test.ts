@@ -10,6 +10,10 @@ import { commandFile, makeWorkspace, type Workspace } from '../support/command.j
 import { fixture, sharedData, type StoredValues } from '../support/fixtures.js';
 import { npy, toyScene } from '../support/services.js';
 
+interface MapSummary {
+  readonly smoothed: number;
+}
+
 let home: string;
 let directory: string;
 let hyperswap: Workspace['run'];
@@ -74,13 +78,29 @@ test('from file to map in four commands, each its own process', async () => {
   assert.ok(same >= 0.999 * values.length, `${same} of ${values.length}`);
 });
 
-test('a map can be smoothed: where every pixel votes for every other all become one class', async () => {
-  const smooth = path.join(directory, 'smooth');
-  const common = ['classify', '--scene', 'field', '--adapter', 'field', '--out', smooth];
-  await succeed(...common, '--smooth', '50');
-  const { values } = await readArray('labels.tif', await readFile(path.join(smooth, 'labels.tif')), 2);
-  assert.equal(new Set(values).size, 1);
-  assert.match((await hyperswap(...common, '--smooth', 'much')).stderr, /--smooth.*much is not a whole number/);
+test('a map can be smoothed, of a prepared scene and of a raw file alike', async () => {
+  const map = async (scene: string, reach: string): Promise<number[]> => {
+    const out = path.join(directory, 'smooth');
+    await succeed(
+      ...['--precision', 'float32', 'classify', '--scene', scene, '--adapter', 'field', '--out', out],
+      ...['--smooth', reach],
+    );
+    assert.equal(
+      (JSON.parse(await readFile(path.join(out, 'map.json'), 'utf8')) as MapSummary).smoothed,
+      Number(reach),
+    );
+    return [...(await readArray('labels.tif', await readFile(path.join(out, 'labels.tif')), 2)).values];
+  };
+  const borders = (labels: number[]): number =>
+    labels.filter((label, pixel) => (pixel + 1) % 30 > 0 && label !== labels[pixel + 1]).length;
+  const plain = await map('field', '0');
+  const smooth = await map('field', '3');
+  assert.ok(borders(smooth) < borders(plain), `${borders(smooth)}, ${borders(plain)} before`);
+  const raw = await map(path.join(directory, 'field.npy'), '3');
+  const same = raw.filter((label, pixel) => label === smooth[pixel]).length;
+  assert.ok(same >= 0.995 * smooth.length, `${same} of ${smooth.length}`);
+  const wrong = ['classify', '--scene', 'field', '--adapter', 'field', '--out', 'x', '--smooth', 'much'];
+  assert.match((await hyperswap(...wrong)).stderr, /--smooth.*much is not a whole number/);
 });
 
 test('an adapter exported and imported is the same blob', async () => {

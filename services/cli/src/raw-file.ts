@@ -12,6 +12,7 @@ const tileSize = 64;
 /**
  * Classifies a raw scene without preparing it: the adapter carries its PCA, so raw tiles are enough.
  *
+ * @returns the map, and the scene as it was read
  * @throws FILE_FORMAT, SCENE_SHAPE, and what tile-inference refuses
  */
 export async function classifyRawFile(
@@ -20,7 +21,7 @@ export async function classifyRawFile(
   variable: string | undefined,
   reference: string,
   progress: Progress,
-): Promise<SceneMap> {
+): Promise<{ map: SceneMap; raw: RawScene }> {
   const start = performance.now();
   const { tileInference, signal } = session;
   const request = { adapter: reference };
@@ -29,7 +30,7 @@ export async function classifyRawFile(
   const scene = toRawScene(name, await readArray(name, await readFile(file), 3, variable), 'height-width-bands');
   const { type, pixelType } = pixelTypeOf(scene.values);
   const halo = adapter!.patchSize >> 1;
-  const map = new MosaicMap(scene.width, scene.height);
+  const mosaic = new MosaicMap(scene.width, scene.height);
   const total = Math.ceil(scene.height / tileSize) * Math.ceil(scene.width / tileSize);
 
   // eslint-disable-next-line @typescript-eslint/require-await -- the exchange takes an async iterable
@@ -56,13 +57,14 @@ export async function classifyRawFile(
   }
   let done = 0;
   for await (const tile of exchange(tileInference, tileInference.classifyTiles(), requests(), signal)) {
-    map.place(tile);
+    mosaic.place(tile);
     progress.update('classifying', ++done, total);
   }
-  const { labels, confidence } = map;
+  const labels = Buffer.from(mosaic.labels);
+  const confidence = Buffer.from(mosaic.confidence);
   const { height, width } = scene;
   const seconds = (performance.now() - start) / 1000;
-  return { job: '', height, width, labels: Buffer.from(labels), confidence: Buffer.from(confidence), adapter, seconds };
+  return { map: { job: '', height, width, labels, confidence, adapter, seconds }, raw: scene };
 }
 
 type WireArray = typeof Uint8Array | typeof Uint16Array | typeof Int16Array | typeof Float32Array;

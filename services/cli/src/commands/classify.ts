@@ -4,11 +4,12 @@ import type { Command } from 'commander';
 import { failure } from '@hyperswap/errors';
 import type { Scene, SceneMap } from '@hyperswap/proto';
 import { callUnary } from '@hyperswap/rpc';
-import { completeClasses, smoothMap } from '@hyperswap/scene';
+import { completeClasses } from '@hyperswap/scene';
 import { percent, referenceOf } from '../report/report.js';
 import { writeMap } from '../report/write-map.js';
 import { classifyScene, startSceneJob } from '../scene-jobs.js';
 import { openSession, type GlobalFlags, type Session } from '../session.js';
+import { smoothed } from '../smoothing.js';
 import { printResult, Progress, table } from '../terminal.js';
 import { classifyRawFile } from '../raw-file.js';
 import { smoothing, wholeNumber } from './options.js';
@@ -34,12 +35,12 @@ export function addClassifyCommand(program: Command): void {
     .option('--variable <key>', 'variable of the scene in a file that holds several')
     .action(async (_: unknown, command: Command) => {
       const flags = command.optsWithGlobals<ClassifyFlags>();
-      const radius = wholeNumber('--smooth', flags.smooth);
+      const reach = wholeNumber('--smooth', flags.smooth);
       const session = await openSession(flags);
       const progress = new Progress();
       try {
         if (flags.detach === true) {
-          if (radius > 0) {
+          if (reach > 0) {
             const reason = 'a job’s map is as it was classified: give it to "hyperswap jobs map"';
             throw failure('FIELD_INVALID', { field: '--smooth', reason });
           }
@@ -52,14 +53,11 @@ export function addClassifyCommand(program: Command): void {
           (entry) => entry.isFile(),
           () => false,
         );
-        const result = isFile
-          ? {
-              map: await classifyRawFile(session, flags.scene, flags.variable, flags.adapter, progress),
-              truth: undefined,
-            }
-          : await classifyPrepared(session, flags.scene, flags.adapter, progress);
+        const { map, truth } = isFile
+          ? await classifyRaw(session, flags, reach, progress)
+          : await classifyPrepared(session, flags, reach, progress);
         progress.stop();
-        await reportMap({ scene: flags.scene, ...result, radius }, out, flags.json);
+        await reportMap({ scene: flags.scene, map, truth, reach }, out, flags.json);
       } finally {
         progress.stop();
         await session.close();
@@ -81,18 +79,17 @@ export interface MapToReport {
   readonly scene: string;
   readonly map: SceneMap;
   readonly truth: Uint8Array | undefined;
-  /** Of `--smooth`. */
-  readonly radius: number;
+  /** How far the map was smoothed, `--smooth`. */
+  readonly reach: number;
 }
 
-/** Smooths a map, writes it and its summary into a folder, and prints how many pixels each class has. */
+/** Writes a map and its summary into a folder, and prints how many pixels each class has. */
 export async function reportMap(
-  { scene, map, truth, radius }: MapToReport,
+  { scene, map, truth, reach }: MapToReport,
   out: string,
   json: boolean | undefined,
 ): Promise<void> {
-  const { height, width, adapter, seconds } = map;
-  const { labels, confidence } = smoothMap(map, width, radius);
+  const { height, width, labels, confidence, adapter, seconds } = map;
   const classes = completeClasses(adapter!.classes, 0);
   const reference = referenceOf(adapter!);
   await writeMap(out, { height, width, labels, confidence, classes, truth, title: reference });
@@ -106,7 +103,7 @@ export async function reportMap(
     digest: adapter!.digest,
     height,
     width,
-    smoothed: radius,
+    smoothed: reach,
     seconds,
     patchesPerSecond: (height * width) / seconds,
     classes: counts,
@@ -119,17 +116,34 @@ export async function reportMap(
   ]);
 }
 
+/** What a map is reported with. */
+type MapAndTruth = Pick<MapToReport, 'map' | 'truth'>;
+
+/** Classifies a raw file, of which no labels are known. */
+async function classifyRaw(
+  session: Session,
+  { scene, variable, adapter }: ClassifyFlags,
+  reach: number,
+  progress: Progress,
+): Promise<MapAndTruth> {
+  const { map, raw } = await classifyRawFile(session, scene, variable, adapter, progress);
+  return { map: await smoothed(session, map, raw, reach, progress), truth: undefined };
+}
+
 /** Classifies a prepared scene as a job, and fetches its labels to show beside the map. */
 async function classifyPrepared(
   session: Session,
-  name: string,
-  adapter: string,
+  { scene: name, adapter }: ClassifyFlags,
+  reach: number,
   progress: Progress,
-): Promise<{ map: SceneMap; truth: Uint8Array | undefined }> {
+): Promise<MapAndTruth> {
   const { preprocessing, signal } = session;
   const { scene } = await callUnary(preprocessing, 'getScene', { name }, { signal });
   const map = await classifyScene(session, name, adapter, progress);
-  return { map, truth: await truthOf(session, scene!) };
+  return {
+    map: await smoothed(session, map, scene!, reach, progress),
+    truth: await truthOf(session, scene!),
+  };
 }
 
 /** The first label map of a scene that has one; the others may disagree with it. */

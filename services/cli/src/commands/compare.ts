@@ -1,9 +1,11 @@
 import type { Command } from 'commander';
 import { failure } from '@hyperswap/errors';
+import type { SceneMap } from '@hyperswap/proto';
 import { callUnary } from '@hyperswap/rpc';
-import { evaluate, mcnemar, smoothMap } from '@hyperswap/scene';
+import { evaluate, mcnemar } from '@hyperswap/scene';
 import { percent, referenceOf } from '../report/report.js';
 import { openSession, type GlobalFlags } from '../session.js';
+import { smoothed } from '../smoothing.js';
 import { printResult, Progress } from '../terminal.js';
 import { classifyScene } from '../scene-jobs.js';
 import { smoothing, wholeNumber } from './options.js';
@@ -25,7 +27,7 @@ export function addCompareCommand(program: Command): void {
     .option('--smooth <pixels>', smoothing, '0')
     .action(async (first: string, second: string, _: unknown, command: Command) => {
       const flags = command.optsWithGlobals<CompareFlags>();
-      const radius = wholeNumber('--smooth', flags.smooth);
+      const reach = wholeNumber('--smooth', flags.smooth);
       const session = await openSession(flags);
       const progress = new Progress();
       try {
@@ -34,16 +36,16 @@ export function addCompareCommand(program: Command): void {
         const { labels: all } = await callUnary(preprocessing, 'getLabels', request, { signal });
         const pixels = [...all.keys()].filter((pixel) => all[pixel]! > 0);
         const of = (map: Uint8Array): Uint8Array => Uint8Array.from(pixels, (pixel) => map[pixel]!);
-        const maps = [
-          await classifyScene(session, flags.scene, first, progress),
-          await classifyScene(session, flags.scene, second, progress),
-        ] as const;
+        const { scene } = await callUnary(preprocessing, 'getScene', { name: flags.scene }, { signal });
+        const mapBy = async (adapter: string): Promise<SceneMap> =>
+          smoothed(session, await classifyScene(session, flags.scene, adapter, progress), scene!, reach, progress);
+        const maps = [await mapBy(first), await mapBy(second)] as const;
         const names = maps.map(({ adapter }) => adapter!.classes.map(({ name }) => name));
         if (names[0]!.join() !== names[1]!.join()) {
           throw failure('FIELD_INVALID', { field: second, reason: `it knows other classes than ${first}` });
         }
         const labels = of(all);
-        const predictions = maps.map((map) => of(smoothMap(map, map.width, radius).labels)) as [Uint8Array, Uint8Array];
+        const predictions = [of(maps[0].labels), of(maps[1].labels)] as const;
         const metrics = predictions.map((predicted) => evaluate(labels, predicted, names[0]!));
         const difference = mcnemar(labels, ...predictions);
         progress.stop();

@@ -3,6 +3,7 @@ import { SceneJobState } from '@hyperswap/proto';
 import { callUnary } from '@hyperswap/rpc';
 import { watchSceneJob } from '../scene-jobs.js';
 import { openSession, withSession, type GlobalFlags } from '../session.js';
+import { smoothed } from '../smoothing.js';
 import { Progress, table } from '../terminal.js';
 import { reportMap, truthOf } from './classify.js';
 import { smoothing, wholeNumber } from './options.js';
@@ -50,19 +51,20 @@ export function addJobCommands(program: Command): void {
     .option('--smooth <pixels>', smoothing, '0')
     .description('the map of a job, when it is done')
     .action(async (job: string, { out, smooth }: { out: string; smooth: string }, command: Command) => {
-      const radius = wholeNumber('--smooth', smooth);
+      const reach = wholeNumber('--smooth', smooth);
       const flags = command.optsWithGlobals<GlobalFlags>();
       const session = await openSession(flags);
       const progress = new Progress();
       try {
         const { preprocessing, tileInference, signal } = session;
-        const map = await watchSceneJob(session, job, progress);
+        const classified = await watchSceneJob(session, job, progress);
         const known = (await callUnary(tileInference, 'listSceneJobs', {}, { signal })).jobs;
         const name = known.find((found) => found.job === job)?.scene ?? '';
         const { scene } = await callUnary(preprocessing, 'getScene', { name }, { signal });
         const truth = await truthOf(session, scene!);
+        const map = await smoothed(session, classified, scene!, reach, progress);
         progress.stop();
-        await reportMap({ scene: name, map, truth, radius }, out, flags.json);
+        await reportMap({ scene: name, map, truth, reach }, out, flags.json);
       } finally {
         progress.stop();
         await session.close();

@@ -3,7 +3,8 @@ import { failure } from '@hyperswap/errors';
 
 /** What `--smooth` says of itself. */
 export const smoothing =
-  'let the pixels so near to each vote for its class, by their confidence; 0 for the map as it was classified';
+  'let pixels of like spectra up to about so far around each vote for its class, by their confidence; ' +
+  '0 for the map as it was classified';
 
 /** For options that may be repeated. */
 export function collect(value: string, all: readonly string[]): string[] {

@@ -1,0 +1,42 @@
+import type { Scene, SceneMap } from '@hyperswap/proto';
+import { readStream } from '@hyperswap/rpc';
+import { smoothMap, SpectralEdges, type ConfidentMap, type RawScene } from '@hyperswap/scene';
+import type { Session } from './session.js';
+import type { Progress } from './terminal.js';
+
+/** The same map with smoothed labels, by the spectra of the scene that it is of. @param reach of `--smooth`; 0 changes nothing */
+export async function smoothed(
+  session: Session,
+  map: SceneMap,
+  scene: Scene | RawScene,
+  reach: number,
+  progress: Progress,
+): Promise<SceneMap> {
+  if (reach === 0) return map;
+  const edges = 'values' in scene ? edgesOfRaw(scene) : await edgesOfPrepared(session, scene);
+  const { labels, confidence }: ConfidentMap = await smoothMap(map, edges, {
+    reach,
+    signal: session.signal,
+    onProgress: (done, total) => {
+      progress.update('smoothing', done, total);
+    },
+  });
+  return { ...map, labels: Buffer.from(labels), confidence: Buffer.from(confidence) };
+}
+
+function edgesOfRaw({ height, width, values, bands }: RawScene): SpectralEdges {
+  const edges = new SpectralEdges(height, width);
+  edges.place({ row: 0, column: 0, height, width }, 0, values, bands);
+  return edges;
+}
+
+async function edgesOfPrepared({ preprocessing, signal }: Session, scene: Scene): Promise<SpectralEdges> {
+  const { name, height, width, components } = scene;
+  const edges = new SpectralEdges(height, width);
+  const call = preprocessing.streamTiles({ scene: name, tileSize: 0, halo: 1, window: undefined });
+  for await (const { window, halo, scores } of readStream(preprocessing, call, signal)) {
+    // Copied, since a message's bytes may begin anywhere.
+    edges.place(window!, halo, new Float32Array(new Uint8Array(scores).buffer), components);
+  }
+  return edges;
+}

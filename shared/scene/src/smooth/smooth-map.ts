@@ -1,0 +1,56 @@
+/** Smoothing of land-cover maps: what lies around a pixel and looks like it is mostly of its class. */
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { RandomWalk } from './random-walk.js';
+import type { SpectralEdges } from './spectral-edges.js';
+
+/** A map with how sure it is. */
+export interface ConfidentMap {
+  /** Class of each pixel, from 1; 0 where there is none. */
+  readonly labels: Uint8Array;
+  /** Probability of that class, 255ths. */
+  readonly confidence: Uint8Array;
+}
+
+export interface SmoothingOptions {
+  /** How far votes reach within one spectrum, in pixels; 0 changes nothing. */
+  readonly reach: number;
+  readonly signal?: AbortSignal;
+  readonly onProgress?: (done: number, total: number) => void;
+}
+
+/**
+ * Each pixel becomes the class that has most votes where random walks from it stop; a pixel votes for its class with its confidence.
+ *
+ * @param map row by row, `[height, width]`; pixels without a class neither vote nor get one
+ * @returns the confidence is the share of the votes
+ * @throws the signal's reason
+ */
+export async function smoothMap(
+  { labels, confidence }: ConfidentMap,
+  edges: SpectralEdges,
+  { reach, signal, onProgress }: SmoothingOptions,
+): Promise<ConfidentMap> {
+  if (reach === 0) return { labels, confidence };
+  const walk = new RandomWalk(edges, reach);
+  const classes = [...new Set(labels)].filter((label) => label > 0).sort((a, b) => a - b);
+  const most = new Float64Array(labels.length);
+  const total = new Float64Array(labels.length);
+  const smoothed = new Uint8Array(labels.length);
+  for (const [done, label] of classes.entries()) {
+    onProgress?.(done, classes.length);
+    // A large scene takes seconds a class: others get their turn, and whoever asked may have left.
+    await nextTurn();
+    signal?.throwIfAborted();
+    const votes = walk.meanVotes(Float64Array.from(labels, (own, i) => (own === label ? confidence[i]! : 0)));
+    for (let pixel = 0; pixel < labels.length; pixel++) {
+      const vote = votes[pixel]!;
+      total[pixel]! += vote;
+      if (labels[pixel] === 0 || vote <= most[pixel]!) continue;
+      most[pixel] = vote;
+      smoothed[pixel] = label;
+    }
+  }
+  onProgress?.(classes.length, classes.length);
+  const shares = most.map((vote, pixel) => (total[pixel]! > 0 ? Math.round((255 * vote) / total[pixel]!) : 0));
+  return { labels: smoothed, confidence: Uint8Array.from(shares) };
+}
