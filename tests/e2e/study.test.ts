@@ -28,12 +28,13 @@ const study = (...more: string[]): Promise<string> =>
       '--lambdas',
       '2,4',
     ],
-    ...['--out', 'study', ...more],
+    ...['--out', 'study', '--smooth', '3', ...more],
   );
 
 interface Line {
   readonly label: string;
   readonly overallAccuracy: { readonly mean: number; readonly deviation: number };
+  readonly smoothedAccuracy: { readonly mean: number };
   readonly runs: { readonly adapter: string; readonly seconds: number }[];
 }
 
@@ -51,12 +52,16 @@ test('a study trains methods and seeds, and makes the tables, plots and maps of 
     ],
   );
   assert.ok(lines.every(({ overallAccuracy }) => overallAccuracy.mean > 0.8));
+  assert.ok(
+    lines.every(({ overallAccuracy, smoothedAccuracy }) => smoothedAccuracy.mean > overallAccuracy.mean - 0.02),
+  );
+  assert.ok(lines.some(({ overallAccuracy, smoothedAccuracy }) => smoothedAccuracy.mean > overallAccuracy.mean));
   const directory = path.join(workspace.directory, 'study');
   const csv = (await readFile(path.join(directory, 'results.csv'), 'utf8')).trim().split('\n');
   assert.equal(csv.length, 1 + 12);
   assert.match(csv[0]!, /^method,backbone,lambda,seed/);
   const html = await readFile(path.join(directory, 'report.html'), 'utf8');
-  for (const part of ['Recall by class', 'McNemar', '<svg', '>λ<', 'data:image/png', 'neighbours']) {
+  for (const part of ['Recall by class', 'map smoothed', 'McNemar', '<svg', '>λ<', 'data:image/png', 'neighbours']) {
     assert.ok(html.includes(part), part);
   }
 });

@@ -30,7 +30,8 @@ function edgesOfRaw({ height, width, values, bands }: RawScene): SpectralEdges {
   return edges;
 }
 
-async function edgesOfPrepared({ preprocessing, signal }: Session, scene: Scene): Promise<SpectralEdges> {
+/** How far neighbours lie apart in a prepared scene. */
+export async function edgesOfPrepared({ preprocessing, signal }: Session, scene: Scene): Promise<SpectralEdges> {
   const { name, height, width, components } = scene;
   const edges = new SpectralEdges(height, width);
   const call = preprocessing.streamTiles({ scene: name, tileSize: 0, halo: 1, window: undefined });

@@ -2,12 +2,13 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { Command } from 'commander';
 import { failure } from '@hyperswap/errors';
-import { MethodKind } from '@hyperswap/proto';
+import { MethodKind, type Scene } from '@hyperswap/proto';
 import { callUnary } from '@hyperswap/rpc';
 import { completeClasses } from '@hyperswap/scene';
 import { drawLabelMaps, type PixelMap } from '../picture/map-picture.js';
 import { openSession, type GlobalFlags, type Session } from '../session.js';
 import { parseSplit, splitHelp } from '../split.js';
+import { smoothRuns } from '../study/smooth-runs.js';
 import { renderStudy, type StudyPicture } from '../study/study-report.js';
 import { runStudy, type RunResult, type StudyPlan } from '../study/study-runs.js';
 import { summarise, toCsv, type StudyLine } from '../study/study-summary.js';
@@ -27,6 +28,7 @@ interface StudyFlags extends GlobalFlags {
   readonly out: string;
   readonly set: readonly string[];
   readonly maps: boolean;
+  readonly smooth: string;
 }
 
 const paperMethods = 'knn,svm,spectralformer,linear-probe,bitfit,lora,lora+,lokr,krona,krona+,full';
@@ -44,24 +46,33 @@ export function addStudyCommand(program: Command): void {
     .option('--split <split>', `${splitHelp} (the preset’s, or 50:15)`)
     .option('--patch-size <pixels>', 'odd side of a patch; 0 for the preset’s or 15', '0')
     .option('--set <[method:]key=value>', 'a setting of all methods or of one; repeat', collect, [])
+    .option('--smooth <pixels>', 'show the accuracies of smoothed maps too, as "classify --smooth" makes them', '0')
     .option('--no-maps', 'leave out the maps of the whole scene')
     .option('--out <dir>', 'gets results.csv, report.html and a file for each run', 'out/study')
     .action(async (own: StudyFlags, command: Command) => {
       const flags = command.optsWithGlobals<StudyFlags>();
+      const reach = wholeNumber('--smooth', own.smooth);
       const session = await openSession(flags);
       const progress = new Progress();
       try {
         const plan = await planStudy(session, flags, own.set);
         const results = await runStudy(session, plan, path.join(flags.out, 'runs'), progress);
-        const lines = summarise(results);
-        await mkdir(flags.out, { recursive: true });
-        await writeFile(path.join(flags.out, 'results.csv'), toCsv(results));
+        const { scene } = await callUnary(
+          session.preprocessing,
+          'getScene',
+          { name: plan.scene },
+          { signal: session.signal },
+        );
         const truth = await labelsOfTests(session, plan, results);
-        const pictures = flags.maps ? await drawMaps(session, plan, lines, progress) : [];
+        const smoothed = reach > 0 ? await smoothRuns(session, scene!, results, truth, reach, progress) : new Map();
+        const lines = summarise(results, smoothed);
+        await mkdir(flags.out, { recursive: true });
+        await writeFile(path.join(flags.out, 'results.csv'), toCsv(results, smoothed));
+        const pictures = flags.maps ? await drawMaps(session, scene!, lines, progress) : [];
         await writeFile(path.join(flags.out, 'report.html'), renderStudy(plan, lines, pictures, truth));
         progress.stop();
         printResult(flags.json, lines, [
-          ...table(['method', 'OA', 'AA', 'kappa', 'values', 'seconds'], lines.map(describeLine)),
+          ...table(['method', 'OA', 'AA', 'kappa', 'values', 'seconds', 'smoothed OA'], lines.map(describeLine)),
           `see ${path.join(flags.out, 'report.html')}`,
         ]);
       } finally {
@@ -126,20 +137,19 @@ async function labelsOfTests(
  */
 async function drawMaps(
   session: Session,
-  plan: StudyPlan,
+  scene: Scene,
   lines: readonly StudyLine[],
   progress: Progress,
 ): Promise<StudyPicture[]> {
-  const { preprocessing, tileInference, signal } = session;
-  const { scene } = await callUnary(preprocessing, 'getScene', { name: plan.scene }, { signal });
+  const { tileInference, signal } = session;
   const { backbone } = await callUnary(tileInference, 'getStatus', {}, { signal });
-  const { height, width } = scene!;
+  const { height, width } = scene;
   const maps: PixelMap[] = [];
   for (const { label, method, lambda, runs } of lines) {
     if (lambda !== undefined) continue;
     const run = runs[0]!;
     if (run.adapter !== '' && run.backbone === backbone && method !== 'full') {
-      const { labels } = await classifyScene(session, plan.scene, run.adapter, progress);
+      const { labels } = await classifyScene(session, scene.name, run.adapter, progress);
       maps.push({ title: label, height, width, values: labels });
       continue;
     }
@@ -149,7 +159,7 @@ async function drawMaps(
     maps.push({ title: `${label} (test pixels)`, height, width, values });
   }
   const names = lines[0]!.runs[0]!.metrics.perClass.map(({ name }) => name);
-  const classes = completeClasses(scene!.classes, names.length).map((found, index) => ({
+  const classes = completeClasses(scene.classes, names.length).map((found, index) => ({
     ...found,
     name: names[index] ?? found.name,
   }));
@@ -157,7 +167,8 @@ async function drawMaps(
   return pairs.map((pair) => ({ title: pair.map(({ title }) => title).join(', '), png: drawLabelMaps(pair, classes) }));
 }
 
-function describeLine({ label, runs, overallAccuracy, averageAccuracy, kappa, seconds }: StudyLine): string[] {
+function describeLine(line: StudyLine): string[] {
+  const { label, runs, overallAccuracy, averageAccuracy, kappa, seconds, smoothedAccuracy } = line;
   const percent = ({ mean, deviation }: { mean: number; deviation: number }): string =>
     `${(100 * mean).toFixed(2)} ± ${(100 * deviation).toFixed(2)}`;
   return [
@@ -167,5 +178,6 @@ function describeLine({ label, runs, overallAccuracy, averageAccuracy, kappa, se
     `${kappa.mean.toFixed(3)} ± ${kappa.deviation.toFixed(3)}`,
     String(runs[0]!.parameters),
     seconds.mean.toFixed(0),
+    smoothedAccuracy === undefined ? '' : percent(smoothedAccuracy),
   ];
 }

@@ -57,6 +57,7 @@ ${pictures.map(({ title, png }) => `<h3>${escapeHtml(title)}</h3>\n<img alt="${e
 }
 
 function methodTable(lines: readonly StudyLine[]): string {
+  const isSmoothed = lines[0]!.smoothedAccuracy !== undefined;
   const rows = lines.map((line) => {
     const { parameters, bytes } = line.runs[0]!;
     return [
@@ -67,9 +68,11 @@ function methodTable(lines: readonly StudyLine[]): string {
       String(parameters),
       bytes === 0 ? '' : (bytes / 1e6).toFixed(3),
       line.seconds.mean.toFixed(0),
+      ...(line.smoothedAccuracy === undefined ? [] : [percentSpread(line.smoothedAccuracy)]),
     ];
   });
-  return tableHtml(['Method', 'OA', 'AA', 'Kappa', 'Learned values', 'Stored, MB', 'Seconds'], rows);
+  const header = ['Method', 'OA', 'AA', 'Kappa', 'Learned values', 'Stored, MB', 'Seconds'];
+  return tableHtml(isSmoothed ? [...header, 'OA, map smoothed'] : header, rows);
 }
 
 function classTable(lines: readonly StudyLine[]): string {

@@ -1,4 +1,5 @@
 /** Many runs as few numbers: mean and deviation over the seeds. */
+import type { Metrics } from '@hyperswap/scene';
 import { runName, type RunResult } from './study-runs.js';
 
 export interface Spread {
@@ -18,6 +19,8 @@ export interface StudyLine {
   readonly averageAccuracy: Spread;
   readonly kappa: Spread;
   readonly seconds: Spread;
+  /** Overall accuracy of the smoothed maps; undefined where none were made. */
+  readonly smoothedAccuracy: Spread | undefined;
 }
 
 export function spread(values: readonly number[]): Spread {
@@ -26,8 +29,11 @@ export function spread(values: readonly number[]): Spread {
   return { mean, deviation: values.length < 2 ? 0 : Math.sqrt(squares / (values.length - 1)) };
 }
 
+/** What smoothing made of runs; empty where nothing was smoothed. */
+export type SmoothedRuns = ReadonlyMap<RunResult, Metrics>;
+
 /** @param results in the order that lines are to have */
-export function summarise(results: readonly RunResult[]): StudyLine[] {
+export function summarise(results: readonly RunResult[], smoothed: SmoothedRuns): StudyLine[] {
   const groups = new Map<string, RunResult[]>();
   for (const result of results) {
     const key = runName({ ...result, seed: 0 });
@@ -48,14 +54,15 @@ export function summarise(results: readonly RunResult[]): StudyLine[] {
       averageAccuracy: of(({ metrics }) => metrics.averageAccuracy),
       kappa: of(({ metrics }) => metrics.kappa),
       seconds: of(({ seconds }) => seconds),
+      smoothedAccuracy: smoothed.size === 0 ? undefined : of((run) => smoothed.get(run)!.overallAccuracy),
     };
   });
 }
 
 /** One row a run, for spreadsheets and data frames. */
-export function toCsv(results: readonly RunResult[]): string {
+export function toCsv(results: readonly RunResult[], smoothed: SmoothedRuns): string {
   const header =
-    'method,backbone,lambda,seed,patch_size,train_pixels,test_pixels,oa,aa,kappa,parameters,bytes,seconds,adapter';
+    'method,backbone,lambda,seed,patch_size,train_pixels,test_pixels,oa,aa,kappa,parameters,bytes,seconds,adapter,smoothed_oa';
   const rows = results.map((run) =>
     [
       run.method,
@@ -72,6 +79,7 @@ export function toCsv(results: readonly RunResult[]): string {
       run.bytes,
       run.seconds.toFixed(1),
       run.adapter,
+      smoothed.get(run)?.overallAccuracy.toFixed(6) ?? '',
     ].join(','),
   );
   return `${[header, ...rows].join('\n')}\n`;

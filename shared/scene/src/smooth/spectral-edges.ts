@@ -18,8 +18,8 @@ export class SpectralEdges {
   /**
    * Fills in what a tile knows: the edges between its window's pixels, and to those that its halo has.
    *
-   * @param values window and halo, `[row, column, band]`; scores of a PCA serve as well as the bands, whose distances they keep
    * @param halo pixels around the window: at least one, unless the window is the whole scene
+   * @param values window and halo, `[row, column, bands]`; scores of a PCA serve as well as the bands, whose distances they keep
    */
   place(window: Window, halo: number, values: ArrayLike<number>, bands: number): void {
     const columns = window.width + 2 * halo;
