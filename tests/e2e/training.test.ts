@@ -122,6 +122,27 @@ test('training stops early when the validation accuracy does not rise, and says 
   );
 });
 
+test('pixels that nobody labelled train too, where what a first adapter says of them agrees with their surroundings', async () => {
+  const alone = { method: 'linear-probe', adapter: 'few', settings: { epochs: '4' } };
+  const { metrics: before } = await train(services, alone);
+  const request = { ...alone, settings: { ...alone.settings, pseudoLabels: '25' } };
+  const first = await train(services, request);
+  assert.equal(first.trainPixels, 36, 'only what was labelled counts as such');
+  const [, count] = /; (\d+) more pixels labelled by a first adapter/.exec(first.split) ?? [];
+  assert.ok(Number(count) > 50 && Number(count) <= 75, first.split);
+  assert.ok(first.metrics!.overallAccuracy > before!.overallAccuracy - 0.02);
+  assert.equal((await train(services, request)).adapter!.digest, first.adapter!.digest);
+  const { adapter: other } = await train(services, {
+    ...request,
+    settings: { ...request.settings, pseudoLabels: '24' },
+  });
+  assert.notEqual(other!.digest, first.adapter!.digest);
+  await assert.rejects(
+    train(services, { ...request, settings: { pseudoLabels: '-1' } }),
+    hasCode('FIELD_INVALID', /pseudoLabels/),
+  );
+});
+
 test('validating registers nothing and leaves the test pixels alone', async () => {
   const request = { method: 'krona', adapter: '', settings: { epochs: '1' }, validateOnly: true };
   const { adapter, testPixels, trainPixels, split } = await train(services, request);
@@ -176,7 +197,7 @@ test('live tensors are as many after trainings of every kind as before', async (
   const rounds = async (seed: number): Promise<void> => {
     for (const method of ['linear-probe', 'dora', 'full', 'svm']) {
       const settings: Record<string, string> =
-        method === 'svm' ? {} : { epochs: '1', probeEpochs: '1', validation: '0.3' };
+        method === 'svm' ? {} : { epochs: '1', probeEpochs: '1', validation: '0.3', pseudoLabels: '5' };
       await train(services, { method, adapter: `live-${method}`, seed, settings }, {});
     }
   };

@@ -22,14 +22,25 @@ export async function testAdapter(
   precision: Precision,
   context: TrainingContext,
 ): Promise<Tested> {
+  const predictions = await classifyPixels(adapter, plan.test.pixels, plan, precision, context);
+  const names = plan.classes.map((found) => found.name);
+  return { predictions, metrics: evaluate(plan.test.labels, predictions, names) };
+}
+
+/** Classes of pixels by an adapter as it will serve, from 1. */
+export async function classifyPixels(
+  adapter: Adapter,
+  pixels: readonly number[],
+  plan: Pick<TrainingPlan, 'scene' | 'patchSize'>,
+  precision: Precision,
+  context: TrainingContext,
+): Promise<Uint8Array> {
   const name = crypto.randomUUID();
   const { components } = plan.scene;
   const backboneDigest = adapter.metadata.backbone.digest;
   await context.engine.call('bind', { name, blob: writeAdapter(adapter), backboneDigest, precision, components });
   try {
-    const predictions = await predictPixels(name, plan.test.pixels, plan, context);
-    const names = plan.classes.map((found) => found.name);
-    return { predictions, metrics: evaluate(plan.test.labels, predictions, names) };
+    return await predictPixels(name, pixels, plan, context);
   } finally {
     await context.engine.call('unbind', { name });
   }

@@ -9,7 +9,7 @@ import type { TrainingSettings } from './engine/settings.js';
 import type { TrainingResult } from './engine/train.js';
 import { makeNormalizer, type NormalizerName } from './normalizer.js';
 import type { TrainingContext } from './training-context.js';
-import { gatherPatches, type TrainingPlan } from './training-plan.js';
+import { gatherPatches, trainingPixels, type TrainingPlan } from './training-plan.js';
 
 export interface AdapterRecipe {
   readonly plan: TrainingPlan;
@@ -43,7 +43,7 @@ export async function fitAdapter(recipe: AdapterRecipe, context: TrainingContext
   >;
   const normalizer = makeNormalizer(recipe.normalizer, scene.statistics);
   const side = patchSize + 2 * training.augmentation.shift;
-  const patches = await gatherPatches({ scene, patchSize: side }, plan.train, scenes, signal, report);
+  const patches = await gatherPatches({ scene, patchSize: side }, trainingPixels(plan), scenes, signal, report);
   const validation = plan.validation && (await gatherPatches(plan, plan.validation, scenes, signal));
   const trained = await engine.call(
     'train',

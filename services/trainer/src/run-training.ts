@@ -12,6 +12,7 @@ import { fitAdapter } from './fit-adapter.js';
 import { keepTunedBackbone } from './keep-tuned-backbone.js';
 import { findPreset, presetSettings } from './presets.js';
 import type { TrainingContext } from './training-context.js';
+import { addPseudoLabels } from './pseudo-labels.js';
 import { namedPatchSize, planTraining } from './training-plan.js';
 import { finished } from './training-result.js';
 import { parseTrainingSettings } from './training-settings.js';
@@ -44,7 +45,7 @@ async function trainOn(
   const { store, scenes, signal } = context;
   const preset = request.preset === '' ? undefined : findPreset(request.preset);
   const given = { ...(preset && presetSettings(preset, request.method, backbone.config.width)), ...request.settings };
-  const { training, method, normalizer, validation, views } = parseTrainingSettings(
+  const { training, method, normalizer, validation, views, pseudoLabels } = parseTrainingSettings(
     given,
     request.method,
     backbone.config,
@@ -57,7 +58,9 @@ async function trainOn(
     ? await choosePatchSize(request, preset, recipe, context)
     : namedPatchSize(request.patchSize, preset);
   const { shift } = training.augmentation;
-  const plan = await planTraining(request, preset, { patchSize, validation, shift }, scenes, signal);
+  const planned = await planTraining(request, preset, { patchSize, validation, shift }, scenes, signal);
+  const plan =
+    pseudoLabels === 0 ? planned : await addPseudoLabels(pseudoLabels, { ...recipe, plan: planned }, context);
 
   const fingerprint = JSON.stringify({
     scene: plan.scene.sourceDigest,

@@ -18,6 +18,8 @@ export interface TrainingPlan {
   readonly classes: readonly LandCoverClass[];
   readonly patchSize: number;
   readonly train: LabelledPixels;
+  /** Pixels that train too, with labels that nobody gave. */
+  readonly pseudoLabelled?: LabelledPixels;
   /** Pixels of the training side that only measure how training goes. */
   readonly validation: LabelledPixels | undefined;
   /** What the result is evaluated on. */
@@ -85,6 +87,15 @@ function presetSplit(preset: Preset | undefined, seed: number): StartTrainingReq
   if (preset === undefined) return undefined;
   const value = { labelMap: '', count: 0, smallCount: 0, counts: [...preset.counts], seed };
   return { kind: { $case: 'perClass', value } };
+}
+
+/** All that a plan trains on. */
+export function trainingPixels({ train, pseudoLabelled }: TrainingPlan): LabelledPixels {
+  if (pseudoLabelled === undefined) return train;
+  return {
+    pixels: [...train.pixels, ...pseudoLabelled.pixels],
+    labels: Uint8Array.of(...train.labels, ...pseudoLabelled.labels),
+  };
 }
 
 /** The patch size that the request or the preset names. @throws FIELD_INVALID */

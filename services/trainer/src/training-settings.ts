@@ -49,6 +49,7 @@ const trainingSchema = (method: string, { width }: BackboneConfig) =>
     views: z.enum(['1', '8']).default('1'),
     normalizer: z.enum(normalizerNames).default('scene'),
     validation: z.coerce.number().min(0).max(0.9).default(0),
+    pseudoLabels: z.coerce.number().int().min(0).max(10_000).default(0),
     patience: z.coerce.number().int().nonnegative().default(0),
     checkpointEvery: z.coerce.number().int().nonnegative().default(1),
   });
@@ -63,6 +64,8 @@ export interface ParsedSettings {
   readonly views: 1 | 8;
   /** Share of the training pixels that validate. */
   readonly validation: number;
+  /** Pixels a class that a first adapter labels; 0 for none. */
+  readonly pseudoLabels: number;
 }
 
 /**
@@ -79,13 +82,16 @@ export function parseTrainingSettings(
   const schema = trainingSchema(method, config);
   const own = Object.fromEntries(Object.entries(given).filter(([key]) => key in schema.shape));
   const rest = Object.fromEntries(Object.entries(given).filter(([key]) => !(key in schema.shape)));
-  const { orientations, shift, gain, noise, mixture, normalizer, validation, views, ...settings } = parse(schema, own);
+  const { orientations, shift, gain, noise, mixture, normalizer, validation, views, pseudoLabels, ...settings } = parse(
+    schema,
+    own,
+  );
   if (settings.patience > 0 && validation === 0) {
     const reason = 'stopping early needs validation pixels: set validation too, as validation=0.2';
     throw failure('FIELD_INVALID', { field: 'setting patience', reason });
   }
   const training = { ...settings, augmentation: { orientations, shift, gain, noise, mixture }, seed };
-  return { training, method: rest, normalizer, validation, views: views === '8' ? 8 : 1 };
+  return { training, method: rest, normalizer, validation, pseudoLabels, views: views === '8' ? 8 : 1 };
 }
 
 /** The release's decoder and masking; for narrow backbones, what was found to give better features: docs/backbone.md. */
