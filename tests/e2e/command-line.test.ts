@@ -99,8 +99,10 @@ test('a map can be smoothed, of a prepared scene and of a raw file alike', async
   const raw = await map(path.join(directory, 'field.npy'), '3');
   const same = raw.filter((label, pixel) => label === smooth[pixel]).length;
   assert.ok(same >= 0.995 * smooth.length, `${same} of ${smooth.length}`);
-  const wrong = ['classify', '--scene', 'field', '--adapter', 'field', '--out', 'x', '--smooth', 'much'];
-  assert.match((await hyperswap(...wrong)).stderr, /--smooth.*much is not a whole number/);
+  const wrong = async (reach: string): Promise<string> =>
+    (await hyperswap('classify', '--scene', 'field', '--adapter', 'field', '--out', 'x', '--smooth', reach)).stderr;
+  assert.match(await wrong('much'), /--smooth.*much is not a whole number/);
+  assert.match(await wrong('1001'), /--smooth.*1001 is more than 1000 pixels/);
 });
 
 test('an adapter exported and imported is the same blob', async () => {

@@ -1,6 +1,6 @@
 import type { Scene, SceneMap } from '@hyperswap/proto';
 import { readStream } from '@hyperswap/rpc';
-import { smoothMap, SpectralEdges, type ConfidentMap, type RawScene } from '@hyperswap/scene';
+import { smoothMap, SpectralEdges, type RawScene } from '@hyperswap/scene';
 import type { Session } from './session.js';
 import type { Progress } from './terminal.js';
 
@@ -14,7 +14,7 @@ export async function smoothed(
 ): Promise<SceneMap> {
   if (reach === 0) return map;
   const edges = 'values' in scene ? edgesOfRaw(scene) : await edgesOfPrepared(session, scene);
-  const { labels, confidence }: ConfidentMap = await smoothMap(map, edges, {
+  const { labels, confidence } = await smoothMap(map, edges, {
     reach,
     signal: session.signal,
     onProgress: (done, total) => {

@@ -12,7 +12,7 @@ import { openSession, type GlobalFlags, type Session } from '../session.js';
 import { smoothed } from '../smoothing.js';
 import { printResult, Progress, table } from '../terminal.js';
 import { classifyRawFile } from '../raw-file.js';
-import { smoothing, wholeNumber } from './options.js';
+import { smoothing, smoothingReach } from './options.js';
 
 interface ClassifyFlags extends GlobalFlags {
   readonly scene: string;
@@ -35,7 +35,7 @@ export function addClassifyCommand(program: Command): void {
     .option('--variable <key>', 'variable of the scene in a file that holds several')
     .action(async (_: unknown, command: Command) => {
       const flags = command.optsWithGlobals<ClassifyFlags>();
-      const reach = wholeNumber('--smooth', flags.smooth);
+      const reach = smoothingReach(flags.smooth);
       const session = await openSession(flags);
       const progress = new Progress();
       try {

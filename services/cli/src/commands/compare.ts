@@ -8,7 +8,7 @@ import { openSession, type GlobalFlags } from '../session.js';
 import { smoothed } from '../smoothing.js';
 import { printResult, Progress } from '../terminal.js';
 import { classifyScene } from '../scene-jobs.js';
-import { smoothing, wholeNumber } from './options.js';
+import { smoothing, smoothingReach } from './options.js';
 
 interface CompareFlags extends GlobalFlags {
   readonly scene: string;
@@ -27,7 +27,7 @@ export function addCompareCommand(program: Command): void {
     .option('--smooth <pixels>', smoothing, '0')
     .action(async (first: string, second: string, _: unknown, command: Command) => {
       const flags = command.optsWithGlobals<CompareFlags>();
-      const reach = wholeNumber('--smooth', flags.smooth);
+      const reach = smoothingReach(flags.smooth);
       const session = await openSession(flags);
       const progress = new Progress();
       try {

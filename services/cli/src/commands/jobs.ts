@@ -6,7 +6,7 @@ import { openSession, withSession, type GlobalFlags } from '../session.js';
 import { smoothed } from '../smoothing.js';
 import { Progress, table } from '../terminal.js';
 import { reportMap, truthOf } from './classify.js';
-import { smoothing, wholeNumber } from './options.js';
+import { smoothing, smoothingReach } from './options.js';
 
 const stateNames: Readonly<Record<SceneJobState, string>> = {
   [SceneJobState.SCENE_JOB_STATE_UNSPECIFIED]: 'unknown',
@@ -51,7 +51,7 @@ export function addJobCommands(program: Command): void {
     .option('--smooth <pixels>', smoothing, '0')
     .description('the map of a job, when it is done')
     .action(async (job: string, { out, smooth }: { out: string; smooth: string }, command: Command) => {
-      const reach = wholeNumber('--smooth', smooth);
+      const reach = smoothingReach(smooth);
       const flags = command.optsWithGlobals<GlobalFlags>();
       const session = await openSession(flags);
       const progress = new Progress();

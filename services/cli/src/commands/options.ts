@@ -6,6 +6,15 @@ export const smoothing =
   'let pixels of like spectra up to about so far around each vote for its class, by their confidence; ' +
   '0 for the map as it was classified';
 
+const furthestReach = 1000;
+
+/** Reads `--smooth`. @throws FIELD_INVALID */
+export function smoothingReach(given: string): number {
+  const reach = wholeNumber('--smooth', given);
+  if (reach <= furthestReach) return reach;
+  throw failure('FIELD_INVALID', { field: '--smooth', reason: `${reach} is more than ${furthestReach} pixels` });
+}
+
 /** For options that may be repeated. */
 export function collect(value: string, all: readonly string[]): string[] {
   return [...all, value];

@@ -14,7 +14,7 @@ import { runStudy, type RunResult, type StudyPlan } from '../study/study-runs.js
 import { summarise, toCsv, type StudyLine } from '../study/study-summary.js';
 import { printResult, Progress, table } from '../terminal.js';
 import { classifyScene } from '../scene-jobs.js';
-import { collect, parseSettings, wholeNumber } from './options.js';
+import { collect, parseSettings, smoothingReach, wholeNumber } from './options.js';
 
 interface StudyFlags extends GlobalFlags {
   readonly scene: string;
@@ -32,6 +32,8 @@ interface StudyFlags extends GlobalFlags {
 }
 
 const paperMethods = 'knn,svm,spectralformer,linear-probe,bitfit,lora,lora+,lokr,krona,krona+,full';
+
+const columns = ['method', 'OA', 'AA', 'kappa', 'values', 'seconds'];
 
 export function addStudyCommand(program: Command): void {
   program
@@ -51,18 +53,14 @@ export function addStudyCommand(program: Command): void {
     .option('--out <dir>', 'gets results.csv, report.html and a file for each run', 'out/study')
     .action(async (own: StudyFlags, command: Command) => {
       const flags = command.optsWithGlobals<StudyFlags>();
-      const reach = wholeNumber('--smooth', own.smooth);
+      const reach = smoothingReach(own.smooth);
       const session = await openSession(flags);
       const progress = new Progress();
       try {
         const plan = await planStudy(session, flags, own.set);
         const results = await runStudy(session, plan, path.join(flags.out, 'runs'), progress);
-        const { scene } = await callUnary(
-          session.preprocessing,
-          'getScene',
-          { name: plan.scene },
-          { signal: session.signal },
-        );
+        const { preprocessing, signal } = session;
+        const { scene } = await callUnary(preprocessing, 'getScene', { name: plan.scene }, { signal });
         const truth = await labelsOfTests(session, plan, results);
         const smoothed = reach > 0 ? await smoothRuns(session, scene!, results, truth, reach, progress) : new Map();
         const lines = summarise(results, smoothed);
@@ -72,7 +70,7 @@ export function addStudyCommand(program: Command): void {
         await writeFile(path.join(flags.out, 'report.html'), renderStudy(plan, lines, pictures, truth));
         progress.stop();
         printResult(flags.json, lines, [
-          ...table(['method', 'OA', 'AA', 'kappa', 'values', 'seconds', 'smoothed OA'], lines.map(describeLine)),
+          ...table(reach > 0 ? [...columns, 'smoothed OA'] : columns, lines.map(describeLine)),
           `see ${path.join(flags.out, 'report.html')}`,
         ]);
       } finally {
@@ -178,6 +176,6 @@ function describeLine(line: StudyLine): string[] {
     `${kappa.mean.toFixed(3)} ± ${kappa.deviation.toFixed(3)}`,
     String(runs[0]!.parameters),
     seconds.mean.toFixed(0),
-    smoothedAccuracy === undefined ? '' : percent(smoothedAccuracy),
+    ...(smoothedAccuracy === undefined ? [] : [percent(smoothedAccuracy)]),
   ];
 }
