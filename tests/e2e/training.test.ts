@@ -4,6 +4,8 @@ import { callUnary, readStream } from '@hyperswap/rpc';
 import { readAdapter } from '@hyperswap/adapter';
 import { methodNames } from '@hyperswap/peft';
 import { maximumDifference } from '../support/arrays.js';
+import { makeWorkspace } from '../support/command.js';
+import { startCuttingProxy } from '../support/cut-connections.js';
 import { hasCode } from '../support/errors.js';
 import { exportBlob, prepareToy, startServices, train, trainingRequest, type Services } from '../support/services.js';
 
@@ -141,6 +143,19 @@ test('pixels that nobody labelled train too, where what a first adapter says of 
     train(services, { ...request, settings: { pseudoLabels: '-1' } }),
     hasCode('FIELD_INVALID', /pseudoLabels/),
   );
+});
+
+test('a training is followed to its end though the connections it is watched over are cut off', async () => {
+  const proxy = await startCuttingProxy(services.host.server.endpoint, { connections: 2, milliseconds: 3000 });
+  const { run } = await makeWorkspace();
+  const { code, stdout, stderr } = await run(
+    ...['--endpoint', proxy.endpoint, 'train', '--scene', 'toy', '--adapter', 'watched', '--method', 'lora'],
+    ...['--split', '12:4', '--patch-size', '9', '--set', 'epochs=40'],
+  );
+  proxy.close();
+  assert.equal(code, 0, stderr);
+  assert.match(stdout, /^watched@1: OA/);
+  assert.equal(proxy.cut(), 2, 'the training was long enough to be cut off twice');
 });
 
 test('validating registers nothing and leaves the test pixels alone', async () => {

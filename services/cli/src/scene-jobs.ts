@@ -1,13 +1,10 @@
 /** Scene jobs from the client's side: started, followed to their map, also where the process that was asked dies. */
-import { failure, HyperswapError } from '@hyperswap/errors';
+import { failure } from '@hyperswap/errors';
 import type { ClassifySceneResponse, SceneMap } from '@hyperswap/proto';
 import { readStream } from '@hyperswap/rpc';
-import pRetry from 'p-retry';
+import { isCutOff, keepWatching } from './keep-watching.js';
 import type { Session } from './session.js';
 import type { Progress } from './terminal.js';
-
-/** How long another process is looked for that tells how a job goes. */
-const patienceMilliseconds = 120_000;
 
 /** Runs a scene job to its end. @throws what the service refuses or the job failed with */
 export async function classifyScene(
@@ -46,17 +43,9 @@ export async function watchSceneJob(
   job: string,
   progress: Progress,
 ): Promise<SceneMap> {
-  const attempt = (): Promise<SceneMap> =>
-    follow(readStream(tileInference, tileInference.watchSceneJob({ job }), signal), progress, () => undefined);
-  return pRetry(attempt, {
-    retries: 100,
-    minTimeout: 200,
-    maxTimeout: 5_000,
-    maxRetryTime: patienceMilliseconds,
-    randomize: true,
-    signal,
-    shouldRetry: ({ error }) => isCutOff(error),
-  });
+  const watch = (heard: () => void): Promise<SceneMap> =>
+    follow(readStream(tileInference, tileInference.watchSceneJob({ job }), signal), progress, heard);
+  return keepWatching(watch, signal);
 }
 
 async function follow(
@@ -74,10 +63,6 @@ async function follow(
     progress.update('classifying', event.value.doneChunks, event.value.totalChunks);
   }
   throw ended();
-}
-
-function isCutOff(error: unknown): boolean {
-  return error instanceof HyperswapError && (error.code === 'SERVICE_UNREACHABLE' || error.code === 'DRAINING');
 }
 
 function ended(): Error {

@@ -1,6 +1,7 @@
 import { failure } from '@hyperswap/errors';
 import type { PretrainingFinished, StartTrainingRequest, TrainingFinished } from '@hyperswap/proto';
 import { callUnary, readStream } from '@hyperswap/rpc';
+import { keepWatching } from './keep-watching.js';
 import type { Session } from './session.js';
 import type { Progress } from './terminal.js';
 
@@ -33,17 +34,21 @@ type Result =
 
 async function watch(session: Session, training: string, prefix: string, progress: Progress): Promise<Result> {
   const { trainer, signal } = session;
-  try {
+  const watchOnce = async (heard: () => void): Promise<Result> => {
     for await (const { event } of readStream(trainer, trainer.watchTraining({ training }), signal)) {
+      heard();
       if (event === undefined) continue;
       if (event.$case !== 'progress') return event;
       const { stage, done, total, loss, epoch } = event.value;
       const note = loss === undefined ? '' : `${epoch > 0 ? `epoch ${epoch}, ` : ''}loss ${loss.toFixed(3)}`;
       progress.update(`${prefix}${stage}`, done, total, note);
     }
+    throw failure('INTERNAL', { reason: 'the training ended without a result' });
+  };
+  try {
+    return await keepWatching(watchOnce, signal);
   } catch (error) {
     if (signal.aborted) await callUnary(trainer, 'cancelTraining', { training }).catch(() => undefined);
     throw error;
   }
-  throw failure('INTERNAL', { reason: 'the training ended without a result' });
 }

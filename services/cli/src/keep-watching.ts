@@ -1,0 +1,45 @@
+/** Following what goes on without whoever watches it: a connection that ends, as every one does that grows old, is not its end. */
+import { HyperswapError } from '@hyperswap/errors';
+import pRetry from 'p-retry';
+
+/** How long nobody may answer before watching ends. */
+const patienceMilliseconds = 120_000;
+
+/** Whether a call ended because its connection did. */
+export function isCutOff(error: unknown): boolean {
+  return error instanceof HyperswapError && (error.code === 'SERVICE_UNREACHABLE' || error.code === 'DRAINING');
+}
+
+/**
+ * Watches to the end, anew whenever the connection is cut off, on whatever process answers then.
+ *
+ * @param watch watches once; it calls `heard` when it is told something
+ * @throws what is watched failed with, and SERVICE_UNREACHABLE when nobody has answered for two minutes
+ */
+export function keepWatching<Result>(
+  watch: (heard: () => void) => Promise<Result>,
+  signal: AbortSignal,
+): Promise<Result> {
+  let lastAnswer = performance.now();
+  const heard = (): void => {
+    lastAnswer = performance.now();
+  };
+  const attempt = async (): Promise<Result> => {
+    const start = performance.now();
+    try {
+      return await watch(heard);
+    } catch (error) {
+      // What could be watched for longer than patience lasts was connected, though nothing may have been told.
+      if (performance.now() - start > patienceMilliseconds) heard();
+      throw error;
+    }
+  };
+  return pRetry(attempt, {
+    retries: Infinity,
+    minTimeout: 200,
+    maxTimeout: 5_000,
+    randomize: true,
+    signal,
+    shouldRetry: ({ error }) => isCutOff(error) && performance.now() - lastAnswer < patienceMilliseconds,
+  });
+}
