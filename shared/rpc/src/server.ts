@@ -23,6 +23,14 @@ export interface HostedService {
   readonly roles: Readonly<Record<string, Role>>;
 }
 
+export interface ServerAddress {
+  readonly host: string;
+  /** 0 for a free one. */
+  readonly port: number;
+  /** When connections are asked to take no more calls. */
+  readonly connectionAgeMilliseconds?: number;
+}
+
 /** How a server is guarded; an empty one takes all who reach it. */
 export interface ServerGuard {
   /** PEM of who it is; with it, TLS is spoken. */
@@ -54,16 +62,18 @@ export interface RunningServer {
  */
 export async function startServer(
   services: readonly HostedService[],
-  { host, port }: { readonly host: string; readonly port: number },
+  { host, port, connectionAgeMilliseconds = 30 * 60_000 }: ServerAddress,
   guard: ServerGuard = {},
 ): Promise<RunningServer> {
   const server = new Server({
     interceptors: guard.tokens === undefined ? [] : [authorization(guard.tokens, rolesByPath(services))],
     'grpc.max_receive_message_length': maximumMessageBytes,
     'grpc.max_send_message_length': maximumMessageBytes,
-    // Clients that balance over pods notice new ones when connections end; a tile stream gets an hour to finish.
-    'grpc.max_connection_age_ms': 30 * 60_000,
-    'grpc.max_connection_age_grace_ms': 60 * 60_000,
+    // Clients that balance over pods notice new ones when connections end; calls that are open then last as long as they need.
+    'grpc.max_connection_age_ms': connectionAgeMilliseconds,
+    // Whoever vanished without a word, as a machine that lost its network, is found out.
+    'grpc.keepalive_time_ms': 5 * 60_000,
+    'grpc.keepalive_timeout_ms': 60_000,
   });
   for (const { definition, implementation } of services) server.addService(definition, implementation);
   const names = ['', ...services.map(({ name }) => name)];
