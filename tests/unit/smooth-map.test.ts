@@ -7,9 +7,7 @@ const sure = (labels: Uint8Array): Uint8Array => new Uint8Array(labels.length).f
 
 /** Edges of a scene of one band. */
 function edgesOf(values: readonly number[], width: number): SpectralEdges {
-  const edges = new SpectralEdges(values.length / width, width);
-  edges.place({ row: 0, column: 0, height: edges.height, width }, 0, values, 1);
-  return edges;
+  return SpectralEdges.of({ height: values.length / width, width }, values, 1);
 }
 
 test('a lone pixel becomes what surrounds it, unless it is surer than they are together', async () => {
@@ -59,8 +57,7 @@ test('edges filled in tile by tile are those of the whole scene', () => {
   const [height, width, bands] = [5, 7, 3];
   const random = new Random(2);
   const values = Float32Array.from({ length: height * width * bands }, () => random.normal());
-  const whole = new SpectralEdges(height, width);
-  whole.place({ row: 0, column: 0, height, width }, 0, values, bands);
+  const whole = SpectralEdges.of({ height, width }, values, bands);
   const tiled = new SpectralEdges(height, width);
   const inside = (index: number, size: number): number => Math.min(Math.max(index, 0), size - 1);
   for (let row = 0; row < height; row += 3) {

@@ -1,4 +1,4 @@
-/** Following what goes on without whoever watches it: a connection that ends, as every one does that grows old, is not its end. */
+/** Following what goes on without whoever watches it: its end is not that of the connection, which pods and balancers cut off. */
 import { HyperswapError } from '@hyperswap/errors';
 import pRetry from 'p-retry';
 

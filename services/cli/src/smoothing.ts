@@ -13,7 +13,8 @@ export async function smoothed(
   progress: Progress,
 ): Promise<SceneMap> {
   if (reach === 0) return map;
-  const edges = 'values' in scene ? edgesOfRaw(scene) : await edgesOfPrepared(session, scene);
+  const edges =
+    'values' in scene ? SpectralEdges.of(scene, scene.values, scene.bands) : await edgesOfPrepared(session, scene);
   const { labels, confidence } = await smoothMap(map, edges, {
     reach,
     signal: session.signal,
@@ -22,12 +23,6 @@ export async function smoothed(
     },
   });
   return { ...map, labels: Buffer.from(labels), confidence: Buffer.from(confidence) };
-}
-
-function edgesOfRaw({ height, width, values, bands }: RawScene): SpectralEdges {
-  const edges = new SpectralEdges(height, width);
-  edges.place({ row: 0, column: 0, height, width }, 0, values, bands);
-  return edges;
 }
 
 /** How far neighbours lie apart in a prepared scene. */

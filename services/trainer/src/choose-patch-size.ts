@@ -1,6 +1,6 @@
 import type { StartTrainingRequest } from '@hyperswap/proto';
 import { testAdapter } from './evaluate-adapter.js';
-import { fitAdapter, type AdapterRecipe } from './fit-adapter.js';
+import { fitAdapter, probeBefore, type AdapterRecipe } from './fit-adapter.js';
 import type { Preset } from './presets.js';
 import type { TrainingContext } from './training-context.js';
 import { planTraining, validationShare } from './training-plan.js';
@@ -29,12 +29,9 @@ export async function choosePatchSize(
     const plan = await planTraining(validating, preset, options, scenes, signal);
     const training = {
       ...recipe.training,
-      patience: 0,
-      checkpointEvery: 0,
       augmentation: { ...recipe.training.augmentation, orientations: false },
     };
-    const probe = { ...recipe, plan: { ...plan, validation: undefined }, training };
-    const { adapter } = await fitAdapter({ ...probe, method: 'linear-probe', methodSettings: {} }, silent);
+    const { adapter } = await fitAdapter(probeBefore({ ...recipe, plan, training }), silent);
     const { metrics } = await testAdapter(adapter, plan, recipe.precision, silent);
     const accuracy = metrics.overallAccuracy;
     if (accuracy > best.accuracy) best = { patchSize, accuracy };

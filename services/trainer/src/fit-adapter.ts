@@ -31,6 +31,18 @@ export interface FittedAdapter {
   readonly trained: TrainingResult;
 }
 
+/** The linear probe on the same pixels that something is to be learned from before the training itself: nothing validates it, nothing is kept of it. */
+export function probeBefore(recipe: AdapterRecipe): AdapterRecipe {
+  const { plan, training } = recipe;
+  return {
+    ...recipe,
+    method: 'linear-probe',
+    methodSettings: {},
+    plan: { ...plan, validation: undefined },
+    training: { ...training, patience: 0, checkpointEvery: 0 },
+  };
+}
+
 /** Trains a method as a recipe says; nothing is evaluated or registered yet. */
 export async function fitAdapter(recipe: AdapterRecipe, context: TrainingContext): Promise<FittedAdapter> {
   const { plan, backbone, precision, training } = recipe;

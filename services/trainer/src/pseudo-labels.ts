@@ -2,7 +2,7 @@
 import { SpectralEdges, smoothMap } from '@hyperswap/scene';
 import { Random } from '@hyperswap/tensor';
 import { classifyPixels } from './evaluate-adapter.js';
-import { fitAdapter, type AdapterRecipe } from './fit-adapter.js';
+import { fitAdapter, probeBefore, type AdapterRecipe } from './fit-adapter.js';
 import type { TrainingContext } from './training-context.js';
 import type { LabelledPixels, TrainingPlan } from './training-plan.js';
 
@@ -30,14 +30,14 @@ export async function addPseudoLabels(
 ): Promise<TrainingPlan> {
   const { plan, training, precision } = recipe;
   const { scene } = plan;
+  const { scenes, signal } = context;
   const own: TrainingContext = {
     ...context,
     report: (progress) => {
       context.report({ ...progress, stage: `pseudo-labels, ${progress.stage}` });
     },
   };
-  const first = { ...recipe, method: 'linear-probe', methodSettings: {}, plan: { ...plan, validation: undefined } };
-  const { adapter } = await fitAdapter({ ...first, training: { ...training, patience: 0, checkpointEvery: 0 } }, own);
+  const { adapter } = await fitAdapter(probeBefore(recipe), own);
   const labelled = new Set(plan.train.pixels);
   const random = new Random(training.seed);
   const everywhere = Int32Array.from({ length: scene.height * scene.width }, (_, pixel) => pixel);
@@ -46,7 +46,8 @@ export async function addPseudoLabels(
   const predictions = await classifyPixels(adapter, drawn, plan, precision, own);
   predictions.forEach((label, i) => (labels[drawn[i]!] = label));
   const map = { labels, confidence: new Uint8Array(labels.length).fill(255) };
-  const smooth = await smoothMap(map, await edgesOf(plan, context), { reach, signal: context.signal });
+  const edges = SpectralEdges.of(scene, await scenes.allScores(scene, signal), scene.components);
+  const smooth = await smoothMap(map, edges, { reach, signal });
   const sure = drawn.filter((pixel) => smooth.confidence[pixel]! >= agreement);
   const pseudoLabelled = chooseOfEachClass(sure, smooth.labels, perClass);
   const count = pseudoLabelled.pixels.length;
@@ -55,13 +56,6 @@ export async function addPseudoLabels(
     pseudoLabelled,
     split: `${plan.split}; ${count} more pixels labelled by a first adapter, unlabelled test pixels may be among them`,
   };
-}
-
-async function edgesOf({ scene }: TrainingPlan, { scenes, signal }: TrainingContext): Promise<SpectralEdges> {
-  const { height, width, components } = scene;
-  const edges = new SpectralEdges(height, width);
-  edges.place({ row: 0, column: 0, height, width }, 0, await scenes.allScores(scene, signal), components);
-  return edges;
 }
 
 /** The first pixels of each class. @param labels of the whole scene */

@@ -15,7 +15,7 @@ export { readMat5 } from './read/mat5.js';
 export { isNpy, readNpy, readNpyHeader, writeNpy, type NpyHeader } from './read/npy.js';
 export { toRawScene, type AxisOrder, type RawScene } from './read/raw-scene.js';
 export { readArray } from './read/read-array.js';
-export { smoothMap, type ConfidentMap, type SmoothingOptions } from './smooth/smooth-map.js';
+export { smoothMap, type ConfidentMap } from './smooth/smooth-map.js';
 export { SpectralEdges } from './smooth/spectral-edges.js';
 export { simulateScene, type SimulatedScene } from './simulate.js';
 export { splitByBlocks, type BlockSplitOptions } from './split/block-split.js';

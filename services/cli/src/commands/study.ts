@@ -10,8 +10,8 @@ import { openSession, type GlobalFlags, type Session } from '../session.js';
 import { parseSplit, splitHelp } from '../split.js';
 import { smoothRuns } from '../study/smooth-runs.js';
 import { renderStudy, type StudyPicture } from '../study/study-report.js';
-import { runStudy, type RunResult, type StudyPlan } from '../study/study-runs.js';
-import { summarise, toCsv, type StudyLine } from '../study/study-summary.js';
+import { runStudy, testMap, type RunResult, type StudyPlan } from '../study/study-runs.js';
+import { summarise, toCsv, type SmoothedRuns, type StudyLine } from '../study/study-summary.js';
 import { printResult, Progress, table } from '../terminal.js';
 import { classifyScene } from '../scene-jobs.js';
 import { collect, parseSettings, smoothingReach, wholeNumber } from './options.js';
@@ -62,7 +62,8 @@ export function addStudyCommand(program: Command): void {
         const { preprocessing, signal } = session;
         const { scene } = await callUnary(preprocessing, 'getScene', { name: plan.scene }, { signal });
         const truth = await labelsOfTests(session, plan, results);
-        const smoothed = reach > 0 ? await smoothRuns(session, scene!, results, truth, reach, progress) : new Map();
+        const smoothed: SmoothedRuns =
+          reach > 0 ? await smoothRuns(session, scene!, results, truth, reach, progress) : new Map();
         const lines = summarise(results, smoothed);
         await mkdir(flags.out, { recursive: true });
         await writeFile(path.join(flags.out, 'results.csv'), toCsv(results, smoothed));
@@ -151,10 +152,7 @@ async function drawMaps(
       maps.push({ title: label, height, width, values: labels });
       continue;
     }
-    const values = new Uint8Array(height * width);
-    const predictions = Buffer.from(run.testPredictions, 'base64');
-    run.testPixels.forEach((pixel, i) => (values[pixel] = predictions[i]!));
-    maps.push({ title: `${label} (test pixels)`, height, width, values });
+    maps.push({ title: `${label} (test pixels)`, height, width, values: testMap(run, scene) });
   }
   const names = lines[0]!.runs[0]!.metrics.perClass.map(({ name }) => name);
   const classes = completeClasses(scene.classes, names.length).map((found, index) => ({

@@ -3,7 +3,7 @@ import { evaluate, smoothMap, type Metrics } from '@hyperswap/scene';
 import type { Session } from '../session.js';
 import { edgesOfPrepared } from '../smoothing.js';
 import type { Progress } from '../terminal.js';
-import type { RunResult } from './study-runs.js';
+import { testMap, type RunResult } from './study-runs.js';
 
 /**
  * What smoothing makes of each run. Only test pixels vote, each as much as another: that is what is known of every method, also of those that map no scene.
@@ -23,9 +23,7 @@ export async function smoothRuns(
   const smoothed = new Map<RunResult, Metrics>();
   for (const [index, run] of results.entries()) {
     progress.update('smoothing', index, results.length);
-    const labels = new Uint8Array(scene.height * scene.width);
-    const predictions = Buffer.from(run.testPredictions, 'base64');
-    run.testPixels.forEach((pixel, i) => (labels[pixel] = predictions[i]!));
+    const labels = testMap(run, scene);
     const map = { labels, confidence: new Uint8Array(labels.length).fill(255) };
     const smooth = await smoothMap(map, edges, { reach, signal: session.signal });
     const own = Uint8Array.from(run.testPixels, (pixel) => smooth.labels[pixel]!);

@@ -52,6 +52,17 @@ export interface RunResult extends StudyRun {
   readonly testPredictions: string;
 }
 
+/** A run's predictions where they lie in the scene, 0 elsewhere. */
+export function testMap(
+  { testPixels, testPredictions }: RunResult,
+  { height, width }: { readonly height: number; readonly width: number },
+): Uint8Array {
+  const labels = new Uint8Array(height * width);
+  const predictions = Buffer.from(testPredictions, 'base64');
+  testPixels.forEach((pixel, i) => (labels[pixel] = predictions[i]!));
+  return labels;
+}
+
 /** Every run, method by method. */
 export function studyRuns({ methods, baselines, seeds, backbones, lambdas }: StudyPlan): StudyRun[] {
   return methods.flatMap((method) =>

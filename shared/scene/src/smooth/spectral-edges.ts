@@ -15,6 +15,17 @@ export class SpectralEdges {
     this.below = new Float32Array(height * width);
   }
 
+  /** Those of a scene that is all there. @param values `[row, column, bands]` */
+  static of(
+    { height, width }: { readonly height: number; readonly width: number },
+    values: ArrayLike<number>,
+    bands: number,
+  ): SpectralEdges {
+    const edges = new SpectralEdges(height, width);
+    edges.place({ row: 0, column: 0, height, width }, 0, values, bands);
+    return edges;
+  }
+
   /**
    * Fills in what a tile knows: the edges between its window's pixels, and to those that its halo has.
    *
