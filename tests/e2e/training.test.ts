@@ -210,9 +210,14 @@ test('live tensors are as many after trainings of every kind as before', async (
   const live = async (): Promise<number> =>
     (await callUnary(services.tileInference, 'getStatus', {})).engine!.liveTensors;
   const rounds = async (seed: number): Promise<void> => {
-    for (const method of ['linear-probe', 'dora', 'full', 'svm']) {
-      const settings: Record<string, string> =
-        method === 'svm' ? {} : { epochs: '1', probeEpochs: '1', validation: '0.3', pseudoLabels: '5' };
+    for (const method of ['linear-probe', 'dora', 'full', 'svm', 'spectralformer']) {
+      const baselines: Record<string, Record<string, string>> = { svm: {}, spectralformer: { epochs: '1' } };
+      const settings: Record<string, string> = baselines[method] ?? {
+        epochs: '1',
+        probeEpochs: '1',
+        validation: '0.3',
+        pseudoLabels: '5',
+      };
       await train(services, { method, adapter: `live-${method}`, seed, settings }, {});
     }
   };

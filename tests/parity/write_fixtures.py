@@ -17,6 +17,7 @@ from sklearn.metrics import accuracy_score, balanced_accuracy_score, cohen_kappa
 from torch import nn
 
 from reference import SpectralGPT
+from spectral_former import spectral_former
 
 OUT = Path(__file__).parent / "fixtures"
 OUT.mkdir(exist_ok=True)
@@ -85,7 +86,7 @@ def model_fixture():
     }
     loss = F.cross_entropy(head(pooled), labels)
     loss.backward()
-    result["full"] = {"loss": float(loss), "gradients": {name: values(p.grad) for name, p in model.named_parameters()}}
+    result["full"] = {"loss": loss.item(), "gradients": {name: values(p.grad) for name, p in model.named_parameters()}}
     for p in model.parameters():
         p.requires_grad_(False)
     for name, (factors, apply, settings) in shapes.items():
@@ -106,7 +107,7 @@ def model_fixture():
             "factors": {k: values(v) for k, v in learned.items()},
             "gradients": {k: values(v.grad) for k, v in learned.items()},
             "logits": values(logits),
-            "loss": float(loss),
+            "loss": loss.item(),
         }
     write("model.json", result)
 
@@ -229,6 +230,63 @@ def checkpoint_fixture():
     )
 
 
+def wave(count, start):
+    """Values that both languages make alike, so that the fixture need not hold them."""
+    return 0.2 * np.sin(1.7 * np.arange(count) + start)
+
+
+def spectral_former_fixture():
+    bands, area, classes, patches, width, hidden = 12, 9, 3, 4, 64, 8
+    tokens = bands + 1
+    shapes = {"embedding": (width, 3 * area), "head": (classes, width)}
+    vectors = {"embedding.bias": width, "head.bias": classes}
+    norms = ["head.norm"]
+    for layer in range(5):
+        block = f"layer{layer}.0"
+        shapes |= {f"{block}.attn.{name}": (width, width) for name in ("q", "k", "v", "proj")}
+        shapes |= {f"{block}.mlp.fc1": (hidden, width), f"{block}.mlp.fc2": (width, hidden)}
+        vectors |= {f"{block}.attn.proj.bias": width, f"{block}.mlp.fc1.bias": hidden, f"{block}.mlp.fc2.bias": width}
+        norms += [f"{block}.norm1", f"{block}.norm2"]
+        if layer > 1:
+            shapes[f"layer{layer}.fusion"] = (tokens, 2 * tokens)
+            vectors[f"layer{layer}.fusion.bias"] = tokens
+    all_shapes = {f"{name}.weight": shape for name, shape in shapes.items()}
+    all_shapes |= {name: (count,) for name, count in vectors.items()}
+    all_shapes |= {f"{name}.{kind}": (width,) for name in norms for kind in ("weight", "bias")}
+    all_shapes |= {"position": (1, tokens, width), "class": (1, 1, width)}
+    p = {}
+    for start, (name, shape) in enumerate(sorted(all_shapes.items())):
+        base = 1 if name.endswith(tuple(f"{norm}.weight" for norm in norms)) else 0
+        array = base + wave(int(np.prod(shape)), start).reshape(shape)
+        p[name] = torch.tensor(array, dtype=torch.float32, requires_grad=True)
+    x = torch.tensor(5 * wave(patches * bands * area, 0.5).reshape(patches, bands, area), dtype=torch.float32)
+    labels = torch.tensor([0, 2, 1, 2])
+    logits = spectral_former(x, p)
+    loss = F.cross_entropy(logits, labels)
+    loss.backward()
+    # A whole gradient a parameter were a megabyte: its product with a wave and its length tell as much.
+    gradients = {
+        name: {
+            "shape": list(value.shape),
+            "alongWave": float(value.grad.double().numpy().ravel() @ wave(value.numel(), 0.25)),
+            "length": float(value.grad.double().norm()),
+        }
+        for name, value in sorted(p.items())
+    }
+    write(
+        "spectral-former.json",
+        {
+            "bands": bands,
+            "area": area,
+            "classes": classes,
+            "labels": labels.tolist(),
+            "logits": values(logits),
+            "loss": loss.item(),
+            "gradients": gradients,
+        },
+    )
+
+
 for make in (
     model_fixture,
     resize_fixture,
@@ -237,5 +295,6 @@ for make in (
     metrics_fixture,
     mat_fixture,
     checkpoint_fixture,
+    spectral_former_fixture,
 ):
     make()

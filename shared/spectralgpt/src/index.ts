@@ -15,6 +15,7 @@ export {
   tokenValues,
   type BackboneConfig,
 } from './config.js';
+export { layerNormEpsilon } from './block.js';
 export { encode, encodeLearning, type BlockStack, type LearningBlocks } from './encoder.js';
 export { embed, encoderStack, type VisibleTokens } from './embedding.js';
 export { features, featuresInSteps, learningFeatures, type FeatureOptions, type LearningOptions } from './features.js';

@@ -2,15 +2,20 @@
  * SpectralFormer, patch-wise with cross-layer adaptive fusion (Hong et al. 2022, doi:10.1109/TGRS.2021.3130716, sections III-B and III-C): one token for
  * each band and its neighbours, five pre-norm transformer layers, a class token. Sizes as in the authors' code; dropout is left out.
  */
-import { Random, tensorflow, type Tensor, type Tensor2D, type Tensor3D, type Tensor4D } from '@hyperswap/tensor';
+import { encodeLearning, layerNormEpsilon, Weights } from '@hyperswap/spectralgpt';
+import { Random, tensorflow, type Tensor, type Tensor2D, type Tensor3D } from '@hyperswap/tensor';
 
 const width = 64;
 const depth = 5;
 const heads = 4;
-const headWidth = 16;
 const hidden = 8;
 /** Bands of one token. */
 const groupSize = 3;
+
+/** The prefix of a layer's names: each is a stack of one block, since fusion comes between. */
+function layerPrefix(layer: number): string {
+  return `layer${layer}`;
+}
 
 export interface NetworkSize {
   readonly bands: number;
@@ -21,27 +26,38 @@ export interface NetworkSize {
 
 export type Parameters = ReadonlyMap<string, Tensor>;
 
-/** Shapes by name, and of those that start Gaussian the deviation; norms start as the identity, the rest at zero. */
-export function parameterShapes({ bands, area, classes }: NetworkSize): Map<string, [number[], number]> {
+/**
+ * Shapes by name, and of those that start Gaussian the deviation; scales of norms start at one, the rest at zero. The layers' parameters have the
+ * names and layouts (`[out, in]`) of the backbone's blocks.
+ */
+export function spectralFormerShapes({ bands, area, classes }: NetworkSize): Map<string, [number[], number]> {
   const tokens = bands + 1;
+  const weight = (name: string, input: number, out: number): [string, [number[], number]] => [
+    `${name}.weight`,
+    [[out, input], input ** -0.5],
+  ];
   const linear = (name: string, input: number, out: number): [string, [number[], number]][] => [
-    [`${name}.weight`, [[input, out], input ** -0.5]],
+    weight(name, input, out),
     [`${name}.bias`, [[out], 0]],
   ];
   const norm = (name: string): [string, [number[], number]][] => [
-    [`${name}.scale`, [[width], 0]],
-    [`${name}.shift`, [[width], 0]],
+    [`${name}.weight`, [[width], 0]],
+    [`${name}.bias`, [[width], 0]],
   ];
-  const layers = Array.from({ length: depth }, (_, layer) => [
-    ...norm(`${layer}.norm1`),
-    [`${layer}.qkv.weight`, [[width, 3 * heads * headWidth], width ** -0.5]] as [string, [number[], number]],
-    ...linear(`${layer}.out`, heads * headWidth, width),
-    ...norm(`${layer}.norm2`),
-    ...linear(`${layer}.fc1`, width, hidden),
-    ...linear(`${layer}.fc2`, hidden, width),
-    // Fusion with the output of two layers before, a convolution whose channels are the tokens.
-    ...(layer > 1 ? linear(`${layer}.fusion`, 2 * tokens, tokens) : []),
-  ]).flat();
+  const layers = Array.from({ length: depth }, (_, layer) => {
+    const block = `${layerPrefix(layer)}.0`;
+    return [
+      ...norm(`${block}.norm1`),
+      // Attention's projections have no bias of their own.
+      ...['q', 'k', 'v'].map((name) => weight(`${block}.attn.${name}`, width, width)),
+      ...linear(`${block}.attn.proj`, width, width),
+      ...norm(`${block}.norm2`),
+      ...linear(`${block}.mlp.fc1`, width, hidden),
+      ...linear(`${block}.mlp.fc2`, hidden, width),
+      // Fusion with the output of two layers before, a convolution whose channels are the tokens.
+      ...(layer > 1 ? linear(`${layerPrefix(layer)}.fusion`, 2 * tokens, tokens) : []),
+    ];
+  }).flat();
   return new Map([
     ...linear('embedding', groupSize * area, width),
     ['position', [[1, tokens, width], 1]],
@@ -61,57 +77,61 @@ export function initialValues(
   const values = new Map<string, Float32Array>();
   for (const [name, [shape, deviation]] of shapes) {
     const size = shape.reduce((product, length) => product * length, 1);
-    const start = name.endsWith('.scale') ? new Float32Array(size).fill(1) : new Float32Array(size);
+    const isScale = /norm\d?\.weight$/.test(name);
+    const start = isScale ? new Float32Array(size).fill(1) : new Float32Array(size);
     values.set(name, deviation > 0 ? random.normals(size, deviation) : start);
   }
   return values;
 }
 
 /**
+ * Logits with a gradient of all parameters. The layers run in the backbone's block, whose kernels pass over the 201 × 201 attention of every patch
+ * once where tfjs's ops do it a dozen times.
+ *
  * @param spectra `[patches, bands, area]`, of about unit scale
  * @returns logits `[patches, classes]`
  */
-export function forward(spectra: Tensor3D, parameters: Parameters): Tensor2D {
+export function spectralFormerLogits(spectra: Tensor3D, parameters: Parameters): Tensor2D {
   const tf = tensorflow();
   const get = (name: string): Tensor => parameters.get(name)!;
   const [patches, bands] = spectra.shape;
   const tokens = bands + 1;
-  const linear = (x: Tensor3D, name: string): Tensor3D => {
-    const product = tf.matMul(tf.reshape(x, [-1, x.shape[2]]) as Tensor2D, get(`${name}.weight`) as Tensor2D);
-    const shaped = tf.reshape(product, [x.shape[0], x.shape[1], -1]) as Tensor3D;
-    return parameters.has(`${name}.bias`) ? tf.add(shaped, get(`${name}.bias`)) : shaped;
-  };
-  const norm = (x: Tensor3D, name: string): Tensor3D => {
+  const linear = (x: Tensor2D, name: string): Tensor2D =>
+    tf.add(tf.matMul(x, get(`${name}.weight`) as Tensor2D, false, true), get(`${name}.bias`));
+  const norm = (x: Tensor2D, name: string): Tensor2D => {
     const { mean, variance } = tf.moments(x, -1, true);
-    const standardised = tf.mul(tf.sub(x, mean), tf.rsqrt(tf.add(variance, 1e-5)));
-    return tf.add(tf.mul(standardised, get(`${name}.scale`)), get(`${name}.shift`));
+    const standardised = tf.mul(tf.sub(x, mean), tf.rsqrt(tf.add(variance, layerNormEpsilon)));
+    return tf.add(tf.mul(standardised, get(`${name}.weight`)), get(`${name}.bias`));
   };
-  const split = (x: Tensor3D): Tensor4D =>
-    tf.transpose(tf.reshape(x, [patches, tokens, heads, headWidth]) as Tensor4D, [0, 2, 1, 3]);
-  const attention = (x: Tensor3D, layer: number): Tensor3D => {
-    const [q, k, v] = tf.split(linear(x, `${layer}.qkv`), 3, 2) as [Tensor3D, Tensor3D, Tensor3D];
-    const scores = tf.softmax(tf.mul(tf.matMul(split(q), split(k), false, true), headWidth ** -0.5));
-    const mixed = tf.transpose(tf.matMul(scores, split(v)) as Tensor4D, [0, 2, 1, 3]);
-    return linear(tf.reshape(mixed, [patches, tokens, heads * headWidth]) as Tensor3D, `${layer}.out`);
+  const weights = new Weights(parameters, absentBiases());
+  const stack = { depth: 1, width, heads };
+  const encodeLayer = (x: Tensor3D, layer: number): Tensor3D => {
+    const blocks = {
+      stack: { ...stack, prefix: layerPrefix(layer) },
+      precision: 'float32',
+      weights,
+      inputLearns: true,
+    } as const;
+    return tf.reshape(encodeLearning(tf.reshape(x, [-1, width]) as Tensor2D, tokens, blocks), x.shape) as Tensor3D;
   };
-  const gelu = (x: Tensor3D): Tensor3D => tf.mul(tf.mul(x, 0.5), tf.add(tf.erf(tf.mul(x, Math.SQRT1_2)), 1));
-
-  const embedded = linear(groups(spectra), 'embedding');
+  /** Every token from all tokens of both layers: `[patches · width, 2 · tokens]` times `[2 · tokens, tokens]`. */
+  const fuse = (x: Tensor3D, earlier: Tensor3D, name: string): Tensor3D => {
+    const both = tf.transpose(tf.concat([x, earlier], 1), [0, 2, 1]);
+    const fused = linear(tf.reshape(both, [patches * width, 2 * tokens]) as Tensor2D, name);
+    return tf.transpose(tf.reshape(fused, [patches, width, tokens]) as Tensor3D, [0, 2, 1]);
+  };
+  const groupsOfBands = tf.reshape(groups(spectra), [patches * bands, -1]) as Tensor2D;
+  const embedded = tf.reshape(linear(groupsOfBands, 'embedding'), [patches, bands, width]) as Tensor3D;
   const classToken = tf.tile(get('class') as Tensor3D, [patches, 1, 1]);
   let x: Tensor3D = tf.add(tf.concat([classToken, embedded], 1), get('position'));
-  const outputs: Tensor3D[] = [];
+  const inputs: Tensor3D[] = [];
   for (let layer = 0; layer < depth; layer++) {
-    outputs.push(x);
-    if (layer > 1) {
-      // `[patches, width, 2 · tokens]` times `[2 · tokens, tokens]`: every token from all tokens of both layers.
-      const both = tf.transpose(tf.concat([x, outputs[layer - 2]!], 1), [0, 2, 1]);
-      x = tf.transpose(linear(both, `${layer}.fusion`), [0, 2, 1]);
-    }
-    x = tf.add(x, attention(norm(x, `${layer}.norm1`), layer));
-    x = tf.add(x, linear(gelu(linear(norm(x, `${layer}.norm2`), `${layer}.fc1`)), `${layer}.fc2`));
+    inputs.push(x);
+    if (layer > 1) x = fuse(x, inputs[layer - 2]!, `${layerPrefix(layer)}.fusion`);
+    x = encodeLayer(x, layer);
   }
-  const first = tf.slice(x, [0, 0, 0], [patches, 1, width]) as Tensor3D;
-  return tf.reshape(linear(norm(first, 'head.norm'), 'head'), [patches, -1]);
+  const first = tf.reshape(tf.slice(x, [0, 0, 0], [patches, 1, width]), [patches, width]) as Tensor2D;
+  return linear(norm(first, 'head.norm'), 'head');
 }
 
 /** Group-wise spectral embedding's input: each band with its neighbours, the first and last band being neighbours too. */
@@ -123,4 +143,13 @@ function groups(spectra: Tensor3D): Tensor3D {
   const before = tf.concat([last, tf.slice(spectra, [0, 0, 0], [patches, bands - 1, area])], 1);
   const after = tf.concat([tf.slice(spectra, [0, 1, 0], [patches, bands - 1, area]), first], 1);
   return tf.concat([before, spectra, after], 2) as Tensor3D;
+}
+
+/** Zeros for the biases that attention's projections do not have. */
+function absentBiases(): Weights {
+  const zeros = tensorflow().zeros([width]);
+  const names = Array.from({ length: depth }, (_, layer) =>
+    ['q', 'k', 'v'].map((name) => `${layerPrefix(layer)}.0.attn.${name}.bias`),
+  );
+  return new Weights(new Map(names.flat().map((name) => [name, zeros])));
 }

@@ -3,6 +3,7 @@ import { failure, throwIfAborted } from '@hyperswap/errors';
 import {
   AdamW,
   cosineSchedule,
+  deviceScope,
   Random,
   tensorflow,
   type Tensor,
@@ -12,7 +13,7 @@ import {
 import { crossEntropy } from '../head.js';
 import { makeVariable } from '../parameters.js';
 import type { Baseline, BaselineArguments } from './baseline.js';
-import { forward, initialValues, parameterShapes } from './spectral-former-network.js';
+import { initialValues, spectralFormerLogits, spectralFormerShapes } from './spectral-former-network.js';
 
 /** Of the authors' code: side of a patch, patches a step, epochs and learning rate on Indian Pines. */
 const side = 7;
@@ -29,7 +30,7 @@ export const spectralFormer: Baseline = {
     const epochs = args.epochs ?? defaultEpochs;
     const restore = spectraOf(args);
     const size = { bands, area: Math.min(side, args.patchSize) ** 2, classes };
-    const shapes = parameterShapes(size);
+    const shapes = spectralFormerShapes(size);
     const variables = new Map(
       [...initialValues(shapes, seed)].map(([name, values]) => [
         name,
@@ -52,7 +53,7 @@ export const spectralFormer: Baseline = {
         const labels = chosen.map((patch) => patches.labels[patch]! - 1);
         const rate = learningRate * cosineSchedule(step, epochs * batches, 0);
         const loss = optimizer.minimise(
-          () => crossEntropy(forward(input, variables), labels, 0, weights),
+          () => crossEntropy(spectralFormerLogits(input, variables), labels, 0, weights),
           () => rate,
         );
         input.dispose();
@@ -71,7 +72,9 @@ export const spectralFormer: Baseline = {
     return {
       parameters: [...variables.values()].reduce((sum, { size: values }) => sum + values, 0),
       classify: (scores) => {
-        const labels = tf.tidy(() => tf.argMax(forward(restore.spectra(scores), variables), 1).dataSync());
+        const labels = deviceScope(() =>
+          tf.tidy(() => tf.argMax(spectralFormerLogits(restore.spectra(scores), variables), 1).dataSync()),
+        );
         return Uint8Array.from(labels, (label) => label + 1);
       },
       dispose: () => tf.dispose([...variables.values(), ...restore.tensors]),
