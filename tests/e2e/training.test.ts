@@ -1,5 +1,9 @@
 import assert from 'node:assert/strict';
+import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
 import { after, before, test } from 'node:test';
+import { setTimeout } from 'node:timers/promises';
 import { callUnary, readStream } from '@hyperswap/rpc';
 import { readAdapter } from '@hyperswap/adapter';
 import { methodNames } from '@hyperswap/peft';
@@ -204,6 +208,40 @@ test('baselines train on the same pixels, tell how well, and register nothing', 
     train(services, { method: 'svm', settings: { rank: '4' } }, {}),
     hasCode('FIELD_INVALID', /baselines take epochs only/),
   );
+});
+
+test('trainings that ended long ago are cleared away; adapters stay, and so do trainings of today', async () => {
+  const list = async ({ trainer }: Services): Promise<string[]> =>
+    (await callUnary(trainer, 'listTrainings', {})).trainings.map(({ training }) => training);
+  const home = await mkdtemp(path.join(tmpdir(), 'hyperswap-test-'));
+  const results = path.join(home, 'store', 'objects', 'trainings', 'results');
+  try {
+    const first = await startServices({}, home);
+    try {
+      await prepareToy(first);
+      await train(first, { method: 'linear-probe', adapter: 'kept' }, { epochs: '1' });
+      await assert.rejects(train(first, { method: 'svm', adapter: '', scene: 'nowhere' }, {}));
+    } finally {
+      await first.stop();
+    }
+    const second = await startServices({}, home);
+    try {
+      assert.equal((await list(second)).length, 2);
+      assert.equal((await readdir(results)).length, 1);
+    } finally {
+      await second.stop();
+    }
+    const forgetful = await startServices({ keepJobsHours: 1e-9 }, home);
+    try {
+      while ((await list(forgetful)).length > 0) await setTimeout(20);
+      assert.ok((await exportBlob(forgetful, 'kept')).byteLength > 0);
+      assert.deepEqual(await readdir(results), []);
+    } finally {
+      await forgetful.stop();
+    }
+  } finally {
+    await rm(home, { recursive: true });
+  }
 });
 
 test('live tensors are as many after trainings of every kind as before', async () => {

@@ -82,6 +82,7 @@ async function start(
     if (names.includes('preprocessing')) {
       services.push(createPreprocessingService({ store, maximumSceneBytes: config.maximumSceneBytes }));
     }
+    const keepJobsMilliseconds = config.keepJobsHours * 3_600_000;
     if (executor !== undefined && names.includes('trainer')) {
       const access = isOwnPreprocessing ? own() : clientAccess(config, security);
       const preprocessing = (): PreprocessingAddress => ({
@@ -92,13 +93,12 @@ async function start(
         access,
       });
       const { backbone, precision, leaseMilliseconds } = config;
-      const training = { backbone, precision, leaseMilliseconds, preprocessing, ...trust };
+      const training = { backbone, precision, leaseMilliseconds, keepJobsMilliseconds, preprocessing, ...trust };
       const context = { store, bus, executor, logger, ...training };
       services.push(createTrainerService(context));
     }
     if (executor !== undefined && names.includes('tile-inference')) {
       const { backbone, precision, batchSize, queueLimit, leaseMilliseconds } = config;
-      const keepJobsMilliseconds = config.keepJobsHours * 3_600_000;
       const serving = { backbone, precision, batchSize, queueLimit, leaseMilliseconds, keepJobsMilliseconds, ...trust };
       const context = { store, bus, executor, logger, ...serving };
       services.push(await createTileInferenceService(context));

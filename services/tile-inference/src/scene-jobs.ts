@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { failure } from '@hyperswap/errors';
-import type { KeyValue } from '@hyperswap/messaging';
+import { startSweeper, type KeyValue } from '@hyperswap/messaging';
 import type { ClassifySceneRequest, ClassifySceneResponse, SceneJob as SceneJobMessage } from '@hyperswap/proto';
 import { toAdapterVersion, type AdapterRegistry } from '@hyperswap/registry';
-import { ResponseQueue, type CallContext } from '@hyperswap/rpc';
+import { follow, type CallContext } from '@hyperswap/rpc';
 import { maximumTileSide, PreparedScene } from '@hyperswap/scene';
 import { ChunkWorkers, type ChunkWorkersContext } from './chunk-workers.js';
 import {
@@ -24,10 +24,6 @@ import {
 } from './scene-job.js';
 
 const defaultChunkSize = 64;
-/** Even when nothing is heard of a job, it is looked at so often. */
-const lookMilliseconds = 2_000;
-/** Every process looks so often, more or less, for jobs to clear away. */
-const sweepMilliseconds = 300_000;
 
 export interface SceneJobsContext extends ChunkWorkersContext {
   readonly registry: AdapterRegistry;
@@ -45,7 +41,7 @@ export class SceneJobs {
   /** Of jobs that are watched here. */
   private readonly watchers = new Map<string, Set<(job: SceneJob) => void>>();
   private readonly unwatch: () => void;
-  private readonly sweeper: NodeJS.Timeout;
+  private readonly stopSweeper: () => Promise<void>;
   private isDraining = false;
 
   constructor(private readonly context: SceneJobsContext) {
@@ -54,8 +50,16 @@ export class SceneJobs {
       for (const watcher of this.watchers.get(key) ?? []) watcher(value);
     });
     this.workers = new ChunkWorkers(context);
-    this.sweeper = setInterval(() => void this.sweep(), sweepMilliseconds * (0.75 + 0.5 * Math.random()));
-    this.sweeper.unref();
+    const { store, logger, keepMilliseconds } = context;
+    // Jobs that ended long ago, and those of processes that took their queue with them.
+    this.stopSweeper = startSweeper({
+      state: this.jobs,
+      isOld: ({ changedAt }) => changedAt + keepMilliseconds <= Date.now(),
+      clear: async (id) => {
+        for (const { key } of await store.list(jobPrefix(id))) await store.delete(key);
+      },
+      onError: (error) => logger.warn({ err: error }, 'old scene jobs could not be cleared away'),
+    });
   }
 
   /**
@@ -86,40 +90,19 @@ export class SceneJobs {
    * @throws JOB_NOT_FOUND, CANCELLED, and what the job failed with
    */
   async *watch(id: string, { signal }: CallContext, start?: number): AsyncGenerator<ClassifySceneResponse> {
-    const told = new ResponseQueue<SceneJob>();
-    const look = (): void => {
-      this.find(id).then(
-        (job) => told.push(job),
-        (error: unknown) => told.fail(error),
-      );
-    };
-    const watchers = this.watchers.get(id) ?? new Set();
-    this.watchers.set(id, watchers);
-    const watcher = (job: SceneJob): void => told.push(job);
-    watchers.add(watcher);
-    const timer = setInterval(look, lookMilliseconds);
-    const leave = (): void => told.end();
-    signal.addEventListener('abort', leave, { once: true });
-    look();
-    try {
-      let last = -1;
-      for await (const job of told) {
-        if (job.state === 'failed' || job.state === 'cancelled') throw endOf(job);
-        const done = finishedCount(job);
-        if (done > last) {
-          yield { event: { $case: 'progress', value: { job: id, doneChunks: done, totalChunks: chunkCount(job) } } };
-          last = done;
-        }
-        if (job.state === 'done') {
-          yield { event: { $case: 'map', value: await this.map(id, job, start) } };
-          return;
-        }
+    let last = -1;
+    const source = { look: () => this.find(id), listen: (onNews: (job: SceneJob) => void) => this.listen(id, onNews) };
+    for await (const job of follow(source, signal)) {
+      if (job.state === 'failed' || job.state === 'cancelled') throw endOf(job);
+      const done = finishedCount(job);
+      if (done > last) {
+        yield { event: { $case: 'progress', value: { job: id, doneChunks: done, totalChunks: chunkCount(job) } } };
+        last = done;
       }
-    } finally {
-      clearInterval(timer);
-      signal.removeEventListener('abort', leave);
-      watchers.delete(watcher);
-      if (watchers.size === 0) this.watchers.delete(id);
+      if (job.state === 'done') {
+        yield { event: { $case: 'map', value: await this.map(id, job, start) } };
+        return;
+      }
     }
   }
 
@@ -142,9 +125,19 @@ export class SceneJobs {
   }
 
   async stop(): Promise<void> {
-    clearInterval(this.sweeper);
+    await this.stopSweeper();
     this.unwatch();
     await this.workers.stop();
+  }
+
+  /** One watch of the shared state serves all that are watched here. */
+  private listen(id: string, onNews: (job: SceneJob) => void): () => void {
+    const watchers = this.watchers.get(id) ?? new Set();
+    this.watchers.set(id, watchers.add(onNews));
+    return () => {
+      watchers.delete(onNews);
+      if (watchers.size === 0) this.watchers.delete(id);
+    };
   }
 
   private async start({ scene: name, adapter: reference, chunkSize }: ClassifySceneRequest): Promise<string> {
@@ -186,19 +179,5 @@ export class SceneJobs {
       adapter: toAdapterVersion(await registry.resolve(adapter)),
       seconds: Math.max(0, start === undefined ? changedAt - startedAt : performance.now() - start) / 1000,
     };
-  }
-
-  /** Clears away jobs that ended long ago, and those of processes that took their queue with them. */
-  private async sweep(): Promise<void> {
-    const { store, logger, keepMilliseconds } = this.context;
-    try {
-      for (const { key: id, value: job } of await this.jobs.list()) {
-        if (job.changedAt + keepMilliseconds > Date.now()) continue;
-        for (const { key } of await store.list(jobPrefix(id))) await store.delete(key);
-        await this.jobs.delete(id);
-      }
-    } catch (error) {
-      logger.warn({ err: error }, 'old scene jobs could not be cleared away');
-    }
   }
 }

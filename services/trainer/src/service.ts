@@ -31,6 +31,8 @@ export interface TrainerContext {
   readonly precision: PrecisionChoice;
   /** Of work items. */
   readonly leaseMilliseconds: number;
+  /** Trainings that ended are kept so long. */
+  readonly keepJobsMilliseconds: number;
   /** Signs the adapters that are trained here. */
   readonly signingKey?: NamedKey;
   /** Whose adapters are used; undefined: everybody's. */
@@ -50,7 +52,13 @@ export function createTrainerService(
   const loadEngine = (): Promise<ProgramClient<TrainerProgram>> =>
     (loading ??= executor.load<TrainerProgram>(new URL('./engine/program.js', import.meta.url)));
   const trainings = new Trainings(
-    { store, bus, logger, leaseMilliseconds: context.leaseMilliseconds },
+    {
+      store,
+      bus,
+      logger,
+      leaseMilliseconds: context.leaseMilliseconds,
+      keepMilliseconds: context.keepJobsMilliseconds,
+    },
     async (given, running) => {
       const scenes = new SceneSource(context.preprocessing());
       try {

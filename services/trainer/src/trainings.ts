@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { failure, HyperswapError, serializeError, toHyperswapError, type SerializedError } from '@hyperswap/errors';
 import {
   changeValue,
+  startSweeper,
   type Bus,
   type KeyValue,
   type Revisioned,
@@ -16,7 +17,7 @@ import {
   type Training,
   type TrainingProgress,
 } from '@hyperswap/proto';
-import { ResponseQueue } from '@hyperswap/rpc';
+import { follow } from '@hyperswap/rpc';
 import type { ObjectStore } from '@hyperswap/storage';
 import type { Logger } from '@hyperswap/telemetry';
 
@@ -35,6 +36,8 @@ interface Job {
   readonly request: string;
   readonly state: 'queued' | 'running' | 'cancelling' | 'done' | 'failed' | 'cancelled';
   readonly error?: SerializedError;
+  /** Milliseconds since 1970. */
+  readonly changedAt: number;
 }
 
 export interface RunContext {
@@ -53,6 +56,8 @@ export interface TrainingsContext {
   readonly logger: Logger;
   /** Of work items. */
   readonly leaseMilliseconds: number;
+  /** Trainings that ended are kept so long; what they made stays. */
+  readonly keepMilliseconds: number;
 }
 
 const states: Readonly<Record<Job['state'], TrainingState>> = {
@@ -63,10 +68,9 @@ const states: Readonly<Record<Job['state'], TrainingState>> = {
   failed: TrainingState.TRAINING_STATE_FAILED,
   cancelled: TrainingState.TRAINING_STATE_CANCELLED,
 };
+const endStates: ReadonlySet<Job['state']> = new Set(['done', 'failed', 'cancelled']);
 /** A training that fails this often for passing reasons is given up. */
 const maximumDeliveries = 3;
-/** What is told of a training can be lost while the bus is away: so often its state is looked at. */
-const lookMilliseconds = 2_000;
 
 /**
  * Trainings as work items: any trainer takes the next one, a killed trainer's comes back to another, which goes on at the last checkpoint. State is
@@ -77,6 +81,7 @@ export class Trainings {
   private readonly jobs: KeyValue<Job>;
   private readonly queue: WorkQueue<{ readonly training: string }>;
   private working: Promise<void> | undefined;
+  private stopSweeper: (() => Promise<void>) | undefined;
 
   constructor(
     private readonly context: TrainingsContext,
@@ -86,9 +91,17 @@ export class Trainings {
     this.queue = context.bus.workQueue<{ readonly training: string }>('trainings');
   }
 
-  /** Takes work from now on. */
+  /** Takes work from now on, and clears away trainings that ended long ago. */
   begin(): void {
-    this.working ??= this.work();
+    if (this.working !== undefined) return;
+    this.working = this.work();
+    const { store, logger, keepMilliseconds } = this.context;
+    this.stopSweeper = startSweeper({
+      state: this.jobs,
+      isOld: ({ state, changedAt }) => endStates.has(state) && changedAt + keepMilliseconds <= Date.now(),
+      clear: (training) => store.delete(resultKey(training)),
+      onError: (error) => logger.warn({ err: error }, 'old trainings could not be cleared away'),
+    });
   }
 
   /** Queues a training. @returns its id */
@@ -103,7 +116,11 @@ export class Trainings {
         ? StartTrainingRequest.encode(given.request)
         : StartPretrainingRequest.encode(given.request);
     const request = Buffer.from(message.finish()).toString('base64');
-    await this.jobs.update(training, { ...subject, kind: given.kind, request, state: 'queued' }, 0);
+    await this.jobs.update(
+      training,
+      { ...subject, kind: given.kind, request, state: 'queued', changedAt: Date.now() },
+      0,
+    );
     await this.queue.publish({ training }, training);
     return training;
   }
@@ -111,39 +128,21 @@ export class Trainings {
   /** What a training tells from now on, and how it ended. @throws TRAINING_NOT_FOUND, and what the training failed with */
   async *watch(training: string, signal: AbortSignal): AsyncGenerator<WatchTrainingResponse> {
     const { bus, store } = this.context;
-    await this.find(training);
-    const told = new ResponseQueue<WatchTrainingResponse>();
-    const look = async (): Promise<void> => {
+    const look = async (): Promise<WatchTrainingResponse | undefined> => {
       const { state, error } = (await this.find(training)).value;
-      if (state === 'done') {
-        told.push(WatchTrainingResponse.decode(await store.get(resultKey(training))));
-        told.end();
-      } else if (state === 'failed' || state === 'cancelled') {
-        const { code, message } = error ?? serializeError(failure('CANCELLED', { what: 'The training' }));
-        told.fail(new HyperswapError(code, message));
-      }
+      if (state === 'done') return WatchTrainingResponse.decode(await store.get(resultKey(training)));
+      if (state !== 'failed' && state !== 'cancelled') return undefined;
+      const { code, message } = error ?? serializeError(failure('CANCELLED', { what: 'The training' }));
+      throw new HyperswapError(code, message);
     };
-    const lookSafely = (): void => {
-      look().catch((error: unknown) => {
-        told.fail(error);
+    const listen = (onNews: (news?: WatchTrainingResponse) => void): (() => void) =>
+      bus.events.subscribe(`training.${training}`, (content) => {
+        if (content === 'ended') onNews();
+        else onNews({ event: { $case: 'progress', value: content as TrainingProgress } });
       });
-    };
-    const unsubscribe = bus.events.subscribe(`training.${training}`, (content) => {
-      if (content === 'ended') lookSafely();
-      else told.push({ event: { $case: 'progress', value: content as TrainingProgress } });
-    });
-    const timer = setInterval(lookSafely, lookMilliseconds);
-    const leave = (): void => {
-      told.end();
-    };
-    signal.addEventListener('abort', leave, { once: true });
-    lookSafely();
-    try {
-      yield* told;
-    } finally {
-      clearInterval(timer);
-      unsubscribe();
-      signal.removeEventListener('abort', leave);
+    for await (const news of follow({ look, listen }, signal)) {
+      yield news;
+      if (news.event?.$case !== 'progress') return;
     }
   }
 
@@ -170,6 +169,7 @@ export class Trainings {
   /** Gives back what is under way, and waits for it to end. */
   async stop(): Promise<void> {
     this.stopping.abort();
+    await this.stopSweeper?.();
     await this.working;
   }
 
@@ -183,7 +183,8 @@ export class Trainings {
   private async change(training: string, next: (job: Job) => Job): Promise<Job> {
     return changeValue(this.jobs, training, (job) => {
       if (job === undefined) throw failure('TRAINING_NOT_FOUND', { training });
-      return next(job);
+      const changed = next(job);
+      return changed === job ? job : { ...changed, changedAt: Date.now() };
     });
   }
 
@@ -200,6 +201,11 @@ export class Trainings {
   private async handle(item: WorkItem<{ readonly training: string }>): Promise<void> {
     const { store, logger, leaseMilliseconds } = this.context;
     const { training } = item.content;
+    if ((await this.jobs.get(training)) === undefined) {
+      // Cancelled while it waited, and cleared away since.
+      await item.acknowledge();
+      return;
+    }
     const started = await this.change(training, (job) => (job.state === 'queued' ? { ...job, state: 'running' } : job));
     if (started.state !== 'running') {
       if (started.state === 'cancelling') await this.end(training, { state: 'cancelled' });

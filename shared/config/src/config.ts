@@ -28,7 +28,7 @@ const schema = z
     drainMilliseconds: z.coerce.number().int().nonnegative().default(30_000),
     /** Milliseconds that a worker may show no sign of life before its work goes to another one. */
     leaseMilliseconds: z.coerce.number().int().min(1000).default(30_000),
-    /** Hours that scene jobs are kept after their end, with their maps. */
+    /** Hours that scene jobs, with their maps, and trainings are kept after their end; adapters and backbones stay. */
     keepJobsHours: z.coerce.number().positive().default(24),
     /** NATS with JetStream, `nats://[user:password@]host:port`; empty: queues in this process, state in the home folder. */
     natsUrl: z.string().default(''),

@@ -2,3 +2,4 @@ export type { Bus, DeadLetter, Events, KeyValue, Revisioned, WorkItem, WorkQueue
 export { EmbeddedBus } from './embedded/embedded-bus.js';
 export { NatsBus, type NatsSettings } from './nats/nats-bus.js';
 export { changeValue } from './change-value.js';
+export { startSweeper, type SweeperOptions } from './sweeper.js';

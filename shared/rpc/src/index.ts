@@ -1,4 +1,5 @@
 export { callUnary, connect, exchange, readStream, upload, type CallOptions } from './client.js';
+export { follow, type NewsSource } from './follow.js';
 export type { ClientAccess } from './client-access.js';
 export {
   bidiStreamHandler,
