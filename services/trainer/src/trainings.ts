@@ -131,7 +131,7 @@ export class Trainings {
     const look = async (): Promise<WatchTrainingResponse | undefined> => {
       const { state, error } = (await this.find(training)).value;
       if (state === 'done') return WatchTrainingResponse.decode(await store.get(resultKey(training)));
-      if (state !== 'failed' && state !== 'cancelled') return undefined;
+      if (!endStates.has(state)) return undefined;
       const { code, message } = error ?? serializeError(failure('CANCELLED', { what: 'The training' }));
       throw new HyperswapError(code, message);
     };

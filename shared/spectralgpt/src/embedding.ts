@@ -1,6 +1,5 @@
-/** Token pixels to tokens, and the norm that is outside the blocks. */
+/** Token pixels to tokens. */
 import { tensorflow, type Tensor2D } from '@hyperswap/tensor';
-import { layerNormEpsilon } from './block.js';
 import { tokenCount, type BackboneConfig } from './config.js';
 import type { BlockStack } from './encoder.js';
 import { positions, type Weights } from './weights.js';
@@ -51,12 +50,4 @@ function project(pixels: Tensor2D, config: BackboneConfig, weights: Weights): Te
   const tf = tensorflow();
   const kernel = tf.reshape(weights.get('patch_embed.proj.weight'), [config.width, -1]) as Tensor2D;
   return tf.add(tf.matMul(pixels, kernel, false, true), weights.get('patch_embed.proj.bias'));
-}
-
-/** LayerNorm over the last axis, with a gradient by tfjs. @param name as `norm` */
-export function layerNorm(x: Tensor2D, weights: Weights, name: string): Tensor2D {
-  const tf = tensorflow();
-  const centred = tf.sub(x, tf.mean(x, -1, true));
-  const factors = tf.rsqrt(tf.add(tf.mean(tf.square(centred), -1, true), layerNormEpsilon));
-  return tf.add(tf.mul(tf.mul(centred, factors), weights.get(`${name}.weight`)), weights.get(`${name}.bias`));
 }

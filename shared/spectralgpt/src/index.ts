@@ -15,7 +15,6 @@ export {
   tokenValues,
   type BackboneConfig,
 } from './config.js';
-export { layerNormEpsilon } from './block.js';
 export { encode, encodeLearning, type BlockStack, type LearningBlocks } from './encoder.js';
 export { embed, encoderStack, type VisibleTokens } from './embedding.js';
 export { features, featuresInSteps, learningFeatures, type FeatureOptions, type LearningOptions } from './features.js';
@@ -28,6 +27,7 @@ export {
   type BlockLayers,
   type LayerName,
 } from './folding.js';
+export { layerNorm, linearLayer } from './outer-layers.js';
 export { patchesOfGradient } from './gradient-memory.js';
 export {
   decoderConfigSchema,

@@ -6,7 +6,8 @@ import { Random, tensorflow, type Precision, type Scalar, type Tensor2D, type Te
 import { z } from 'zod';
 import { componentGroups, tokenCount, tokensPerSide, tokenValues, type BackboneConfig } from './config.js';
 import { encodeLearning } from './encoder.js';
-import { embed, encoderStack, layerNorm, type VisibleTokens } from './embedding.js';
+import { embed, encoderStack, type VisibleTokens } from './embedding.js';
+import { layerNorm, linearLayer } from './outer-layers.js';
 import { blockShapes, type ParameterShapes } from './parameters.js';
 import { positions, type Weights } from './weights.js';
 
@@ -110,17 +111,11 @@ function reconstruct(
   const learning = { precision, weights, inputLearns: true };
   const placed = embed(pixels, config, weights, mask);
   const encoded = encodeLearning(placed, mask.visible, { ...learning, stack: encoderStack(config) });
-  const narrowed = project(layerNorm(encoded, weights, 'norm'), weights, 'decoder_embed');
+  const narrowed = linearLayer(layerNorm(encoded, weights, 'norm'), weights, 'decoder_embed');
   const withMaskToken = tf.concat([narrowed, weights.get('mask_token') as Tensor2D], 0);
   const restored = tf.gather(withMaskToken, tf.tensor1d(mask.restore, 'int32'));
   const grid = tf.reshape(restored, [-1, tokens, decoder.width]) as Tensor3D;
   const state = tf.reshape(tf.add(grid, positions(config, weights, 'decoder_')), [-1, decoder.width]) as Tensor2D;
   const decoded = encodeLearning(state, tokens, { ...learning, stack: { prefix: 'decoder_blocks', ...decoder } });
-  return project(layerNorm(decoded, weights, 'decoder_norm'), weights, 'decoder_pred');
-}
-
-/** x · Wᵀ + b. */
-function project(x: Tensor2D, weights: Weights, name: string): Tensor2D {
-  const tf = tensorflow();
-  return tf.add(tf.matMul(x, weights.get(`${name}.weight`) as Tensor2D, false, true), weights.get(`${name}.bias`));
+  return linearLayer(layerNorm(decoded, weights, 'decoder_norm'), weights, 'decoder_pred');
 }

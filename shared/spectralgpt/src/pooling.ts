@@ -1,7 +1,8 @@
 /** From the tokens of a patch to what the head sees. */
 import { tensorflow, type Random, type Tensor2D, type Tensor4D } from '@hyperswap/tensor';
-import { layerNorm, type VisibleTokens } from './embedding.js';
+import type { VisibleTokens } from './embedding.js';
 import { componentGroups, tokenCount, tokensPerSide, type BackboneConfig } from './config.js';
+import { layerNorm } from './outer-layers.js';
 import type { Weights } from './weights.js';
 
 /**

@@ -2,7 +2,7 @@
  * SpectralFormer, patch-wise with cross-layer adaptive fusion (Hong et al. 2022, doi:10.1109/TGRS.2021.3130716, sections III-B and III-C): one token for
  * each band and its neighbours, five pre-norm transformer layers, a class token. Sizes as in the authors' code; dropout is left out.
  */
-import { encodeLearning, layerNormEpsilon, Weights } from '@hyperswap/spectralgpt';
+import { encodeLearning, layerNorm, linearLayer, Weights } from '@hyperswap/spectralgpt';
 import { Random, tensorflow, type Tensor, type Tensor2D, type Tensor3D } from '@hyperswap/tensor';
 
 const width = 64;
@@ -93,37 +93,24 @@ export function initialValues(
  */
 export function spectralFormerLogits(spectra: Tensor3D, parameters: Parameters): Tensor2D {
   const tf = tensorflow();
-  const get = (name: string): Tensor => parameters.get(name)!;
   const [patches, bands] = spectra.shape;
   const tokens = bands + 1;
-  const linear = (x: Tensor2D, name: string): Tensor2D =>
-    tf.add(tf.matMul(x, get(`${name}.weight`) as Tensor2D, false, true), get(`${name}.bias`));
-  const norm = (x: Tensor2D, name: string): Tensor2D => {
-    const { mean, variance } = tf.moments(x, -1, true);
-    const standardised = tf.mul(tf.sub(x, mean), tf.rsqrt(tf.add(variance, layerNormEpsilon)));
-    return tf.add(tf.mul(standardised, get(`${name}.weight`)), get(`${name}.bias`));
-  };
   const weights = new Weights(parameters, absentBiases());
-  const stack = { depth: 1, width, heads };
   const encodeLayer = (x: Tensor3D, layer: number): Tensor3D => {
-    const blocks = {
-      stack: { ...stack, prefix: layerPrefix(layer) },
-      precision: 'float32',
-      weights,
-      inputLearns: true,
-    } as const;
+    const stack = { prefix: layerPrefix(layer), depth: 1, width, heads };
+    const blocks = { stack, precision: 'float32', weights, inputLearns: true } as const;
     return tf.reshape(encodeLearning(tf.reshape(x, [-1, width]) as Tensor2D, tokens, blocks), x.shape) as Tensor3D;
   };
   /** Every token from all tokens of both layers: `[patches · width, 2 · tokens]` times `[2 · tokens, tokens]`. */
   const fuse = (x: Tensor3D, earlier: Tensor3D, name: string): Tensor3D => {
     const both = tf.transpose(tf.concat([x, earlier], 1), [0, 2, 1]);
-    const fused = linear(tf.reshape(both, [patches * width, 2 * tokens]) as Tensor2D, name);
+    const fused = linearLayer(tf.reshape(both, [patches * width, 2 * tokens]) as Tensor2D, weights, name);
     return tf.transpose(tf.reshape(fused, [patches, width, tokens]) as Tensor3D, [0, 2, 1]);
   };
   const groupsOfBands = tf.reshape(groups(spectra), [patches * bands, -1]) as Tensor2D;
-  const embedded = tf.reshape(linear(groupsOfBands, 'embedding'), [patches, bands, width]) as Tensor3D;
-  const classToken = tf.tile(get('class') as Tensor3D, [patches, 1, 1]);
-  let x: Tensor3D = tf.add(tf.concat([classToken, embedded], 1), get('position'));
+  const embedded = tf.reshape(linearLayer(groupsOfBands, weights, 'embedding'), [patches, bands, width]) as Tensor3D;
+  const classToken = tf.tile(weights.get('class') as Tensor3D, [patches, 1, 1]);
+  let x: Tensor3D = tf.add(tf.concat([classToken, embedded], 1), weights.get('position'));
   const inputs: Tensor3D[] = [];
   for (let layer = 0; layer < depth; layer++) {
     inputs.push(x);
@@ -131,7 +118,7 @@ export function spectralFormerLogits(spectra: Tensor3D, parameters: Parameters):
     x = encodeLayer(x, layer);
   }
   const first = tf.reshape(tf.slice(x, [0, 0, 0], [patches, 1, width]), [patches, width]) as Tensor2D;
-  return linear(norm(first, 'head.norm'), 'head');
+  return linearLayer(layerNorm(first, weights, 'head.norm'), weights, 'head');
 }
 
 /** Group-wise spectral embedding's input: each band with its neighbours, the first and last band being neighbours too. */
