@@ -214,7 +214,7 @@ test('a blob that is cut off, or has any byte of its header flipped, is refused 
     try {
       readAdapter('flipped', flipped);
     } catch (error) {
-      assert.ok(error instanceof HyperswapError && error.code === 'ADAPTER_INVALID', String(error));
+      assert.ok(HyperswapError.is(error, 'ADAPTER_INVALID'), String(error));
       refused += 1;
     }
   }

@@ -7,7 +7,7 @@ const patienceMilliseconds = 120_000;
 
 /** Whether a call ended because its connection did. */
 export function isCutOff(error: unknown): boolean {
-  return error instanceof HyperswapError && (error.code === 'SERVICE_UNREACHABLE' || error.code === 'DRAINING');
+  return HyperswapError.is(error, 'SERVICE_UNREACHABLE', 'DRAINING');
 }
 
 /**

@@ -120,8 +120,8 @@ function checkTile(header: ClassifyTilesHeader, tile: Tile, adapter: BoundAdapte
     throw failure('TILE_HALO', { tile: id, reason: 'its window is missing or empty' });
   }
   if (Math.max(window.height, window.width) > maximumTileSide || halo > maximumHalo) {
-    const limits = { side: maximumTileSide, halo: maximumHalo };
-    throw failure('TILE_SIZE', { tile: id, height: window.height, width: window.width, halo, limits });
+    const { height, width } = window;
+    throw failure('TILE_SIZE', { tile: id, height, width, halo, maximumSide: maximumTileSide, maximumHalo });
   }
   const half = metadata.patchSize >> 1;
   if (halo < half) {

@@ -1,5 +1,5 @@
 /** What all processes know of a scene job, and the chunks it is cut into. */
-import { serializeError, failure, HyperswapError, type SerializedError } from '@hyperswap/errors';
+import { failure, restoreError, type HyperswapError, type SerializedError } from '@hyperswap/errors';
 import { changeValue, type KeyValue } from '@hyperswap/messaging';
 import { SceneJobState, type SceneJob as SceneJobMessage } from '@hyperswap/proto';
 import type { Window } from '@hyperswap/scene';
@@ -94,8 +94,7 @@ export function ended(job: SceneJob, state: Exclude<SceneJob['state'], 'running'
 
 /** What watchers of a job that failed or was cancelled are told. */
 export function endOf({ error }: SceneJob): HyperswapError {
-  const { code, message } = error ?? serializeError(failure('CANCELLED', { what: 'The scene job' }));
-  return new HyperswapError(code, message);
+  return error === undefined ? failure('CANCELLED', { what: 'The scene job' }) : restoreError(error);
 }
 
 /** Where the result of a chunk goes: labels, then confidence, one byte a pixel each. */

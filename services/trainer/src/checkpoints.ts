@@ -37,7 +37,7 @@ export class Checkpoints {
   /** @throws FIELD_INVALID when there is none, or it is another run's; OBJECT_DAMAGED */
   async last(): Promise<Checkpoint> {
     const content = await this.store.get(this.key).catch((error: unknown) => {
-      if (!(error instanceof HyperswapError) || error.code !== 'OBJECT_NOT_FOUND') throw error;
+      if (!HyperswapError.is(error, 'OBJECT_NOT_FOUND')) throw error;
       const reason = 'no earlier run left a checkpoint: start it anew';
       throw failure('FIELD_INVALID', { field: 'resume', reason }, error);
     });
@@ -53,7 +53,7 @@ export class Checkpoints {
   /** The same, or undefined when there is none of this run. */
   async lastIfAny(): Promise<Checkpoint | undefined> {
     return this.last().catch((error: unknown) => {
-      if (error instanceof HyperswapError && error.code === 'FIELD_INVALID') return undefined;
+      if (HyperswapError.is(error, 'FIELD_INVALID')) return undefined;
       throw error;
     });
   }

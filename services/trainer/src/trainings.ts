@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { failure, HyperswapError, serializeError, toHyperswapError, type SerializedError } from '@hyperswap/errors';
+import { failure, restoreError, serializeError, toHyperswapError, type SerializedError } from '@hyperswap/errors';
 import {
   changeValue,
   startSweeper,
@@ -132,8 +132,7 @@ export class Trainings {
       const { state, error } = (await this.find(training)).value;
       if (state === 'done') return WatchTrainingResponse.decode(await store.get(resultKey(training)));
       if (!endStates.has(state)) return undefined;
-      const { code, message } = error ?? serializeError(failure('CANCELLED', { what: 'The training' }));
-      throw new HyperswapError(code, message);
+      throw error === undefined ? failure('CANCELLED', { what: 'The training' }) : restoreError(error);
     };
     const listen = (onNews: (news?: WatchTrainingResponse) => void): (() => void) =>
       bus.events.subscribe(`training.${training}`, (content) => {

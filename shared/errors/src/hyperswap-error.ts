@@ -1,45 +1,99 @@
-import { catalogue, type ErrorCode, type ErrorDetails, type GrpcStatusName } from './catalogue.js';
+import { entryOf, isErrorCode, type ErrorCode, type ErrorDetails } from './catalogue/catalogue.js';
+import type { GrpcStatusName } from './catalogue/entry.js';
+import { shorten } from './shorten.js';
 
-/** A catalogued error. It crosses threads as {@link SerializedError} and gRPC as status, message and metadata. */
+/** Details of an error whose code is not known. */
+type Details = Readonly<Record<string, string | number>>;
+
+/** Error of one of these codes. */
+export type ErrorOf<Code extends ErrorCode> = HyperswapError & {
+  readonly code: Code;
+  readonly details: ErrorDetails<Code>;
+};
+
+/** Error of the catalogue. It crosses threads as {@link SerializedError}, and gRPC as `google.rpc.Status`. */
 export class HyperswapError extends Error {
   override readonly name = 'HyperswapError';
 
+  /**
+   * @param details as thrown, not shortened
+   * @param message the sentence, shortened; {@link failure} makes it from the details
+   */
   constructor(
     readonly code: ErrorCode,
+    readonly details: Details,
     message: string,
     options?: ErrorOptions,
   ) {
     super(message, options);
   }
 
+  /** Tells an error of these codes from all others, and so gives its details their types. */
+  static is<Code extends ErrorCode>(error: unknown, ...codes: readonly Code[]): error is ErrorOf<Code> {
+    return error instanceof HyperswapError && (codes as readonly ErrorCode[]).includes(error.code);
+  }
+
   /** The gRPC status it travels as. */
   get status(): GrpcStatusName {
-    return catalogue[this.code].status;
+    const { status } = entryOf(this.code);
+    return typeof status === 'function' ? status(this.details) : status;
   }
 
-  /** Whether the same call can succeed when repeated later. */
+  /** Milliseconds after which the same call can succeed; 0 where a retry does not help. */
+  get retryAfterMilliseconds(): number {
+    const { retryAfterMilliseconds: retry = 0 } = entryOf(this.code);
+    return typeof retry === 'function' ? retry(this.details) : retry;
+  }
+
+  /** The same call can succeed when repeated later. */
   get retryable(): boolean {
-    return catalogue[this.code].retryable;
+    return this.retryAfterMilliseconds > 0;
+  }
+
+  /** Path of the request's field that is wrong; undefined where the error is not about a field. */
+  get field(): string | undefined {
+    const { field } = entryOf(this.code);
+    return typeof field === 'function' ? field(this.details) : field;
   }
 }
 
-/** The form that survives `postMessage`. */
+/** The form that survives `postMessage` and JSON. */
 export interface SerializedError {
-  readonly code: ErrorCode;
+  readonly code: string;
   readonly message: string;
+  /** Absent in what older versions stored. */
+  readonly details?: Readonly<Record<string, unknown>>;
 }
 
-/** Makes the catalogued error for a code, with its sentence filled in. */
+/**
+ * Makes the error of a code, with its sentence filled in. The sentence shows each detail in at most 200 characters,
+ * whatever a caller sent.
+ */
 export function failure<Code extends ErrorCode>(
   code: Code,
   details: ErrorDetails<Code>,
   cause?: unknown,
 ): HyperswapError {
-  const sentence = catalogue[code].sentence as (details: ErrorDetails<Code>) => string;
-  return new HyperswapError(code, sentence(details), cause === undefined ? undefined : { cause });
+  return new HyperswapError(code, details, sentenceOf(code, details), cause === undefined ? undefined : { cause });
 }
 
-/** Any thrown value as a catalogued error; what is not catalogued becomes INTERNAL and keeps its cause. */
+/**
+ * Returns the sentence of an error.
+ *
+ * @param limit characters of each detail that it shows
+ */
+export function sentenceOf(code: ErrorCode, details: Details, limit?: number): string {
+  return entryOf(code).sentence(shortenDetails(details, limit));
+}
+
+/** Returns details with each text shortened to `limit` characters. */
+export function shortenDetails(details: Details, limit?: number): Details {
+  return Object.fromEntries(
+    Object.entries(details).map(([name, value]) => [name, typeof value === 'string' ? shorten(value, limit) : value]),
+  );
+}
+
+/** Returns any thrown value as an error of the catalogue; an unknown one becomes INTERNAL and keeps its cause. */
 export function toHyperswapError(thrown: unknown): HyperswapError {
   if (thrown instanceof HyperswapError) return thrown;
   if (thrown instanceof Error && thrown.name === 'AbortError') {
@@ -48,11 +102,29 @@ export function toHyperswapError(thrown: unknown): HyperswapError {
   return failure('INTERNAL', { reason: thrown instanceof Error ? thrown.message : String(thrown) }, thrown);
 }
 
+/** Returns the form of an error that crosses threads and is stored with a job; its details are shortened. */
 export function serializeError(thrown: unknown): SerializedError {
-  const { code, message } = toHyperswapError(thrown);
-  return { code, message };
+  const { code, message, details } = toHyperswapError(thrown);
+  return { code, message, details: shortenDetails(details) };
 }
 
-export function isErrorCode(code: string): code is ErrorCode {
-  return Object.hasOwn(catalogue, code);
+/**
+ * Returns the error that another thread or process serialized. A code that this version does not know becomes
+ * SERVICE_ERROR, which keeps code and message readable. A detail that is missing becomes empty text or NaN.
+ */
+export function restoreError({ code, message, details = {} }: SerializedError, cause?: unknown): HyperswapError {
+  if (!isErrorCode(code)) {
+    return failure('SERVICE_ERROR', { code, message, status: 'UNKNOWN', retryAfterMilliseconds: 0 }, cause);
+  }
+  const known = Object.entries(entryOf(code).kinds).map(([name, kind]) => {
+    const value = Object.hasOwn(details, name) ? details[name] : undefined;
+    if (kind === 'number') return [name, Number(value ?? Number.NaN)] as const;
+    return [name, typeof value === 'string' ? value : ''] as const;
+  });
+  return new HyperswapError(
+    code,
+    Object.fromEntries<string | number>(known),
+    message,
+    cause === undefined ? undefined : { cause },
+  );
 }

@@ -1,11 +1,15 @@
 export { throwIfAborted } from './cancellation.js';
-export { catalogue, type ErrorCode, type ErrorDetails, type GrpcStatusName } from './catalogue.js';
+export { catalogue, isErrorCode, type ErrorCode, type ErrorDetails } from './catalogue/catalogue.js';
+export type { GrpcStatusName } from './catalogue/entry.js';
 export {
   failure,
   HyperswapError,
-  isErrorCode,
+  restoreError,
+  sentenceOf,
   serializeError,
+  shortenDetails,
   toHyperswapError,
   type SerializedError,
 } from './hyperswap-error.js';
 export { validateName } from './names.js';
+export { shorten } from './shorten.js';

@@ -20,7 +20,7 @@ export async function changeValue<Value>(
       await state.update(key, changed, current?.revision ?? 0);
       return changed;
     } catch (error) {
-      if (!(error instanceof HyperswapError) || error.code !== 'REVISION_STALE') throw error;
+      if (!HyperswapError.is(error, 'REVISION_STALE')) throw error;
     }
   }
 }

@@ -297,7 +297,7 @@ export class AdapterRegistry {
         await this.store.put(blobKey(name, version), blob, { onlyIfAbsent: true });
         return version;
       } catch (error) {
-        if (!(error instanceof HyperswapError) || error.code !== 'OBJECT_EXISTS') throw error;
+        if (!HyperswapError.is(error, 'OBJECT_EXISTS')) throw error;
       }
     }
   }

@@ -1,6 +1,6 @@
 /** Catalogued errors as gRPC statuses and back: the code and its retryability travel as metadata beside status and sentence. */
 import { Metadata, status as grpcCodes, type ServiceError, type StatusObject } from '@grpc/grpc-js';
-import { failure, HyperswapError, isErrorCode, toHyperswapError } from '@hyperswap/errors';
+import { failure, HyperswapError, isErrorCode, restoreError, toHyperswapError } from '@hyperswap/errors';
 
 const codeKey = 'hyperswap-code';
 const retryableKey = 'hyperswap-retryable';
@@ -22,7 +22,7 @@ export function fromServiceError(thrown: unknown, endpoint: string): HyperswapEr
   if (thrown instanceof HyperswapError) return thrown;
   if (!isServiceError(thrown)) return toHyperswapError(thrown);
   const code = thrown.metadata.get(codeKey)[0]?.toString() ?? '';
-  if (isErrorCode(code)) return new HyperswapError(code, thrown.details, { cause: thrown });
+  if (isErrorCode(code)) return restoreError({ code, message: thrown.details }, thrown);
   switch (thrown.code) {
     case grpcCodes.UNAVAILABLE:
       return failure('SERVICE_UNREACHABLE', { endpoint, reason: thrown.details }, thrown);

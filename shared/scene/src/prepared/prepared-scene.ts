@@ -20,7 +20,7 @@ const cachedChunks = 256;
 export async function readManifest(store: ObjectStore, name: string): Promise<SceneManifest> {
   const key = manifestKey(validateName('Scene name', name));
   const text = await store.get(key).catch((cause: unknown) => {
-    if (cause instanceof HyperswapError && cause.code === 'OBJECT_NOT_FOUND') {
+    if (HyperswapError.is(cause, 'OBJECT_NOT_FOUND')) {
       throw failure('SCENE_NOT_FOUND', { scene: name }, cause);
     }
     throw cause;

@@ -49,7 +49,7 @@ export async function writeScene(
   requireFinitePixels(name, raw);
   const sourceDigest = digestSource(scene);
   const present = await readManifest(store, name).catch((error: unknown) => {
-    if (error instanceof HyperswapError && error.code === 'SCENE_NOT_FOUND') return undefined;
+    if (HyperswapError.is(error, 'SCENE_NOT_FOUND')) return undefined;
     throw error;
   });
   if (present?.sourceDigest === sourceDigest) return present;

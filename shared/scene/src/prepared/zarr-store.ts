@@ -13,7 +13,7 @@ export class ZarrStore {
     try {
       return await this.store.get(`${this.prefix}${key}`);
     } catch (error) {
-      if (error instanceof HyperswapError && error.code === 'OBJECT_NOT_FOUND') return undefined;
+      if (HyperswapError.is(error, 'OBJECT_NOT_FOUND')) return undefined;
       throw error;
     }
   }

@@ -138,7 +138,7 @@ export class S3ObjectStore implements ObjectStore {
       await this.repeat(key, () => this.client.statObject(this.settings.bucket, checkKey(key)));
       return true;
     } catch (error) {
-      if (error instanceof HyperswapError && error.code === 'OBJECT_NOT_FOUND') return false;
+      if (HyperswapError.is(error, 'OBJECT_NOT_FOUND')) return false;
       throw error;
     }
   }

@@ -1,5 +1,5 @@
 import { SHARE_ENV, Worker, type Transferable } from 'node:worker_threads';
-import { failure, HyperswapError } from '@hyperswap/errors';
+import { failure, restoreError, type HyperswapError } from '@hyperswap/errors';
 import type { EngineDescription, Reply, Request } from './messages.js';
 import type { Arguments, Program, Result } from './program.js';
 
@@ -116,7 +116,7 @@ export class Executor {
     }
     this.settle(reply.id, call);
     if (reply.kind === 'result') call.resolve(reply.value);
-    else call.reject(new HyperswapError(reply.error.code, reply.error.message));
+    else call.reject(restoreError(reply.error));
   }
 
   private end(reason: string): void {

@@ -1,0 +1,85 @@
+import { entry } from './entry.js';
+
+/** Errors of adapters, backbones, trainings and jobs. */
+export const adapterErrors = {
+  ADAPTER_NOT_FOUND: entry(
+    'NOT_FOUND',
+    { adapter: 'text' },
+    ({ adapter }) => `There is no adapter ${adapter}. "hyperswap adapters list" names those there are.`,
+  ),
+  ADAPTER_RETIRED: entry(
+    'FAILED_PRECONDITION',
+    { adapter: 'text' },
+    ({ adapter }) =>
+      `Adapter ${adapter} is retired and takes no new work. Name another version, or bring it back with "hyperswap adapters retire --undo".`,
+  ),
+  ADAPTER_EXISTS: entry(
+    'ALREADY_EXISTS',
+    { adapter: 'text', existing: 'text' },
+    ({ adapter, existing }) => `The same blob is registered already: ${adapter} is ${existing}.`,
+  ),
+  ADAPTER_INVALID: entry(
+    'INVALID_ARGUMENT',
+    { file: 'text', reason: 'text' },
+    ({ file, reason }) => `${file} is not a usable adapter: ${reason}. Export or train it again.`,
+  ),
+  ADAPTER_BACKBONE: entry(
+    'FAILED_PRECONDITION',
+    { adapter: 'text', wanted: 'text', serving: 'text' },
+    ({ adapter, wanted, serving }) =>
+      `Adapter ${adapter} belongs to backbone ${wanted}, but this process serves ${serving}: start it with that backbone (--backbone), or train the adapter again.`,
+  ),
+  BACKBONE_NOT_FOUND: entry(
+    'NOT_FOUND',
+    { backbone: 'text', available: 'text' },
+    ({ backbone, available }) => `There is no backbone ${backbone}; there are ${available}.`,
+  ),
+  BACKBONE_EXISTS: entry(
+    'ALREADY_EXISTS',
+    { backbone: 'text' },
+    ({ backbone }) =>
+      `There is a backbone ${backbone} already with other weights; it was left as it is, since adapters belong to it. Choose another name.`,
+  ),
+  PATCHES_SHAPE: entry(
+    'INVALID_ARGUMENT',
+    { file: 'text', found: 'text', wanted: 'text' },
+    ({ file, found, wanted }) => `${file} holds ${found}, but the backbone takes patches of ${wanted} in float32.`,
+    { field: 'patches' },
+  ),
+  BACKBONE_INVALID: entry(
+    'INVALID_ARGUMENT',
+    { file: 'text', reason: 'text' },
+    ({ file, reason }) => `${file} is not a usable backbone: ${reason}.`,
+  ),
+  METHOD_UNKNOWN: entry(
+    'INVALID_ARGUMENT',
+    { method: 'text', available: 'text' },
+    ({ method, available }) => `There is no method ${method}; there are ${available}.`,
+    { field: 'method' },
+  ),
+  METHOD_SETTINGS: entry(
+    'INVALID_ARGUMENT',
+    { method: 'text', reason: 'text' },
+    ({ method, reason }) => `Settings of ${method} cannot be used: ${reason}.`,
+    { field: 'settings' },
+  ),
+  TRAINING_NOT_FOUND: entry(
+    'NOT_FOUND',
+    { training: 'text' },
+    ({ training }) => `There is no training ${training} in this process.`,
+  ),
+  TRAINING_DIVERGED: entry(
+    'ABORTED',
+    { epoch: 'number', step: 'number', learningRate: 'number' },
+    ({ epoch, step, learningRate }) =>
+      `The loss became NaN or infinite in epoch ${epoch}, step ${step}: lower the learning rate (${learningRate}) with --set learningRate=….`,
+  ),
+  JOB_NOT_FOUND: entry('NOT_FOUND', { job: 'text' }, ({ job }) => `There is no scene job ${job}.`),
+
+  SIGNATURE_INVALID: entry(
+    'FAILED_PRECONDITION',
+    { adapter: 'text', reason: 'text' },
+    ({ adapter, reason }) =>
+      `Adapter ${adapter} is not used, since only signed ones are trusted here: ${reason}. Register it with a key that HYPERSWAP_TRUSTED_KEYS holds.`,
+  ),
+};
