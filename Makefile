@@ -6,7 +6,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 
 CACHE := node_modules/.cache/hyperswap
-sources := $(shell find proto shared services deploy tests -name node_modules -prune -o -name dist -prune -o -name generated -prune \
+sources := $(shell find proto shared services clients deploy tests -name node_modules -prune -o -name dist -prune -o -name generated -prune \
   -o \( -name '*.ts' -o -name '*.proto' -o -name 'tsconfig.json' -o -name 'buf*.yaml' \) -print)
 
 .PHONY: help setup build engine demo test servers lint format pretrain-mini parity-fixtures peft-fixtures parity-peft parity-base bench bench-pytorch clean
@@ -17,7 +17,7 @@ help:
 setup: build engine
 
 # Install scripts stay off: tfjs-node's would fetch a TensorFlow of 2022.
-$(CACHE)/installed: package.json package-lock.json $(wildcard shared/*/package.json services/*/package.json proto/package.json deploy/package.json tests/package.json)
+$(CACHE)/installed: package.json package-lock.json $(wildcard shared/*/package.json services/*/package.json clients/*/package.json proto/package.json deploy/package.json tests/package.json)
 	npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
 	@mkdir -p $(CACHE) && touch $@
 
@@ -86,4 +86,4 @@ bench-pytorch: setup
 
 clean:
 	rm -rf out $(CACHE) proto/generated
-	find shared services proto deploy tests -name dist -not -path '*/node_modules/*' -prune -exec rm -rf {} +
+	find shared services clients proto deploy tests -name dist -not -path '*/node_modules/*' -prune -exec rm -rf {} +

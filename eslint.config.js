@@ -40,7 +40,7 @@ export default tseslint.config(
     },
   },
   {
-    files: ['shared/*/src/**/*.ts', 'services/*/src/**/*.ts', 'tests/**/*.ts'],
+    files: ['shared/*/src/**/*.ts', 'services/*/src/**/*.ts', 'clients/*/src/**/*.ts', 'tests/**/*.ts'],
     ignores: ['shared/tensor/src/**'],
     rules: {
       '@typescript-eslint/no-restricted-imports': [

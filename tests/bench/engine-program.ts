@@ -22,13 +22,13 @@ import {
   deviceScope,
   deviceTensor,
   matMul,
-  Random,
   tensorflow,
   type DeviceTensor,
   type Precision,
   type Scalar,
   type Tensor2D,
 } from '@hyperswap/tensor';
+import { Random } from '@hyperswap/random';
 
 /** A training step of a method. */
 export interface StepCase extends EngineCase {

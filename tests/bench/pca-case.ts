@@ -1,6 +1,7 @@
 /** PCA of a scene, as preprocessing does it: covariance in one pass, twelve components, scores. `pca-case.js pca JSON` */
 import { readFileSync } from 'node:fs';
-import { fitPca, projectPixels, readMat5 } from '@hyperswap/scene';
+import { fitPca, projectPixels } from '@hyperswap/scene';
+import { readMat5 } from '@hyperswap/raster';
 import { processMemory } from './memory.js';
 
 const { file, repetitions } = JSON.parse(process.argv[3]!) as { file: string; repetitions: number };

@@ -4,7 +4,7 @@ import { existsSync } from 'node:fs';
 import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { before, test } from 'node:test';
-import { readArray, readMat5, readNpy } from '@hyperswap/scene';
+import { readArray, readMat5, readNpy } from '@hyperswap/raster';
 import { maximumDifference } from '../support/arrays.js';
 import { commandFile, makeWorkspace, type Workspace } from '../support/command.js';
 import { fixture, sharedData, type StoredValues } from '../support/fixtures.js';

@@ -10,7 +10,7 @@ import {
   type Tile,
 } from '@hyperswap/proto';
 import { callUnary, exchange, readStream } from '@hyperswap/rpc';
-import { reflect } from '@hyperswap/scene';
+import { reflect } from '@hyperswap/raster';
 import { hasCode } from '../support/errors.js';
 import { prepareToy, startServices, toyScene, train, trainingRequest, type Services } from '../support/services.js';
 

@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
-import { evaluate, fitPca, projectPixels } from '@hyperswap/scene';
+import { evaluate } from '@hyperswap/map';
+import { fitPca, projectPixels } from '@hyperswap/scene';
 import { backboneConfigs, resizeMatrix, tokenPixels } from '@hyperswap/spectralgpt';
-import { AdamW, loadTensorFlow, Random, type Scalar, type Tensor2D } from '@hyperswap/tensor';
+import { AdamW, loadTensorFlow, type Scalar, type Tensor2D } from '@hyperswap/tensor';
+import { Random } from '@hyperswap/random';
 import { maximumDifference } from '../support/arrays.js';
 import { hasCode } from '../support/errors.js';
 import { fixture, type StoredValues } from '../support/fixtures.js';

@@ -2,7 +2,7 @@
 import { formatVersion, writeAdapter, type AdapterMetadata } from '@hyperswap/adapter';
 import { initialFactors, type Adaptation } from '@hyperswap/peft';
 import type { BackboneConfig } from '@hyperswap/spectralgpt';
-import { Random } from '@hyperswap/tensor';
+import { Random } from '@hyperswap/random';
 
 export interface MadeUp {
   readonly backbone: AdapterMetadata['backbone'];

@@ -4,7 +4,7 @@ import type { Adapter } from '@hyperswap/adapter';
 import { adaptationShapes, adaptedWeight, findMethod, methodSettings } from '@hyperswap/peft';
 import type { NamedTensor } from '@hyperswap/safetensors';
 import { backboneConfigs, makeBackbone, type Backbone, type BackboneConfig } from '@hyperswap/spectralgpt';
-import { Random } from '@hyperswap/tensor';
+import { Random } from '@hyperswap/random';
 import { fixture, type StoredValues } from './fixtures.js';
 import { madeUpMetadata } from './made-up-adapter.js';
 

@@ -1,8 +1,8 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { serviceNames, startHost, type Host } from '@hyperswap/cli';
-import { loadConfig } from '@hyperswap/config';
+import { startHost, type Host } from '@hyperswap/host';
+import { loadConfig, serviceNames } from '@hyperswap/config';
 import {
   AxisOrder,
   PreprocessingServiceClient,
@@ -21,9 +21,9 @@ import {
   type TrainingFinished,
 } from '@hyperswap/proto';
 import { callUnary, connect, exchange, readStream, upload, type ClientAccess } from '@hyperswap/rpc';
-import { writeNpy, type NumericArray } from '@hyperswap/scene';
+import { writeNpy, type NumericArray } from '@hyperswap/raster';
 import { createLogger } from '@hyperswap/telemetry';
-import { Random } from '@hyperswap/tensor';
+import { Random } from '@hyperswap/random';
 
 /** Clients of the three services. */
 export interface ServiceClients {

@@ -27,7 +27,6 @@ import {
   linear,
   liveTensors,
   loadTensorFlow,
-  Random,
   readDevice,
   release,
   softmax,
@@ -41,6 +40,7 @@ import {
   type Tensor2D,
   type Variable,
 } from '@hyperswap/tensor';
+import { Random } from '@hyperswap/random';
 import { maximumDifference } from '../support/arrays.js';
 
 before(() => {

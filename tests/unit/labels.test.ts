@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { readLabels } from '@hyperswap/scene';
+import { readLabels } from '@hyperswap/raster';
 import { hasCode } from '../support/errors.js';
 
 const scene = { height: 4, width: 5 };

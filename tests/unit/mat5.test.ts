@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { test } from 'node:test';
-import { readArray, readMat5 } from '@hyperswap/scene';
+import { readArray, readMat5 } from '@hyperswap/raster';
 import { hasCode } from '../support/errors.js';
 import { fixture } from '../support/fixtures.js';
 

@@ -24,7 +24,8 @@ import {
   residentBackbone,
   tokenCount,
 } from '@hyperswap/spectralgpt';
-import { deviceScope, loadTensorFlow, Random, type Tensor, type Tensor1D, type Tensor2D } from '@hyperswap/tensor';
+import { deviceScope, loadTensorFlow, type Tensor, type Tensor1D, type Tensor2D } from '@hyperswap/tensor';
+import { Random } from '@hyperswap/random';
 import { maximumDifference } from '../support/arrays.js';
 import { hasCode } from '../support/errors.js';
 

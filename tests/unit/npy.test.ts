@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { readNpy, writeNpy } from '@hyperswap/scene';
+import { readNpy, writeNpy } from '@hyperswap/raster';
 import { hasCode } from '../support/errors.js';
 
 test('a written array reads back as it was', () => {

@@ -11,7 +11,8 @@ import {
   residentBackbone,
   Weights,
 } from '@hyperswap/spectralgpt';
-import { loadTensorFlow, Random, type Tensor2D } from '@hyperswap/tensor';
+import { loadTensorFlow, type Tensor2D } from '@hyperswap/tensor';
+import { Random } from '@hyperswap/random';
 import { maximumDifference } from '../support/arrays.js';
 import { parityAdapter, parityModel } from '../support/parity-model.js';
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { smoothMap, SpectralEdges } from '@hyperswap/scene';
-import { Random } from '@hyperswap/tensor';
+import { smoothMap, SpectralEdges } from '@hyperswap/map';
+import { Random } from '@hyperswap/random';
 
 const sure = (labels: Uint8Array): Uint8Array => new Uint8Array(labels.length).fill(255);
 

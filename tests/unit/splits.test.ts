@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { mcnemar, splitByBlocks, splitCounts, splitFraction, splitValidation, type Split } from '@hyperswap/scene';
+import { mcnemar } from '@hyperswap/map';
+import { splitByBlocks, splitCounts, splitFraction, splitValidation, type Split } from '@hyperswap/splits';
 import { hasCode } from '../support/errors.js';
 
 const width = 40;

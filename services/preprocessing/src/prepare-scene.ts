@@ -1,7 +1,8 @@
 import { throwIfAborted } from '@hyperswap/errors';
 import { AxisOrder, Reduction, Retention, type PrepareSceneRequest, type PrepareSceneResponse } from '@hyperswap/proto';
 import { ResponseQueue, type CallContext } from '@hyperswap/rpc';
-import { readArray, readLabels, toRawScene, writeScene, type LabelMap, type SceneManifest } from '@hyperswap/scene';
+import { readArray, readLabels, toRawScene, type LabelMap } from '@hyperswap/raster';
+import { writeScene, type SceneManifest } from '@hyperswap/scene';
 import type { ObjectStore } from '@hyperswap/storage';
 import { toSceneMessage } from './messages.js';
 import { receiveUpload, type UploadedScene } from './upload.js';

@@ -1,7 +1,8 @@
 import { failure } from '@hyperswap/errors';
 import type { StreamTilesRequest, StreamTilesResponse } from '@hyperswap/proto';
 import type { CallContext } from '@hyperswap/rpc';
-import { maximumHalo, maximumTileSide, PreparedScene, type Window } from '@hyperswap/scene';
+import { maximumHalo, maximumTileSide, PreparedScene } from '@hyperswap/scene';
+import { type Window } from '@hyperswap/raster';
 import type { ObjectStore } from '@hyperswap/storage';
 import { toBytes } from './messages.js';
 

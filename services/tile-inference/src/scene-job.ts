@@ -2,7 +2,7 @@
 import { failure, restoreError, type HyperswapError, type SerializedError } from '@hyperswap/errors';
 import { changeValue, type KeyValue } from '@hyperswap/messaging';
 import { SceneJobState, type SceneJob as SceneJobMessage } from '@hyperswap/proto';
-import type { Window } from '@hyperswap/scene';
+import type { Window } from '@hyperswap/raster';
 import type { ObjectStore } from '@hyperswap/storage';
 
 /** Name of the key-value bucket of jobs, and of the work queue of their chunks. */

@@ -1,9 +1,9 @@
 import { blobDigest, writeAdapter, type Adapter, type AdapterMetadata } from '@hyperswap/adapter';
 import { throwIfAborted } from '@hyperswap/errors';
-import { signStatement } from '@hyperswap/keys';
+import { adapterStatement, signStatement } from '@hyperswap/keys';
 import type { AdapterVersion } from '@hyperswap/proto';
-import { adapterStatement, toAdapterVersion } from '@hyperswap/registry';
-import { evaluate, type Metrics } from '@hyperswap/scene';
+import { toAdapterVersion } from '@hyperswap/registry';
+import { evaluate, type Metrics } from '@hyperswap/map';
 import type { Precision } from '@hyperswap/tensor';
 import { predictPixels } from './predict-pixels.js';
 import type { TrainingContext } from './training-context.js';

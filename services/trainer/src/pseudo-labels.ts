@@ -1,6 +1,6 @@
 /** Pixels that nobody labelled, labelled by a first adapter where the land around them agrees with it. */
-import { SpectralEdges, smoothMap } from '@hyperswap/scene';
-import { Random } from '@hyperswap/tensor';
+import { SpectralEdges, smoothMap } from '@hyperswap/map';
+import { Random } from '@hyperswap/random';
 import { classifyPixels } from './evaluate-adapter.js';
 import { fitAdapter, probeBefore, type AdapterRecipe } from './fit-adapter.js';
 import type { TrainingContext } from './training-context.js';

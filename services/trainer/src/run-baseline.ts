@@ -1,6 +1,6 @@
 import { failure } from '@hyperswap/errors';
 import type { StartTrainingRequest, WatchTrainingResponse } from '@hyperswap/proto';
-import { evaluate } from '@hyperswap/scene';
+import { evaluate } from '@hyperswap/map';
 import type { TrainingReport } from './engine/descend.js';
 import { findPreset } from './presets.js';
 import { predictPixels } from './predict-pixels.js';

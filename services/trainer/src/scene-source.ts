@@ -1,7 +1,7 @@
 import { failure } from '@hyperswap/errors';
 import { PreprocessingServiceClient, type Scene, type Split as SplitMessage } from '@hyperswap/proto';
 import { callUnary, connect, readStream, type ClientAccess } from '@hyperswap/rpc';
-import { splitByBlocks, splitByMaps, splitCounts, splitFraction, splitPerClass, type Split } from '@hyperswap/scene';
+import { splitByBlocks, splitByMaps, splitCounts, splitFraction, splitPerClass, type Split } from '@hyperswap/splits';
 
 /** Patches of one batch of a stream. */
 export interface PatchBatch {

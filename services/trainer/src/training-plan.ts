@@ -1,7 +1,8 @@
 /** What a training works on, made out of its request: scene, pixels, classes, patch size. */
 import { failure } from '@hyperswap/errors';
 import type { LandCoverClass, Scene, StartTrainingRequest, TrainingProgress } from '@hyperswap/proto';
-import { completeClasses, splitValidation, type Split } from '@hyperswap/scene';
+import { completeClasses } from '@hyperswap/map';
+import { splitValidation, type Split } from '@hyperswap/splits';
 import type { LabelledPatches } from './engine/train.js';
 import type { Preset } from './presets.js';
 import { usualShift } from './training-settings.js';

@@ -1,5 +1,5 @@
 import type { AdapterVersion, WatchTrainingResponse } from '@hyperswap/proto';
-import type { Metrics } from '@hyperswap/scene';
+import type { Metrics } from '@hyperswap/map';
 import type { TrainingPlan } from './training-plan.js';
 
 /** What a training tells at its end. @param start when it began, of `performance.now()` */

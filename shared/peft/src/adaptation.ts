@@ -21,13 +21,13 @@ import {
 import {
   deviceScope,
   keepOnDevice,
-  Random,
   tensorflow,
   type DeviceLinear,
   type Tensor,
   type Tensor1D,
   type Tensor2D,
 } from '@hyperswap/tensor';
+import { Random } from '@hyperswap/random';
 import type { FactorShape, Factors, Method, MethodSettings, WeightShape } from './method.js';
 
 /** The projections that adapters change, as in the paper: W_Q and W_V of every block. */

@@ -6,12 +6,12 @@
 import type { KeyObject } from 'node:crypto';
 import { blobDigest, readAdapter } from '@hyperswap/adapter';
 import { failure, HyperswapError, validateName } from '@hyperswap/errors';
-import { whyNotSigned, type Signature } from '@hyperswap/keys';
+import { adapterStatement, whyNotSigned, type Signature } from '@hyperswap/keys';
 import { changeValue, type Bus, type KeyValue } from '@hyperswap/messaging';
 import type { ObjectStore } from '@hyperswap/storage';
 import { LRUCache } from 'lru-cache';
 import { meantBy, nextVersion, type AdapterState, type VersionState } from './adapter-state.js';
-import { adapterStatement, blobKey, describeVersion, manifestKey, type Lineage, type Manifest } from './manifest.js';
+import { blobKey, describeVersion, manifestKey, type Lineage, type Manifest } from './manifest.js';
 import { parseReference } from './reference.js';
 
 /** One version with all that is known of it. */

@@ -8,6 +8,5 @@ export {
   storeBackboneFiles,
   withBackbone,
 } from './backbones.js';
-export { adapterStatement } from './manifest.js';
 export { toAdapterVersion } from './message.js';
 export { parseReference, type AdapterReference } from './reference.js';

@@ -22,6 +22,19 @@ export interface ClientAccess {
   readonly tokenFile?: string;
 }
 
+/** What a process shows to services elsewhere, out of its settings; an empty token file means no token. */
+export function clientAccess({
+  tokenFile,
+  trusted,
+  identity,
+}: Pick<ClientAccess, 'trusted' | 'identity'> & { readonly tokenFile: string }): ClientAccess {
+  return {
+    ...(trusted === undefined ? {} : { trusted }),
+    ...(identity === undefined ? {} : { identity }),
+    ...(tokenFile === '' ? {} : { tokenFile }),
+  };
+}
+
 /** TLS where authorities are named or the endpoint begins with `https://`. */
 export function channelCredentials(endpoint: string, { trusted, identity }: ClientAccess): ChannelCredentials {
   if (trusted === undefined && !endpoint.startsWith('https://')) return credentials.createInsecure();

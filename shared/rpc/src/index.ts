@@ -1,6 +1,6 @@
 export { callUnary, connect, exchange, readStream, upload, type CallOptions } from './client.js';
 export { follow, type NewsSource } from './follow.js';
-export type { ClientAccess } from './client-access.js';
+export { clientAccess, type ClientAccess } from './client-access.js';
 export {
   bidiStreamHandler,
   clientStreamHandler,

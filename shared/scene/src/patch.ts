@@ -1,12 +1,6 @@
 /** Patches: the P × P neighbourhood of a pixel, reflected at the scene's border. */
 
-/** The position that `index` falls on when the scene is mirrored at its border pixels (NumPy's `reflect`). */
-export function reflect(index: number, size: number): number {
-  if (size === 1) return 0;
-  const period = 2 * (size - 1);
-  const folded = ((index % period) + period) % period;
-  return folded < size ? folded : period - folded;
-}
+import { reflect } from '@hyperswap/raster';
 
 /**
  * Writes the pixel numbers (row · width + column) of one patch, row by row.

@@ -1,4 +1,4 @@
-import { Random } from '@hyperswap/tensor';
+import { Random } from '@hyperswap/random';
 
 export interface SimulatedScene {
   readonly height: number;

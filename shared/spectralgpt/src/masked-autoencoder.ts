@@ -2,7 +2,8 @@
  * Masked-autoencoder pretraining as SpectralGPT does it: most tokens are hidden, the encoder sees the rest, a small
  * decoder reconstructs all (Hong et al. 2024, arXiv:2311.07113, section III).
  */
-import { Random, tensorflow, type Precision, type Scalar, type Tensor2D, type Tensor3D } from '@hyperswap/tensor';
+import { Random } from '@hyperswap/random';
+import { tensorflow, type Precision, type Scalar, type Tensor2D, type Tensor3D } from '@hyperswap/tensor';
 import { z } from 'zod';
 import { componentGroups, tokenCount, tokensPerSide, tokenValues, type BackboneConfig } from './config.js';
 import { encodeLearning } from './encoder.js';

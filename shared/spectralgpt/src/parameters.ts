@@ -1,4 +1,4 @@
-import { Random } from '@hyperswap/tensor';
+import { Random } from '@hyperswap/random';
 import type { NamedTensor } from '@hyperswap/safetensors';
 import { componentGroups, tokenCount, tokensPerSide, type BackboneConfig } from './config.js';
 

@@ -1,5 +1,6 @@
 /** From the tokens of a patch to what the head sees. */
-import { tensorflow, type Random, type Tensor2D, type Tensor4D } from '@hyperswap/tensor';
+import { tensorflow, type Tensor2D, type Tensor4D } from '@hyperswap/tensor';
+import { type Random } from '@hyperswap/random';
 import type { VisibleTokens } from './embedding.js';
 import { componentGroups, tokenCount, tokensPerSide, type BackboneConfig } from './config.js';
 import { layerNorm } from './outer-layers.js';

@@ -4,7 +4,6 @@ export { Executor, type CallOptions, type ProgramClient } from './executor/execu
 export type { EngineDescription } from './executor/messages.js';
 export { Moved, type MethodContext, type Program } from './executor/program.js';
 export { finish, finishLettingUrgentPass, type Steps } from './executor/steps.js';
-export { Random } from './random.js';
 export {
   loadTensorFlow,
   tensorflow,

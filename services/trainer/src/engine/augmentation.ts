@@ -1,7 +1,8 @@
 /** Random variations of training patches, made on the device from indices and a few numbers. */
 import { orientationCount, orientedOffsets } from '@hyperswap/scene';
 import { gatherPatches } from '@hyperswap/spectralgpt';
-import { tensorflow, type Random, type Tensor2D } from '@hyperswap/tensor';
+import { tensorflow, type Tensor2D } from '@hyperswap/tensor';
+import { type Random } from '@hyperswap/random';
 
 export interface AugmentationSettings {
   /** Lays patches one of eight ways: quarter turns and mirror images. */

@@ -1,15 +1,8 @@
 /** One run of epochs over the training patches. */
 import { failure, throwIfAborted } from '@hyperswap/errors';
 import type { NamedTensor } from '@hyperswap/safetensors';
-import {
-  AdamW,
-  cosineSchedule,
-  tensorflow,
-  type MethodContext,
-  type Random,
-  type Tensor2D,
-  type Variable,
-} from '@hyperswap/tensor';
+import { AdamW, cosineSchedule, tensorflow, type MethodContext, type Tensor2D, type Variable } from '@hyperswap/tensor';
+import { type Random } from '@hyperswap/random';
 import type { TrainingPatches } from './augmentation.js';
 import { crossEntropy, download, logitsOf, totalWeight, type Head } from './head.js';
 import type { Learner } from './learners.js';

@@ -1,5 +1,5 @@
 import { pooledWidth } from '@hyperswap/spectralgpt';
-import type { Random } from '@hyperswap/tensor';
+import type { Random } from '@hyperswap/random';
 import type { TrainingPatches } from './augmentation.js';
 import { descend, type Stage, type StageResult } from './descend.js';
 import { disposeHead, featureSpread, makeHead, type Head } from './head.js';

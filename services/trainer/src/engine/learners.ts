@@ -10,7 +10,8 @@ import {
   type Pooling,
   type ResidentBackbone,
 } from '@hyperswap/spectralgpt';
-import { deviceScope, tensorflow, type MethodContext, type Random, type Tensor2D } from '@hyperswap/tensor';
+import { deviceScope, tensorflow, type MethodContext, type Tensor2D } from '@hyperswap/tensor';
+import { type Random } from '@hyperswap/random';
 import { augmentedBatch, orientedBatch, type AugmentationSettings, type TrainingPatches } from './augmentation.js';
 import type { LearnedParameters } from './parameters.js';
 

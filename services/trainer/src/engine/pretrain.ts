@@ -24,11 +24,11 @@ import {
   chooseKernels,
   cosineSchedule,
   Moved,
-  Random,
   tensorflow,
   type MethodContext,
   type Tensor2D,
 } from '@hyperswap/tensor';
+import { Random } from '@hyperswap/random';
 import { restoreState, takeState } from './optimizer-state.js';
 
 /** Unlabelled pixels of one scene. */

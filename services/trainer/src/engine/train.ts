@@ -1,7 +1,8 @@
 import { adaptedWeight, findMethod, methodSettings } from '@hyperswap/peft';
 import type { NamedTensor } from '@hyperswap/safetensors';
 import { residentBackbone, resizeMatrix, type Backbone } from '@hyperswap/spectralgpt';
-import { Moved, Random, tensorflow, type MethodContext, type Precision, type Tensor2D } from '@hyperswap/tensor';
+import { Moved, tensorflow, type MethodContext, type Precision, type Tensor2D } from '@hyperswap/tensor';
+import { Random } from '@hyperswap/random';
 import type { TrainingPatches } from './augmentation.js';
 import { descend, type StageCheckpoint, type StageResult } from './descend.js';
 import { classWeights, disposeHead, download, foldHead, type Head } from './head.js';

@@ -1,6 +1,6 @@
 /** A thread that sums what a block of pixels adds to a PCA. */
 import { parentPort, workerData } from 'node:worker_threads';
-import type { NumericArray } from '../read/array.js';
+import type { NumericArray } from '@hyperswap/raster';
 import { CovarianceAccumulator, type CovarianceSums } from './covariance.js';
 
 const { shift } = workerData as { readonly shift: Float64Array };

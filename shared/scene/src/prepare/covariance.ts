@@ -1,4 +1,4 @@
-import type { NumericArray } from '../read/array.js';
+import type { NumericArray } from '@hyperswap/raster';
 import { paddedRows, RowProducts } from './row-products.js';
 
 /** What a part of the pixels adds to a PCA. */

@@ -2,7 +2,7 @@ import { availableParallelism } from 'node:os';
 import { setImmediate } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 import { throwIfAborted } from '@hyperswap/errors';
-import type { NumericArray } from '../read/array.js';
+import type { NumericArray } from '@hyperswap/raster';
 import { CovarianceAccumulator, type CovarianceSums } from './covariance.js';
 import { principalComponents, type Pca } from './pca.js';
 

@@ -1,5 +1,5 @@
 import { EigenvalueDecomposition, Matrix } from 'ml-matrix';
-import type { NumericArray } from '../read/array.js';
+import type { NumericArray } from '@hyperswap/raster';
 import type { CovarianceAccumulator } from './covariance.js';
 import { paddedRows, RowProducts } from './row-products.js';
 

@@ -1,17 +1,9 @@
 import { failure, HyperswapError, throwIfAborted, validateName } from '@hyperswap/errors';
+import { reflect, type Window } from '@hyperswap/raster';
 import type { ObjectStore } from '@hyperswap/storage';
 import * as zarr from 'zarrita';
-import { reflect } from '../patch.js';
 import { chunkSide, manifestKey, sceneManifestSchema, type SceneManifest } from './manifest.js';
 import { ZarrStore } from './zarr-store.js';
-
-/** A rectangle of pixels. */
-export interface Window {
-  readonly row: number;
-  readonly column: number;
-  readonly height: number;
-  readonly width: number;
-}
 
 /** Decoded chunks kept in memory, about 200 KB each. */
 const cachedChunks = 256;

@@ -3,7 +3,8 @@
  * each band and its neighbours, five pre-norm transformer layers, a class token. Sizes as in the authors' code; dropout is left out.
  */
 import { encodeLearning, layerNorm, linearLayer, Weights } from '@hyperswap/spectralgpt';
-import { Random, tensorflow, type Tensor, type Tensor2D, type Tensor3D } from '@hyperswap/tensor';
+import { Random } from '@hyperswap/random';
+import { tensorflow, type Tensor, type Tensor2D, type Tensor3D } from '@hyperswap/tensor';
 
 const width = 64;
 const depth = 5;

@@ -4,12 +4,12 @@ import {
   AdamW,
   cosineSchedule,
   deviceScope,
-  Random,
   tensorflow,
   type Tensor,
   type Tensor2D,
   type Tensor3D,
 } from '@hyperswap/tensor';
+import { Random } from '@hyperswap/random';
 import { crossEntropy } from '../head.js';
 import { makeVariable } from '../parameters.js';
 import type { Baseline, BaselineArguments } from './baseline.js';

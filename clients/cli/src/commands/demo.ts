@@ -1,0 +1,213 @@
+import { readFile, rm, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import type { Command } from 'commander';
+import type { Scene, Split, TrainingFinished } from '@hyperswap/proto';
+import { callUnary } from '@hyperswap/rpc';
+import { readArray, writeNpy } from '@hyperswap/raster';
+import { fetchIndianPines, splitNumbering } from '../datasets/indian-pines.js';
+import { renderReport } from '../report/report-html.js';
+import { percent, referenceOf, shortMetrics, type Report, type SwapReport } from '../report/report.js';
+import { writeMap } from '../report/write-map.js';
+import { openSession, type GlobalFlags, type Session } from '../session.js';
+import { printResult, Progress } from '../terminal.js';
+import { classifyTiles } from '../tile-stream.js';
+import { MosaicMap } from '@hyperswap/map';
+import { trainAdapter } from '../training.js';
+import { fileToUpload, uploadScene, type LabelsToUpload } from '../upload.js';
+import { datasetDirectory } from './datasets.js';
+import { parseSplit } from '../split.js';
+import { collect, parseSettings } from './options.js';
+import { truthOf } from './classify.js';
+
+interface DemoFlags extends GlobalFlags {
+  readonly out: string;
+  readonly split?: string;
+  readonly method: string;
+  readonly seed: string;
+  readonly patchSize: string;
+  readonly set: readonly string[];
+}
+
+const sceneName = 'indian-pines';
+const tileSize = 16;
+
+/** `make demo`: the main job from download to map, on a real scene, by the three services over gRPC. */
+export function addDemoCommand(program: Command): void {
+  program
+    .command('demo')
+    .description('fetch Indian Pines, train an adapter on 695 pixels, map the whole scene, swap adapters meanwhile')
+    .option('--out <dir>', 'gets the maps and the report', 'out/demo')
+    .option('--split <dir>', 'folder of the TR and TE maps of SpectralFormer; without it a random split')
+    .option('--method <name>', 'of the adapter that draws the map', 'krona+')
+    .option('--patch-size <pixels>', 'odd side of a patch; 0 for the default', '0')
+    .option('--seed <number>', 'of split and training', '1')
+    .option('--set <key=value>', 'a setting, as epochs=20; repeat', collect, [])
+    .action(async (own: DemoFlags, command: Command) => {
+      const flags = command.optsWithGlobals<DemoFlags>();
+      const home = flags.home ?? path.join(flags.out, 'home');
+      // A fresh start each time; what was downloaded stays.
+      for (const part of ['store', 'bus']) await rm(path.join(home, part), { recursive: true, force: true });
+      const session = await openSession({ ...flags, home });
+      const progress = new Progress();
+      try {
+        const report = await demonstrate(session, { ...flags, set: own.set }, datasetDirectory(home), progress);
+        progress.stop();
+        const { metrics, seconds, adapter, swap } = report;
+        printResult(flags.json, report, [
+          `${adapter.ref} (${report.method}, ${(adapter.bytes / 1e6).toFixed(3)} MB): OA ${percent(metrics.oa)}, AA ${percent(metrics.aa)}, kappa ${metrics.kappa.toFixed(4)}`,
+          `prepared in ${seconds.prepare.toFixed(1)} s, trained in ${seconds.train.toFixed(1)} s, classified in ${seconds.classify.toFixed(1)} s (${Math.round(report.patchesPerSecond)} patches/s)`,
+          `${swap!.tilesReceived} of ${swap!.tilesSent} tiles answered while adapters were swapped twice`,
+          `open ${path.join(flags.out, 'report.html')}`,
+        ]);
+      } finally {
+        progress.stop();
+        await session.close();
+      }
+    });
+}
+
+async function demonstrate(session: Session, flags: DemoFlags, datasets: string, progress: Progress): Promise<Report> {
+  progress.update('fetching', 0, 1);
+  const dataset = await fetchIndianPines(datasets);
+  progress.update('fetching', 1, 1);
+
+  const prepareStart = performance.now();
+  const scene = await uploadScene(
+    session,
+    {
+      name: sceneName,
+      file: await fileToUpload(dataset.scene),
+      labels: [
+        { name: 'truth', file: await fileToUpload(dataset.labels) },
+        ...(flags.split === undefined ? [] : await givenSplit(flags.split)),
+      ],
+      classes: dataset.classes,
+      attribution: dataset.attribution,
+      replace: true,
+    },
+    progress,
+  );
+  const prepareSeconds = (performance.now() - prepareStart) / 1000;
+
+  const seed = Number(flags.seed);
+  const split: Split = parseSplit(flags.split === undefined ? '50:15' : 'tr/te', seed);
+  const modes = { preset: '', choosePatchSize: false, resume: false, validateOnly: false };
+  const common = { scene: sceneName, adapter: sceneName, backbone: session.config.backbone, split, seed, ...modes };
+  const patchSize = Number(flags.patchSize);
+  const settings = parseSettings(flags.set);
+  const trained = await trainAdapter(session, { ...common, method: flags.method, settings, patchSize }, progress);
+  const second = await trainAdapter(session, { ...common, method: 'linear-probe', settings: {}, patchSize }, progress);
+
+  const { map, swap, seconds } = await mapWhileSwapping(session, scene, trained, second, progress);
+  const { tileInference, signal } = session;
+  const status = await callUnary(tileInference, 'getStatus', {}, { signal });
+  const adapter = trained.adapter!;
+  const report: Report = {
+    scene: sceneName,
+    split: {
+      train: splitTotal(scene, trained),
+      test: trained.testPixels.length,
+      description: adapter.split,
+    },
+    method: flags.method,
+    backbone: { name: status.backbone, digest: status.backboneDigest, parameters: status.backboneParameters },
+    adapter: {
+      ref: referenceOf(adapter),
+      digest: adapter.digest,
+      bytes: adapter.bytes,
+      parameters: adapter.parameters,
+      patchSize: adapter.patchSize,
+    },
+    metrics: shortMetrics(trained.metrics!),
+    lossByEpoch: trained.lossByEpoch,
+    seconds: { prepare: prepareSeconds, train: trained.seconds, classify: seconds },
+    patchesPerSecond: swap.patches / seconds,
+    swap,
+  };
+  const { height, width } = scene;
+  const truth = await truthOf(session, scene);
+  const { labels, confidence } = map;
+  const title = `${report.adapter.ref}, OA ${percent(report.metrics.oa)}`;
+  const pictures = await writeMap(flags.out, {
+    labels,
+    confidence,
+    height,
+    width,
+    classes: adapter.classes,
+    truth,
+    title,
+  });
+  await writeFile(path.join(flags.out, 'report.json'), `${JSON.stringify(report, null, 2)}\n`);
+  await writeFile(path.join(flags.out, 'report.html'), renderReport(report, pictures));
+  return report;
+}
+
+/**
+ * Maps the scene through an alias. When a quarter of the tiles are answered the alias moves to the second adapter, and at the half back again;
+ * tiles that the second adapter labelled are sent again afterwards, so that the finished map is the first adapter's alone.
+ */
+async function mapWhileSwapping(
+  session: Session,
+  scene: Scene,
+  first: TrainingFinished,
+  second: TrainingFinished,
+  progress: Progress,
+): Promise<{ map: MosaicMap; swap: SwapReport & { patches: number }; seconds: number }> {
+  const { tileInference, signal } = session;
+  const alias = 'serving';
+  const milliseconds: number[] = [];
+  const pointTo = async ({ adapter }: TrainingFinished): Promise<void> => {
+    const request = { adapter: referenceOf(adapter!), alias };
+    const start = performance.now();
+    await callUnary(tileInference, 'setAlias', request, { signal });
+    milliseconds.push(performance.now() - start);
+  };
+  await pointTo(first);
+  milliseconds.length = 0;
+
+  const total = Math.ceil(scene.height / tileSize) * Math.ceil(scene.width / tileSize);
+  const halo = first.adapter!.patchSize >> 1;
+  const map = new MosaicMap(scene.width, scene.height);
+  const tilesByAdapter: Record<string, number> = {};
+  let missing = new Set(Array.from({ length: total }, (_, tile) => tile));
+  let tilesSent = 0;
+  let received = 0;
+  let patches = 0;
+  const start = performance.now();
+  while (missing.size > 0) {
+    const again = new Set<number>();
+    tilesSent += missing.size;
+    const stream = { scene, adapter: `${sceneName}:${alias}`, tileSize, halo, only: missing };
+    for await (const tile of classifyTiles(session, stream)) {
+      received += 1;
+      patches += tile.labels.byteLength;
+      tilesByAdapter[tile.adapter] = (tilesByAdapter[tile.adapter] ?? 0) + 1;
+      if (tile.adapter === referenceOf(first.adapter!)) map.place({ ...tile, window: tile.window! });
+      else again.add(Number(tile.id));
+      progress.update('classifying', received, Math.max(tilesSent, total), tile.adapter);
+      if (received === Math.floor(total / 4)) await pointTo(second);
+      if (received === Math.floor(total / 2)) await pointTo(first);
+    }
+    missing = again;
+  }
+  const seconds = (performance.now() - start) / 1000;
+  return { map, seconds, swap: { tilesSent, tilesReceived: received, tilesByAdapter, milliseconds, patches } };
+}
+
+function splitTotal(scene: Scene, { testPixels }: TrainingFinished): number {
+  const maps = new Map(scene.labelMaps.map(({ name, labelledPixels }) => [name, labelledPixels]));
+  return maps.get('tr') ?? maps.get('truth')! - testPixels.length;
+}
+
+/** The TR and TE maps of SpectralFormer, in the ground truth's numbering. */
+async function givenSplit(directory: string): Promise<LabelsToUpload[]> {
+  return Promise.all(
+    ['tr', 'te'].map(async (name) => {
+      const file = path.join(directory, `Indian${name.toUpperCase()}123_temp123.tif`);
+      await fileToUpload(file);
+      const { shape, values } = await readArray(file, await readFile(file), 2);
+      const renumbered = Uint8Array.from(values, (label) => (label === 0 ? 0 : splitNumbering[label - 1]!));
+      return { name, file: { name: `${name}.npy`, content: writeNpy({ shape, values: renumbered }) } };
+    }),
+  );
+}

@@ -1,0 +1,48 @@
+import { arch, cpus, platform, totalmem } from 'node:os';
+import type { Command } from 'commander';
+import type { Engine } from '@hyperswap/proto';
+import { callUnary } from '@hyperswap/rpc';
+import { openSession, type GlobalFlags } from '../session.js';
+import { printResult } from '../terminal.js';
+
+/** The warm-up's figures, `-` where the machine has no such kernel. */
+function speeds({ plain, fused }: Engine): string {
+  const rounded = (speed: number | undefined): string => (speed === undefined || speed === 0 ? '-' : speed.toFixed(0));
+  return ['float32', 'bfloat16']
+    .map((precision) => precision as 'float32' | 'bfloat16')
+    .map((precision) => `${precision} ${rounded(plain?.[precision])} plain, ${rounded(fused?.[precision])} fused`)
+    .join('; ');
+}
+
+export function addDoctorCommand(program: Command): void {
+  program
+    .command('doctor')
+    .description('what is used, and what is missing')
+    .action(async (_: unknown, command: Command) => {
+      const flags = command.optsWithGlobals<GlobalFlags>();
+      const session = await openSession(flags);
+      try {
+        const { tileInference, signal, local, endpoint } = session;
+        const status = await callUnary(tileInference, 'getStatus', {}, { signal });
+        const engine = status.engine!;
+        const elsewhere = `at ${endpoint}`;
+        const found = {
+          node: process.version,
+          machine: `${platform()} ${arch()}, ${cpus().length} × ${cpus()[0]?.model ?? 'unknown'}, ${Math.round(totalmem() / 2 ** 30)} GiB`,
+          services: local === undefined ? elsewhere : 'started by this command',
+          engine: `TensorFlow ${engine.tensorflow} on ${engine.device}, ${engine.threads} threads`,
+          precision: `${engine.precision}, ${engine.fusedKernels ? 'fused kernels' : 'public ops'} (GFLOP/s measured: ${speeds(engine)})`,
+          liveTensors: String(engine.liveTensors),
+          memory: `${(engine.residentBytes / 2 ** 30).toFixed(2)} GiB in the process`,
+          backbone: `${status.backbone} ${status.backboneDigest.slice(0, 12)}, ${status.backboneParameters} parameters`,
+          adapters: status.bindings.map(({ adapter }) => adapter).join(', ') || 'none bound',
+          store: local?.store ?? elsewhere,
+          bus: local?.bus ?? elsewhere,
+        };
+        const lines = Object.entries(found).map(([key, value]) => `${key.padEnd(12)} ${value}`);
+        printResult(flags.json, { ...found, status }, lines);
+      } finally {
+        await session.close();
+      }
+    });
+}

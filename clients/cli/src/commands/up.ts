@@ -1,0 +1,41 @@
+import type { Command } from 'commander';
+import { serviceNames, type ServiceName } from '@hyperswap/config';
+import { failure } from '@hyperswap/errors';
+import { configure, type GlobalFlags } from '../session.js';
+
+interface UpFlags extends GlobalFlags {
+  readonly services: string;
+  readonly host?: string;
+  readonly port?: string;
+}
+
+export function addUpCommand(program: Command): void {
+  program
+    .command('up')
+    .description('serve until SIGTERM or Ctrl-C, then drain')
+    .option('--services <names>', 'which, separated by commas', serviceNames.join(','))
+    .option('--host <address>', 'to listen on (127.0.0.1 by default)')
+    .option('--port <number>', 'to listen on (7420 by default; 0 takes a free one)')
+    .action(async (_: unknown, command: Command) => {
+      const flags = command.optsWithGlobals<UpFlags>();
+      const { config: base, logger } = configure(flags, 'info');
+      const port = flags.port === undefined ? base.port : Number(flags.port);
+      if (!Number.isInteger(port) || port < 0 || port > 65_535) {
+        throw failure('CONFIG_INVALID', { key: 'port', value: flags.port ?? '', allowed: '0 to 65535' });
+      }
+      const config = { ...base, host: flags.host ?? base.host, port };
+      // Loaded on use: no other command needs the services' code in its own process.
+      const { serve } = await import('@hyperswap/host');
+      await serve(config, parseServices(flags.services), logger);
+    });
+}
+
+function parseServices(given: string): ServiceName[] {
+  return given.split(',').map((name) => {
+    const found = serviceNames.find((known) => known === name.trim());
+    if (found === undefined) {
+      throw failure('CONFIG_INVALID', { key: 'services', value: name, allowed: serviceNames.join(', ') });
+    }
+    return found;
+  });
+}

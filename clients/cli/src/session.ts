@@ -1,0 +1,145 @@
+import {
+  loadConfig,
+  readTransportSecurity,
+  requireGuardedToken,
+  serviceNames,
+  type Config,
+  type ServiceName,
+} from '@hyperswap/config';
+import { failure } from '@hyperswap/errors';
+import { PreprocessingServiceClient, TileInferenceServiceClient, TrainerServiceClient } from '@hyperswap/proto';
+import { clientAccess, connect, type ClientAccess } from '@hyperswap/rpc';
+import { createLogger, type Logger } from '@hyperswap/telemetry';
+import type { Command } from 'commander';
+import { createConnection } from 'node:net';
+import { startLocalServices, type LocalServices } from './local-services.js';
+import { printResult } from './terminal.js';
+
+/** Flags that every command takes. */
+export interface GlobalFlags {
+  readonly endpoint?: string;
+  readonly home?: string;
+  readonly backbone?: string;
+  readonly precision?: string;
+  readonly config?: string;
+  readonly logLevel?: string;
+  readonly tokenFile?: string;
+  readonly insecure?: boolean;
+  readonly json?: boolean;
+}
+
+/** Clients of the three services, wherever they run. */
+export interface Session {
+  readonly preprocessing: PreprocessingServiceClient;
+  readonly trainer: TrainerServiceClient;
+  readonly tileInference: TileInferenceServiceClient;
+  readonly endpoint: string;
+  readonly config: Config;
+  /** Set when the command started the services itself. */
+  readonly local: LocalServices | undefined;
+  readonly signal: AbortSignal;
+  close(): Promise<void>;
+}
+
+/** The configuration of a command, and a logger; commands that embed the services keep quiet unless told otherwise. */
+export function configure(flags: GlobalFlags, defaultLogLevel: string): { config: Config; logger: Logger } {
+  const { endpoint, home, backbone, precision, logLevel, tokenFile, insecure } = flags;
+  const environment = { HYPERSWAP_LOG_LEVEL: defaultLogLevel, ...process.env };
+  const config = loadConfig({
+    file: flags.config,
+    environment,
+    flags: { endpoint, home, backbone, precision, logLevel, tokenFile, insecure },
+  });
+  return { config, logger: createLogger(config.logLevel, 'hyperswap') };
+}
+
+/**
+ * Connects to the services: at the endpoint named, else at the default port when something listens there, else in a process of its own.
+ * Ctrl-C cancels what the session does.
+ *
+ * @param services to start; fewer for commands that need no more
+ */
+export async function openSession(
+  flags: GlobalFlags,
+  services: readonly ServiceName[] = serviceNames,
+): Promise<Session> {
+  const { config } = configure(flags, 'error');
+  let local: LocalServices | undefined;
+  let endpoint = config.endpoint;
+  if (endpoint === '') {
+    const usual = `${config.host}:${config.port}`;
+    if (config.port !== 0 && (await listens(config.host, config.port))) endpoint = usual;
+    else {
+      local = await startLocalServices(config, services);
+      endpoint = local.endpoint;
+    }
+  }
+  const access = local === undefined ? accessTo(endpoint, config) : {};
+  const interruption = new AbortController();
+  const interrupt = (): void => {
+    interruption.abort(failure('CANCELLED', { what: 'The command' }));
+  };
+  process.once('SIGINT', interrupt).once('SIGTERM', interrupt);
+  const clients = {
+    preprocessing: connect(PreprocessingServiceClient, endpoint, access),
+    trainer: connect(TrainerServiceClient, endpoint, access),
+    tileInference: connect(TileInferenceServiceClient, endpoint, access),
+  };
+  return {
+    ...clients,
+    endpoint,
+    config,
+    local,
+    signal: interruption.signal,
+    close: async () => {
+      process.off('SIGINT', interrupt).off('SIGTERM', interrupt);
+      for (const client of Object.values(clients)) client.close();
+      await local?.stop();
+    },
+  };
+}
+
+/**
+ * Runs a command that makes a few calls and prints their result.
+ *
+ * @param services to start where none are reachable
+ */
+export async function withSession<Result>(
+  command: Command,
+  run: (session: Session) => Promise<Result>,
+  describe: (result: Result) => readonly string[],
+  services: readonly ServiceName[] = serviceNames,
+): Promise<void> {
+  const flags = command.optsWithGlobals<GlobalFlags>();
+  const session = await openSession(flags, services);
+  try {
+    const result = await run(session);
+    printResult(flags.json, result, describe(result));
+  } finally {
+    await session.close();
+  }
+}
+
+/** Access to services elsewhere. @throws CONFIG_INSECURE, CONFIG_INVALID */
+function accessTo(endpoint: string, config: Config): ClientAccess {
+  requireGuardedToken(config, endpoint);
+  return clientAccess({ ...config, ...readTransportSecurity(config) });
+}
+
+function listens(host: string, port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = createConnection({ host, port, timeout: 500 });
+    const answer = (open: boolean): void => {
+      socket.destroy();
+      resolve(open);
+    };
+    socket.once('connect', () => {
+      answer(true);
+    });
+    for (const event of ['error', 'timeout']) {
+      socket.once(event, () => {
+        answer(false);
+      });
+    }
+  });
+}

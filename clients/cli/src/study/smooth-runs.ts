@@ -1,0 +1,34 @@
+import type { Scene } from '@hyperswap/proto';
+import { evaluate, smoothMap, type Metrics } from '@hyperswap/map';
+import type { Session } from '../session.js';
+import { edgesOfPrepared } from '../smoothing.js';
+import type { Progress } from '../terminal.js';
+import { testMap, type RunResult } from './study-runs.js';
+
+/**
+ * What smoothing makes of each run. Only test pixels vote, each as much as another: that is what is known of every method, also of those that map no scene.
+ *
+ * @param truth labels of a run's test pixels
+ * @param reach of `--smooth`, above 0
+ */
+export async function smoothRuns(
+  session: Session,
+  scene: Scene,
+  results: readonly RunResult[],
+  truth: (run: RunResult) => Uint8Array,
+  reach: number,
+  progress: Progress,
+): Promise<Map<RunResult, Metrics>> {
+  const edges = await edgesOfPrepared(session, scene);
+  const smoothed = new Map<RunResult, Metrics>();
+  for (const [index, run] of results.entries()) {
+    progress.update('smoothing', index, results.length);
+    const labels = testMap(run, scene);
+    const map = { labels, confidence: new Uint8Array(labels.length).fill(255) };
+    const smooth = await smoothMap(map, edges, { reach, signal: session.signal });
+    const own = Uint8Array.from(run.testPixels, (pixel) => smooth.labels[pixel]!);
+    const names = run.metrics.perClass.map(({ name }) => name);
+    smoothed.set(run, evaluate(truth(run), own, names));
+  }
+  return smoothed;
+}

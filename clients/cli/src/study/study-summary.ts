@@ -1,0 +1,86 @@
+/** Many runs as few numbers: mean and deviation over the seeds. */
+import type { Metrics } from '@hyperswap/map';
+import { runName, type RunResult } from './study-runs.js';
+
+export interface Spread {
+  readonly mean: number;
+  /** Of a sample, n − 1 below; 0 of one run. */
+  readonly deviation: number;
+}
+
+/** One line of the paper's tables: a method on a backbone, with a λ. */
+export interface StudyLine {
+  readonly label: string;
+  readonly method: string;
+  readonly backbone: string;
+  readonly lambda: number | undefined;
+  readonly runs: readonly RunResult[];
+  readonly overallAccuracy: Spread;
+  readonly averageAccuracy: Spread;
+  readonly kappa: Spread;
+  readonly seconds: Spread;
+  /** Overall accuracy of the smoothed maps; undefined where none were made. */
+  readonly smoothedAccuracy: Spread | undefined;
+}
+
+export function spread(values: readonly number[]): Spread {
+  const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
+  const squares = values.reduce((sum, value) => sum + (value - mean) ** 2, 0);
+  return { mean, deviation: values.length < 2 ? 0 : Math.sqrt(squares / (values.length - 1)) };
+}
+
+/** What smoothing made of runs; empty where nothing was smoothed. */
+export type SmoothedRuns = ReadonlyMap<RunResult, Metrics>;
+
+/** @param results in the order that lines are to have */
+export function summarise(results: readonly RunResult[], smoothed: SmoothedRuns): StudyLine[] {
+  const groups = new Map<string, RunResult[]>();
+  for (const result of results) {
+    const key = runName({ ...result, seed: 0 });
+    groups.set(key, [...(groups.get(key) ?? []), result]);
+  }
+  const isOneBackbone = new Set(results.map(({ backbone }) => backbone)).size === 1;
+  return [...groups.values()].map((runs) => {
+    const { method, backbone, lambda } = runs[0]!;
+    const of = (value: (run: RunResult) => number): Spread => spread(runs.map(value));
+    const label = [method, ...(isOneBackbone ? [] : [backbone]), ...(lambda === undefined ? [] : [`λ ${lambda}`])];
+    return {
+      label: label.join(', '),
+      method,
+      backbone,
+      lambda,
+      runs,
+      overallAccuracy: of(({ metrics }) => metrics.overallAccuracy),
+      averageAccuracy: of(({ metrics }) => metrics.averageAccuracy),
+      kappa: of(({ metrics }) => metrics.kappa),
+      seconds: of(({ seconds }) => seconds),
+      smoothedAccuracy: smoothed.size === 0 ? undefined : of((run) => smoothed.get(run)!.overallAccuracy),
+    };
+  });
+}
+
+/** One row a run, for spreadsheets and data frames. */
+export function toCsv(results: readonly RunResult[], smoothed: SmoothedRuns): string {
+  const header =
+    'method,backbone,lambda,seed,patch_size,train_pixels,test_pixels,oa,aa,kappa,parameters,bytes,seconds,adapter,smoothed_oa';
+  const rows = results.map((run) =>
+    [
+      run.method,
+      run.backbone,
+      run.lambda ?? '',
+      run.seed,
+      run.patchSize,
+      run.trainPixels,
+      run.testPixels.length,
+      run.metrics.overallAccuracy.toFixed(6),
+      run.metrics.averageAccuracy.toFixed(6),
+      run.metrics.kappa.toFixed(6),
+      run.parameters,
+      run.bytes,
+      run.seconds.toFixed(1),
+      run.adapter,
+      smoothed.get(run)?.overallAccuracy.toFixed(6) ?? '',
+    ].join(','),
+  );
+  return `${[header, ...rows].join('\n')}\n`;
+}

@@ -1,0 +1,158 @@
+import path from 'node:path';
+import {
+  readTransportSecurity,
+  requireGuardedServers,
+  type Config,
+  type ServiceName,
+  type TransportSecurity,
+} from '@hyperswap/config';
+import { EmbeddedBus, NatsBus, type Bus } from '@hyperswap/messaging';
+import { createPreprocessingService } from '@hyperswap/preprocessing';
+import {
+  clientAccess,
+  startServer,
+  type ClientAccess,
+  type HostedService,
+  type RunningServer,
+  type ServerGuard,
+} from '@hyperswap/rpc';
+import { DirectoryObjectStore, S3ObjectStore, type ObjectStore } from '@hyperswap/storage';
+import { startTelemetry, type Logger } from '@hyperswap/telemetry';
+import { Executor } from '@hyperswap/tensor';
+import { createTileInferenceService } from '@hyperswap/tile-inference';
+import { createTrainerService, type PreprocessingAddress } from '@hyperswap/trainer';
+import { adapterTrust, ownAccess, serverGuard } from './guard.js';
+
+/** Services running in this process. */
+export interface Host {
+  readonly server: RunningServer;
+  /** In words, for `doctor`. */
+  readonly store: string;
+  readonly bus: string;
+  /** Stops admitting, lets open calls finish within the grace, and closes all that was opened. */
+  stop(graceMilliseconds: number): Promise<void>;
+}
+
+interface Protection {
+  readonly security: TransportSecurity;
+  readonly guard: ServerGuard;
+  /** What the process shows to its own services. */
+  readonly own: () => ClientAccess;
+}
+
+/** The services of a command, for itself alone: on a free port of loopback, where nobody need show anything. */
+export async function startPrivateHost(config: Config, names: readonly ServiceName[], logger: Logger): Promise<Host> {
+  const security = readTransportSecurity(config);
+  return start({ ...config, host: '127.0.0.1', port: 0 }, names, logger, { security, guard: {}, own: () => ({}) });
+}
+
+/**
+ * Starts services in this process, on one port, guarded as configured.
+ *
+ * @throws PORT_IN_USE, ENGINE_MISSING, BACKBONE_NOT_FOUND, STORE_UNREACHABLE, STORE_REFUSED, BUS_UNREACHABLE, CONFIG_INSECURE
+ */
+export async function startHost(config: Config, names: readonly ServiceName[], logger: Logger): Promise<Host> {
+  const security = readTransportSecurity(config);
+  const guard = await serverGuard(config, security);
+  return start(config, names, logger, { security, guard, own: () => ownAccess(config, security) });
+}
+
+async function start(
+  config: Config,
+  names: readonly ServiceName[],
+  logger: Logger,
+  { security, guard, own }: Protection,
+): Promise<Host> {
+  requireGuardedServers(config);
+  const trust = adapterTrust(config);
+  const isOwnPreprocessing = names.includes('preprocessing');
+  const store = await openStore(config, security);
+  const bus = await openBus(config, security).catch(async (error: unknown) => {
+    await store.close();
+    throw error;
+  });
+  const stopTelemetry = await startTelemetry('hyperswap');
+  const executor = names.some((name) => name !== 'preprocessing') ? new Executor() : undefined;
+  const services: (HostedService & { start?(): void; drain?(): void; stop?(): Promise<void> })[] = [];
+  let server: RunningServer | undefined;
+  const close = async (): Promise<void> => {
+    for (const service of services) await service.stop?.();
+    await executor?.stop();
+    await bus.close();
+    await store.close();
+    await stopTelemetry();
+  };
+  try {
+    if (names.includes('preprocessing')) {
+      services.push(createPreprocessingService({ store, maximumSceneBytes: config.maximumSceneBytes }));
+    }
+    const keepJobsMilliseconds = config.keepJobsHours * 3_600_000;
+    if (executor !== undefined && names.includes('trainer')) {
+      const access = isOwnPreprocessing ? own() : clientAccess({ ...config, ...security });
+      const preprocessing = (): PreprocessingAddress => ({
+        endpoint:
+          isOwnPreprocessing && server !== undefined
+            ? `${guard.identity === undefined ? '' : 'https://'}${server.endpoint}`
+            : config.endpoint,
+        access,
+      });
+      const { backbone, precision, leaseMilliseconds } = config;
+      const training = { backbone, precision, leaseMilliseconds, keepJobsMilliseconds, preprocessing, ...trust };
+      const context = { store, bus, executor, logger, ...training };
+      services.push(createTrainerService(context));
+    }
+    if (executor !== undefined && names.includes('tile-inference')) {
+      const { backbone, precision, batchSize, queueLimit, leaseMilliseconds } = config;
+      const serving = { backbone, precision, batchSize, queueLimit, leaseMilliseconds, keepJobsMilliseconds, ...trust };
+      const context = { store, bus, executor, logger, ...serving };
+      services.push(await createTileInferenceService(context));
+    }
+    server = await startServer(services, { host: config.host, port: config.port }, guard);
+  } catch (error) {
+    await close();
+    throw error;
+  }
+  const running = server;
+  for (const service of services) service.start?.();
+  logger.info(
+    { endpoint: running.endpoint, services: names, store: store.description, bus: bus.description },
+    'serving',
+  );
+  return {
+    server: running,
+    store: store.description,
+    bus: bus.description,
+    stop: async (graceMilliseconds) => {
+      logger.info('draining');
+      for (const service of services) service.drain?.();
+      await running.drain(graceMilliseconds);
+      await close();
+      logger.info('stopped');
+    },
+  };
+}
+
+/** MinIO where it is configured, else a directory. */
+async function openStore(
+  { home, s3Endpoint, s3AccessKey, s3SecretKey, s3Bucket }: Config,
+  { trusted, identity }: TransportSecurity,
+): Promise<ObjectStore> {
+  if (s3Endpoint === '') return new DirectoryObjectStore(path.join(home, 'store'));
+  return S3ObjectStore.open({
+    endpoint: s3Endpoint,
+    accessKey: s3AccessKey,
+    secretKey: s3SecretKey,
+    bucket: s3Bucket,
+    trusted,
+    identity,
+  });
+}
+
+/** NATS where it is configured, else this process and a directory. */
+async function openBus(
+  { home, natsUrl, leaseMilliseconds }: Config,
+  { trusted, identity }: TransportSecurity,
+): Promise<Bus> {
+  if (natsUrl === '') return new EmbeddedBus(path.join(home, 'bus'), leaseMilliseconds);
+  return NatsBus.open({ url: natsUrl, leaseMilliseconds, trusted, identity });
+}

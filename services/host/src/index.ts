@@ -1,0 +1,3 @@
+export { startHost, startPrivateHost, type Host } from './host.js';
+export type { PrivateHostAnswer, PrivateHostOrder } from './private-program.js';
+export { serve } from './serve.js';

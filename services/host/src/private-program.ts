@@ -1,0 +1,39 @@
+/**
+ * Program of the services that one command starts for itself. The parent sends what to start; it ends the program by closing the channel, and so
+ * does the parent's death. Ctrl-C reaches both processes, and the parent decides what it means.
+ */
+import { serializeError, type SerializedError } from '@hyperswap/errors';
+import type { Config, ServiceName } from '@hyperswap/config';
+import { createLogger } from '@hyperswap/telemetry';
+import { startPrivateHost } from './host.js';
+
+/** First and only message of the parent. */
+export interface PrivateHostOrder {
+  readonly config: Config;
+  readonly services: readonly ServiceName[];
+}
+
+/** Only message of the program: where it serves, or the error that its start ended with. */
+export type PrivateHostAnswer =
+  { readonly endpoint: string; readonly store: string; readonly bus: string } | SerializedError;
+
+/** Milliseconds that open calls may take once the parent has left. */
+const graceMilliseconds = 1000;
+
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => undefined);
+process.once('message', (order: PrivateHostOrder) => {
+  void run(order).catch((error: unknown) => {
+    process.send?.(serializeError(error));
+    process.disconnect();
+    process.exitCode = 1;
+  });
+});
+
+async function run({ config, services }: PrivateHostOrder): Promise<void> {
+  const logger = createLogger(config.logLevel, 'hyperswap');
+  const left = new Promise((resolve) => process.once('disconnect', resolve));
+  const host = await startPrivateHost(config, services, logger);
+  process.send?.({ endpoint: host.server.endpoint, store: host.store, bus: host.bus } satisfies PrivateHostAnswer);
+  await left;
+  await host.stop(graceMilliseconds);
+}

@@ -1,0 +1,7 @@
+export { completeClasses, redGreenBlue, type LandCoverClass } from './classes.js';
+export { mcnemar, type McNemar } from './evaluate/mcnemar.js';
+export { evaluate, type ClassMetrics, type Metrics } from './evaluate/metrics.js';
+export { MosaicMap } from './mosaic.js';
+export { drawConfidence, drawLabelMaps, type PixelMap } from './picture/map-picture.js';
+export { smoothMap, type ConfidentMap } from './smooth/smooth-map.js';
+export { SpectralEdges } from './smooth/spectral-edges.js';

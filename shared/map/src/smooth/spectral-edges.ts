@@ -1,0 +1,54 @@
+import type { Window } from '@hyperswap/raster';
+
+/** How far the spectra of neighbouring pixels lie apart, over a whole scene. */
+export class SpectralEdges {
+  /** Squared distance of each pixel's spectrum from that of the pixel to its right, row by row; 0 in the last column. */
+  readonly right: Float32Array;
+  /** The same of the pixel below; 0 in the last row. */
+  readonly below: Float32Array;
+
+  constructor(
+    readonly height: number,
+    readonly width: number,
+  ) {
+    this.right = new Float32Array(height * width);
+    this.below = new Float32Array(height * width);
+  }
+
+  /** Those of a scene that is all there. @param values `[row, column, bands]` */
+  static of(
+    { height, width }: { readonly height: number; readonly width: number },
+    values: ArrayLike<number>,
+    bands: number,
+  ): SpectralEdges {
+    const edges = new SpectralEdges(height, width);
+    edges.place({ row: 0, column: 0, height, width }, 0, values, bands);
+    return edges;
+  }
+
+  /**
+   * Fills in what a tile knows: the edges between its window's pixels, and to those that its halo has.
+   *
+   * @param halo pixels around the window: at least one, unless the window is the whole scene
+   * @param values window and halo, `[row, column, bands]`; scores of a PCA serve as well as the bands, whose distances they keep
+   */
+  place(window: Window, halo: number, values: ArrayLike<number>, bands: number): void {
+    const columns = window.width + 2 * halo;
+    const distance = (first: number, second: number): number => {
+      let sum = 0;
+      for (let band = 0; band < bands; band++) {
+        sum += (values[first * bands + band]! - values[second * bands + band]!) ** 2;
+      }
+      return sum;
+    };
+    for (let y = 0; y < window.height; y++) {
+      for (let x = 0; x < window.width; x++) {
+        const [row, column] = [window.row + y, window.column + x];
+        const inTile = (y + halo) * columns + x + halo;
+        const pixel = row * this.width + column;
+        if (column + 1 < this.width) this.right[pixel] = distance(inTile, inTile + 1);
+        if (row + 1 < this.height) this.below[pixel] = distance(inTile, inTile + columns);
+      }
+    }
+  }
+}
