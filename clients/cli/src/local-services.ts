@@ -5,7 +5,7 @@
 import { fork, type ChildProcess } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import type { Config, ServiceName } from '@hyperswap/config';
-import { failure, HyperswapError } from '@hyperswap/errors';
+import { failure, restoreError } from '@hyperswap/errors';
 import type { PrivateHostAnswer, PrivateHostOrder } from '@hyperswap/host';
 
 /** Services of this command alone, on a free loopback port. */
@@ -54,7 +54,7 @@ function firstAnswer(child: ChildProcess, order: PrivateHostOrder): Promise<Omit
     child.once('message', (answer: PrivateHostAnswer) => {
       child.removeAllListeners('exit');
       if ('endpoint' in answer) resolve(answer);
-      else reject(new HyperswapError(answer.code, answer.message));
+      else reject(restoreError(answer));
     });
     child.send(order);
   });
