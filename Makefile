@@ -35,10 +35,11 @@ engine: build
 demo: setup
 	./bin/hyperswap demo --out out/demo $(if $(SPLIT),--split $(SPLIT)) $(DEMO_FLAGS)
 
-# nats-server and MinIO for the tests that need them: from the PATH, else built once by Go (about ten minutes on 2 cores).
-# They are looked for first, so that no two test files build them at once.
+# nats-server, MinIO and grpcurl for the tests that need them: from the PATH, else built once by Go (about ten minutes on 2 cores)
+# and kept in the user's cache. They are looked for first, so that no two test files build them at once.
 test: setup
 	@node tests/dist/support/servers.js
+	@node tests/dist/support/grpcurl.js
 	node --test --test-concurrency=2 --test-reporter=./tests/dist/support/reporter.js \
 	  $$(find tests/dist/unit tests/dist/contract tests/dist/parity tests/dist/integration tests/dist/faults tests/dist/e2e -name '*.test.js')
 

@@ -1,4 +1,6 @@
-/** The contract in TypeScript: messages, clients and service definitions, generated from hyperswap/v1 by ts-proto. */
+/** The contract in TypeScript: messages, clients and service definitions, generated from the protos by ts-proto. */
+import { fileURLToPath } from 'node:url';
+
 export * from './generated/hyperswap/v1/adapter.js';
 export * from './generated/hyperswap/v1/preprocessing.js';
 export * from './generated/hyperswap/v1/scene.js';
@@ -11,3 +13,10 @@ export {
   type DeepPartial,
   type MessageFns,
 } from './generated/hyperswap/v1/adapter.js';
+/** gRPC's own services, as published. */
+export * as health from './generated/grpc/health/v1/health.js';
+export * as reflection from './generated/grpc/reflection/v1/reflection.js';
+export * as reflectionAlpha from './generated/grpc/reflection/v1alpha/reflection.js';
+
+/** File of all the contract's descriptors, a `google.protobuf.FileDescriptorSet` with comments, written by `buf build`. */
+export const descriptorSetFile = fileURLToPath(new URL('../generated/descriptors.binpb', import.meta.url));

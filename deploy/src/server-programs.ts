@@ -1,8 +1,8 @@
-/** The programs of nats-server and MinIO: from the PATH, else built once by Go in pinned versions. */
+/** Programs that tests and development need and npm does not carry: from the PATH, else built once by Go in pinned versions. */
 import { execFile } from 'node:child_process';
-import { access, constants, mkdir } from 'node:fs/promises';
+import { access, constants, mkdir, mkdtemp, rename, rm } from 'node:fs/promises';
+import { homedir } from 'node:os';
 import path from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { failure } from '@hyperswap/errors';
 
@@ -10,30 +10,38 @@ const run = promisify(execFile);
 
 const modules = {
   'nats-server': 'github.com/nats-io/nats-server/v2@v2.15.2',
-  // MinIO's releases are no versions in Go's sense; this is that of February 2026.
+  // MinIO's releases are not versions in Go's sense. This is the release of February 2026.
   minio: 'github.com/minio/minio@v0.0.0-20260212201848-7aac2a2c5b7c',
+  // A client, for the tests of reflection.
+  grpcurl: 'github.com/fullstorydev/grpcurl/cmd/grpcurl@v1.9.4',
 } as const;
 export type ServerProgram = keyof typeof modules;
 
-/** Where built programs stay; the versions are part of the name. */
-const cache = fileURLToPath(new URL('../../node_modules/.cache/hyperswap/servers', import.meta.url));
+/** Folder of built programs, in the user's cache, so that a fresh checkout or `npm ci` does not lose them. */
+function cacheDirectory(): string {
+  return path.join(process.env.XDG_CACHE_HOME ?? path.join(homedir(), '.cache'), 'hyperswap', 'servers');
+}
 
 /**
- * The file of a program; the first time it may be compiled, which takes minutes.
+ * Returns the file of a program. The first call may compile it, which takes minutes.
  *
- * @throws DOWNLOAD_FAILED when it is not there and Go cannot build it
+ * @throws DOWNLOAD_FAILED when the program is not there and Go cannot build it
  */
 export async function serverProgram(program: ServerProgram): Promise<string> {
   const found = await onPath(program);
   if (found !== undefined) return found;
-  const directory = path.join(cache, modules[program].replaceAll(/[^\w.-]+/g, '-'));
+  // The version is part of the folder's name.
+  const directory = path.join(cacheDirectory(), modules[program].replaceAll(/[^\w.-]+/g, '-'));
   const file = path.join(directory, program);
   if (await isProgram(file)) return file;
   await mkdir(directory, { recursive: true });
   const go = (await onPath('go')) ?? '/usr/local/go/bin/go';
   process.stderr.write(`Building ${program} with Go; this is done once.\n`);
+  // Two processes may build at once: each builds in its own folder, and the rename replaces a whole file.
+  const staging = await mkdtemp(path.join(directory, 'build-'));
   try {
-    await run(go, ['install', modules[program]], { env: { ...process.env, GOBIN: directory, GOFLAGS: '' } });
+    await run(go, ['install', modules[program]], { env: { ...process.env, GOBIN: staging, GOFLAGS: '' } });
+    await rename(path.join(staging, program), file);
   } catch (cause) {
     throw failure(
       'DOWNLOAD_FAILED',
@@ -44,6 +52,8 @@ export async function serverProgram(program: ServerProgram): Promise<string> {
       },
       cause,
     );
+  } finally {
+    await rm(staging, { recursive: true, force: true });
   }
   return file;
 }

@@ -2,20 +2,12 @@
 import { mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { minioServer, natsServer, serverProgram, type ManagedServer, type MinioServer } from '@hyperswap/deploy';
+import { minioServer, natsServer, type ManagedServer, type MinioServer } from '@hyperswap/deploy';
 import { Client } from 'minio';
+import { missingPrograms } from './programs.js';
 
-/** Why tests that need the servers are skipped; undefined when they can run. Never in CI: there it fails instead. */
-export const serversMissing: string | undefined = await Promise.all([
-  serverProgram('nats-server'),
-  serverProgram('minio'),
-]).then(
-  () => undefined,
-  (error: unknown) => {
-    if (process.env.CI !== undefined) throw error;
-    return (error as Error).message;
-  },
-);
+/** Reason to skip tests that need the servers; undefined when they can run. In CI a missing server is an error. */
+export const serversMissing = await missingPrograms('nats-server', 'minio');
 
 /** A nats-server that runs. @param certificates folder of them, for mutual TLS */
 export async function startNats(certificates?: string): Promise<ManagedServer & { readonly url: string }> {

@@ -8,13 +8,8 @@ export {
   unaryHandler,
   type CallContext,
 } from './handlers.js';
+export type { HostedService } from './hosted-service.js';
 export { pieces } from './pieces.js';
 export { ResponseQueue } from './response-queue.js';
 export { roles, type Role } from './roles.js';
-export {
-  maximumMessageBytes,
-  startServer,
-  type HostedService,
-  type RunningServer,
-  type ServerGuard,
-} from './server.js';
+export { maximumMessageBytes, startServer, type RunningServer, type ServerGuard } from './server.js';

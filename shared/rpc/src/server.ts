@@ -1,27 +1,16 @@
-import { fileURLToPath } from 'node:url';
-import { Server, ServerCredentials, type ServiceDefinition, type UntypedServiceImplementation } from '@grpc/grpc-js';
-import { loadSync } from '@grpc/proto-loader';
-import { ReflectionService } from '@grpc/reflection';
+import { Server, ServerCredentials } from '@grpc/grpc-js';
 import { failure } from '@hyperswap/errors';
 import type { TokenVerifier } from '@hyperswap/keys';
 import { HealthImplementation } from 'grpc-health-check';
+import { descriptorSetFile } from '@hyperswap/proto';
 import { authorization } from './authorization.js';
+import type { HostedService } from './hosted-service.js';
+import { Descriptors } from './reflection/descriptors.js';
+import { reflectionServices } from './reflection/reflection.js';
 import type { Role } from './roles.js';
 
 /** Tiles and batches of patches are messages; larger ones are a mistake. */
 export const maximumMessageBytes = 64 * 1024 * 1024;
-
-const protoDirectory = fileURLToPath(new URL('../../../proto', import.meta.url));
-const protoFiles = ['preprocessing', 'trainer', 'tile_inference'].map((name) => `hyperswap/v1/${name}.proto`);
-
-export interface HostedService {
-  /** Full name, as `hyperswap.v1.TrainerService`. */
-  readonly name: string;
-  readonly definition: ServiceDefinition;
-  readonly implementation: UntypedServiceImplementation;
-  /** What each method needs, where tokens are asked for. */
-  readonly roles: Readonly<Record<string, Role>>;
-}
 
 export interface ServerAddress {
   readonly host: string;
@@ -47,6 +36,8 @@ export interface RunningServer {
   /** The port it got, when asked for 0. */
   readonly port: number;
   readonly endpoint: string;
+  /** Full names of the hosted services, as `hyperswap.v1.TrainerService`. */
+  readonly services: readonly string[];
   /**
    * Stops admitting calls, lets open ones finish, and cuts them off after the grace.
    *
@@ -75,18 +66,21 @@ export async function startServer(
     'grpc.keepalive_time_ms': 5 * 60_000,
     'grpc.keepalive_timeout_ms': 60_000,
   });
-  for (const { definition, implementation } of services) server.addService(definition, implementation);
+  const listed = [...services.map(({ name }) => name), 'grpc.health.v1.Health'];
+  const reflection = reflectionServices(listed, Descriptors.read(descriptorSetFile));
+  for (const { definition, implementation } of [...services, ...reflection]) {
+    server.addService(definition, implementation);
+  }
   const names = ['', ...services.map(({ name }) => name)];
   const health = new HealthImplementation(Object.fromEntries(names.map((name) => [name, 'SERVING'])));
   health.addToServer(server);
-  const contract = loadSync(protoFiles, { includeDirs: [protoDirectory], keepCase: true });
-  new ReflectionService(contract, { services: services.map(({ name }) => name) }).addToServer(server);
 
   const bound = await bind(server, host, port, serverCredentials(guard));
   return {
     host,
     port: bound,
     endpoint: `${host}:${bound}`,
+    services: services.map(({ name }) => name),
     drain: async (graceMilliseconds) => {
       for (const name of names) health.setStatus(name, 'NOT_SERVING');
       await new Promise<void>((resolve) => {
