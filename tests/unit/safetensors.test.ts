@@ -8,6 +8,7 @@ import {
   writeSafetensors,
   type NamedTensor,
 } from '@hyperswap/safetensors';
+import { peakMemory } from '../support/memory.js';
 
 const tensors = new Map([
   ['b', { shape: [2, 2], values: Float32Array.from([1, -2.5, 3e-5, 65504]) }],
@@ -66,4 +67,54 @@ test('overlaps, gaps, wrong sizes and strange types are refused by name', () => 
   assert.throws(() => readSafetensors(make({ a: entry(0, 8, [-2]) }, 8)), /no valid shape/);
   assert.throws(() => readSafetensors(make({ a: entry(0, 80) }, 8)), /past the end/);
   assert.throws(() => readSafetensors(make({}, 8)), /belong to no tensor/);
+});
+
+/** A file of nothing but a header. */
+function headerOnly(json: string): Uint8Array {
+  const bytes = Buffer.from(json);
+  const length = Buffer.alloc(8);
+  length.writeBigUInt64LE(BigInt(bytes.byteLength));
+  return Buffer.concat([length, bytes]);
+}
+
+test('a header larger than allowed is refused before it is parsed', () => {
+  const file = writeSafetensors({ tensors, metadata: { note: 'x'.repeat(2000) } });
+  assert.equal(readSafetensors(file).metadata.note!.length, 2000);
+  assert.throws(() => readSafetensors(file, { maximumHeaderBytes: 1000 }), /more than the 1000 allowed/);
+  assert.throws(() => readSafetensors(headerOnly(`{${' '.repeat(5_000_000)}}`)), /more than the 4194304 allowed/);
+});
+
+test('a header that nests deeper than tensors do, or describes them otherwise, is refused', () => {
+  assert.throws(() => readSafetensors(headerOnly('{"a":[[[]]]}')), /nests more than 3 levels/);
+  assert.throws(() => readSafetensors(headerOnly('{"a":{"shape":[[1]]}}')), /nests more than 3 levels/);
+  assert.throws(() => readSafetensors(headerOnly('{"a":{"dtype":"F32"}')), /is not JSON/);
+  const described = (more: object): Uint8Array =>
+    headerOnly(JSON.stringify({ a: { dtype: 'F32', shape: [0], data_offsets: [0, 0], ...more } }));
+  assert.throws(() => readSafetensors(described({ extra: 1 })), /tensor a is not described by/);
+  assert.throws(() => readSafetensors(described({ shape: [0, 1, 1, 1, 1, 1, 1, 1, 1] })), /no valid shape/);
+  const name = 'n'.repeat(257);
+  assert.throws(() => readSafetensors(headerOnly(JSON.stringify({ [name]: {} }))), /257 characters/);
+  // Brackets and quotes inside names and metadata are text.
+  const odd = new Map([['a[{"\\', { shape: [1], values: Float32Array.of(1) }]]);
+  const metadata = { 'k"': '[[[[{{{{\\"' };
+  assert.deepEqual(readSafetensors(writeSafetensors({ tensors: odd, metadata })), { tensors: odd, metadata });
+});
+
+test('a hostile header of 40 MB costs no more memory than its bytes', async () => {
+  const makers = {
+    nested: `'{"a":' + '['.repeat(20e6) + ']'.repeat(20e6) + '}'`,
+    objects: `'{"a":[' + '{},'.repeat(13e6) + '{}]}'`,
+    withinLimit: `'{"a":' + '['.repeat(2e6) + ']'.repeat(2e6) + '}'`,
+  };
+  for (const [kind, json] of Object.entries(makers)) {
+    const { mebibytes, printed } = await peakMemory(`
+      import { readSafetensors } from '@hyperswap/safetensors';
+      const json = Buffer.from(${json});
+      const file = Buffer.alloc(8 + json.byteLength);
+      file.writeBigUInt64LE(BigInt(json.byteLength));
+      json.copy(file, 8);
+      try { readSafetensors(file); } catch (error) { console.log(error.message); }`);
+    assert.match(printed, /nests more than|more than the 4194304 allowed/, kind);
+    assert.ok(mebibytes < 300, `${kind}: ${mebibytes} MiB`);
+  }
 });

@@ -11,6 +11,8 @@ const stateSchema = z.object({
   losses: z.array(z.number()),
   accuracies: z.array(z.number()),
 });
+/** The header holds a loss for each step of a pretraining, and what decides the run. */
+const maximumHeaderBytes = 64 * 1024 * 1024;
 const recordSchema = z.object({ fingerprint: z.string(), state: stateSchema });
 
 export interface Checkpoint extends z.infer<typeof stateSchema> {
@@ -41,7 +43,7 @@ export class Checkpoints {
       const reason = 'no earlier run left a checkpoint: start it anew';
       throw failure('FIELD_INVALID', { field: 'resume', reason }, error);
     });
-    const { tensors, metadata } = readSafetensors(content);
+    const { tensors, metadata } = readSafetensors(content, { maximumHeaderBytes });
     const record = recordSchema.safeParse(JSON.parse(metadata.checkpoint ?? '{}'));
     if (record.data?.fingerprint !== this.fingerprint) {
       const reason = 'the checkpoint was made with other scenes, settings, seed or start: repeat those, or start anew';

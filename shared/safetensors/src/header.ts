@@ -1,3 +1,5 @@
+import { parseShallowJson, ShallowJsonError } from './shallow-json.js';
+
 /** How a tensor's values are stored; bfloat16 is read, not written. */
 export type StoredType = 'F32' | 'F16';
 export type ReadableType = StoredType | 'BF16';
@@ -23,27 +25,44 @@ export interface Header {
   readonly dataStart: number;
 }
 
-/** The reference implementation's limit. */
-const maximumHeaderBytes = 100_000_000;
+/** Bytes of a header that are read unless the caller allows fewer. SpectralGPT huge with its decoder takes 0.1 MB. */
+const defaultHeaderBytes = 4 * 1024 * 1024;
+/** The header is an object of tensors, which are objects, whose shapes are lists. */
+const headerLevels = 3;
+const maximumNameLength = 256;
+const maximumDimensions = 8;
+const entryKeys: ReadonlySet<string> = new Set(['dtype', 'shape', 'data_offsets']);
 const bytesPerValue: Readonly<Record<ReadableType, number>> = { F32: 4, F16: 2, BF16: 2 };
 
 /** Bytes of the header that says how long the JSON is. */
 export const lengthBytes = 8;
 
+export interface HeaderLimits {
+  /** Size of the whole file. @default the bytes given */
+  readonly fileBytes?: number;
+  /** Largest header that is read. @default 4 MiB */
+  readonly maximumHeaderBytes?: number;
+}
+
 /**
  * Bytes of the JSON.
  *
  * @param start the file's first bytes
- * @param fileBytes of the whole file
- * @throws SafetensorsError when the file is too short for what it claims
+ * @throws SafetensorsError when the file is too short for what it claims, or the header is larger than allowed
  */
-export function headerLength(start: Uint8Array, fileBytes: number): number {
+export function headerLength(
+  start: Uint8Array,
+  { fileBytes = start.byteLength, maximumHeaderBytes = defaultHeaderBytes }: HeaderLimits = {},
+): number {
   if (start.byteLength < lengthBytes) {
     throw new SafetensorsError(`it has ${start.byteLength} bytes, too few for a header`);
   }
   const length = new DataView(start.buffer, start.byteOffset, lengthBytes).getBigUint64(0, true);
-  if (length > BigInt(Math.min(maximumHeaderBytes, fileBytes - lengthBytes))) {
+  if (length > BigInt(fileBytes - lengthBytes)) {
     throw new SafetensorsError(`its header claims ${length} bytes, more than the file holds`);
+  }
+  if (length > BigInt(maximumHeaderBytes)) {
+    throw new SafetensorsError(`its header has ${length} bytes, more than the ${maximumHeaderBytes} allowed`);
   }
   return Number(length);
 }
@@ -52,11 +71,11 @@ export function headerLength(start: Uint8Array, fileBytes: number): number {
  * Reads and checks the header.
  *
  * @param bytes the whole file, or as much of it as holds the header
- * @param fileBytes of the whole file
- * @throws SafetensorsError when the file is truncated, the header is not valid, or tensors do not tile the data exactly
+ * @throws SafetensorsError when the file is truncated, the header is not valid or too large, or tensors do not tile the data exactly
  */
-export function parseHeader(bytes: Uint8Array, fileBytes = bytes.byteLength): Header {
-  const dataStart = lengthBytes + headerLength(bytes, fileBytes);
+export function parseHeader(bytes: Uint8Array, limits: HeaderLimits = {}): Header {
+  const { fileBytes = bytes.byteLength } = limits;
+  const dataStart = lengthBytes + headerLength(bytes, { ...limits, fileBytes });
   const header = parseObject(bytes.subarray(lengthBytes, dataStart));
   const metadata = parseMetadata(header.__metadata__);
   const dataBytes = fileBytes - dataStart;
@@ -70,9 +89,10 @@ export function parseHeader(bytes: Uint8Array, fileBytes = bytes.byteLength): He
 function parseObject(bytes: Uint8Array): Record<string, unknown> {
   let parsed: unknown;
   try {
-    parsed = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
+    parsed = parseShallowJson(bytes, headerLevels);
   } catch (cause) {
-    throw new SafetensorsError('its header is not JSON', { cause });
+    if (cause instanceof ShallowJsonError) throw new SafetensorsError(`its header ${cause.message}`, { cause });
+    throw cause;
   }
   if (!isRecord(parsed)) throw new SafetensorsError('its header is not an object');
   return parsed;
@@ -87,12 +107,22 @@ function parseMetadata(value: unknown): Record<string, string> {
 }
 
 function parseEntry(name: string, value: unknown, dataBytes: number): HeaderEntry {
-  if (!isRecord(value)) throw new SafetensorsError(`tensor ${name} has no description`);
+  if (name.length > maximumNameLength) {
+    throw new SafetensorsError(
+      `a tensor's name has ${name.length} characters, more than the ${maximumNameLength} allowed`,
+    );
+  }
+  if (!isRecord(value) || Object.keys(value).some((key) => !entryKeys.has(key))) {
+    throw new SafetensorsError(`tensor ${name} is not described by dtype, shape and data_offsets`);
+  }
   const { dtype, shape, data_offsets: offsets } = value;
   if (dtype !== 'F32' && dtype !== 'F16' && dtype !== 'BF16') {
-    throw new SafetensorsError(`tensor ${name} is of type ${JSON.stringify(dtype)}; F32, F16 and BF16 are read`);
+    throw new SafetensorsError(
+      `tensor ${name} is of type ${String(JSON.stringify(dtype)).slice(0, 20)}; F32, F16 and BF16 are read`,
+    );
   }
-  if (!isCountList(shape)) throw new SafetensorsError(`tensor ${name} has no valid shape`);
+  if (!isCountList(shape) || shape.length > maximumDimensions)
+    throw new SafetensorsError(`tensor ${name} has no valid shape`);
   if (!isCountList(offsets) || offsets.length !== 2) {
     throw new SafetensorsError(`tensor ${name} has no valid offsets`);
   }

@@ -10,3 +10,4 @@ export {
   type TensorFile,
   type TensorSource,
 } from './safetensors.js';
+export { parseShallowJson, ShallowJsonError } from './shallow-json.js';

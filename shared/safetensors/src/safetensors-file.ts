@@ -1,6 +1,14 @@
 /** A safetensors file on disk, tensor by tensor: memory is that of one tensor, however large the file. */
 import { closeSync, fstatSync, openSync, readSync, writeSync } from 'node:fs';
-import { headerLength, lengthBytes, parseHeader, SafetensorsError, type Header, type StoredType } from './header.js';
+import {
+  headerLength,
+  lengthBytes,
+  parseHeader,
+  SafetensorsError,
+  type Header,
+  type HeaderEntry,
+  type StoredType,
+} from './header.js';
 import { decodeValues, encodeHeader, sortedNames, storedBytes, type TensorSource } from './safetensors.js';
 
 /** An open file. Reading is synchronous: the executor reads layer after layer as it uploads them. */
@@ -8,12 +16,17 @@ export class SafetensorsFile implements TensorSource {
   readonly shapes: ReadonlyMap<string, readonly number[]>;
   readonly metadata: Readonly<Record<string, string>>;
 
+  private readonly entries: ReadonlyMap<string, HeaderEntry>;
+  private readonly dataStart: number;
+
   private constructor(
     private readonly descriptor: number,
-    private readonly header: Header,
+    { entries, metadata, dataStart }: Header,
   ) {
-    this.shapes = new Map(header.entries.map(({ name, shape }) => [name, shape]));
-    this.metadata = header.metadata;
+    this.entries = new Map(entries.map((entry) => [entry.name, entry]));
+    this.shapes = new Map(entries.map(({ name, shape }) => [name, shape]));
+    this.metadata = metadata;
+    this.dataStart = dataStart;
   }
 
   /**
@@ -24,10 +37,10 @@ export class SafetensorsFile implements TensorSource {
   static open(path: string): SafetensorsFile {
     const descriptor = openSync(path, 'r');
     try {
-      const { size } = fstatSync(descriptor);
-      const start = readExactly(descriptor, 0, Math.min(lengthBytes, size));
-      const bytes = readExactly(descriptor, 0, lengthBytes + headerLength(start, size));
-      return new SafetensorsFile(descriptor, parseHeader(bytes, size));
+      const { size: fileBytes } = fstatSync(descriptor);
+      const start = readExactly(descriptor, 0, Math.min(lengthBytes, fileBytes));
+      const bytes = readExactly(descriptor, 0, lengthBytes + headerLength(start, { fileBytes }));
+      return new SafetensorsFile(descriptor, parseHeader(bytes, { fileBytes }));
     } catch (cause) {
       closeSync(descriptor);
       throw cause;
@@ -35,10 +48,10 @@ export class SafetensorsFile implements TensorSource {
   }
 
   read(name: string): Float32Array {
-    const entry = this.header.entries.find((candidate) => candidate.name === name);
+    const entry = this.entries.get(name);
     if (entry === undefined) throw new SafetensorsError(`tensor ${name} is missing`);
     const { start, end, type } = entry;
-    const bytes = readExactly(this.descriptor, this.header.dataStart + start, end - start);
+    const bytes = readExactly(this.descriptor, this.dataStart + start, end - start);
     return decodeValues(bytes.buffer as ArrayBuffer, type);
   }
 

@@ -5,7 +5,7 @@
  */
 import { createHash } from 'node:crypto';
 import { bfloat16ToFloat32, float16ToFloat32, float32ToFloat16 } from './half-precision.js';
-import { lengthBytes, parseHeader, type ReadableType, type StoredType } from './header.js';
+import { lengthBytes, parseHeader, type HeaderLimits, type ReadableType, type StoredType } from './header.js';
 
 export interface NamedTensor {
   readonly shape: readonly number[];
@@ -39,8 +39,8 @@ export interface TensorFile {
  *
  * @throws SafetensorsError naming what is wrong
  */
-export function readSafetensors(bytes: Uint8Array): TensorFile {
-  const { entries, metadata, dataStart } = parseHeader(bytes);
+export function readSafetensors(bytes: Uint8Array, limits: Pick<HeaderLimits, 'maximumHeaderBytes'> = {}): TensorFile {
+  const { entries, metadata, dataStart } = parseHeader(bytes, limits);
   const tensors = new Map<string, NamedTensor>();
   for (const { name, type, shape, start, end } of entries) {
     // Copied, so that values are aligned and the file's buffer can be freed (a Buffer's own `slice` would not copy).
