@@ -3,7 +3,7 @@ import { failure, HyperswapError } from '@hyperswap/errors';
 import { SafetensorsError, SafetensorsFile, type TensorSource } from '@hyperswap/safetensors';
 import { writeBackbone, type BackboneConfig } from '@hyperswap/spectralgpt';
 import { convertCheckpoint, type ConversionOptions } from './convert.js';
-import { PickleError } from './pickle.js';
+import { PickleError } from './pickle-values.js';
 import { StoredTensor, TorchArchive } from './torch-archive.js';
 
 /** The first bytes of a zip archive. */

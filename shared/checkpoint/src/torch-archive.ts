@@ -2,7 +2,8 @@
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { fromFdPromise, type Entry } from 'yauzl';
 import { bfloat16ToFloat32, float16ToFloat32 } from '@hyperswap/safetensors';
-import { PickledObject, PickleError, readPickle } from './pickle.js';
+import { readPickle } from './pickle.js';
+import { PickledObject, PickleError, type PickleConstructor, type PickleOptions } from './pickle-values.js';
 
 /** A tensor of the pickle: a view of a storage. */
 export class StoredTensor {
@@ -114,8 +115,10 @@ async function readEntries(descriptor: number): Promise<{ pickle: Buffer; places
   let pickle: Buffer | undefined;
   for await (const entry of zip.eachEntry()) {
     const inner = entry.fileName.slice(entry.fileName.indexOf('/') + 1);
-    if (inner === 'data.pkl') pickle = await readSmall(zip, entry);
-    else if (inner === 'byteorder' && (await readSmall(zip, entry)).toString('latin1') !== 'little') {
+    if (inner === 'data.pkl') {
+      if (pickle !== undefined) throw new PickleError('it holds data.pkl twice');
+      pickle = await readSmall(zip, entry);
+    } else if (inner === 'byteorder' && (await readSmall(zip, entry)).toString('latin1') !== 'little') {
       throw new PickleError('it was written on a big-endian machine');
     } else if (inner.startsWith('data/')) {
       if (entry.compressionMethod !== 0)
@@ -140,15 +143,23 @@ async function readSmall(zip: Awaited<ReturnType<typeof fromFdPromise>>, entry: 
   return Buffer.concat(parts);
 }
 
-function pickleOptions() {
+/** The pairs of a dictionary that was written with its items as an argument. */
+function orderedDictionary([items]: readonly unknown[], count: (values: number) => void): Map<unknown, unknown> {
+  const pairs = Array.isArray(items) ? (items as unknown[]) : [];
+  if (!pairs.every(Array.isArray)) throw new PickleError('it makes a dictionary of what are no pairs');
+  count(2 * pairs.length);
+  return new Map(pairs as [unknown, unknown][]);
+}
+
+function pickleOptions(): PickleOptions {
   const rebuild = (args: readonly unknown[]): StoredTensor => {
     const [storage, offset, shape, strides] = args;
     const valid = isCount(offset) && isCounts(shape) && isCounts(strides) && shape.length === strides.length;
     if (!valid || !isStorage(storage)) throw new PickleError('it describes a tensor wrongly');
     return new StoredTensor(storage, offset, shape, strides);
   };
-  const constructors = new Map<string, (args: readonly unknown[]) => unknown>([
-    ['collections.OrderedDict', (args) => new Map(Array.isArray(args[0]) ? (args[0] as [unknown, unknown][]) : [])],
+  const constructors = new Map<string, PickleConstructor>([
+    ['collections.OrderedDict', orderedDictionary],
     ['torch._utils._rebuild_tensor', rebuild],
     ['torch._utils._rebuild_tensor_v2', rebuild],
     ['torch._utils._rebuild_parameter', (args) => args[0]],

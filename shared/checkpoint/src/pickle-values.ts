@@ -1,0 +1,34 @@
+/** What is wrong with a pickle; callers name the file. */
+export class PickleError extends Error {
+  override readonly name = 'PickleError';
+}
+
+/** A class or function that a pickle names, as `torch._utils._rebuild_tensor_v2`. */
+export class PickledGlobal {
+  constructor(readonly path: string) {}
+}
+
+/** An object whose class is known by name only: its constructor's arguments and its state. */
+export class PickledObject {
+  state: unknown;
+  constructor(
+    readonly path: string,
+    readonly args: readonly unknown[],
+  ) {}
+}
+
+/**
+ * Makes what stands for an object of a class, or for a call of a function.
+ *
+ * @param count is told how many values are copied, before they are
+ */
+export type PickleConstructor = (args: readonly unknown[], count: (values: number) => void) => unknown;
+
+export interface PickleOptions {
+  /** Constructors by the path of their class or function; calls of other paths are refused. */
+  readonly constructors: ReadonlyMap<string, PickleConstructor>;
+  /** Tells whether a class may be named without being made; other names are refused when they are met. */
+  readonly isKnown: (path: string) => boolean;
+  /** What a persistent id stands for, as `torch.save` uses them for storages. */
+  readonly persistent: (id: unknown) => unknown;
+}
