@@ -118,7 +118,7 @@ function parseEntry(name: string, value: unknown, dataBytes: number): HeaderEntr
   const { dtype, shape, data_offsets: offsets } = value;
   if (dtype !== 'F32' && dtype !== 'F16' && dtype !== 'BF16') {
     throw new SafetensorsError(
-      `tensor ${name} is of type ${String(JSON.stringify(dtype)).slice(0, 20)}; F32, F16 and BF16 are read`,
+      `tensor ${name} is of type ${JSON.stringify(typeof dtype === 'string' ? dtype.slice(0, 20) : typeof dtype)}; F32, F16 and BF16 are read`,
     );
   }
   if (!isCountList(shape) || shape.length > maximumDimensions)
