@@ -1,5 +1,6 @@
 import { failure } from '@hyperswap/errors';
 import type { PrepareSceneHeader, PrepareSceneRequest } from '@hyperswap/proto';
+import { headerFirst } from '@hyperswap/rpc';
 
 export interface UploadedScene {
   readonly header: PrepareSceneHeader;
@@ -17,34 +18,23 @@ export async function receiveUpload(
   requests: AsyncIterable<PrepareSceneRequest>,
   limit: number,
 ): Promise<UploadedScene> {
-  let header: PrepareSceneHeader | undefined;
+  const { header, rest } = await headerFirst(requests);
+  const count = 1 + header.labels.filter(({ inSceneFile }) => !inSceneFile).length;
   const chunks: Buffer[][] = [];
   let bytes = 0;
-  for await (const { part } of requests) {
-    if (part?.$case === 'header') {
-      if (header !== undefined) throw failure('FIELD_INVALID', { field: 'header', reason: 'it was sent twice' });
-      header = part.value;
-    } else if (part?.$case === 'chunk') {
-      if (header === undefined) throw failure('FIELD_INVALID', { field: 'header', reason: 'it must be sent first' });
-      const { file, content } = part.value;
-      const expected = 1 + header.labels.filter(({ inSceneFile }) => !inSceneFile).length;
-      if (file >= expected) {
-        throw failure('FIELD_INVALID', {
-          field: 'chunk.file',
-          reason: `it is ${file}, the header names ${expected} files`,
-        });
-      }
-      bytes += content.byteLength;
-      if (bytes > limit) {
-        throw failure('FIELD_INVALID', {
-          field: header.fileName,
-          reason: `it is larger than the ${limit} bytes allowed (HYPERSWAP_MAXIMUM_SCENE_BYTES)`,
-        });
-      }
-      (chunks[file] ??= []).push(content);
+  for await (const { value: chunk } of rest) {
+    const { file, content } = chunk;
+    if (file >= count) {
+      throw failure('FIELD_INVALID', { field: 'chunk.file', reason: `it is ${file}, the header names ${count} files` });
     }
+    bytes += content.byteLength;
+    if (bytes > limit) {
+      throw failure('FIELD_INVALID', {
+        field: header.fileName,
+        reason: `it is larger than the ${limit} bytes allowed (HYPERSWAP_MAXIMUM_SCENE_BYTES)`,
+      });
+    }
+    (chunks[file] ??= []).push(content);
   }
-  if (header === undefined) throw failure('FIELD_INVALID', { field: 'header', reason: 'it is missing' });
-  const count = 1 + header.labels.filter(({ inSceneFile }) => !inSceneFile).length;
   return { header, files: Array.from({ length: count }, (_, file) => Buffer.concat(chunks[file] ?? [])) };
 }

@@ -7,7 +7,7 @@ import {
   type ClassifyTilesResponse,
   type Tile,
 } from '@hyperswap/proto';
-import { ResponseQueue, type CallContext } from '@hyperswap/rpc';
+import { headerFirst, ResponseQueue, type CallContext } from '@hyperswap/rpc';
 import { maximumHalo, maximumTileSide } from '@hyperswap/scene';
 import type { BindingTable, BoundAdapter } from './binding-table.js';
 import type { PixelType } from './engine/program.js';
@@ -47,20 +47,12 @@ async function readTiles(
   classify: (header: ClassifyTilesHeader, tile: Tile) => Promise<ClassifyTilesResponse>,
   signal: AbortSignal,
 ): Promise<void> {
-  let header: ClassifyTilesHeader | undefined;
+  const { header, rest } = await headerFirst(requests);
   let openPatches = 0;
   const open = new Set<Promise<void>>();
-  for await (const { part } of requests) {
+  for await (const { value: tile } of rest) {
     throwIfAborted(signal, 'Classifying tiles');
     if (responses.failed) break;
-    if (part?.$case === 'header') {
-      if (header !== undefined) throw failure('FIELD_INVALID', { field: 'header', reason: 'it was sent twice' });
-      header = part.value;
-      continue;
-    }
-    if (header === undefined) throw failure('FIELD_INVALID', { field: 'header', reason: 'it must be sent first' });
-    if (part === undefined) throw failure('FIELD_INVALID', { field: 'part', reason: 'it is neither header nor tile' });
-    const tile = part.value;
     const patches = (tile.window?.height ?? 0) * (tile.window?.width ?? 0);
     openPatches += patches;
     const work = classify(header, tile)

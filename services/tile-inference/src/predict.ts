@@ -3,7 +3,7 @@ import { maximumBlobBytes } from '@hyperswap/adapter';
 import { failure, throwIfAborted } from '@hyperswap/errors';
 import type { PredictHeader, PredictRequest, PredictResponse } from '@hyperswap/proto';
 import { withBackbone, type AdapterRegistry } from '@hyperswap/registry';
-import type { CallContext } from '@hyperswap/rpc';
+import { headerFirst, rowPieces, type CallContext } from '@hyperswap/rpc';
 import type { BackboneConfig, PrecisionChoice } from '@hyperswap/spectralgpt';
 import type { ObjectStore } from '@hyperswap/storage';
 import type { Precision, ProgramClient } from '@hyperswap/tensor';
@@ -38,25 +38,20 @@ export async function* predict(
   { signal }: CallContext,
 ): AsyncGenerator<PredictResponse> {
   const { engine } = context;
-  let prepared: Prepared | undefined;
+  const { header, rest } = await headerFirst(requests);
+  const { config, backboneDigest, precision, adapter } = await prepare(context, header);
   try {
-    for await (const { part } of requests) {
+    for await (const { value: patches } of rest) {
       throwIfAborted(signal, 'Predicting');
-      if (part?.$case === 'header') {
-        if (prepared !== undefined) throw failure('FIELD_INVALID', { field: 'header', reason: 'it was sent twice' });
-        prepared = await prepare(context, part.value);
-      } else if (part?.$case === 'patches') {
-        if (prepared === undefined)
-          throw failure('FIELD_INVALID', { field: 'header', reason: 'it must be sent first' });
-        const images = checkPatches(part.value, prepared.config);
-        const { backboneDigest, precision, adapter } = prepared;
-        const work = { images, backboneDigest, precision, adapter };
-        const { count, columns, values } = await engine.call('predict', work, { transfer: [images.buffer] });
-        yield { count, columns, values: Buffer.from(values.buffer) };
+      const images = checkPatches(patches, config);
+      const work = { images, backboneDigest, precision, adapter };
+      const { columns, values } = await engine.call('predict', work, { transfer: [images.buffer] });
+      for (const { count, bytes } of rowPieces(new Uint8Array(values.buffer), 4 * columns)) {
+        yield { count, columns, values: bytes };
       }
     }
   } finally {
-    if (prepared?.adapter !== undefined) await engine.call('unbind', { digest: prepared.adapter });
+    if (adapter !== undefined) await engine.call('unbind', { digest: adapter });
   }
 }
 

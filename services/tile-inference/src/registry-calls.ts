@@ -6,36 +6,30 @@ import type {
   ListAdaptersResponse,
   RegisterAdapterRequest,
   RegisterAdapterResponse,
-  Signature,
   WatchAdaptersResponse,
 } from '@hyperswap/proto';
 import { toAdapterVersion, type AdapterRegistry } from '@hyperswap/registry';
-import { pieces, ResponseQueue } from '@hyperswap/rpc';
+import { headerFirst, pieces, ResponseQueue } from '@hyperswap/rpc';
 
-/** Receives a blob and makes it a version. */
+/** Receives a blob and makes it a version. @throws FIELD_INVALID without a header first, ADAPTER_INVALID, NAME_INVALID, ADAPTER_EXISTS */
 export async function registerAdapter(
   registry: AdapterRegistry,
   requests: AsyncIterable<RegisterAdapterRequest>,
 ): Promise<RegisterAdapterResponse> {
-  let name: string | undefined;
-  let fileName = '';
-  let signature: Signature | undefined;
+  const { header, rest } = await headerFirst(requests);
+  const { name, signature } = header;
+  const fileName = header.fileName === '' ? name : header.fileName;
   const chunks: Buffer[] = [];
   let bytes = 0;
-  for await (const { part } of requests) {
-    if (part?.$case === 'header') {
-      ({ name, fileName, signature } = part.value);
-    } else if (part?.$case === 'chunk') {
-      bytes += part.value.byteLength;
-      if (bytes > maximumBlobBytes) {
-        const reason = `it has more than the ${maximumBlobBytes} bytes allowed`;
-        throw failure('ADAPTER_INVALID', { file: fileName, reason });
-      }
-      chunks.push(part.value);
+  for await (const { value: chunk } of rest) {
+    bytes += chunk.byteLength;
+    if (bytes > maximumBlobBytes) {
+      const reason = `it has more than the ${maximumBlobBytes} bytes allowed`;
+      throw failure('ADAPTER_INVALID', { file: fileName, reason });
     }
+    chunks.push(chunk);
   }
-  if (name === undefined) throw failure('FIELD_INVALID', { field: 'header', reason: 'it is missing' });
-  const record = await registry.publish(name, fileName === '' ? name : fileName, Buffer.concat(chunks), {
+  const record = await registry.publish(name, fileName, Buffer.concat(chunks), {
     origin: 'upload',
     ...(signature && { signature }),
   });

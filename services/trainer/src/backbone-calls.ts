@@ -7,6 +7,7 @@ import { finished } from 'node:stream/promises';
 import { failure, validateName } from '@hyperswap/errors';
 import type { Backbone as BackboneMessage, ImportBackboneRequest, ImportBackboneResponse } from '@hyperswap/proto';
 import { backboneFiles, hasBackbone, storeBackboneFiles, withBackbone } from '@hyperswap/registry';
+import { headerFirst } from '@hyperswap/rpc';
 import { readBackbone, type Backbone } from '@hyperswap/spectralgpt';
 import type { ObjectStore } from '@hyperswap/storage';
 
@@ -57,30 +58,25 @@ async function receive(
   directory: string,
   open: Map<string, WriteStream>,
 ): Promise<string> {
-  let name: string | undefined;
+  const { header, rest } = await headerFirst(requests);
+  const name = validateName('Backbone name', header.name);
   let bytes = 0;
-  for await (const { part } of requests) {
-    if (part?.$case === 'header') {
-      name = validateName('Backbone name', part.value.name);
-    } else if (part?.$case === 'chunk') {
-      const { file, content } = part.value;
-      if (name === undefined) throw failure('FIELD_INVALID', { field: 'header', reason: 'it must be sent first' });
-      if (!(backboneFiles as readonly string[]).includes(file)) {
-        throw failure('FIELD_INVALID', {
-          field: 'chunk.file',
-          reason: `${file} is none of ${backboneFiles.join(', ')}`,
-        });
-      }
-      bytes += content.byteLength;
-      if (bytes > maximumBackboneBytes) {
-        throw failure('FIELD_INVALID', { field: file, reason: `it is larger than ${maximumBackboneBytes} bytes` });
-      }
-      const stream = open.get(file) ?? createWriteStream(path.join(directory, file));
-      open.set(file, stream);
-      if (!stream.write(content)) await once(stream, 'drain');
+  for await (const { value: chunk } of rest) {
+    const { file, content } = chunk;
+    if (!(backboneFiles as readonly string[]).includes(file)) {
+      throw failure('FIELD_INVALID', {
+        field: 'chunk.file',
+        reason: `${file} is none of ${backboneFiles.join(', ')}`,
+      });
     }
+    bytes += content.byteLength;
+    if (bytes > maximumBackboneBytes) {
+      throw failure('FIELD_INVALID', { field: file, reason: `it is larger than ${maximumBackboneBytes} bytes` });
+    }
+    const stream = open.get(file) ?? createWriteStream(path.join(directory, file));
+    open.set(file, stream);
+    if (!stream.write(content)) await once(stream, 'drain');
   }
-  if (name === undefined) throw failure('FIELD_INVALID', { field: 'header', reason: 'it is missing' });
   for (const stream of open.values()) {
     stream.end();
     await finished(stream);

@@ -9,6 +9,8 @@ export {
   type CallContext,
 } from './handlers.js';
 export type { HostedService } from './hosted-service.js';
+export { headerFirst, type HeaderAndRest } from './header-first.js';
+export { defaultMessageBytes, rowPieces, rowsPerMessage, type RowPiece } from './message-size.js';
 export { pieces } from './pieces.js';
 export { ResponseQueue } from './response-queue.js';
 export { roles, type Role } from './roles.js';
