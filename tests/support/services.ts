@@ -139,7 +139,11 @@ export async function prepare(
 }
 
 /** Prepares the toy scene under a name. */
-export function prepareToy(services: ServiceClients, name = 'toy', toy = toyScene()): Promise<Scene> {
+export function prepareToy(
+  services: Pick<ServiceClients, 'preprocessing'>,
+  name = 'toy',
+  toy = toyScene(),
+): Promise<Scene> {
   const { height, width, bands, values, labels } = toy;
   return prepare(services, { name }, npy([height, width, bands], values), npy([height, width], labels));
 }

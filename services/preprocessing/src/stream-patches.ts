@@ -1,16 +1,19 @@
 import { failure } from '@hyperswap/errors';
 import type { StreamPatchesRequest, StreamPatchesResponse } from '@hyperswap/proto';
-import type { CallContext } from '@hyperswap/rpc';
+import { rowsPerMessage, type CallContext } from '@hyperswap/rpc';
 import { PreparedScene } from '@hyperswap/scene';
 import type { ObjectStore } from '@hyperswap/storage';
 import { toBytes } from './messages.js';
 
 const defaultBatchSize = 256;
+/** One patch of this side, of 12 components in float32, has 3.1 MB and fits one message. */
 const maximumPatchSize = 255;
-/** Keeps a batch of the largest patches under the message limit. */
-const maximumBatchValues = 12 * 1024 * 1024;
 
-/** The neighbourhoods of pixels in the order asked for. */
+/**
+ * The neighbourhoods of pixels in the order asked for, as many in a message as fit it, and `batchSize` at most.
+ *
+ * @throws SCENE_NOT_FOUND, FIELD_INVALID
+ */
 export async function* streamPatches(
   store: ObjectStore,
   { scene: name, patchSize, pixels, batchSize }: StreamPatchesRequest,
@@ -31,7 +34,7 @@ export async function* streamPatches(
       reason: `${outside} is outside the scene of ${height} × ${width}`,
     });
   }
-  const fitting = Math.max(1, Math.floor(maximumBatchValues / (patchSize ** 2 * components)));
+  const fitting = rowsPerMessage(patchSize ** 2 * components * Float32Array.BYTES_PER_ELEMENT);
   const size = Math.min(batchSize === 0 ? defaultBatchSize : batchSize, fitting);
   for (let first = 0; first < pixels.length; first += size) {
     const batch = pixels.slice(first, first + size);

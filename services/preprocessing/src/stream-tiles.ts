@@ -1,6 +1,6 @@
 import { failure } from '@hyperswap/errors';
 import type { StreamTilesRequest, StreamTilesResponse } from '@hyperswap/proto';
-import type { CallContext } from '@hyperswap/rpc';
+import { rowsPerMessage, type CallContext } from '@hyperswap/rpc';
 import { maximumHalo, maximumTileSide, PreparedScene } from '@hyperswap/scene';
 import { type Window } from '@hyperswap/raster';
 import type { ObjectStore } from '@hyperswap/storage';
@@ -8,22 +8,28 @@ import { toBytes } from './messages.js';
 
 const defaultTileSize = 64;
 
-/** Cuts a window of a scene into tiles, row by row; the last of a row or column may be smaller. */
+/**
+ * Cuts a window of a scene into tiles, row by row; the last of a row or column may be smaller. All are smaller than asked for
+ * where a tile with its halo would not fit one message.
+ *
+ * @throws SCENE_NOT_FOUND, FIELD_INVALID
+ */
 export async function* streamTiles(
   store: ObjectStore,
   { scene: name, tileSize, halo, window }: StreamTilesRequest,
   { signal }: CallContext,
 ): AsyncGenerator<StreamTilesResponse> {
   const scene = await PreparedScene.open(store, name);
-  const { height, width } = scene.manifest;
+  const { height, width, components } = scene.manifest;
   const part: Window = window ?? { row: 0, column: 0, height, width };
-  const side = tileSize === 0 ? defaultTileSize : tileSize;
+  const wanted = tileSize === 0 ? defaultTileSize : tileSize;
   const invalid = (field: string, reason: string): Error => failure('FIELD_INVALID', { field, reason });
-  if (side > maximumTileSide) throw invalid('tile_size', `${side} is more than ${maximumTileSide}`);
+  if (wanted > maximumTileSide) throw invalid('tile_size', `${wanted} is more than ${maximumTileSide}`);
   if (halo > maximumHalo) throw invalid('halo', `${halo} is more than ${maximumHalo}`);
   if (part.height === 0 || part.width === 0 || part.row + part.height > height || part.column + part.width > width) {
     throw invalid('window', `it must be a part of the scene of ${height} × ${width} pixels`);
   }
+  const side = Math.min(wanted, largestSide(components, halo));
   const rows = Math.ceil(part.height / side);
   const columns = Math.ceil(part.width / side);
   for (let tile = 0; tile < rows * columns; tile++) {
@@ -38,4 +44,10 @@ export async function* streamTiles(
     const scores = toBytes(await scene.readWindow(cut, halo, signal));
     yield { tile, tileCount: rows * columns, window: cut, halo, scores };
   }
+}
+
+/** Largest side of a tile that fits one message with its halo, in float32. */
+function largestSide(components: number, halo: number): number {
+  const pixels = rowsPerMessage(components * Float32Array.BYTES_PER_ELEMENT);
+  return Math.max(1, Math.floor(Math.sqrt(pixels)) - 2 * halo);
 }
