@@ -74,6 +74,7 @@ test('control characters are visible, and no character is cut in two', () => {
 
 test('whether and when a retry helps follows from code and details', () => {
   assert.equal(failure('QUEUE_FULL', { waiting: 1, limit: 1, retryAfterMilliseconds: 40 }).retryAfterMilliseconds, 40);
+  assert.equal(restoreError({ code: 'QUEUE_FULL', message: 'of an older version' }).retryable, true);
   assert.equal(failure('STORE_UNREACHABLE', { reason: 'r' }).retryable, true);
   assert.equal(failure('SCENE_NOT_FOUND', { scene: 's' }).retryable, false);
   assert.equal(failure('FIELD_INVALID', { field: 'page_size', reason: 'r' }).field, 'page_size');

@@ -47,7 +47,8 @@ export class HyperswapError extends Error {
 
   /** The same call can succeed when repeated later. */
   get retryable(): boolean {
-    return this.retryAfterMilliseconds > 0;
+    // NaN, where an older version did not tell the time, means that a retry helps.
+    return this.retryAfterMilliseconds !== 0;
   }
 
   /** Path of the request's field that is wrong; undefined where the error is not about a field. */
