@@ -35,7 +35,13 @@ const implementations: Record<string, Implementation> = {
   embedded: {
     place: async () => {
       const directory = await mkdtemp(path.join(tmpdir(), 'hyperswap-bus-'));
-      return () => Promise.resolve(new EmbeddedBus(directory, leaseMilliseconds));
+      // One process keeps its work in the directory; others share its state.
+      let work: 'kept' | 'private' = 'kept';
+      return () => {
+        const bus = EmbeddedBus.open({ directory, work, leaseMilliseconds });
+        work = 'private';
+        return bus;
+      };
     },
   },
   nats: {

@@ -66,7 +66,7 @@ describe('services that trust one key', () => {
 
   test('a version that somebody put into store and state without the key is not served, and others are', async () => {
     const { home } = services;
-    const bus = new EmbeddedBus(path.join(home, 'bus'));
+    const bus = await EmbeddedBus.open({ directory: path.join(home, 'bus'), work: 'private' });
     const intruder = new AdapterRegistry(new DirectoryObjectStore(path.join(home, 'store')), bus);
     await train(services, { adapter: 'source', seed: 3, settings: { epochs: '2' } });
     const { version } = await intruder.publish('toy', 'f', await exportBlob(services, 'source'), {

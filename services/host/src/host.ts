@@ -6,7 +6,7 @@ import {
   type ServiceName,
   type TransportSecurity,
 } from '@hyperswap/config';
-import { EmbeddedBus, NatsBus, type Bus } from '@hyperswap/messaging';
+import { EmbeddedBus, NatsBus, type Bus, type EmbeddedBusSettings } from '@hyperswap/messaging';
 import { createPreprocessingService } from '@hyperswap/preprocessing';
 import {
   clientAccess,
@@ -43,18 +43,19 @@ interface Protection {
 /** The services of a command, for itself alone: on a free port of loopback, where nobody need show anything. */
 export async function startPrivateHost(config: Config, names: readonly ServiceName[], logger: Logger): Promise<Host> {
   const security = readTransportSecurity(config);
-  return start({ ...config, host: '127.0.0.1', port: 0 }, names, logger, { security, guard: {}, own: () => ({}) });
+  const protection = { security, guard: {}, own: () => ({}) };
+  return start({ ...config, host: '127.0.0.1', port: 0 }, names, logger, protection, 'private');
 }
 
 /**
  * Starts services in this process, on one port, guarded as configured.
  *
- * @throws PORT_IN_USE, ENGINE_MISSING, BACKBONE_NOT_FOUND, STORE_UNREACHABLE, STORE_REFUSED, BUS_UNREACHABLE, CONFIG_INSECURE
+ * @throws PORT_IN_USE, ENGINE_MISSING, BACKBONE_NOT_FOUND, STORE_UNREACHABLE, STORE_REFUSED, BUS_UNREACHABLE, HOME_IN_USE, CONFIG_INSECURE
  */
 export async function startHost(config: Config, names: readonly ServiceName[], logger: Logger): Promise<Host> {
   const security = readTransportSecurity(config);
   const guard = await serverGuard(config, security);
-  return start(config, names, logger, { security, guard, own: () => ownAccess(config, security) });
+  return start(config, names, logger, { security, guard, own: () => ownAccess(config, security) }, 'kept');
 }
 
 async function start(
@@ -62,12 +63,13 @@ async function start(
   names: readonly ServiceName[],
   logger: Logger,
   { security, guard, own }: Protection,
+  work: EmbeddedBusSettings['work'],
 ): Promise<Host> {
   requireGuardedServers(config);
   const trust = adapterTrust(config);
   const isOwnPreprocessing = names.includes('preprocessing');
   const store = await openStore(config, security);
-  const bus = await openBus(config, security).catch(async (error: unknown) => {
+  const bus = await openBus(config, security, work).catch(async (error: unknown) => {
     await store.close();
     throw error;
   });
@@ -148,11 +150,12 @@ async function openStore(
   });
 }
 
-/** NATS where it is configured, else this process and a directory. */
+/** NATS where it is configured, else this process and a directory. @throws BUS_UNREACHABLE, HOME_IN_USE */
 async function openBus(
   { home, natsUrl, leaseMilliseconds }: Config,
   { trusted, identity }: TransportSecurity,
+  work: EmbeddedBusSettings['work'],
 ): Promise<Bus> {
-  if (natsUrl === '') return new EmbeddedBus(path.join(home, 'bus'), leaseMilliseconds);
+  if (natsUrl === '') return EmbeddedBus.open({ directory: path.join(home, 'bus'), work, leaseMilliseconds });
   return NatsBus.open({ url: natsUrl, leaseMilliseconds, trusted, identity });
 }

@@ -82,7 +82,7 @@ export function changeRunning(
   next: (current: SceneJob) => SceneJob,
 ): Promise<SceneJob> {
   return changeValue(jobs, id, (current) => {
-    if (current === undefined) throw failure('JOB_NOT_FOUND', { job: id });
+    if (current === undefined) throw failure('JOB_NOT_FOUND', { kind: 'classification', job: id });
     return current.state === 'running' ? next(current) : current;
   });
 }

@@ -74,7 +74,7 @@ export class SceneJobs {
       yield* this.watch(id, call, start);
     } finally {
       // A process that drains leaves its jobs to the others, if there are any.
-      const isLeft = this.isDraining && this.context.bus.outlivesProcess;
+      const isLeft = this.isDraining && this.context.bus.owner === undefined;
       if (call.signal.aborted && !request.detached && !isLeft) {
         await this.cancel(id).catch((error: unknown) => {
           this.context.logger.warn({ err: error, job: id }, 'a scene job could not be cancelled');
@@ -162,7 +162,7 @@ export class SceneJobs {
 
   private async find(id: string): Promise<SceneJob> {
     const job = (await this.jobs.get(id))?.value;
-    if (job === undefined) throw failure('JOB_NOT_FOUND', { job: id });
+    if (job === undefined) throw failure('JOB_NOT_FOUND', { kind: 'classification', job: id });
     return job;
   }
 

@@ -125,7 +125,7 @@ export class Trainings {
     return training;
   }
 
-  /** What a training tells from now on, and how it ended. @throws TRAINING_NOT_FOUND, and what the training failed with */
+  /** What a training tells from now on, and how it ended. @throws JOB_NOT_FOUND, and what the training failed with */
   async *watch(training: string, signal: AbortSignal): AsyncGenerator<WatchTrainingResponse> {
     const { bus, store } = this.context;
     const look = async (): Promise<WatchTrainingResponse | undefined> => {
@@ -145,7 +145,7 @@ export class Trainings {
     }
   }
 
-  /** @throws TRAINING_NOT_FOUND */
+  /** @throws JOB_NOT_FOUND */
   async cancel(training: string): Promise<void> {
     const changed = await this.change(training, (job) => {
       if (job.state === 'queued') return { ...job, state: 'cancelled' };
@@ -174,14 +174,14 @@ export class Trainings {
 
   private async find(training: string): Promise<Revisioned<Job>> {
     const job = await this.jobs.get(training);
-    if (job === undefined) throw failure('TRAINING_NOT_FOUND', { training });
+    if (job === undefined) throw failure('JOB_NOT_FOUND', { kind: 'training', job: training });
     return job;
   }
 
-  /** @throws TRAINING_NOT_FOUND */
+  /** @throws JOB_NOT_FOUND */
   private async change(training: string, next: (job: Job) => Job): Promise<Job> {
     return changeValue(this.jobs, training, (job) => {
-      if (job === undefined) throw failure('TRAINING_NOT_FOUND', { training });
+      if (job === undefined) throw failure('JOB_NOT_FOUND', { kind: 'training', job: training });
       const changed = next(job);
       return changed === job ? job : { ...changed, changedAt: Date.now() };
     });
@@ -230,7 +230,7 @@ export class Trainings {
       logger.info({ training, adapter: started.adapter }, 'training done');
     } catch (error) {
       // Nobody takes it over where the queue ends with this process.
-      const isOurs = this.stopping.signal.aborted && !cancellation.signal.aborted && this.context.bus.outlivesProcess;
+      const isOurs = this.stopping.signal.aborted && !cancellation.signal.aborted && this.context.bus.owner === undefined;
       const failed = toHyperswapError(error);
       logger.warn({ training, err: error, deliveries: item.deliveries }, 'training ended without a result');
       if (isOurs || (failed.retryable && !cancellation.signal.aborted && item.deliveries < maximumDeliveries)) {

@@ -1,21 +1,25 @@
 /**
- * What the services say to each other: work queues, events and small shared state. NATS JetStream in a fleet, in-process on a
+ * Messages between the services: work queues, events and small shared state. NATS JetStream in a fleet, in-process on a
  * laptop. One contract test holds for every implementation.
  */
 
-/** How long a work item may go without a sign of life before another worker gets it. */
+/** Time that a work item may go without a sign of life before another worker gets it. */
 export const defaultLeaseMilliseconds = 30_000;
 
 /** One item of work, held by one worker until it is acknowledged. */
 export interface WorkItem<Content> {
   readonly content: Content;
-  /** How often it was handed out, this time included. */
+  /** Number of times it was handed out, this time included. */
   readonly deliveries: number;
   /** Done: it does not come again. */
   acknowledge(): Promise<void>;
-  /** Given back: another worker, or this one, gets it again. */
-  giveBack(): Promise<void>;
-  /** Still at it: extends the time until it counts as lost. */
+  /**
+   * Gives the item back: another worker, or this one, gets it again.
+   *
+   * @param delayMilliseconds that it waits before; a process that ends meanwhile may shorten it @default 0
+   */
+  giveBack(delayMilliseconds?: number): Promise<void>;
+  /** Extends the time until the item counts as lost. */
   working(): Promise<void>;
   /** Hopeless: it does not come again, and is kept among the dead letters. */
   reject(reason: string): Promise<void>;
@@ -29,10 +33,16 @@ export interface DeadLetter<Content> {
 
 /** A queue whose items each go to one worker, and come back when that worker is lost. */
 export interface WorkQueue<Content> {
-  /** @param id an item of the same id is taken once */
+  /**
+   * Adds an item.
+   *
+   * @param id words of letters, digits and hyphens, joined by dots; an item with the id of one that is there, or was a moment ago, is not added
+   */
   publish(content: Content, id: string): Promise<void>;
-  /** The next item, or undefined when `signal` is aborted first. */
+  /** Waits for the next item; undefined when `signal` is aborted first. */
   pull(signal: AbortSignal): Promise<WorkItem<Content> | undefined>;
+  /** Ids of the items that wait or are worked on, and that begin with `group` and a dot. */
+  held(group: string): Promise<ReadonlySet<string>>;
   /** Items that were rejected, the oldest first. */
   deadLetters(): Promise<DeadLetter<Content>[]>;
 }
@@ -62,7 +72,7 @@ export interface KeyValue<Value> {
   watch(onChange: (entry: Revisioned<Value>) => void): () => void;
 }
 
-/** Subjects with any number of listeners; who does not listen misses them. */
+/** Subjects with any number of listeners; an event reaches those that listen when it is published. */
 export interface Events {
   publish(subject: string, content: unknown): Promise<void>;
   subscribe(subject: string, onEvent: (content: unknown) => void): () => void;
@@ -71,8 +81,10 @@ export interface Events {
 export interface Bus {
   /** In words, for `doctor`. */
   readonly description: string;
-  /** Whether work that is given back waits for other processes, or ends with this one. */
-  readonly outlivesProcess: boolean;
+  /** Name of this process where its work ends with it; undefined where another process goes on with it. */
+  readonly owner: string | undefined;
+  /** Whether the process of that name still runs. */
+  isAlive(owner: string): Promise<boolean>;
   readonly events: Events;
   workQueue<Content>(name: string): WorkQueue<Content>;
   keyValue<Value>(bucket: string): KeyValue<Value>;

@@ -1,6 +1,6 @@
 import { entry } from './entry.js';
 
-/** Errors of adapters, backbones, trainings and jobs. */
+/** Errors of adapters, backbones and trainings. */
 export const adapterErrors = {
   ADAPTER_NOT_FOUND: entry(
     'NOT_FOUND',
@@ -63,18 +63,12 @@ export const adapterErrors = {
     ({ method, reason }) => `Settings of ${method} cannot be used: ${reason}.`,
     { field: 'settings' },
   ),
-  TRAINING_NOT_FOUND: entry(
-    'NOT_FOUND',
-    { training: 'text' },
-    ({ training }) => `There is no training ${training} in this process.`,
-  ),
   TRAINING_DIVERGED: entry(
     'ABORTED',
     { epoch: 'number', step: 'number', learningRate: 'number' },
     ({ epoch, step, learningRate }) =>
       `The loss became NaN or infinite in epoch ${epoch}, step ${step}: lower the learning rate (${learningRate}) with --set learningRate=….`,
   ),
-  JOB_NOT_FOUND: entry('NOT_FOUND', { job: 'text' }, ({ job }) => `There is no scene job ${job}.`),
 
   SIGNATURE_INVALID: entry(
     'FAILED_PRECONDITION',

@@ -1,6 +1,7 @@
 import { accessErrors } from './access.js';
 import { adapterErrors } from './adapters.js';
 import type { CatalogueEntry, DetailKinds, DetailsOf } from './entry.js';
+import { jobErrors } from './jobs.js';
 import { processErrors } from './process.js';
 import { sceneErrors } from './scenes.js';
 import { tileErrors } from './tiles.js';
@@ -9,7 +10,7 @@ import { tileErrors } from './tiles.js';
  * Every error that a user can meet: a stable code, the gRPC status it travels as, when a retry can help,
  * and a sentence that names the file, field or limit and what would mend it.
  */
-export const catalogue = { ...sceneErrors, ...tileErrors, ...adapterErrors, ...accessErrors, ...processErrors };
+export const catalogue = { ...sceneErrors, ...tileErrors, ...adapterErrors, ...jobErrors, ...accessErrors, ...processErrors };
 
 export type ErrorCode = keyof typeof catalogue;
 

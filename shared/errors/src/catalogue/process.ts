@@ -53,6 +53,12 @@ export const processErrors = {
     ({ key, expected }) => `${key} changed since revision ${expected}: read it again and repeat the change.`,
     { retryAfterMilliseconds: 100 },
   ),
+  HOME_IN_USE: entry(
+    'UNAVAILABLE',
+    { folder: 'text', process: 'text' },
+    ({ folder, process }) =>
+      `Another process (${process}) keeps its work in ${folder}: stop that one, or choose another folder with HYPERSWAP_HOME.`,
+  ),
   PORT_IN_USE: entry(
     'UNAVAILABLE',
     { address: 'text' },

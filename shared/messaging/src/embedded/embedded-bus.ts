@@ -1,24 +1,40 @@
+import { randomUUID } from 'node:crypto';
 import { EventEmitter } from 'node:events';
 import path from 'node:path';
 import { defaultLeaseMilliseconds, type Bus, type Events, type KeyValue, type WorkQueue } from '../bus.js';
 import { DirectoryKeyValue } from './directory-key-value.js';
-import { MemoryWorkQueue } from './memory-work-queue.js';
+import { EmbeddedWorkQueue } from './embedded-work-queue.js';
+import { ItemFiles } from './item-files.js';
+import { isHeld, removeStaleLocks, takeLock, type ProcessLock } from './process-lock.js';
 
-/** Queues and events inside this process, state in a directory, so that it outlives the process. */
+export interface EmbeddedBusSettings {
+  /** Folder of state and, for `kept` work, of the queues. */
+  readonly directory: string;
+  /**
+   * `kept`: work outlives the process, and the next one on the folder goes on with it; one process at a time.
+   * `private`: work is this process's own and ends with it; any number of processes at a time.
+   */
+  readonly work: 'kept' | 'private';
+  /** Lease of work items. */
+  readonly leaseMilliseconds?: number;
+}
+
+/** Events inside this process, queues in it or in a directory, state in a directory. */
 export class EmbeddedBus implements Bus {
   readonly description: string;
-  readonly outlivesProcess = false;
+  readonly owner: string | undefined;
   readonly events: Events;
   private readonly emitter = new EventEmitter().setMaxListeners(0);
-  private readonly queues = new Map<string, MemoryWorkQueue<unknown>>();
+  private readonly queues = new Map<string, EmbeddedWorkQueue<unknown>>();
   private readonly buckets = new Map<string, DirectoryKeyValue<unknown>>();
 
-  /** @param leaseMilliseconds of work items */
-  constructor(
-    private readonly directory: string,
-    private readonly leaseMilliseconds = defaultLeaseMilliseconds,
+  private constructor(
+    private readonly settings: EmbeddedBusSettings,
+    private readonly lock: ProcessLock,
+    owner: string | undefined,
   ) {
-    this.description = `in this process, state in ${path.resolve(directory)}`;
+    this.owner = owner;
+    this.description = `in this process, state in ${path.resolve(settings.directory)}`;
     this.events = {
       publish: (subject, content) => {
         this.emitter.emit(subject, content);
@@ -33,22 +49,45 @@ export class EmbeddedBus implements Bus {
     };
   }
 
+  /** @throws HOME_IN_USE when another process keeps its work in the folder */
+  static async open(settings: EmbeddedBusSettings): Promise<EmbeddedBus> {
+    const owner = settings.work === 'kept' ? undefined : randomUUID();
+    await removeStaleLocks(path.join(settings.directory, 'processes'));
+    const lock = await takeLock(owner === undefined ? keptLock(settings) : ownerLock(settings, owner));
+    return new EmbeddedBus(settings, lock, owner);
+  }
+
+  isAlive(owner: string): Promise<boolean> {
+    return isHeld(ownerLock(this.settings, owner));
+  }
+
   workQueue<Content>(name: string): WorkQueue<Content> {
-    const queue = this.queues.get(name) ?? new MemoryWorkQueue<unknown>(this.leaseMilliseconds);
+    const { directory, leaseMilliseconds = defaultLeaseMilliseconds } = this.settings;
+    const files = this.owner === undefined ? new ItemFiles<unknown>(path.join(directory, 'work', name)) : undefined;
+    const queue = this.queues.get(name) ?? new EmbeddedWorkQueue<unknown>(leaseMilliseconds, files);
     this.queues.set(name, queue);
     return queue as WorkQueue<Content>;
   }
 
   keyValue<Value>(bucket: string): KeyValue<Value> {
-    const state = this.buckets.get(bucket) ?? new DirectoryKeyValue<unknown>(path.join(this.directory, bucket));
+    const folder = path.join(this.settings.directory, bucket);
+    const state = this.buckets.get(bucket) ?? new DirectoryKeyValue<unknown>(folder);
     this.buckets.set(bucket, state);
     return state as KeyValue<unknown> as KeyValue<Value>;
   }
 
-  close(): Promise<void> {
+  async close(): Promise<void> {
     for (const queue of this.queues.values()) queue.close();
     for (const bucket of this.buckets.values()) bucket.close();
     this.emitter.removeAllListeners();
-    return Promise.resolve();
+    await this.lock.release();
   }
+}
+
+function keptLock({ directory }: EmbeddedBusSettings): string {
+  return path.join(directory, 'lock');
+}
+
+function ownerLock({ directory }: EmbeddedBusSettings, owner: string): string {
+  return path.join(directory, 'processes', owner);
 }

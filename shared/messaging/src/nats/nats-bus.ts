@@ -14,7 +14,8 @@ export interface NatsSettings extends NatsSecurity {
 /** Queues and state in JetStream, events over plain NATS. */
 export class NatsBus implements Bus {
   readonly description: string;
-  readonly outlivesProcess = true;
+  /** Work is in the server: any process goes on with it. */
+  readonly owner = undefined;
   readonly events: Events;
   private readonly queues = new Map<string, NatsWorkQueue<unknown>>();
   private readonly buckets = new Map<string, NatsKeyValue<unknown>>();
@@ -48,6 +49,10 @@ export class NatsBus implements Bus {
     ...security
   }: NatsSettings): Promise<NatsBus> {
     return new NatsBus(await connectToNats(url, security), leaseMilliseconds);
+  }
+
+  isAlive(): Promise<boolean> {
+    return Promise.resolve(false);
   }
 
   workQueue<Content>(name: string): WorkQueue<Content> {

@@ -38,8 +38,20 @@ export class NatsWorkQueue<Content> implements WorkQueue<Content> {
 
   async publish(content: Content, id: string): Promise<void> {
     await this.withStreams(() =>
-      this.connection.jetstream().publish(this.subject, this.codec.encode(content), { msgID: id }),
+      this.connection.jetstream().publish(this.itemSubject(id), this.codec.encode(content), { msgID: id }),
     );
+  }
+
+  async held(group: string): Promise<ReadonlySet<string>> {
+    const subjects = new Set<string>();
+    await this.withStreams(async () => {
+      const { streams } = await this.connection.jetstreamManager();
+      const { state } = await streams.info(this.stream, { subjects_filter: this.itemSubject(`${group}.>`) });
+      subjects.clear();
+      for (const subject of Object.keys(state.subjects ?? {})) subjects.add(subject);
+    });
+    const prefix = this.itemSubject('');
+    return new Set([...subjects].map((subject) => subject.slice(prefix.length)));
   }
 
   async pull(signal: AbortSignal): Promise<WorkItem<Content> | undefined> {
@@ -65,6 +77,10 @@ export class NatsWorkQueue<Content> implements WorkQueue<Content> {
       }
     });
     return letters;
+  }
+
+  private itemSubject(id: string): string {
+    return `${this.subject}.item.${id}`;
   }
 
   private get deadStream(): string {
@@ -103,8 +119,8 @@ export class NatsWorkQueue<Content> implements WorkQueue<Content> {
       acknowledge: async () => {
         await repeatOnBus(() => message.ackAck()).catch(() => undefined);
       },
-      giveBack: () => {
-        message.nak();
+      giveBack: (delayMilliseconds = 0) => {
+        message.nak(delayMilliseconds);
         return Promise.resolve();
       },
       working: () => {
@@ -142,7 +158,7 @@ export class NatsWorkQueue<Content> implements WorkQueue<Content> {
 
   private async make({ streams, consumers }: JetStreamManager): Promise<void> {
     const common = { storage: StorageType.File, discard: DiscardPolicy.New, duplicate_window: duplicateWindow };
-    const work = { name: this.stream, subjects: [this.subject], retention: RetentionPolicy.Workqueue, ...common };
+    const work = { name: this.stream, subjects: [this.itemSubject('>')], retention: RetentionPolicy.Workqueue, ...common };
     const dead = {
       name: this.deadStream,
       subjects: [`${this.subject}.dead`],

@@ -1,0 +1,104 @@
+import type { SerializedError } from '@hyperswap/errors';
+import { z } from 'zod';
+import { countParts, noParts } from './parts.js';
+import { hasEnded, type JobStatus } from './job-status.js';
+
+/** Attempts at an item that ended without success. */
+export interface Tries {
+  /** With an error that a retry may mend: so many are allowed. */
+  readonly failures: number;
+  /** Given back because a queue was full or a process drained: these never count. */
+  readonly returns: number;
+}
+
+const errorSchema: z.ZodType<SerializedError> = z.object({
+  code: z.string(),
+  message: z.string(),
+  details: z.record(z.string(), z.unknown()).optional(),
+});
+const since = z.number();
+const triesSchema = z.object({ failures: z.number().int(), returns: z.number().int() });
+
+/** What all processes know of a job: the value in its kind's bucket, under its id. */
+export const jobRecordSchema = z.object({
+  kind: z.string(),
+  /** The request's bytes in base64. */
+  request: z.string(),
+  status: z.union([
+    z.object({ state: z.literal('queued'), since, reason: errorSchema.optional() }),
+    z.object({ state: z.enum(['running', 'cancelling', 'done', 'cancelled']), since }),
+    z.object({ state: z.literal('failed'), since, reason: errorSchema }),
+  ]) satisfies z.ZodType<JobStatus>,
+  /** Milliseconds since 1970. */
+  createdAt: z.number(),
+  /** When a worker first took it; absent while it waits. */
+  startedAt: z.number().optional(),
+  /** When anything of it changed last. */
+  changedAt: z.number(),
+  /** Raised when its items are published anew: those of earlier rounds are passed over. */
+  round: z.number().int(),
+  /** Attempt that works on it, of a job in one piece: one that is not named any more was taken for lost. */
+  holder: z.string().optional(),
+  /** Failed attempts by item: `job` or the number of a part. Items without any are not named. */
+  tries: z.record(z.string(), triesSchema),
+  /** Absent for a job in one piece. */
+  parts: z.object({ total: z.number().int().positive(), finished: z.string() }).optional(),
+  /** Process that takes the job with it when it ends; absent where others go on with it. */
+  owner: z.string().optional(),
+});
+
+export type JobRecord = Readonly<z.infer<typeof jobRecordSchema>>;
+
+/** A record that nobody has worked on. */
+export function newRecord(given: {
+  readonly kind: string;
+  readonly request: Uint8Array;
+  readonly parts: number | undefined;
+  readonly owner: string | undefined;
+}): JobRecord {
+  const { kind, parts, owner } = given;
+  const now = Date.now();
+  return {
+    kind,
+    request: Buffer.from(given.request).toString('base64'),
+    status: { state: 'queued', since: now },
+    createdAt: now,
+    changedAt: now,
+    round: 0,
+    tries: {},
+    ...(parts === undefined ? {} : { parts: { total: parts, finished: noParts(parts) } }),
+    ...(owner === undefined ? {} : { owner }),
+  };
+}
+
+/** The record of a job that starts from nothing again. */
+export function restarted(record: JobRecord): JobRecord {
+  const { startedAt: _, holder: __, ...rest } = record;
+  return {
+    ...rest,
+    status: { state: 'queued', since: Date.now() },
+    round: record.round + 1,
+    tries: {},
+    ...(record.parts && { parts: { total: record.parts.total, finished: noParts(record.parts.total) } }),
+  };
+}
+
+/** A record with another status; one that has ended stays as it is. */
+export function withStatus(record: JobRecord, status: JobStatus): JobRecord {
+  return hasEnded(record.status) ? record : { ...record, status };
+}
+
+/** A record with one more failure or return of an item. */
+export function withTry(record: JobRecord, item: string, outcome: keyof Tries): JobRecord {
+  const tries = triesOf(record, item);
+  return { ...record, tries: { ...record.tries, [item]: { ...tries, [outcome]: tries[outcome] + 1 } } };
+}
+
+export function triesOf(record: JobRecord, item: string): Tries {
+  return Object.hasOwn(record.tries, item) ? record.tries[item]! : { failures: 0, returns: 0 };
+}
+
+/** Whether every part is done; false for a job in one piece. */
+export function hasAllParts({ parts }: JobRecord): boolean {
+  return parts !== undefined && countParts(parts.finished) === parts.total;
+}

@@ -1,0 +1,255 @@
+import { randomUUID } from 'node:crypto';
+import { failure, serializeError } from '@hyperswap/errors';
+import type { Bus } from '@hyperswap/messaging';
+import type { ObjectStore } from '@hyperswap/storage';
+import type { Logger } from '@hyperswap/telemetry';
+import { publishJob, type JobItem, type JobQueue } from './items.js';
+import type { JobHandler, JobKind } from './job-kind.js';
+import { newRecord, restarted, withStatus } from './job-record.js';
+import { JobRecords, type KnownJob } from './job-records.js';
+import { hasEnded } from './job-status.js';
+import { toView, type JobView } from './job-view.js';
+import { JobWorker, type Registration } from './job-worker.js';
+import { jobObjects } from './objects.js';
+import { maximumParts } from './parts.js';
+import { sweep } from './sweep.js';
+import { watchJob, type JobNews } from './watch-job.js';
+
+/** Bytes of a request at most: it is part of the job's record. */
+const maximumRequestBytes = 256 * 1024;
+const retryAfterMilliseconds = 5_000;
+/** Every process sweeps so often, more or less. */
+const sweepMilliseconds = 300_000;
+
+export interface JobRunnerContext {
+  readonly bus: Bus;
+  readonly store: ObjectStore;
+  readonly logger: Logger;
+  /** Lease of the bus's work items. */
+  readonly leaseMilliseconds: number;
+  /** Jobs that ended are kept so long, with their results. */
+  readonly keepMilliseconds: number;
+  /** Jobs of one kind that may wait and run at once. */
+  readonly jobLimit: number;
+  /** A job that nobody has changed for so long is looked for in its queue. @default ten minutes */
+  readonly silenceMilliseconds?: number;
+}
+
+export interface RegistrationOptions {
+  /** Items that this process works on at once; of kinds that share a queue the largest number counts. @default 1 */
+  readonly workers?: number;
+}
+
+type AnyKind = JobKind<unknown, unknown, unknown>;
+
+/**
+ * Starts, does, watches and keeps jobs of any kind. One a process; it begins to work when its handlers are registered and the process
+ * serves. See the package's README for how the parts talk.
+ */
+export class JobRunner {
+  private readonly draining = new AbortController();
+  private readonly stopping = new AbortController();
+  private readonly records = new Map<string, JobRecords>();
+  private readonly registrations = new Map<string, Registration>();
+  private readonly workersOf = new Map<string, number>();
+  private working: Promise<void>[] | undefined;
+  private sweeping: Promise<void> = Promise.resolve();
+  private sweepTimer: NodeJS.Timeout | undefined;
+
+  constructor(private readonly context: JobRunnerContext) {}
+
+  /** Lets this process do jobs of a kind, from `begin` on. */
+  register<Request, Result, Progress>(
+    kind: JobKind<Request, Result, Progress>,
+    handler: JobHandler<Request, Result, Progress>,
+    { workers = 1 }: RegistrationOptions = {},
+  ): void {
+    if (this.working !== undefined) throw new Error(`${kind.name} is registered too late`);
+    if ((kind.parts === undefined) !== (handler.runPart === undefined)) {
+      throw new Error(`${kind.name} has parts that its handler does not do, or the other way round`);
+    }
+    const registration = { kind, handler, records: this.recordsOf(kind.name) } as unknown as Registration;
+    this.registrations.set(kind.name, registration);
+    const queue = queueName(kind);
+    this.workersOf.set(queue, Math.max(workers, this.workersOf.get(queue) ?? 0));
+  }
+
+  /** Takes work from now on, and sweeps the registered kinds. */
+  begin(): void {
+    if (this.working !== undefined) return;
+    const { bus, store, logger, leaseMilliseconds } = this.context;
+    const { registrations } = this;
+    this.working = [...this.workersOf].flatMap(([name, workers]) => {
+      const queue = bus.workQueue<JobItem>(name);
+      const [draining, stopping] = [this.draining.signal, this.stopping.signal];
+      const { events } = bus;
+      const worker = { queue, registrations, events, store, logger, leaseMilliseconds, draining, stopping };
+      return Array.from({ length: workers }, () => new JobWorker(worker).work());
+    });
+    this.sweeping = this.sweep();
+    this.sweepTimer = setInterval(
+      () => {
+        this.sweeping = this.sweeping.then(() => this.sweep());
+      },
+      sweepMilliseconds * (0.75 + 0.5 * Math.random()),
+    );
+    this.sweepTimer.unref();
+  }
+
+  /**
+   * Queues a job.
+   *
+   * @returns its id, a UUID
+   * @throws JOBS_FULL with a hint when to try again; FIELD_INVALID for a request too large or of too many parts; DRAINING
+   */
+  async start<Request, Result, Progress>(kind: JobKind<Request, Result, Progress>, request: Request): Promise<string> {
+    if (this.draining.signal.aborted) throw failure('DRAINING', {});
+    const bytes = kind.request.encode(request).finish();
+    if (bytes.byteLength > maximumRequestBytes) {
+      const reason = `it has ${bytes.byteLength} bytes, more than the ${maximumRequestBytes} allowed`;
+      throw failure('FIELD_INVALID', { field: `request of the ${kind.name}`, reason });
+    }
+    const parts = kind.parts?.(request);
+    if (parts !== undefined && parts > maximumParts) {
+      const reason = `the ${kind.name} would be cut into ${parts} parts, more than the ${maximumParts} allowed: make them larger`;
+      throw failure('FIELD_INVALID', { field: 'parts', reason });
+    }
+    await this.requireRoom(kind.name);
+    const id = randomUUID();
+    const record = newRecord({ kind: kind.name, request: bytes, parts, owner: this.context.bus.owner });
+    await this.recordsOf(kind.name).create(id, record);
+    // A process that dies here leaves a job without an item: a sweep finds it.
+    await publishJob(this.queueOf(kind), kind.name, { id, record });
+    return id;
+  }
+
+  /**
+   * Follows a job to its result, wherever it runs.
+   *
+   * @param signal ends the news quietly
+   * @throws JOB_NOT_FOUND; what the job failed with; CANCELLED when it was cancelled; DRAINING when this process ends: watch elsewhere
+   */
+  watch<Request, Result, Progress>(
+    kind: JobKind<Request, Result, Progress>,
+    id: string,
+    signal: AbortSignal,
+  ): AsyncGenerator<JobNews<Request, Result, Progress>> {
+    const { store, bus } = this.context;
+    const ending = this.draining.signal;
+    return watchJob(kind, id, { records: this.recordsOf(kind.name), events: bus.events, store, ending }, signal);
+  }
+
+  /** @throws JOB_NOT_FOUND, INTERNAL for a request that cannot be read */
+  async get<Request>(kind: JobKind<Request, unknown, unknown>, id: string): Promise<JobView<Request>> {
+    return toView(kind, { id, record: await this.recordsOf(kind.name).find(id) });
+  }
+
+  /** All jobs of a kind that are kept, the oldest first. One whose request cannot be read is left out. */
+  async list<Request>(kind: JobKind<Request, unknown, unknown>): Promise<JobView<Request>[]> {
+    const jobs = await this.recordsOf(kind.name).list();
+    return jobs.flatMap((job) => {
+      try {
+        return [toView(kind, job)];
+      } catch (error) {
+        this.context.logger.warn({ err: error, kind: kind.name, job: job.id }, 'a job cannot be read');
+        return [];
+      }
+    });
+  }
+
+  /** Ends a job; one that has ended stays as it is. @throws JOB_NOT_FOUND */
+  async cancel(kind: Pick<AnyKind, 'name'>, id: string): Promise<void> {
+    const since = Date.now();
+    let hasCancelled = false;
+    const record = await this.recordsOf(kind.name).change(id, (current) => {
+      const { status, parts } = current;
+      const isFree = status.state === 'queued' || parts !== undefined;
+      hasCancelled = isFree && !hasEnded(status);
+      if (hasCancelled) return withStatus(current, { state: 'cancelled', since });
+      return status.state === 'running' ? withStatus(current, { state: 'cancelling', since }) : current;
+    });
+    const registration = this.registrations.get(kind.name);
+    if (!hasCancelled || registration === undefined) return;
+    const request = registration.kind.request.decode(Buffer.from(record.request, 'base64'));
+    await registration.handler.clear?.({ id, request, objects: jobObjects(kind.name, id) });
+  }
+
+  /** Jobs of a kind that failed, the oldest first: those that `requeue` takes. */
+  async deadLetters<Request>(kind: JobKind<Request, unknown, unknown>): Promise<JobView<Request>[]> {
+    return (await this.list(kind)).filter(({ status }) => status.state === 'failed');
+  }
+
+  /** Starts a job that failed from the beginning, under its id. @throws JOB_NOT_FOUND, JOB_NOT_FAILED, JOBS_FULL */
+  async requeue(kind: Pick<AnyKind, 'name' | 'queue'>, id: string): Promise<void> {
+    const records = this.recordsOf(kind.name);
+    await this.requireRoom(kind.name);
+    const record = await records.change(id, (current) => {
+      const { state } = current.status;
+      if (state !== 'failed') throw failure('JOB_NOT_FAILED', { kind: kind.name, job: id, state });
+      const { owner: _, ...job } = restarted(current);
+      return this.context.bus.owner === undefined ? job : { ...job, owner: this.context.bus.owner };
+    });
+    await publishJob(this.queueOf(kind), kind.name, { id, record });
+  }
+
+  /** Takes no more jobs and items, and ends all watching: callers go to another process. Items under way go on. */
+  drain(): void {
+    this.draining.abort(failure('DRAINING', {}));
+    clearInterval(this.sweepTimer);
+  }
+
+  /** Drains, gives items under way back, and waits until nothing is under way. */
+  async stop(): Promise<void> {
+    this.drain();
+    this.stopping.abort(failure('DRAINING', {}));
+    await Promise.all(this.working ?? []);
+    await this.sweeping;
+    await this.endOwnJobs();
+    for (const records of this.records.values()) records.close();
+  }
+
+  /** Jobs whose queue ends with this process end too. */
+  private async endOwnJobs(): Promise<void> {
+    const { owner } = this.context.bus;
+    if (owner === undefined) return;
+    for (const [kind, records] of this.records) {
+      for (const { id, record } of await records.list()) {
+        if (record.owner !== owner || hasEnded(record.status)) continue;
+        const reason = serializeError(failure('JOB_INTERRUPTED', { kind, job: id }));
+        await records.change(id, (current) => withStatus(current, { state: 'failed', since: Date.now(), reason }));
+      }
+    }
+  }
+
+  /** @throws JOBS_FULL */
+  private async requireRoom(kind: string): Promise<void> {
+    const { jobLimit } = this.context;
+    const jobs = await this.recordsOf(kind).list();
+    const open = jobs.filter(({ record }: KnownJob) => !hasEnded(record.status)).length;
+    if (open >= jobLimit) throw failure('JOBS_FULL', { kind, limit: jobLimit, retryAfterMilliseconds });
+  }
+
+  private async sweep(): Promise<void> {
+    const { bus, store, logger, keepMilliseconds, silenceMilliseconds = 600_000 } = this.context;
+    for (const { kind, records } of this.registrations.values()) {
+      const context = { kind: kind.name, records, queue: this.queueOf(kind), bus, store };
+      await sweep({ ...context, keepMilliseconds, silenceMilliseconds }).catch((error: unknown) => {
+        logger.warn({ err: error, kind: kind.name }, 'jobs could not be swept');
+      });
+    }
+  }
+
+  private recordsOf(kind: string): JobRecords {
+    const records = this.records.get(kind) ?? new JobRecords(this.context.bus, kind);
+    this.records.set(kind, records);
+    return records;
+  }
+
+  private queueOf(kind: Pick<AnyKind, 'name' | 'queue'>): JobQueue {
+    return this.context.bus.workQueue<JobItem>(queueName(kind));
+  }
+}
+
+function queueName({ name, queue = name }: Pick<AnyKind, 'name' | 'queue'>): string {
+  return `jobs-${queue}`;
+}

@@ -1,0 +1,281 @@
+import { randomUUID } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { failure, serializeError, toHyperswapError } from '@hyperswap/errors';
+import type { Events, WorkItem } from '@hyperswap/messaging';
+import type { ObjectStore } from '@hyperswap/storage';
+import type { Logger } from '@hyperswap/telemetry';
+import { itemName, publishParts, type JobItem, type JobQueue } from './items.js';
+import type { Job, JobContext, JobHandler, JobKind } from './job-kind.js';
+import { hasAllParts, triesOf, withStatus, withTry, type JobRecord } from './job-record.js';
+import type { JobRecords } from './job-records.js';
+import { hasEnded } from './job-status.js';
+import { jobObjects, resultKey } from './objects.js';
+import { hasPart, withPart } from './parts.js';
+import { progressSubject, Reporter } from './reporter.js';
+import { jittered, judge, maximumLosses } from './retry-policy.js';
+
+/** After an attempt that failed a worker rests, so that a process that can do nothing leaves its work to others. */
+const restMilliseconds = 1_000;
+/** An item of a kind that this process does not know, of another version say, goes back for so long. */
+const unknownKindMilliseconds = 30_000;
+
+/** A kind with the handler that this process registered for it. */
+export interface Registration {
+  readonly kind: JobKind<unknown, unknown, unknown>;
+  readonly handler: JobHandler<unknown, unknown, unknown>;
+  readonly records: JobRecords;
+}
+
+export interface WorkerContext {
+  readonly queue: JobQueue;
+  readonly registrations: ReadonlyMap<string, Registration>;
+  readonly events: Events;
+  readonly store: ObjectStore;
+  readonly logger: Logger;
+  readonly leaseMilliseconds: number;
+  /** Aborted when this process takes no more items. */
+  readonly draining: AbortSignal;
+  /** Aborted when it gives back those that it has. */
+  readonly stopping: AbortSignal;
+}
+
+/** One item under way. */
+interface Attempt extends Registration {
+  readonly item: WorkItem<JobItem>;
+  readonly id: string;
+  readonly job: Job<unknown>;
+  /** Name of this attempt in the record of a job in one piece. */
+  readonly holder: string;
+}
+
+/** Takes items of one queue, one after the other, until it is told to stop. */
+export class JobWorker {
+  constructor(private readonly context: WorkerContext) {}
+
+  async work(): Promise<void> {
+    const { queue, draining, logger } = this.context;
+    for (;;) {
+      const item = await queue.pull(draining);
+      if (item === undefined) return;
+      const isRestNeeded = await this.handle(item).catch((error: unknown) => {
+        // Its lease runs out, and it comes again.
+        logger.error({ err: error, ...item.content }, 'an item of work could not be handled');
+        return true;
+      });
+      if (!isRestNeeded) continue;
+      await sleep(jittered(restMilliseconds), undefined, { signal: draining, ref: false }).catch(() => undefined);
+    }
+  }
+
+  /** @returns whether the attempt failed */
+  private async handle(item: WorkItem<JobItem>): Promise<boolean> {
+    const { kind: kindName, job: id, round, part } = item.content;
+    const registration = this.context.registrations.get(kindName);
+    if (registration === undefined) {
+      await item.giveBack(jittered(unknownKindMilliseconds));
+      return true;
+    }
+    // Signs of life go on while the handler is busy: the engine has a thread of its own.
+    const heartbeat = setInterval(() => {
+      item.working().catch(() => undefined);
+    }, this.context.leaseMilliseconds / 3);
+    try {
+      const record = await registration.records.get(id);
+      if (record === undefined) {
+        await item.acknowledge();
+        return false;
+      }
+      const request = registration.kind.request.decode(Buffer.from(record.request, 'base64'));
+      const job = { id, request, objects: jobObjects(kindName, id) };
+      const attempt = { ...registration, item, id, job, holder: randomUUID() };
+      if (record.round !== round || hasEnded(record.status)) {
+        await this.passOver(attempt, record);
+        return false;
+      }
+      if (record.parts === undefined) return await this.doWhole(attempt);
+      return await (part === undefined ? this.cut(attempt) : this.doPart(attempt, part, record));
+    } finally {
+      clearInterval(heartbeat);
+    }
+  }
+
+  /** Takes note of an item whose job goes on without it. */
+  private async passOver({ handler, job, item }: Attempt, record: JobRecord): Promise<void> {
+    const { part } = item.content;
+    if (part !== undefined && hasEnded(record.status)) await handler.clear?.(job, part);
+    await item.acknowledge();
+  }
+
+  private async doWhole(attempt: Attempt): Promise<boolean> {
+    const { records, id, item, handler, job, kind, holder } = attempt;
+    const superseding = new AbortController();
+    const look = (record: JobRecord): void => {
+      if (record.status.state === 'cancelling' || hasEnded(record.status) || !isHolder(record, attempt)) {
+        superseding.abort(failure('CANCELLED', { what: `The ${kind.name}` }));
+      }
+    };
+    const taken = await records.change(id, (record) =>
+      hasEnded(record.status) || record.round !== item.content.round
+        ? record
+        : {
+            ...record,
+            holder,
+            startedAt: record.startedAt ?? Date.now(),
+            status: record.status.state === 'queued' ? { state: 'running', since: Date.now() } : record.status,
+          },
+    );
+    if (!isHolder(taken, attempt)) {
+      await this.passOver(attempt, taken);
+      return false;
+    }
+    const stopListening = records.listen(id, look);
+    try {
+      // Nothing that happened before it listened is missed.
+      look(await records.find(id));
+      return await this.attempt(attempt, taken, superseding.signal, async (context) => {
+        superseding.signal.throwIfAborted();
+        await this.finish(attempt, await handler.run(job, context));
+      });
+    } finally {
+      stopListening();
+    }
+  }
+
+  /** Publishes the parts of a job. Cutting it twice is harmless. */
+  private async cut({ kind, records, id, item }: Attempt): Promise<boolean> {
+    const record = await records.get(id);
+    if (record !== undefined) await publishParts(this.context.queue, kind.name, { id, record });
+    await records.change(id, (current) =>
+      current.status.state === 'queued'
+        ? withStatus({ ...current, startedAt: Date.now() }, { state: 'running', since: Date.now() })
+        : current,
+    );
+    await item.acknowledge();
+    return false;
+  }
+
+  private async doPart(attempt: Attempt, part: number, record: JobRecord): Promise<boolean> {
+    const { records, id, item, handler, job, kind } = attempt;
+    const superseding = new AbortController();
+    const stopListening = records.listen(id, ({ status, round }) => {
+      if (hasEnded(status) || round !== item.content.round) {
+        superseding.abort(failure('CANCELLED', { what: `The ${kind.name}` }));
+      }
+    });
+    try {
+      return await this.attempt(attempt, record, superseding.signal, async (context) => {
+        if (!hasPart(record.parts!.finished, part)) await handler.runPart!(job, part, context);
+        const now = await records.change(id, (current) =>
+          hasEnded(current.status) || current.round !== item.content.round || hasPart(current.parts!.finished, part)
+            ? current
+            : { ...current, parts: { ...current.parts!, finished: withPart(current.parts!.finished, part) } },
+        );
+        if (hasEnded(now.status) || now.round !== item.content.round) await this.passOver(attempt, now);
+        else if (hasAllParts(now)) await this.finish(attempt, await handler.run(job, context));
+        else await item.acknowledge();
+      });
+    } finally {
+      stopListening();
+    }
+  }
+
+  /** Does an item's work and judges what it throws. @returns whether it failed */
+  private async attempt(
+    attempt: Attempt,
+    record: JobRecord,
+    superseded: AbortSignal,
+    work: (context: JobContext<unknown>) => Promise<void>,
+  ): Promise<boolean> {
+    const { events, stopping } = this.context;
+    const { kind, id, item } = attempt;
+    const { failures, returns } = triesOf(record, itemName(item.content));
+    const losses = item.deliveries - 1 - failures - returns;
+    if (losses >= maximumLosses) {
+      await this.fail(attempt, failure('JOB_LOST', { kind: kind.name, job: id, times: losses }));
+      return true;
+    }
+    const reporter = new Reporter(events, progressSubject(kind.name, id), kind.progress);
+    try {
+      await work({
+        signal: AbortSignal.any([superseded, stopping]),
+        report: (progress) => reporter.report(progress),
+        isRepeated: item.deliveries > 1 || item.content.round > 0,
+      });
+      return false;
+    } catch (error) {
+      return await this.judgeAttempt(attempt, error, failures);
+    } finally {
+      reporter.close();
+    }
+  }
+
+  /** @returns whether it failed */
+  private async judgeAttempt(attempt: Attempt, thrown: unknown, failures: number): Promise<boolean> {
+    const { records, id, item, kind } = attempt;
+    const { logger, stopping } = this.context;
+    const record = await records.get(id);
+    if (record === undefined || hasEnded(record.status) || record.round !== item.content.round) {
+      if (record !== undefined) await this.passOver(attempt, record);
+      else await item.acknowledge();
+      return false;
+    }
+    // Another worker has it: this one stood still until its lease ran out.
+    if (!isHolder(record, attempt)) return false;
+    const error = toHyperswapError(thrown);
+    if (record.status.state === 'cancelling' || (error.code === 'CANCELLED' && !stopping.aborted)) {
+      await this.end(attempt, (current) => withStatus(current, { state: 'cancelled', since: Date.now() }));
+      return false;
+    }
+    const judged = stopping.aborted ? ({ verdict: 'return', delayMilliseconds: 0 } as const) : judge(error, failures);
+    logger.warn({ err: error, kind: kind.name, job: id, item: itemName(item.content), ...judged }, 'an attempt failed');
+    if (judged.verdict === 'fail') {
+      await this.fail(attempt, error);
+      return true;
+    }
+    const outcome = judged.verdict === 'retry' ? 'failures' : 'returns';
+    await records.change(id, (current) =>
+      hasEnded(current.status) || !isHolder(current, attempt)
+        ? current
+        : withTry(waitingAgain(current, error, stopping.aborted), itemName(item.content), outcome),
+    );
+    await item.giveBack(judged.delayMilliseconds);
+    return true;
+  }
+
+  private async finish(attempt: Attempt, result: unknown): Promise<void> {
+    const { kind, id } = attempt;
+    await this.context.store.put(resultKey(kind.name, id), kind.result.encode(result).finish());
+    await this.end(attempt, (record) => withStatus(record, { state: 'done', since: Date.now() }));
+  }
+
+  private async fail(attempt: Attempt, error: Error): Promise<void> {
+    const reason = serializeError(error);
+    await this.end(attempt, (record) => withStatus(record, { state: 'failed', since: Date.now(), reason }));
+  }
+
+  /** Ends a job, unless another worker has it, tidies up and takes its item away. */
+  private async end(attempt: Attempt, next: (record: JobRecord) => JobRecord): Promise<void> {
+    const { records, id, item, handler, job, kind } = attempt;
+    const ended = await records.change(id, (record) => (isHolder(record, attempt) ? next(record) : record));
+    if (hasEnded(ended.status)) {
+      this.context.logger.info({ kind: kind.name, job: id, state: ended.status.state }, 'job ended');
+      await handler.clear?.(job);
+    }
+    await item.acknowledge();
+  }
+}
+
+/** Whether an attempt still has its job; parts are not held by one worker. */
+function isHolder({ parts, holder, round }: JobRecord, attempt: Pick<Attempt, 'item' | 'holder'>): boolean {
+  return round === attempt.item.content.round && (parts !== undefined || holder === attempt.holder);
+}
+
+/** A job in one piece waits again; one with parts runs on. */
+function waitingAgain(record: JobRecord, error: Error, isDraining: boolean): JobRecord {
+  if (record.parts !== undefined) return record;
+  const since = Date.now();
+  return withStatus(
+    record,
+    isDraining ? { state: 'queued', since } : { state: 'queued', since, reason: serializeError(error) },
+  );
+}

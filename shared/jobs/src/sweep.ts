@@ -1,0 +1,66 @@
+import { failure, serializeError } from '@hyperswap/errors';
+import type { Bus } from '@hyperswap/messaging';
+import type { ObjectStore } from '@hyperswap/storage';
+import { publishJob, publishParts, type JobQueue } from './items.js';
+import { restarted, withStatus } from './job-record.js';
+import type { JobRecords, KnownJob } from './job-records.js';
+import { hasEnded } from './job-status.js';
+import { jobObjects } from './objects.js';
+
+/** Jobs of one kind that ended and are kept at most, however young: the oldest are cleared away first. */
+const maximumKept = 1_000;
+
+export interface SweepContext {
+  readonly kind: string;
+  readonly records: JobRecords;
+  readonly queue: JobQueue;
+  readonly bus: Bus;
+  readonly store: ObjectStore;
+  /** Jobs that ended are kept so long, with their objects. */
+  readonly keepMilliseconds: number;
+  /** A job that nobody has changed for so long is looked for in its queue. */
+  readonly silenceMilliseconds: number;
+}
+
+/** Clears away what is old of one kind, and mends what a process that died left half done. Any number of processes may do so at once. */
+export async function sweep(context: SweepContext): Promise<void> {
+  const { records, store, kind, keepMilliseconds } = context;
+  const jobs = await records.list();
+  const ended = jobs.filter(({ record }) => hasEnded(record.status)).sort((a, b) => since(b) - since(a));
+  const isOld = (job: KnownJob, place: number): boolean =>
+    place >= maximumKept || since(job) + keepMilliseconds <= Date.now();
+  for (const job of ended.filter(isOld)) {
+    // The record goes last: a sweep that ends here is repeated.
+    for (const { key } of await store.list(jobObjects(kind, job.id))) await store.delete(key);
+    await records.delete(job.id);
+  }
+  for (const job of jobs) if (!hasEnded(job.record.status)) await mend(context, job);
+}
+
+function since({ record }: KnownJob): number {
+  return record.status.since;
+}
+
+async function mend(context: SweepContext, { id, record }: KnownJob): Promise<void> {
+  const { kind, records, queue, bus, silenceMilliseconds } = context;
+  const { owner } = record;
+  if (owner !== undefined) {
+    if (owner === bus.owner || (await bus.isAlive(owner))) return;
+    const reason = serializeError(failure('JOB_INTERRUPTED', { kind, job: id }));
+    await records.change(id, (current) => withStatus(current, { state: 'failed', since: Date.now(), reason }));
+    return;
+  }
+  if (bus.owner !== undefined || record.changedAt + silenceMilliseconds > Date.now()) return;
+  if ((await queue.held(id)).size > 0) return;
+  // Its items are lost: the process that was to publish them died, or the bus lost its data.
+  const changed = await records.change(id, (current) => {
+    if (current.round !== record.round || current.changedAt !== record.changedAt) return current;
+    if (current.status.state === 'cancelling') return withStatus(current, { state: 'cancelled', since: Date.now() });
+    return current.parts === undefined || current.status.state === 'queued'
+      ? restarted(current)
+      : { ...current, round: current.round + 1 };
+  });
+  if (changed.round === record.round) return;
+  if (changed.status.state === 'running') await publishParts(queue, kind, { id, record: changed });
+  else await publishJob(queue, kind, { id, record: changed });
+}

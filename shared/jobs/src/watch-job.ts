@@ -1,0 +1,103 @@
+import { failure, restoreError, type HyperswapError } from '@hyperswap/errors';
+import type { Events } from '@hyperswap/messaging';
+import type { ObjectStore } from '@hyperswap/storage';
+import type { JobKind } from './job-kind.js';
+import type { JobRecord } from './job-record.js';
+import type { JobRecords } from './job-records.js';
+import { hasEnded } from './job-status.js';
+import { toView, type JobView } from './job-view.js';
+import { resultKey } from './objects.js';
+import { progressSubject } from './reporter.js';
+
+/** News can be lost while the bus is away: the record is looked at this often whatever is heard. */
+const lookMilliseconds = 3_000;
+
+/** News of a job. The first is its status; the result is the last. */
+export type JobNews<Request, Result, Progress> =
+  | { readonly news: 'status'; readonly job: JobView<Request> }
+  | { readonly news: 'progress'; readonly progress: Progress }
+  | { readonly news: 'result'; readonly job: JobView<Request>; readonly result: Result };
+
+export interface WatchContext {
+  readonly records: JobRecords;
+  readonly events: Events;
+  readonly store: ObjectStore;
+  /** Aborted with the error that ends all watching in this process. */
+  readonly ending: AbortSignal;
+}
+
+/**
+ * Follows a job to its end. Whatever happens between two reads of the caller is joined: it gets the newest status and the newest
+ * progress.
+ *
+ * @param signal ends the news quietly
+ * @throws JOB_NOT_FOUND; the reason when it failed; CANCELLED; DRAINING
+ */
+export async function* watchJob<Request, Result, Progress>(
+  kind: JobKind<Request, Result, Progress>,
+  id: string,
+  { records, events, store, ending }: WatchContext,
+  signal: AbortSignal,
+): AsyncGenerator<JobNews<Request, Result, Progress>> {
+  // One look now, and one for each time that something was heard since the last.
+  let mustLook = true;
+  let progress: string | undefined;
+  let wake: () => void = () => undefined;
+  const look = (): void => {
+    mustLook = true;
+    wake();
+  };
+  const stopListening = [
+    records.listen(id, look),
+    events.subscribe(progressSubject(kind.name, id), (content) => {
+      progress = String(content);
+      wake();
+    }),
+  ];
+  const timer = setInterval(look, lookMilliseconds);
+  signal.addEventListener('abort', look);
+  ending.addEventListener('abort', look);
+  let told: string | undefined;
+  try {
+    for (;;) {
+      const changed = new Promise<void>((resolve) => {
+        wake = resolve;
+      });
+      if (signal.aborted) return;
+      if (mustLook) {
+        mustLook = false;
+        const record = await records.find(id);
+        const summary = JSON.stringify([record.status, record.parts?.finished, record.round]);
+        if (summary !== told && !hasEnded(record.status)) {
+          yield { news: 'status', job: toView(kind, { id, record }) };
+        }
+        told = summary;
+        if (hasEnded(record.status)) {
+          if (record.status.state !== 'done') throw endOf(kind.name, record);
+          const result = kind.result.decode(await store.get(resultKey(kind.name, id)));
+          yield { news: 'result', job: toView(kind, { id, record }), result };
+          return;
+        }
+      }
+      if (progress !== undefined) {
+        const news = kind.progress.decode(Buffer.from(progress, 'base64'));
+        progress = undefined;
+        yield { news: 'progress', progress: news };
+      }
+      ending.throwIfAborted();
+      await changed;
+    }
+  } finally {
+    clearInterval(timer);
+    for (const stop of stopListening) stop();
+    signal.removeEventListener('abort', look);
+    ending.removeEventListener('abort', look);
+  }
+}
+
+/** Error that watchers of a job without a result get. */
+function endOf(kind: string, { status }: JobRecord): HyperswapError {
+  return status.state === 'failed'
+    ? restoreError(status.reason)
+    : failure('CANCELLED', { what: `The ${kind}` });
+}
