@@ -35,7 +35,7 @@ export interface JobContext<Progress> {
    */
   readonly signal: AbortSignal;
   /** Tells watchers. Reports that follow each other quickly are joined: watchers get the newest. */
-  report(progress: Progress): void;
+  readonly report: (progress: Progress) => void;
   /** Whether an earlier attempt may have left something to go on from, or to tidy up. */
   readonly isRepeated: boolean;
 }

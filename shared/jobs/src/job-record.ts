@@ -66,20 +66,22 @@ export function newRecord(given: {
     changedAt: now,
     round: 0,
     tries: {},
-    ...(parts === undefined ? {} : { parts: { total: parts, finished: noParts(parts) } }),
-    ...(owner === undefined ? {} : { owner }),
+    parts: parts === undefined ? undefined : { total: parts, finished: noParts(parts) },
+    owner,
   };
 }
 
 /** The record of a job that starts from nothing again. */
 export function restarted(record: JobRecord): JobRecord {
-  const { startedAt: _, holder: __, ...rest } = record;
+  const { parts } = record;
   return {
-    ...rest,
+    ...record,
     status: { state: 'queued', since: Date.now() },
+    startedAt: undefined,
+    holder: undefined,
     round: record.round + 1,
     tries: {},
-    ...(record.parts && { parts: { total: record.parts.total, finished: noParts(record.parts.total) } }),
+    parts: parts && { total: parts.total, finished: noParts(parts.total) },
   };
 }
 
@@ -100,5 +102,5 @@ export function triesOf(record: JobRecord, item: string): Tries {
 
 /** Whether every part is done; false for a job in one piece. */
 export function hasAllParts({ parts }: JobRecord): boolean {
-  return parts !== undefined && countParts(parts.finished) === parts.total;
+  return parts?.total === countParts(parts?.finished ?? '');
 }

@@ -160,16 +160,14 @@ export class JobRunner {
   /** Ends a job; one that has ended stays as it is. @throws JOB_NOT_FOUND */
   async cancel(kind: Pick<AnyKind, 'name'>, id: string): Promise<void> {
     const since = Date.now();
-    let hasCancelled = false;
     const record = await this.recordsOf(kind.name).change(id, (current) => {
       const { status, parts } = current;
-      const isFree = status.state === 'queued' || parts !== undefined;
-      hasCancelled = isFree && !hasEnded(status);
-      if (hasCancelled) return withStatus(current, { state: 'cancelled', since });
+      // Nobody else has to stop first.
+      if (status.state === 'queued' || parts !== undefined) return withStatus(current, { state: 'cancelled', since });
       return status.state === 'running' ? withStatus(current, { state: 'cancelling', since }) : current;
     });
     const registration = this.registrations.get(kind.name);
-    if (!hasCancelled || registration === undefined) return;
+    if (record.status.state !== 'cancelled' || registration === undefined) return;
     const request = registration.kind.request.decode(Buffer.from(record.request, 'base64'));
     await registration.handler.clear?.({ id, request, objects: jobObjects(kind.name, id) });
   }
@@ -186,8 +184,7 @@ export class JobRunner {
     const record = await records.change(id, (current) => {
       const { state } = current.status;
       if (state !== 'failed') throw failure('JOB_NOT_FAILED', { kind: kind.name, job: id, state });
-      const { owner: _, ...job } = restarted(current);
-      return this.context.bus.owner === undefined ? job : { ...job, owner: this.context.bus.owner };
+      return { ...restarted(current), owner: this.context.bus.owner };
     });
     await publishJob(this.queueOf(kind), kind.name, { id, record });
   }

@@ -10,8 +10,7 @@ const longestPauseMilliseconds = 60_000;
 
 /** What becomes of an attempt that threw: `return` and `retry` put the item back, only `retry` counts. */
 export type Verdict =
-  | { readonly verdict: 'return' | 'retry'; readonly delayMilliseconds: number }
-  | { readonly verdict: 'fail' };
+  { readonly verdict: 'return' | 'retry'; readonly delayMilliseconds: number } | { readonly verdict: 'fail' };
 
 /**
  * Judges an error.

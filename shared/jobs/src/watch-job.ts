@@ -97,7 +97,5 @@ export async function* watchJob<Request, Result, Progress>(
 
 /** Error that watchers of a job without a result get. */
 function endOf(kind: string, { status }: JobRecord): HyperswapError {
-  return status.state === 'failed'
-    ? restoreError(status.reason)
-    : failure('CANCELLED', { what: `The ${kind}` });
+  return status.state === 'failed' ? restoreError(status.reason) : failure('CANCELLED', { what: `The ${kind}` });
 }

@@ -10,7 +10,14 @@ import { tileErrors } from './tiles.js';
  * Every error that a user can meet: a stable code, the gRPC status it travels as, when a retry can help,
  * and a sentence that names the file, field or limit and what would mend it.
  */
-export const catalogue = { ...sceneErrors, ...tileErrors, ...adapterErrors, ...jobErrors, ...accessErrors, ...processErrors };
+export const catalogue = {
+  ...sceneErrors,
+  ...tileErrors,
+  ...adapterErrors,
+  ...jobErrors,
+  ...accessErrors,
+  ...processErrors,
+};
 
 export type ErrorCode = keyof typeof catalogue;
 

@@ -29,8 +29,8 @@ export class ItemFiles<Content> {
 
   /** Reads all items, the first one first. A file that is no item is left where it is and skipped. */
   async read(): Promise<QueuedItem<Content>[]> {
-    const names = await readdir(this.directory).catch((error: NodeJS.ErrnoException) => {
-      if (error.code === 'ENOENT') return [] as string[];
+    const names = await readdir(this.directory).catch((error: unknown) => {
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [] as string[];
       throw error;
     });
     const items: QueuedItem<Content>[] = [];

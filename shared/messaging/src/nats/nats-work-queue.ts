@@ -158,7 +158,12 @@ export class NatsWorkQueue<Content> implements WorkQueue<Content> {
 
   private async make({ streams, consumers }: JetStreamManager): Promise<void> {
     const common = { storage: StorageType.File, discard: DiscardPolicy.New, duplicate_window: duplicateWindow };
-    const work = { name: this.stream, subjects: [this.itemSubject('>')], retention: RetentionPolicy.Workqueue, ...common };
+    const work = {
+      name: this.stream,
+      subjects: [this.itemSubject('>')],
+      retention: RetentionPolicy.Workqueue,
+      ...common,
+    };
     const dead = {
       name: this.deadStream,
       subjects: [`${this.subject}.dead`],
