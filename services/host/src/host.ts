@@ -1,12 +1,13 @@
 import path from 'node:path';
 import {
+  prepareHome,
   readTransportSecurity,
   requireGuardedServers,
   type Config,
   type ServiceName,
   type TransportSecurity,
 } from '@hyperswap/config';
-import { EmbeddedBus, NatsBus, type Bus, type EmbeddedBusSettings } from '@hyperswap/messaging';
+import { EmbeddedBus, NatsBus, type Bus, type DamagedValue, type EmbeddedBusSettings } from '@hyperswap/messaging';
 import { createPreprocessingService } from '@hyperswap/preprocessing';
 import {
   clientAccess,
@@ -50,7 +51,8 @@ export async function startPrivateHost(config: Config, names: readonly ServiceNa
 /**
  * Starts services in this process, on one port, guarded as configured.
  *
- * @throws PORT_IN_USE, ENGINE_MISSING, BACKBONE_NOT_FOUND, STORE_UNREACHABLE, STORE_REFUSED, BUS_UNREACHABLE, HOME_IN_USE, CONFIG_INSECURE
+ * @throws PORT_IN_USE, HOME_UNUSABLE, HOME_IN_USE, STORE_FULL, ENGINE_MISSING, BACKBONE_NOT_FOUND, STORE_UNREACHABLE, STORE_REFUSED,
+ *   BUS_UNREACHABLE, CONFIG_INSECURE
  */
 export async function startHost(config: Config, names: readonly ServiceName[], logger: Logger): Promise<Host> {
   const security = readTransportSecurity(config);
@@ -68,8 +70,12 @@ async function start(
   requireGuardedServers(config);
   const trust = adapterTrust(config);
   const isOwnPreprocessing = names.includes('preprocessing');
+  await prepareHome(config.home, [
+    ...(config.s3Endpoint === '' ? ['store'] : []),
+    ...(config.natsUrl === '' ? ['bus'] : []),
+  ]);
   const store = await openStore(config, security);
-  const bus = await openBus(config, security, work).catch(async (error: unknown) => {
+  const bus = await openBus(config, security, logger, work).catch(async (error: unknown) => {
     await store.close();
     throw error;
   });
@@ -154,8 +160,14 @@ async function openStore(
 async function openBus(
   { home, natsUrl, leaseMilliseconds }: Config,
   { trusted, identity }: TransportSecurity,
+  logger: Logger,
   work: EmbeddedBusSettings['work'],
 ): Promise<Bus> {
-  if (natsUrl === '') return EmbeddedBus.open({ directory: path.join(home, 'bus'), work, leaseMilliseconds });
-  return NatsBus.open({ url: natsUrl, leaseMilliseconds, trusted, identity });
+  const onDamaged = (damaged: DamagedValue): void => {
+    logger.warn(damaged, 'a value of shared state cannot be read, and is left out');
+  };
+  if (natsUrl === '') {
+    return EmbeddedBus.open({ directory: path.join(home, 'bus'), work, leaseMilliseconds, onDamaged });
+  }
+  return NatsBus.open({ url: natsUrl, leaseMilliseconds, trusted, identity, onDamaged });
 }

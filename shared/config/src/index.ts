@@ -1,4 +1,5 @@
 export { environmentName, loadConfig, type Config, type ConfigSources } from './config.js';
 export { requireGuardedServer, requireGuardedServers, requireGuardedToken } from './exposure.js';
+export { prepareHome } from './home.js';
 export { readTransportSecurity, type TransportSecurity } from './transport-security.js';
 export { serviceNames, type ServiceName } from './service-names.js';

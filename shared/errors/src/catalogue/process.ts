@@ -71,6 +71,12 @@ export const processErrors = {
       `No service answers at ${endpoint} (${reason}): start one with "hyperswap up", or leave --endpoint out.`,
     { retryAfterMilliseconds: 2_000 },
   ),
+  HOME_UNUSABLE: entry(
+    'FAILED_PRECONDITION',
+    { home: 'text', reason: 'text' },
+    ({ home, reason }) =>
+      `HYPERSWAP_HOME is ${home}, which cannot be used: ${reason}. Name a folder that this process may write to.`,
+  ),
   CONFIG_INVALID: entry(
     'INVALID_ARGUMENT',
     { key: 'text', value: 'text', allowed: 'text' },
