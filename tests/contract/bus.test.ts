@@ -1,11 +1,13 @@
 import assert from 'node:assert/strict';
-import { mkdtemp } from 'node:fs/promises';
+import { mkdir, mkdtemp, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, describe, test } from 'node:test';
 import { setTimeout } from 'node:timers/promises';
-import { EmbeddedBus, NatsBus, type Bus } from '@hyperswap/messaging';
+import { EmbeddedBus, NatsBus, type Bus, type DamageListener } from '@hyperswap/messaging';
+import { connect } from 'nats';
 import { hasCode } from '../support/errors.js';
+import { hostileKeys } from '../support/hostile-strings.js';
 import { serversMissing, startNats } from '../support/servers.js';
 
 /** Short, so that a lost item comes back while the test waits. */
@@ -28,29 +30,46 @@ interface Implementation {
   /** Why it cannot be tried here. */
   readonly skip?: string;
   /** A fresh place, and the way to open one more connection to it. */
-  readonly place: () => Promise<() => Promise<Bus>>;
+  readonly place: (onDamaged?: DamageListener) => Promise<() => Promise<Bus>>;
+  /** Writes what is no JSON as the next revision of key `b` of a bucket, and values under names that are no keys. */
+  readonly spoil: (bucket: string) => Promise<void>;
 }
 
+let directory = '';
 const implementations: Record<string, Implementation> = {
   embedded: {
-    place: async () => {
-      const directory = await mkdtemp(path.join(tmpdir(), 'hyperswap-bus-'));
+    place: async (onDamaged) => {
+      const folder = await mkdtemp(path.join(tmpdir(), 'hyperswap-bus-'));
+      directory = folder;
       // One process keeps its work in the directory; others share its state.
       let work: 'kept' | 'private' = 'kept';
       return () => {
-        const bus = EmbeddedBus.open({ directory, work, leaseMilliseconds });
+        const bus = EmbeddedBus.open({ directory: folder, work, leaseMilliseconds, onDamaged });
         work = 'private';
         return bus;
       };
+    },
+    spoil: async (bucket) => {
+      await writeFile(path.join(directory, bucket, 'b', '2.json'), '{"torn":');
+      await writeFile(path.join(directory, bucket, '.DS_Store'), 'x');
+      await mkdir(path.join(directory, bucket, 'Thumbs'));
+      await writeFile(path.join(directory, bucket, 'Thumbs', '1.json'), '1');
     },
   },
   nats: {
     skip: serversMissing,
     // One server for all: what it keeps of a test must not touch the next, so that names differ.
-    place: async () => {
+    place: async (onDamaged) => {
       nats ??= await startNats();
       const { url } = nats;
-      return () => NatsBus.open({ url, leaseMilliseconds });
+      return () => NatsBus.open({ url, leaseMilliseconds, onDamaged });
+    },
+    spoil: async (bucket) => {
+      const connection = await connect({ servers: nats!.url });
+      const kv = await connection.jetstream().views.kv(`hyperswap-${bucket}`);
+      await kv.put('b', '{"torn":');
+      for (const key of ['Thumbs', 'a/b', '_']) await kv.put(key, '1');
+      await connection.close();
     },
   },
 };
@@ -58,7 +77,7 @@ let names = 0;
 /** A name that no other test has. */
 const fresh = (stem: string): string => `${stem}-${(names += 1)}`;
 
-for (const [name, { place: makePlace, skip }] of Object.entries(implementations)) {
+for (const [name, { place: makePlace, spoil, skip }] of Object.entries(implementations)) {
   describe(`bus: ${name}`, { skip }, () => {
     test('a work item goes to one worker, and a second publication of its id to none', async () => {
       const bus = await (await makePlace())();
@@ -222,6 +241,118 @@ for (const [name, { place: makePlace, skip }] of Object.entries(implementations)
       await other.close();
     });
 
+    test('no key leaves its bucket, whatever is done with it', async () => {
+      const bus = await (await makePlace())();
+      const state = bus.keyValue<number>(fresh('state'));
+      const other = bus.keyValue<number>(fresh('other'));
+      await other.update('x', 1, 0);
+      const seen: string[] = [];
+      const stop = state.watch(({ key }) => seen.push(key));
+      for (const [kind, key] of Object.entries({ ...hostileKeys, 'two parts': 'a/b' })) {
+        await assert.rejects(() => state.get(key), hasCode('NAME_INVALID'), `get of ${kind}`);
+        for (const revision of [0, 1]) {
+          await assert.rejects(() => state.update(key, 2, revision), hasCode('NAME_INVALID'), `update of ${kind}`);
+        }
+        await assert.rejects(() => state.delete(key), hasCode('NAME_INVALID'), `delete of ${kind}`);
+      }
+      assert.deepEqual(await state.list(), []);
+      assert.deepEqual(await other.list(), [{ key: 'x', value: 1, revision: 1 }]);
+      await state.update('a'.repeat(128), 1, 0);
+      for (let i = 0; i < 40 && seen.length === 0; i++) await setTimeout(50);
+      assert.deepEqual(seen, ['a'.repeat(128)]);
+      stop();
+      await bus.close();
+    });
+
+    test('no bucket, queue or subject has a name that means another place or several', async () => {
+      const bus = await (await makePlace())();
+      const queue = bus.workQueue<number>(fresh('work'));
+      for (const [kind, name] of Object.entries({ ...hostileKeys, 'two parts': 'a/b' })) {
+        assert.throws(() => bus.keyValue(name), hasCode('NAME_INVALID'), `bucket of ${kind}`);
+        assert.throws(() => bus.workQueue(name), hasCode('NAME_INVALID'), `queue of ${kind}`);
+        // Subjects and ids of items are never files.
+        if (kind.startsWith('a device') || kind === 'too long') continue;
+        await assert.rejects(() => queue.publish(1, name), hasCode('NAME_INVALID'), `item of ${kind}`);
+        await assert.rejects(() => queue.held(name), hasCode('NAME_INVALID'), `group of ${kind}`);
+        assert.throws(() => bus.events.subscribe(name, () => undefined), hasCode('NAME_INVALID'), `subject of ${kind}`);
+        await assert.rejects(() => bus.events.publish(name, 1), hasCode('NAME_INVALID'), `subject of ${kind}`);
+      }
+      assert.equal(await queue.pull(abortedAfter(200)), undefined);
+      await bus.close();
+    });
+
+    test('a value that cannot be read is reported once, left out of lists and news, and can be deleted or replaced', async () => {
+      const reported: string[] = [];
+      const open = await makePlace((damaged) => reported.push(`${damaged.key}: ${damaged.reason}`));
+      const [bus, other] = [await open(), await open()];
+      const bucket = fresh('state');
+      const even = (stored: unknown): number => {
+        if (typeof stored === 'number' && stored % 2 === 0) return stored;
+        throw new Error(`${String(stored)} is not even`);
+      };
+      const raw = other.keyValue<unknown>(bucket);
+      for (const [index, key] of ['a', 'b', 'c', 'd'].entries()) await raw.update(key, index, 0);
+      const state = bus.keyValue<number>(bucket, even);
+      const values = async (): Promise<string[]> => (await state.list()).map(({ key, value }) => `${key}=${value}`);
+      assert.deepEqual(await values(), ['a=0', 'c=2']);
+      assert.deepEqual(await values(), ['a=0', 'c=2']);
+      assert.equal(reported.length, 2);
+      assert.match(reported[0]!, /^b: .*1 is not even/);
+      assert.match(reported[1]!, /^d: .*3 is not even/);
+      await assert.rejects(state.get('b'), hasCode('OBJECT_DAMAGED', new RegExp(`${bucket}/b .*1 is not even`)));
+      const { revision } = (await raw.get('b'))!;
+      await assert.rejects(state.update('b', 5, revision), hasCode('FIELD_INVALID', /5 is not even/));
+      await assert.rejects(state.update('b', Number.NaN, revision), hasCode('FIELD_INVALID', /null is not even/));
+      const news: string[] = [];
+      const stop = state.watch(({ key, value }) => news.push(`${key}=${value}`));
+      await setTimeout(500);
+      await state.update('b', 4, revision);
+      await state.delete('d');
+      assert.deepEqual(await values(), ['a=0', 'b=4', 'c=2']);
+      await state.update('d', 6, 0);
+      await raw.update('e', 7, 0);
+      await raw.update('f', 8, 0);
+      assert.deepEqual(await values(), ['a=0', 'b=4', 'c=2', 'd=6', 'f=8']);
+      for (let i = 0; i < 40 && news.length < 3; i++) await setTimeout(50);
+      assert.deepEqual(news.sort(), ['b=4', 'd=6', 'f=8']);
+      stop();
+      await Promise.all([bus.close(), other.close()]);
+    });
+
+    test('what others left in a bucket that is no JSON or no key spoils neither lists nor news', async () => {
+      const reported: string[] = [];
+      const open = await makePlace((damaged) => reported.push(damaged.key));
+      const bus = await open();
+      const bucket = fresh('state');
+      const state = bus.keyValue<number>(bucket);
+      for (const key of ['a', 'b']) await state.update(key, 1, 0);
+      const news: string[] = [];
+      const stop = state.watch(({ key }) => news.push(key));
+      await spoil(bucket);
+      await setTimeout(1000);
+      for (let list = 0; list < 2; list++) {
+        assert.deepEqual(
+          (await state.list()).map(({ key }) => key),
+          ['a'],
+        );
+      }
+      assert.deepEqual(reported, ['b']);
+      await assert.rejects(state.get('b'), hasCode('OBJECT_DAMAGED', new RegExp(`${bucket}/b`)));
+      await state.update('c', 2, 0);
+      for (let i = 0; i < 40 && news.length === 0; i++) await setTimeout(50);
+      assert.deepEqual(news, ['c']);
+      await state.delete('b');
+      assert.equal(
+        await state
+          .update('b', 3, 0)
+          .then(() => state.get('b'))
+          .then((entry) => entry!.value),
+        3,
+      );
+      stop();
+      await bus.close();
+    });
+
     test('events reach those who listen', async () => {
       const bus = await (await makePlace())();
       const heard: unknown[] = [];
@@ -237,3 +368,44 @@ for (const [name, { place: makePlace, skip }] of Object.entries(implementations)
     });
   });
 }
+
+test(
+  'nats: an item that is no JSON goes to the dead letters, and the next is handed out',
+  { skip: serversMissing },
+  async () => {
+    nats ??= await startNats();
+    const bus = await NatsBus.open({ url: nats.url, leaseMilliseconds });
+    const name = fresh('work');
+    const queue = bus.workQueue<number>(name);
+    assert.equal(await queue.pull(abortedAfter(100)), undefined);
+    const connection = await connect({ servers: nats.url });
+    await connection.jetstream().publish(`hyperswap.work.${name}.item.torn`, '{"torn":');
+    await queue.publish(2, 'two');
+    assert.equal((await queue.pull(abortedAfter(5000)))?.content, 2);
+    assert.deepEqual(await queue.deadLetters(), [{ content: '{"torn":', reason: 'it is no JSON' }]);
+    await connection.close();
+    await bus.close();
+  },
+);
+
+test('embedded: the folders that the bus has for itself are no buckets', async () => {
+  const bus = await EmbeddedBus.open({ directory: await mkdtemp(path.join(tmpdir(), 'hyperswap-bus-')), work: 'kept' });
+  for (const name of ['lock', 'processes', 'work']) {
+    assert.throws(() => bus.keyValue(name), hasCode('NAME_INVALID', /other than lock, processes, work/));
+  }
+  assert.equal(await bus.isAlive('../lock'), false);
+  await bus.close();
+});
+
+test('embedded: an item whose file cannot be read does not keep the others from being handed out', async () => {
+  const directory = await mkdtemp(path.join(tmpdir(), 'hyperswap-bus-'));
+  const first = await EmbeddedBus.open({ directory, work: 'kept' });
+  await first.workQueue<number>('work').publish(1, 'one');
+  await first.close();
+  const folder = path.join(directory, 'work', 'work');
+  await mkdir(path.join(folder, '7.json'));
+  await writeFile(path.join(folder, '8.json'), '{"torn":');
+  const second = await EmbeddedBus.open({ directory, work: 'kept' });
+  assert.equal((await second.workQueue<number>('work').pull(abortedAfter(1000)))?.content, 1);
+  await second.close();
+});

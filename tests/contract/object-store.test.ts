@@ -6,6 +6,7 @@ import path from 'node:path';
 import { after, describe, test } from 'node:test';
 import { DirectoryObjectStore, S3ObjectStore, type ObjectStore } from '@hyperswap/storage';
 import { hasCode } from '../support/errors.js';
+import { hostileKeys } from '../support/hostile-strings.js';
 import { minioClient, serversMissing, startMinio } from '../support/servers.js';
 
 /** Every implementation of the object store, with the way to a fresh one. */
@@ -40,6 +41,9 @@ for (const [name, { open, skip }] of Object.entries(implementations)) {
       const store = await open();
       await store.put('empty', Buffer.alloc(0));
       assert.equal((await store.get('empty')).byteLength, 0);
+      const file = path.join(await mkdtemp(path.join(tmpdir(), 'hyperswap-file-')), 'copy');
+      await store.getFile('empty', file);
+      assert.equal((await readFile(file)).byteLength, 0);
     });
 
     test('a conditional put takes a free key once, whoever asks, and leaves what is there', async () => {
@@ -90,11 +94,42 @@ for (const [name, { open, skip }] of Object.entries(implementations)) {
       assert.deepEqual(await readdir(directory), ['from']);
     });
 
-    test('no key leaves the store', async () => {
+    test('no key and no prefix leaves the store, whatever is done with it', async () => {
       const store = await open();
-      for (const key of ['../x', 'a/../../x', '/etc/x', 'a//b', '', 'a/', '.x']) {
-        await assert.rejects(store.put(key, Buffer.from('x')), hasCode('NAME_INVALID'), JSON.stringify(key));
+      const directory = await mkdtemp(path.join(tmpdir(), 'hyperswap-file-'));
+      const file = path.join(directory, 'file');
+      await writeFile(file, 'content');
+      const parts = Array.from({ length: 40 }, () => 'a'.repeat(20)).join('/');
+      for (const [kind, key] of Object.entries({ ...hostileKeys, 'many parts': parts })) {
+        const calls: Record<string, () => Promise<unknown>> = {
+          put: () => store.put(key, Buffer.from('x')),
+          putFile: () => store.putFile(key, file),
+          get: () => store.get(key),
+          getFile: () => store.getFile(key, path.join(directory, 'copy')),
+          getRange: () => store.getRange(key, 0, 1),
+          'empty range': () => store.getRange(key, 0, 0),
+          has: () => store.has(key),
+          delete: () => store.delete(key),
+        };
+        // A prefix may be empty or end with a slash.
+        if (key !== '' && !key.endsWith('a/')) calls.list = () => store.list(key);
+        for (const [call, start] of Object.entries(calls)) {
+          await assert.rejects(start, hasCode('NAME_INVALID'), `${call} of ${kind}`);
+        }
       }
+      assert.deepEqual(await store.list(''), []);
+      assert.equal((await readFile(file)).toString(), 'content');
+      assert.deepEqual(await readdir(directory), ['file']);
+    });
+
+    test('keys are as long as the store says they may be', async () => {
+      const store = await open();
+      const keys = ['a'.repeat(128), Array.from({ length: 4 }, () => 'a'.repeat(127)).join('/')];
+      for (const key of keys) await store.put(key, Buffer.from(key));
+      assert.deepEqual(
+        (await store.list('')).map(({ key }) => key),
+        keys.toSorted(),
+      );
     });
   });
 }
@@ -108,7 +143,19 @@ test('directory: a torn or altered file is noticed', async () => {
   for (const damaged of [whole.subarray(0, 10), Buffer.from(whole).fill(0, 2, 3), Buffer.alloc(0)]) {
     await writeFile(file, damaged);
     await assert.rejects(store.get('a'), hasCode('OBJECT_DAMAGED', /checksum/));
+    const copy = path.join(directory, 'copy');
+    await assert.rejects(store.getFile('a', copy), hasCode('OBJECT_DAMAGED', /checksum/));
   }
+  assert.deepEqual((await readdir(directory)).sort(), ['objects', 'staging']);
+});
+
+test('directory: a file that somebody else left beside the objects is no object', async () => {
+  const directory = await mkdtemp(path.join(tmpdir(), 'hyperswap-store-'));
+  const store = new DirectoryObjectStore(directory);
+  await store.put('a/b', Buffer.from('x'));
+  await writeFile(path.join(directory, 'objects', 'a', '.DS_Store'), 'x');
+  await writeFile(path.join(directory, 'objects', 'Thumbs.db'), 'x');
+  assert.deepEqual(await store.list(''), [{ key: 'a/b', bytes: 1 }]);
 });
 
 test('directory: nothing is left behind by puts that fail', async () => {

@@ -11,5 +11,16 @@ export {
   toHyperswapError,
   type SerializedError,
 } from './hyperswap-error.js';
-export { validateName } from './names.js';
+export {
+  isId,
+  isKey,
+  isObjectKey,
+  validateChannel,
+  validateId,
+  validateKey,
+  validateName,
+  validateObjectKey,
+  validateObjectPrefix,
+  validateSubject,
+} from './names.js';
 export { shorten } from './shorten.js';

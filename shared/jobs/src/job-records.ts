@@ -1,7 +1,6 @@
-import { failure } from '@hyperswap/errors';
+import { failure, isId } from '@hyperswap/errors';
 import { changeValue, type Bus, type KeyValue } from '@hyperswap/messaging';
 import { jobRecordSchema, type JobRecord } from './job-record.js';
-import { isJobId } from './job-id.js';
 
 /** A record with its job's id. */
 export interface KnownJob {
@@ -34,14 +33,14 @@ export class JobRecords {
   }
 
   async get(id: string): Promise<JobRecord | undefined> {
-    return isJobId(id) ? this.read((await this.bucket.get(id))?.value) : undefined;
+    return isId(id) ? this.read((await this.bucket.get(id))?.value) : undefined;
   }
 
   /** All of this kind, the oldest first. A record that cannot be read is left out. */
   async list(): Promise<KnownJob[]> {
     const entries = await this.bucket.list();
     const known = entries.flatMap(({ key, value }) => {
-      const record = isJobId(key) ? this.read(value) : undefined;
+      const record = isId(key) ? this.read(value) : undefined;
       return record === undefined ? [] : [{ id: key, record }];
     });
     return known.sort((a, b) => a.record.createdAt - b.record.createdAt || (a.id < b.id ? -1 : 1));
@@ -59,7 +58,7 @@ export class JobRecords {
    * @throws JOB_NOT_FOUND
    */
   async change(id: string, next: (record: JobRecord) => JobRecord): Promise<JobRecord> {
-    if (!isJobId(id)) throw this.notFound(id);
+    if (!isId(id)) throw this.notFound(id);
     const changed = await changeValue(this.bucket, id, (value) => {
       const record = this.read(value);
       if (record === undefined) throw this.notFound(id);
@@ -70,7 +69,7 @@ export class JobRecords {
   }
 
   async delete(id: string): Promise<void> {
-    if (isJobId(id)) await this.bucket.delete(id);
+    if (isId(id)) await this.bucket.delete(id);
   }
 
   /** Calls back for each change of a job's record; returns the way to stop. */

@@ -39,6 +39,8 @@ export async function* watchJob<Request, Result, Progress>(
   { records, events, store, ending }: WatchContext,
   signal: AbortSignal,
 ): AsyncGenerator<JobNews<Request, Result, Progress>> {
+  // Nothing listens to what is no job.
+  await records.find(id);
   // One look now, and one for each time that something was heard since the last.
   let mustLook = true;
   let progress: string | undefined;

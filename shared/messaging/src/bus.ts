@@ -37,6 +37,7 @@ export interface WorkQueue<Content> {
    * Adds an item.
    *
    * @param id words of letters, digits and hyphens, joined by dots; an item with the id of one that is there, or was a moment ago, is not added
+   * @throws NAME_INVALID when `validateSubject` of `@hyperswap/errors` does not allow the id
    */
   publish(content: Content, id: string): Promise<void>;
   /** Waits for the next item; undefined when `signal` is aborted first. */
@@ -54,25 +55,33 @@ export interface Revisioned<Value> {
   readonly revision: number;
 }
 
-/** Small shared state, changed by compare-and-swap. */
+/**
+ * Small shared state, changed by compare-and-swap. `validateKey` of `@hyperswap/errors` says which keys there are; every method throws
+ * NAME_INVALID for others, so that no key leaves its bucket.
+ */
 export interface KeyValue<Value> {
+  /** @throws OBJECT_DAMAGED when the value cannot be read */
   get(key: string): Promise<Revisioned<Value> | undefined>;
+  /** All values by key. Those that cannot be read are left out, and told to the listener that the bus was made with. */
   list(): Promise<Revisioned<Value>[]>;
   /**
    * Writes if nothing has changed since.
    *
    * @param revision last seen; 0 when the key must not exist
    * @returns the new revision
-   * @throws REVISION_STALE when another was faster
+   * @throws REVISION_STALE when another was faster; STORE_FULL
    */
   update(key: string, value: Value, revision: number): Promise<number>;
-  /** Forgets a key, which is not to be used again. Watchers are not told. */
+  /** Forgets a key, which is as if it had never been. Watchers are not told. */
   delete(key: string): Promise<void>;
   /** Calls back for every change from now on, of this process or another; returns the way to stop. */
   watch(onChange: (entry: Revisioned<Value>) => void): () => void;
 }
 
-/** Subjects with any number of listeners; an event reaches those that listen when it is published. */
+/**
+ * Subjects with any number of listeners; an event reaches those that listen when it is published. A subject is one, never a pattern. Both methods
+ * throw NAME_INVALID for what `validateSubject` of `@hyperswap/errors` does not allow.
+ */
 export interface Events {
   publish(subject: string, content: unknown): Promise<void>;
   subscribe(subject: string, onEvent: (content: unknown) => void): () => void;
@@ -86,7 +95,15 @@ export interface Bus {
   /** Whether the process of that name still runs. */
   isAlive(owner: string): Promise<boolean>;
   readonly events: Events;
+  /** @throws NAME_INVALID */
   workQueue<Content>(name: string): WorkQueue<Content>;
-  keyValue<Value>(bucket: string): KeyValue<Value>;
+  /**
+   * State of a bucket.
+   *
+   * @param read makes a value of the JSON that is stored, and throws for what is none; values are checked by it when they are read and before
+   *   they are written. Without it, all JSON is a value.
+   * @throws NAME_INVALID
+   */
+  keyValue<Value>(bucket: string, read?: (stored: unknown) => Value): KeyValue<Value>;
   close(): Promise<void>;
 }

@@ -3,3 +3,4 @@ export { EmbeddedBus, type EmbeddedBusSettings } from './embedded/embedded-bus.j
 export { NatsBus, type NatsSettings } from './nats/nats-bus.js';
 export { changeValue } from './change-value.js';
 export { startSweeper, type SweeperOptions } from './sweeper.js';
+export type { DamagedValue, DamageListener } from './value-reader.js';

@@ -1,11 +1,18 @@
 import { createHash, randomUUID } from 'node:crypto';
-import { constants, createReadStream, createWriteStream } from 'node:fs';
+import { constants, createReadStream, createWriteStream, type Dirent } from 'node:fs';
 import { access, link, mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
+import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { failure, toHyperswapError } from '@hyperswap/errors';
+import {
+  failure,
+  HyperswapError,
+  isObjectKey,
+  toHyperswapError,
+  validateObjectKey,
+  validateObjectPrefix,
+} from '@hyperswap/errors';
 import { hashedPieces } from './hashed-pieces.js';
-import { checkKey } from './keys.js';
 import type { ObjectStore, PutOptions, StoredObject } from './object-store.js';
 
 /** Bytes of the sha-256 that follows an object's content in its file. */
@@ -34,6 +41,7 @@ export class DirectoryObjectStore implements ObjectStore {
   }
 
   async putFile(key: string, file: string, options?: PutOptions): Promise<void> {
+    validateObjectKey(key);
     await access(file, constants.R_OK).catch((cause: unknown) => {
       throw failure('FILE_UNREADABLE', { file, reason: (cause as NodeJS.ErrnoException).code ?? 'unknown' }, cause);
     });
@@ -41,10 +49,12 @@ export class DirectoryObjectStore implements ObjectStore {
   }
 
   async getFile(key: string, file: string): Promise<void> {
+    validateObjectKey(key);
     try {
       const size = (await stat(this.file(key))).size - checksumBytes;
       const hash = createHash('sha256');
-      const content = createReadStream(this.file(key), { end: Math.max(0, size - 1), highWaterMark: pieceBytes });
+      const content =
+        size > 0 ? createReadStream(this.file(key), { end: size - 1, highWaterMark: pieceBytes }) : Readable.from([]);
       await pipeline(content, hashedPieces(hash), createWriteStream(file));
       const checksum = await this.getChecksum(key, size);
       if (!hash.digest().equals(checksum)) {
@@ -52,7 +62,7 @@ export class DirectoryObjectStore implements ObjectStore {
       }
     } catch (cause) {
       await rm(file, { force: true });
-      throw translate(key, cause);
+      throw readFailure(key, cause);
     }
   }
 
@@ -90,7 +100,7 @@ export class DirectoryObjectStore implements ObjectStore {
 
   async get(key: string): Promise<Buffer> {
     const file = await readFile(this.file(key)).catch((cause: unknown) => {
-      throw translate(key, cause);
+      throw readFailure(key, cause);
     });
     const content = file.subarray(0, Math.max(0, file.byteLength - checksumBytes));
     const checksum = file.subarray(content.byteLength);
@@ -112,28 +122,31 @@ export class DirectoryObjectStore implements ObjectStore {
         await file.close();
       }
     } catch (cause) {
-      throw translate(key, cause);
+      throw readFailure(key, cause);
     }
   }
 
   async has(key: string): Promise<boolean> {
-    return stat(this.file(key)).then(
-      (entry) => entry.isFile(),
-      () => false,
-    );
+    try {
+      return (await stat(this.file(key))).isFile();
+    } catch (cause) {
+      if (isAbsent(cause)) return false;
+      throw readFailure(key, cause);
+    }
   }
 
   async list(prefix: string): Promise<StoredObject[]> {
+    validateObjectPrefix(prefix);
     const found: StoredObject[] = [];
     const folder = prefix.includes('/') ? prefix.slice(0, prefix.lastIndexOf('/')) : '';
     const walk = async (relative: string): Promise<void> => {
-      const entries = await readdir(path.join(this.objects, relative), { withFileTypes: true }).catch(() => []);
-      for (const entry of entries) {
+      for (const entry of await entriesOf(path.join(this.objects, relative))) {
         const key = relative === '' ? entry.name : `${relative}/${entry.name}`;
+        if (!isObjectKey(key)) continue;
         if (entry.isDirectory()) await walk(key);
         else if (key.startsWith(prefix)) {
           const file = await stat(path.join(this.objects, key)).catch(() => undefined);
-          if (file !== undefined) found.push({ key, bytes: file.size - checksumBytes });
+          if (file !== undefined) found.push({ key, bytes: Math.max(0, file.size - checksumBytes) });
         }
       }
     };
@@ -142,16 +155,25 @@ export class DirectoryObjectStore implements ObjectStore {
   }
 
   async delete(key: string): Promise<void> {
-    await rm(this.file(key), { force: true });
+    try {
+      await rm(this.file(key), { force: true });
+    } catch (cause) {
+      // A folder of objects is no object.
+      const isFolder = await stat(this.file(key)).then(
+        (entry) => entry.isDirectory(),
+        () => false,
+      );
+      if (!isFolder && !isAbsent(cause)) throw translate(key, cause);
+    }
   }
 
   close(): Promise<void> {
     return Promise.resolve();
   }
 
-  /** The file of a key; no key leaves the directory. */
+  /** Returns the file of a key; no key leaves the directory. @throws NAME_INVALID */
   private file(key: string): string {
-    return path.join(this.objects, checkKey(key));
+    return path.join(this.objects, validateObjectKey(key));
   }
 }
 
@@ -171,9 +193,32 @@ async function writeDurably(file: string, content: Iterable<Uint8Array> | AsyncI
   }
 }
 
+/** Returns what is in a folder; nothing where there is none. */
+async function entriesOf(folder: string): Promise<Dirent[]> {
+  try {
+    return await readdir(folder, { withFileTypes: true });
+  } catch (cause) {
+    if (isAbsent(cause)) return [];
+    throw translate(folder, cause);
+  }
+}
+
+/** Tells that there is no such file: nothing has the name, or a file has the name of one of its folders. */
+function isAbsent(cause: unknown): boolean {
+  return ['ENOENT', 'ENOTDIR'].includes((cause as NodeJS.ErrnoException).code ?? '');
+}
+
+/** Returns the error of a read that failed. */
+function readFailure(key: string, cause: unknown): Error {
+  // An object of that name, or a folder of objects.
+  const isMissing = isAbsent(cause) || (cause as NodeJS.ErrnoException).code === 'EISDIR';
+  return isMissing ? failure('OBJECT_NOT_FOUND', { key }, cause) : translate(key, cause);
+}
+
+/** Returns the error of a write, or of a disk. */
 function translate(key: string, cause: unknown): Error {
+  if (cause instanceof HyperswapError) return cause;
   const code = (cause as NodeJS.ErrnoException).code;
-  if (code === 'ENOENT') return failure('OBJECT_NOT_FOUND', { key }, cause);
   if (code === 'EEXIST') return failure('OBJECT_EXISTS', { key }, cause);
   if (code === 'ENOSPC' || code === 'EDQUOT' || code === 'EFBIG') return failure('STORE_FULL', { key }, cause);
   if (code !== undefined) return failure('STORE_UNREACHABLE', { reason: (cause as Error).message }, cause);

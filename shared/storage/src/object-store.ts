@@ -11,7 +11,8 @@ export interface PutOptions {
 }
 
 /**
- * Keys are paths of valid names joined by `/`. A write is whole or not at all: readers see the old object or the new one.
+ * Objects by key. `validateObjectKey` of `@hyperswap/errors` says which keys there are; every method throws NAME_INVALID for others, so that
+ * no key leaves the store. A write is whole or not at all: readers see the old object or the new one.
  */
 export interface ObjectStore {
   /** In words, for `doctor`. */
@@ -29,7 +30,11 @@ export interface ObjectStore {
   /** Part of an object; not checked against its checksum, which covers the whole. @throws OBJECT_NOT_FOUND */
   getRange(key: string, offset: number, length: number): Promise<Buffer>;
   has(key: string): Promise<boolean>;
-  /** Objects whose key begins with `prefix`, by key. */
+  /**
+   * Objects whose key begins with `prefix`, by key. What others left in the store under names that are no keys is left out.
+   *
+   * @param prefix empty, or a key, perhaps with `/` at its end
+   */
   list(prefix: string): Promise<StoredObject[]>;
   /** Removing what is not there is no error. */
   delete(key: string): Promise<void>;

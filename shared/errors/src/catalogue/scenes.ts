@@ -79,9 +79,8 @@ export const sceneErrors = {
   ),
   NAME_INVALID: entry(
     'INVALID_ARGUMENT',
-    { field: 'text', name: 'text' },
-    ({ field, name }) =>
-      `${field} ${JSON.stringify(name)} is not a valid name: use 1 to 64 of a–z, 0–9, "-", "_" and ".", beginning with a letter or digit.`,
+    { field: 'text', name: 'text', allowed: 'text' },
+    ({ field, name, allowed }) => `${field} "${name}" is not valid: ${allowed}.`,
     { field: ({ field }) => field },
   ),
   FIELD_INVALID: entry(

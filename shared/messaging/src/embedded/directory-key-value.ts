@@ -1,72 +1,91 @@
 import { randomUUID } from 'node:crypto';
 import { link, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { failure } from '@hyperswap/errors';
+import { failure, HyperswapError, isKey, validateKey } from '@hyperswap/errors';
 import type { KeyValue, Revisioned } from '../bus.js';
+import { ValueReader, type DamageListener } from '../value-reader.js';
+import { codeOf, diskFailure } from './disk-failure.js';
 
 /** Changes of other processes are noticed within this time. */
 const pollMilliseconds = 500;
 /** Old revisions stay this long, so that a slow writer cannot take the place of one that was cleared away. */
 const keptRevisions = 64;
+/** Values that are read at once. */
+const readsAtOnce = 64;
 
 /**
  * Key-value state in a directory, shared by processes: `<key>/<revision>.json`, the highest revision is the value. A revision is
  * linked into its place, which fails when another process was faster: that is the compare-and-swap.
  */
-export class DirectoryKeyValue<Value> implements KeyValue<Value> {
-  private readonly watchers = new Set<(entry: Revisioned<Value>) => void>();
+export class DirectoryKeyValue implements KeyValue<unknown> {
+  private readonly watchers = new Set<(entry: Revisioned<unknown>) => void>();
   private readonly known = new Map<string, number>();
+  private readonly reader: ValueReader<string, unknown>;
   private poll: NodeJS.Timeout | undefined;
 
-  constructor(private readonly directory: string) {}
-
-  async get(key: string): Promise<Revisioned<Value> | undefined> {
-    const revision = await this.latestRevision(key);
-    if (revision === 0) return undefined;
-    const text = await readFile(this.file(key, revision), 'utf8');
-    return { key, value: JSON.parse(text) as Value, revision };
+  constructor(
+    private readonly directory: string,
+    onDamaged: DamageListener,
+  ) {
+    const parse = (text: string): unknown => JSON.parse(text);
+    this.reader = new ValueReader(path.basename(directory), parse, onDamaged);
   }
 
-  async list(): Promise<Revisioned<Value>[]> {
-    const keys = await readdir(this.directory).catch(() => [] as string[]);
-    const entries = await Promise.all(keys.sort().map((key) => this.get(key)));
-    return entries.filter((entry) => entry !== undefined);
+  async get(key: string): Promise<Revisioned<unknown> | undefined> {
+    const stored = await this.readText(validateKey(key));
+    return stored && this.reader.read(stored);
   }
 
-  async update(key: string, value: Value, revision: number): Promise<number> {
+  async list(): Promise<Revisioned<unknown>[]> {
+    // What others left in the folder under names that are no keys is no value.
+    const keys = (await namesIn(this.directory)).filter(isKey).sort();
+    const entries: Revisioned<unknown>[] = [];
+    for (let first = 0; first < keys.length; first += readsAtOnce) {
+      const texts = await Promise.all(keys.slice(first, first + readsAtOnce).map((key) => this.readText(key)));
+      for (const stored of texts) {
+        const entry = stored && this.reader.readIfWhole(stored);
+        if (entry !== undefined) entries.push(entry);
+      }
+    }
+    return entries;
+  }
+
+  async update(key: string, value: unknown, revision: number): Promise<number> {
+    const folder = this.folder(key);
     const stale = (cause?: unknown): Error => failure('REVISION_STALE', { key, expected: revision }, cause);
-    const folder = path.join(this.directory, key);
-    await mkdir(folder, { recursive: true });
     if ((await this.latestRevision(key)) !== revision) throw stale();
     const next = revision + 1;
     const staged = path.join(folder, `.${randomUUID()}`);
     try {
-      await writeFile(staged, JSON.stringify(value));
+      // The folder of a key that is there is never made anew: it may just have been deleted.
+      if (revision === 0) await mkdir(folder, { recursive: true });
+      await writeFile(staged, JSON.stringify(value), { flush: true });
       await link(staged, this.file(key, next));
     } catch (cause) {
-      const code = (cause as NodeJS.ErrnoException).code;
-      if (code === 'EEXIST') throw stale(cause);
-      if (code === 'ENOSPC') throw failure('STORE_FULL', { key }, cause);
-      throw cause;
+      // Another was faster, or deleted the key.
+      if (['EEXIST', 'ENOENT'].includes(codeOf(cause))) throw stale(cause);
+      throw diskFailure(key, cause);
     } finally {
-      await rm(staged, { force: true });
+      await rm(staged, { force: true }).catch(() => undefined);
     }
-    await rm(this.file(key, next - keptRevisions), { force: true });
+    await rm(this.file(key, next - keptRevisions), { force: true }).catch(() => undefined);
     this.announce({ key, value, revision: next });
     return next;
   }
 
   async delete(key: string): Promise<void> {
-    await rm(path.join(this.directory, key), { recursive: true, force: true });
+    const folder = this.folder(key);
+    this.known.delete(key);
+    await rm(folder, { recursive: true, force: true, maxRetries: 5 }).catch((cause: unknown) => {
+      throw diskFailure(key, cause);
+    });
   }
 
-  watch(onChange: (entry: Revisioned<Value>) => void): () => void {
+  watch(onChange: (entry: Revisioned<unknown>) => void): () => void {
     this.watchers.add(onChange);
     if (this.poll === undefined) {
-      void this.list().then((entries) => {
-        for (const { key, revision } of entries) this.remember(key, revision);
-      });
-      this.poll = setInterval(() => void this.look(), pollMilliseconds);
+      this.look(({ key, revision }) => this.remember(key, revision));
+      this.poll = setInterval(() => this.look((entry) => this.announce(entry)), pollMilliseconds);
       this.poll.unref();
     }
     return () => {
@@ -80,28 +99,74 @@ export class DirectoryKeyValue<Value> implements KeyValue<Value> {
     this.poll = undefined;
   }
 
-  private async look(): Promise<void> {
-    for (const entry of await this.list()) this.announce(entry);
+  private look(onEntry: (entry: Revisioned<unknown>) => void): void {
+    const before = [...this.known];
+    this.list().then(
+      (entries) => {
+        const present = new Set(entries.map(({ key }) => key));
+        // A key that was deleted begins again at revision 1.
+        for (const [key, revision] of before) {
+          if (!present.has(key) && this.known.get(key) === revision) this.known.delete(key);
+        }
+        for (const entry of entries) onEntry(entry);
+      },
+      (error: unknown) => {
+        // The next look tries again; whoever reads or writes is told.
+        if (!HyperswapError.is(error, 'STORE_UNREACHABLE', 'STORE_FULL')) throw error;
+      },
+    );
   }
 
-  private announce(entry: Revisioned<Value>): void {
+  private announce(entry: Revisioned<unknown>): void {
     if (!this.remember(entry.key, entry.revision)) return;
     for (const watcher of this.watchers) watcher(entry);
   }
 
-  /** Whether the revision is news. */
+  /** @returns true when the revision is news */
   private remember(key: string, revision: number): boolean {
     if ((this.known.get(key) ?? 0) >= revision) return false;
     this.known.set(key, revision);
     return true;
   }
 
+  /** Returns the text of the highest revision; undefined where there is none. */
+  private async readText(key: string): Promise<Revisioned<string> | undefined> {
+    for (;;) {
+      const revision = await this.latestRevision(key);
+      if (revision === 0) return undefined;
+      try {
+        return { key, value: await readFile(this.file(key, revision), 'utf8'), revision };
+      } catch (cause) {
+        // Deleted since, or so old by now that it was cleared away.
+        if (codeOf(cause) !== 'ENOENT') throw diskFailure(key, cause);
+      }
+    }
+  }
+
   private async latestRevision(key: string): Promise<number> {
-    const names = await readdir(path.join(this.directory, key)).catch(() => [] as string[]);
-    return Math.max(0, ...names.filter((name) => /^\d+\.json$/.test(name)).map((name) => Number.parseInt(name, 10)));
+    const names = await namesIn(this.folder(key));
+    return Math.max(
+      0,
+      ...names.filter((name) => /^[1-9]\d{0,14}\.json$/.test(name)).map((name) => Number.parseInt(name, 10)),
+    );
   }
 
   private file(key: string, revision: number): string {
-    return path.join(this.directory, key, `${revision}.json`);
+    return path.join(this.folder(key), `${revision}.json`);
+  }
+
+  /** Returns the folder of a key; no key leaves the directory. @throws NAME_INVALID */
+  private folder(key: string): string {
+    return path.join(this.directory, validateKey(key));
+  }
+}
+
+/** Returns the names in a folder; none where there is no folder. */
+async function namesIn(folder: string): Promise<string[]> {
+  try {
+    return await readdir(folder);
+  } catch (cause) {
+    if (['ENOENT', 'ENOTDIR'].includes(codeOf(cause))) return [];
+    throw diskFailure(folder, cause);
   }
 }

@@ -1,7 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { EventEmitter } from 'node:events';
 import path from 'node:path';
+import { isId, validateChannel, validateSubject } from '@hyperswap/errors';
 import { defaultLeaseMilliseconds, type Bus, type Events, type KeyValue, type WorkQueue } from '../bus.js';
+import { CheckedKeyValue } from '../checked-key-value.js';
+import type { DamageListener } from '../value-reader.js';
 import { DirectoryKeyValue } from './directory-key-value.js';
 import { EmbeddedWorkQueue } from './embedded-work-queue.js';
 import { ItemFiles } from './item-files.js';
@@ -17,7 +20,12 @@ export interface EmbeddedBusSettings {
   readonly work: 'kept' | 'private';
   /** Lease of work items. */
   readonly leaseMilliseconds?: number;
+  /** Listener of values that cannot be read. */
+  readonly onDamaged?: DamageListener;
 }
+
+/** Names that the bus's own files have beside the folders of buckets. */
+const ownNames = ['lock', 'processes', 'work'];
 
 /** Events inside this process, queues in it or in a directory, state in a directory. */
 export class EmbeddedBus implements Bus {
@@ -26,7 +34,7 @@ export class EmbeddedBus implements Bus {
   readonly events: Events;
   private readonly emitter = new EventEmitter().setMaxListeners(0);
   private readonly queues = new Map<string, EmbeddedWorkQueue<unknown>>();
-  private readonly buckets = new Map<string, DirectoryKeyValue<unknown>>();
+  private readonly buckets = new Map<string, DirectoryKeyValue>();
 
   private constructor(
     private readonly settings: EmbeddedBusSettings,
@@ -36,14 +44,16 @@ export class EmbeddedBus implements Bus {
     this.owner = owner;
     this.description = `in this process, state in ${path.resolve(settings.directory)}`;
     this.events = {
-      publish: (subject, content) => {
-        this.emitter.emit(subject, content);
-        return Promise.resolve();
-      },
+      publish: (subject, content) =>
+        new Promise((resolve) => {
+          this.emitter.emit(eventOf(subject), content);
+          resolve();
+        }),
       subscribe: (subject, onEvent) => {
-        this.emitter.on(subject, onEvent);
+        const event = eventOf(subject);
+        this.emitter.on(event, onEvent);
         return () => {
-          this.emitter.off(subject, onEvent);
+          this.emitter.off(event, onEvent);
         };
       },
     };
@@ -57,11 +67,12 @@ export class EmbeddedBus implements Bus {
     return new EmbeddedBus(settings, lock, owner);
   }
 
-  isAlive(owner: string): Promise<boolean> {
-    return isHeld(ownerLock(this.settings, owner));
+  async isAlive(owner: string): Promise<boolean> {
+    return isId(owner) && isHeld(ownerLock(this.settings, owner));
   }
 
   workQueue<Content>(name: string): WorkQueue<Content> {
+    validateChannel('Queue', name);
     const { directory, leaseMilliseconds = defaultLeaseMilliseconds } = this.settings;
     const files = this.owner === undefined ? new ItemFiles<unknown>(path.join(directory, 'work', name)) : undefined;
     const queue = this.queues.get(name) ?? new EmbeddedWorkQueue<unknown>(leaseMilliseconds, files);
@@ -69,11 +80,14 @@ export class EmbeddedBus implements Bus {
     return queue as WorkQueue<Content>;
   }
 
-  keyValue<Value>(bucket: string): KeyValue<Value> {
-    const folder = path.join(this.settings.directory, bucket);
-    const state = this.buckets.get(bucket) ?? new DirectoryKeyValue<unknown>(folder);
+  keyValue<Value>(bucket: string, read?: (stored: unknown) => Value): KeyValue<Value> {
+    validateChannel('Bucket', bucket, ownNames);
+    const { directory, onDamaged = () => undefined } = this.settings;
+    const state = this.buckets.get(bucket) ?? new DirectoryKeyValue(path.join(directory, bucket), onDamaged);
     this.buckets.set(bucket, state);
-    return state as KeyValue<unknown> as KeyValue<Value>;
+    return read === undefined
+      ? (state as KeyValue<unknown> as KeyValue<Value>)
+      : new CheckedKeyValue(state, bucket, read, onDamaged);
   }
 
   async close(): Promise<void> {
@@ -90,4 +104,9 @@ function keptLock({ directory }: EmbeddedBusSettings): string {
 
 function ownerLock({ directory }: EmbeddedBusSettings, owner: string): string {
   return path.join(directory, 'processes', owner);
+}
+
+/** Returns the emitter's name of a subject; it gives `error` a meaning of its own. @throws NAME_INVALID */
+function eventOf(subject: string): string {
+  return `event ${validateSubject(subject)}`;
 }

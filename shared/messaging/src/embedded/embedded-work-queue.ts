@@ -1,3 +1,4 @@
+import { validateSubject } from '@hyperswap/errors';
 import type { DeadLetter, WorkItem, WorkQueue } from '../bus.js';
 import type { ItemFiles, QueuedItem } from './item-files.js';
 
@@ -35,6 +36,7 @@ export class EmbeddedWorkQueue<Content> implements WorkQueue<Content> {
   }
 
   async publish(content: Content, id: string): Promise<void> {
+    validateSubject(id);
     await this.loaded;
     if (this.entries.has(id)) return;
     const entry = { id, sequence: this.nextSequence++, content, deliveries: 0 };
@@ -56,6 +58,7 @@ export class EmbeddedWorkQueue<Content> implements WorkQueue<Content> {
   }
 
   async held(group: string): Promise<ReadonlySet<string>> {
+    validateSubject(group);
     await this.loaded;
     return new Set([...this.entries.keys()].filter((id) => id.startsWith(`${group}.`)));
   }

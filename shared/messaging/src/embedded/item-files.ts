@@ -1,7 +1,7 @@
 import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { failure } from '@hyperswap/errors';
 import { z } from 'zod';
+import { diskFailure } from './disk-failure.js';
 
 /** An item of a queue as its file holds it. */
 export interface QueuedItem<Content> {
@@ -27,7 +27,7 @@ export class ItemFiles<Content> {
   /** @param directory that belongs to this process alone */
   constructor(private readonly directory: string) {}
 
-  /** Reads all items, the first one first. A file that is no item is left where it is and skipped. */
+  /** Reads all items, the first one first. A file that is no item, or cannot be read, is left where it is and skipped. */
   async read(): Promise<QueuedItem<Content>[]> {
     const names = await readdir(this.directory).catch((error: unknown) => {
       if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [] as string[];
@@ -35,7 +35,7 @@ export class ItemFiles<Content> {
     });
     const items: QueuedItem<Content>[] = [];
     for (const name of names.filter((found) => found.endsWith('.json'))) {
-      const text = await readFile(path.join(this.directory, name), 'utf8');
+      const text = await readFile(path.join(this.directory, name), 'utf8').catch(() => '');
       const item = itemSchema.safeParse(parseJson(text)).data;
       if (item !== undefined) items.push(item as QueuedItem<Content>);
     }
@@ -52,8 +52,7 @@ export class ItemFiles<Content> {
       await rename(staged, this.file(item));
     } catch (cause) {
       this.made = undefined;
-      if ((cause as NodeJS.ErrnoException).code === 'ENOSPC') throw failure('STORE_FULL', { key: item.id }, cause);
-      throw cause;
+      throw diskFailure(item.id, cause);
     }
   }
 

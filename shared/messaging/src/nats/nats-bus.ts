@@ -1,5 +1,8 @@
 import { JSONCodec, type NatsConnection } from 'nats';
+import { validateChannel, validateSubject } from '@hyperswap/errors';
 import { defaultLeaseMilliseconds, type Bus, type Events, type KeyValue, type WorkQueue } from '../bus.js';
+import { CheckedKeyValue } from '../checked-key-value.js';
+import type { DamageListener } from '../value-reader.js';
 import { connectToNats, type NatsSecurity } from './connection.js';
 import { NatsKeyValue } from './nats-key-value.js';
 import { NatsWorkQueue } from './nats-work-queue.js';
@@ -9,6 +12,8 @@ export interface NatsSettings extends NatsSecurity {
   readonly url: string;
   /** Of work items. */
   readonly leaseMilliseconds?: number;
+  /** Is told of values that cannot be read. */
+  readonly onDamaged?: DamageListener;
 }
 
 /** Queues and state in JetStream, events over plain NATS. */
@@ -18,23 +23,33 @@ export class NatsBus implements Bus {
   readonly owner = undefined;
   readonly events: Events;
   private readonly queues = new Map<string, NatsWorkQueue<unknown>>();
-  private readonly buckets = new Map<string, NatsKeyValue<unknown>>();
+  private readonly buckets = new Map<string, NatsKeyValue>();
 
   private constructor(
     private readonly connection: NatsConnection,
     private readonly leaseMilliseconds: number,
+    private readonly onDamaged: DamageListener,
   ) {
     this.description = `NATS at ${connection.getServer()}`;
     const codec = JSONCodec();
     this.events = {
-      publish: (subject, content) => {
-        connection.publish(`hyperswap.event.${subject}`, codec.encode(content));
-        return Promise.resolve();
-      },
+      publish: (subject, content) =>
+        new Promise((resolve) => {
+          connection.publish(`hyperswap.event.${validateSubject(subject)}`, codec.encode(content));
+          resolve();
+        }),
       subscribe: (subject, onEvent) => {
-        const subscription = connection.subscribe(`hyperswap.event.${subject}`, {
+        const subscription = connection.subscribe(`hyperswap.event.${validateSubject(subject)}`, {
           callback: (error, message) => {
-            if (error === null) onEvent(codec.decode(message.data));
+            if (error !== null) return;
+            let content: unknown;
+            try {
+              content = codec.decode(message.data);
+            } catch {
+              // Another program's message.
+              return;
+            }
+            onEvent(content);
           },
         });
         return () => subscription.unsubscribe();
@@ -46,9 +61,10 @@ export class NatsBus implements Bus {
   static async open({
     url,
     leaseMilliseconds = defaultLeaseMilliseconds,
+    onDamaged = () => undefined,
     ...security
   }: NatsSettings): Promise<NatsBus> {
-    return new NatsBus(await connectToNats(url, security), leaseMilliseconds);
+    return new NatsBus(await connectToNats(url, security), leaseMilliseconds, onDamaged);
   }
 
   isAlive(): Promise<boolean> {
@@ -56,15 +72,19 @@ export class NatsBus implements Bus {
   }
 
   workQueue<Content>(name: string): WorkQueue<Content> {
+    validateChannel('Queue', name);
     const queue = this.queues.get(name) ?? new NatsWorkQueue<unknown>(this.connection, name, this.leaseMilliseconds);
     this.queues.set(name, queue);
     return queue as WorkQueue<Content>;
   }
 
-  keyValue<Value>(bucket: string): KeyValue<Value> {
-    const state = this.buckets.get(bucket) ?? new NatsKeyValue<unknown>(this.connection, bucket);
+  keyValue<Value>(bucket: string, read?: (stored: unknown) => Value): KeyValue<Value> {
+    validateChannel('Bucket', bucket);
+    const state = this.buckets.get(bucket) ?? new NatsKeyValue(this.connection, bucket, this.onDamaged);
     this.buckets.set(bucket, state);
-    return state as KeyValue<unknown> as KeyValue<Value>;
+    return read === undefined
+      ? (state as KeyValue<unknown> as KeyValue<Value>)
+      : new CheckedKeyValue(state, bucket, read, this.onDamaged);
   }
 
   async close(): Promise<void> {

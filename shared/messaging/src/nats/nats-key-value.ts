@@ -1,6 +1,7 @@
-import { failure } from '@hyperswap/errors';
+import { failure, isKey, validateKey } from '@hyperswap/errors';
 import { Events, JSONCodec, NatsError, type KV, type KvEntry, type NatsConnection } from 'nats';
 import type { KeyValue, Revisioned } from '../bus.js';
+import { ValueReader, type DamageListener } from '../value-reader.js';
 import { repeatOnBus } from './connection.js';
 
 /** What JetStream answers when another was faster. */
@@ -15,12 +16,13 @@ const catchUpMilliseconds = 1_000;
  * State in a key-value bucket of JetStream. While somebody watches, a copy is kept, so that looking at all of it, after each of ten thousand changes say, costs
  * one small question: whether the copy is the newest.
  */
-export class NatsKeyValue<Value> implements KeyValue<Value> {
-  private readonly codec = JSONCodec<Value>();
+export class NatsKeyValue implements KeyValue<unknown> {
+  private readonly codec = JSONCodec();
+  private readonly reader: ValueReader<Uint8Array, unknown>;
   private bucket: Promise<KV> | undefined;
-  private readonly watchers = new Set<(entry: Revisioned<Value>) => void>();
+  private readonly watchers = new Set<(entry: Revisioned<unknown>) => void>();
   private following: AbortController | undefined;
-  private readonly copy = new Map<string, Revisioned<Value>>();
+  private readonly copy = new Map<string, Revisioned<unknown>>();
   /** Highest revision that the copy has seen; undefined while it is not whole. */
   private copied: number | undefined;
   /** Waiting for the copy to see more. */
@@ -30,29 +32,36 @@ export class NatsKeyValue<Value> implements KeyValue<Value> {
   constructor(
     private readonly connection: NatsConnection,
     private readonly name: string,
+    onDamaged: DamageListener,
   ) {
+    this.reader = new ValueReader(name, (bytes) => this.codec.decode(bytes), onDamaged);
     void this.listen();
   }
 
-  async get(key: string): Promise<Revisioned<Value> | undefined> {
+  async get(key: string): Promise<Revisioned<unknown> | undefined> {
+    validateKey(key);
     const entry = await this.withBucket((bucket) => bucket.get(encodeKey(key)));
     // Of a deleted key a marker stays.
-    return entry?.operation === 'PUT' ? this.read(entry) : undefined;
+    return entry?.operation === 'PUT' ? this.reader.read(storedOf(entry)) : undefined;
   }
 
-  async list(): Promise<Revisioned<Value>[]> {
+  async list(): Promise<Revisioned<unknown>[]> {
     const entries = (await this.hasNewest()) ? [...this.copy.values()] : await this.readAll();
     return entries.sort((a, b) => (a.key < b.key ? -1 : 1));
   }
 
-  async update(key: string, value: Value, revision: number): Promise<number> {
+  async update(key: string, value: unknown, revision: number): Promise<number> {
+    validateKey(key);
     const isStale = (error: unknown): boolean =>
       error instanceof NatsError && error.api_error?.err_code === wrongLastSequence;
+    const put = (previousSeq: number): Promise<number> =>
+      this.withBucket((bucket) => bucket.put(encodeKey(key), this.codec.encode(value), { previousSeq }), isStale);
     try {
-      return await this.withBucket(
-        (bucket) => bucket.put(encodeKey(key), this.codec.encode(value), { previousSeq: revision }),
-        isStale,
-      );
+      return await put(revision).catch(async (error: unknown) => {
+        const marker = isStale(error) && revision === 0 ? await this.deletionMarker(key) : undefined;
+        if (marker === undefined) throw error;
+        return put(marker);
+      });
     } catch (cause) {
       if (!isStale(cause)) throw cause;
       throw failure('REVISION_STALE', { key, expected: revision }, cause);
@@ -60,10 +69,11 @@ export class NatsKeyValue<Value> implements KeyValue<Value> {
   }
 
   async delete(key: string): Promise<void> {
+    validateKey(key);
     await this.withBucket((bucket) => bucket.purge(encodeKey(key)));
   }
 
-  watch(onChange: (entry: Revisioned<Value>) => void): () => void {
+  watch(onChange: (entry: Revisioned<unknown>) => void): () => void {
     this.watchers.add(onChange);
     if (this.following === undefined) {
       this.following = new AbortController();
@@ -82,7 +92,13 @@ export class NatsKeyValue<Value> implements KeyValue<Value> {
     this.copy.clear();
   }
 
-  /** Whether the copy holds all that the server does, now or in a moment. */
+  /** Returns the revision of the marker that a deleted key leaves; undefined where a value or nothing is. */
+  private async deletionMarker(key: string): Promise<number | undefined> {
+    const entry = await this.withBucket((bucket) => bucket.get(encodeKey(key)));
+    return entry === null || entry.operation === 'PUT' ? undefined : entry.revision;
+  }
+
+  /** Tells that the copy holds all that the server does, now or in a moment. */
   private async hasNewest(): Promise<boolean> {
     if (!this.covers(0)) return false;
     const { streamInfo } = await this.withBucket((bucket) => bucket.status());
@@ -107,9 +123,9 @@ export class NatsKeyValue<Value> implements KeyValue<Value> {
     return this.copied !== undefined && this.copied >= revision;
   }
 
-  private async readAll(): Promise<Revisioned<Value>[]> {
+  private async readAll(): Promise<Revisioned<unknown>[]> {
     const entries = await this.withBucket((bucket) => currentEntries(bucket));
-    return entries.map((entry) => this.read(entry));
+    return entries.map((entry) => this.readIfWhole(entry)).filter((entry) => entry !== undefined);
   }
 
   /** Follows changes in rounds, and begins each with all values: what was missed while the server was away is told then. */
@@ -135,12 +151,13 @@ export class NatsKeyValue<Value> implements KeyValue<Value> {
             const isNews = (known.get(entry.key) ?? 0) < entry.revision;
             known.set(entry.key, entry.revision);
             present.add(entry.key);
-            if (entry.operation === 'PUT') {
-              const value = this.read(entry);
+            const value = entry.operation === 'PUT' ? this.readIfWhole(entry) : undefined;
+            if (value === undefined) this.copy.delete(entry.key);
+            else {
               this.copy.set(entry.key, value);
               // What is there at the first look was there before.
               if (isNews && !(isStart && round === 0)) for (const watcher of this.watchers) watcher(value);
-            } else this.copy.delete(entry.key);
+            }
             if (isStart && entry.delta === 0) {
               isStart = false;
               this.completeCopy(present, entry.revision);
@@ -178,8 +195,10 @@ export class NatsKeyValue<Value> implements KeyValue<Value> {
     }
   }
 
-  private read({ key, value, revision }: KvEntry): Revisioned<Value> {
-    return { key: decodeKey(key), value: this.codec.decode(value), revision };
+  /** Returns an entry's value; undefined when it cannot be read, or others wrote it under a name that is no key. */
+  private readIfWhole(entry: KvEntry): Revisioned<unknown> | undefined {
+    const stored = storedOf(entry);
+    return isKey(stored.key) ? this.reader.readIfWhole(stored) : undefined;
   }
 
   private async withBucket<Result>(
@@ -216,6 +235,10 @@ async function currentEntries(bucket: KV): Promise<KvEntry[]> {
     if (entry.delta === 0) changes.stop();
   }
   return [...entries.values()];
+}
+
+function storedOf({ key, value, revision }: KvEntry): Revisioned<Uint8Array> {
+  return { key: decodeKey(key), value, revision };
 }
 
 /** Keys of JetStream may not begin or end with a dot; ours may hold any. */

@@ -10,6 +10,7 @@ import {
   type JsMsg,
   type NatsConnection,
 } from 'nats';
+import { validateSubject } from '@hyperswap/errors';
 import type { DeadLetter, WorkItem, WorkQueue } from '../bus.js';
 import { repeatOnBus } from './connection.js';
 
@@ -18,6 +19,8 @@ const duplicateWindow = nanos(10 * 60_000);
 /** A request for work waits so long at the server; then it is asked anew, so that a lost request is not waited for. */
 const pullMilliseconds = 2_000;
 const consumerName = 'workers';
+/** Bytes that are kept of an item that is no JSON. */
+const unreadableBytes = 1000;
 
 /** A work queue as a JetStream stream of its own: items stay until they are acknowledged, and come again when their lease runs out. */
 export class NatsWorkQueue<Content> implements WorkQueue<Content> {
@@ -37,12 +40,14 @@ export class NatsWorkQueue<Content> implements WorkQueue<Content> {
   }
 
   async publish(content: Content, id: string): Promise<void> {
+    validateSubject(id);
     await this.withStreams(() =>
       this.connection.jetstream().publish(this.itemSubject(id), this.codec.encode(content), { msgID: id }),
     );
   }
 
   async held(group: string): Promise<ReadonlySet<string>> {
+    validateSubject(group);
     const subjects = new Set<string>();
     await this.withStreams(async () => {
       const { streams } = await this.connection.jetstreamManager();
@@ -59,8 +64,12 @@ export class NatsWorkQueue<Content> implements WorkQueue<Content> {
     while (isWanted()) {
       const message = await this.next(signal);
       if (message === undefined) continue;
-      if (isWanted()) return this.item(message);
-      message.nak();
+      if (!isWanted()) {
+        message.nak();
+        return undefined;
+      }
+      const content = await this.contentOf(message);
+      if (content !== undefined) return this.item(message, content);
     }
     return undefined;
   }
@@ -110,8 +119,28 @@ export class NatsWorkQueue<Content> implements WorkQueue<Content> {
     }
   }
 
-  private item(message: JsMsg): WorkItem<Content> {
-    const content = this.codec.decode(message.data);
+  /** Returns the content of a message; undefined, after it went to the dead letters, when it is no JSON. */
+  private async contentOf(message: JsMsg): Promise<Content | undefined> {
+    try {
+      return this.codec.decode(message.data);
+    } catch {
+      const text = Buffer.from(message.data.subarray(0, unreadableBytes)).toString('latin1');
+      // While the server is away it stays, and comes again.
+      await this.bury(message, text as Content, 'it is no JSON').catch(() => undefined);
+      return undefined;
+    }
+  }
+
+  private async bury(message: JsMsg, content: Content, reason: string): Promise<void> {
+    await this.withStreams(() =>
+      this.connection.jetstream().publish(`${this.subject}.dead`, this.deadCodec.encode({ content, reason }), {
+        msgID: `${message.info.stream}-${message.seq}`,
+      }),
+    );
+    message.term(reason);
+  }
+
+  private item(message: JsMsg, content: Content): WorkItem<Content> {
     return {
       content,
       deliveries: message.info.deliveryCount,
@@ -127,14 +156,7 @@ export class NatsWorkQueue<Content> implements WorkQueue<Content> {
         message.working();
         return Promise.resolve();
       },
-      reject: async (reason) => {
-        await this.withStreams(() =>
-          this.connection.jetstream().publish(`${this.subject}.dead`, this.deadCodec.encode({ content, reason }), {
-            msgID: `${message.info.stream}-${message.seq}`,
-          }),
-        );
-        message.term(reason);
-      },
+      reject: (reason) => this.bury(message, content, reason),
     };
   }
 

@@ -4,11 +4,10 @@ import { rm, stat } from 'node:fs/promises';
 import { Agent } from 'node:https';
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { failure, HyperswapError } from '@hyperswap/errors';
+import { failure, HyperswapError, isObjectKey, validateObjectKey, validateObjectPrefix } from '@hyperswap/errors';
 import { Client, type BucketItem } from 'minio';
 import pRetry from 'p-retry';
 import { hashedPieces } from '../hashed-pieces.js';
-import { checkKey } from '../keys.js';
 import type { ObjectStore, PutOptions, StoredObject } from '../object-store.js';
 import { isPassing, translate } from './s3-errors.js';
 
@@ -74,12 +73,14 @@ export class S3ObjectStore implements ObjectStore {
   }
 
   async put(key: string, content: Uint8Array, options: PutOptions = {}): Promise<void> {
+    validateObjectKey(key);
     const checksum = createHash('sha256').update(content).digest('hex');
     const body = Buffer.from(content.buffer, content.byteOffset, content.byteLength);
     await this.upload(key, checksum, content.byteLength, options, () => body);
   }
 
   async putFile(key: string, file: string, options: PutOptions = {}): Promise<void> {
+    validateObjectKey(key);
     const unreadable = (cause: unknown): Error =>
       failure('FILE_UNREADABLE', { file, reason: (cause as NodeJS.ErrnoException).code ?? 'unknown' }, cause);
     const hash = createHash('sha256');
@@ -99,8 +100,9 @@ export class S3ObjectStore implements ObjectStore {
   }
 
   async get(key: string): Promise<Buffer> {
+    validateObjectKey(key);
     return this.repeat(key, async () => {
-      const response = await this.client.getObject(this.settings.bucket, checkKey(key));
+      const response = await this.client.getObject(this.settings.bucket, key);
       const pieces: Buffer[] = [];
       for await (const piece of response) pieces.push(piece as Buffer);
       const content = Buffer.concat(pieces);
@@ -110,9 +112,10 @@ export class S3ObjectStore implements ObjectStore {
   }
 
   async getFile(key: string, file: string): Promise<void> {
+    validateObjectKey(key);
     try {
       await this.repeat(key, async () => {
-        const response = await this.client.getObject(this.settings.bucket, checkKey(key));
+        const response = await this.client.getObject(this.settings.bucket, key);
         const hash = createHash('sha256');
         await pipeline(response, hashedPieces(hash), createWriteStream(file));
         compare(key, response, hash.digest('hex'));
@@ -124,9 +127,10 @@ export class S3ObjectStore implements ObjectStore {
   }
 
   async getRange(key: string, offset: number, length: number): Promise<Buffer> {
+    validateObjectKey(key);
     if (length === 0) return Buffer.alloc(0);
     return this.repeat(key, async () => {
-      const response = await this.client.getPartialObject(this.settings.bucket, checkKey(key), offset, length);
+      const response = await this.client.getPartialObject(this.settings.bucket, key, offset, length);
       const pieces: Buffer[] = [];
       for await (const piece of response) pieces.push(piece as Buffer);
       return Buffer.concat(pieces);
@@ -134,8 +138,9 @@ export class S3ObjectStore implements ObjectStore {
   }
 
   async has(key: string): Promise<boolean> {
+    validateObjectKey(key);
     try {
-      await this.repeat(key, () => this.client.statObject(this.settings.bucket, checkKey(key)));
+      await this.repeat(key, () => this.client.statObject(this.settings.bucket, key));
       return true;
     } catch (error) {
       if (HyperswapError.is(error, 'OBJECT_NOT_FOUND')) return false;
@@ -144,16 +149,21 @@ export class S3ObjectStore implements ObjectStore {
   }
 
   async list(prefix: string): Promise<StoredObject[]> {
+    validateObjectPrefix(prefix);
     return this.repeat(prefix, async () => {
       const found: StoredObject[] = [];
       const items: AsyncIterable<BucketItem> = this.client.listObjectsV2(this.settings.bucket, prefix, true);
-      for await (const { name, size } of items) if (name !== undefined) found.push({ key: name, bytes: size });
+      for await (const { name, size } of items) {
+        // What others put into the bucket under other names is not ours.
+        if (name !== undefined && isObjectKey(name)) found.push({ key: name, bytes: size });
+      }
       return found.sort((a, b) => (a.key < b.key ? -1 : 1));
     });
   }
 
   async delete(key: string): Promise<void> {
-    await this.repeat(key, () => this.client.removeObject(this.settings.bucket, checkKey(key)));
+    validateObjectKey(key);
+    await this.repeat(key, () => this.client.removeObject(this.settings.bucket, key));
   }
 
   close(): Promise<void> {
@@ -168,7 +178,6 @@ export class S3ObjectStore implements ObjectStore {
     { onlyIfAbsent = false }: PutOptions,
     open: () => Buffer | Readable,
   ): Promise<void> {
-    checkKey(key);
     const { bucket } = this.settings;
     // Tells our own object from another's when the answer to the first attempt was lost.
     const writer = randomUUID();
