@@ -8,7 +8,6 @@ import { failure } from '@hyperswap/errors';
 import {
   JobRunner,
   jsonCodec,
-  type JobHandler,
   type JobKind,
   type JobRunnerContext,
   type JobState,
@@ -160,8 +159,8 @@ for (const [name, { place: open, skip }] of Object.entries(implementations)) {
         heard.join(),
       );
       assert.deepEqual(runs, [false]);
-      const { status, startedAt, endedAt, createdAt } = await asked.get(kind, id);
-      assert.equal(status.state, 'done');
+      const { attempts, status, startedAt, endedAt, createdAt } = await asked.get(kind, id);
+      assert.deepEqual([status.state, attempts], ['done', 1]);
       assert.ok(createdAt <= startedAt! && startedAt! <= endedAt!);
       assert.equal(await store.has(`jobs/${kind.name}/${id}/result`), true);
       assert.equal(await resultOf(worker, kind, id), 'HELLO', 'it is kept for those who come later');
@@ -376,35 +375,43 @@ for (const [name, { place: open, skip }] of Object.entries(implementations)) {
       assert.deepEqual((await asked.get(kind, id)).parts, { done: 20, total: 20 });
     });
 
-    test('a part that fails for good fails its job; what was made is cleared, and queued again all parts are done anew', async () => {
-      const { runner: makeRunner, store } = await open();
+    test('a part that fails for good fails its job; queued again, the job goes on with the parts that are done', async () => {
+      const { runner: makeRunner } = await open();
       const kind = freshKind(true);
       const runner = await makeRunner();
       let isBroken = true;
-      const handler: JobHandler<Request, string, { step: number }> = {
-        run: ({ request }) => Promise.resolve(request.text),
-        runPart: async ({ objects }, part) => {
+      const parts: number[] = [];
+      const cleared: string[] = [];
+      runner.register(kind, {
+        run: ({ request }) => {
+          if (isBroken) throw failure('FIELD_INVALID', { field: 'sum', reason: 'it does not add up' });
+          return Promise.resolve(request.text);
+        },
+        runPart: (_, part) => {
           if (isBroken && part === 2) throw failure('OBJECT_DAMAGED', { key: 'k', reason: 'torn' });
-          await store.put(`${objects}parts/${part}`, Buffer.from('x'));
+          parts.push(part);
+          return Promise.resolve();
         },
-        clear: async ({ objects }, part) => {
-          const prefix = `${objects}parts/`;
-          if (part !== undefined) await store.delete(`${prefix}${part}`);
-          else for (const { key } of await store.list(prefix)) await store.delete(key);
+        clear: (_, end) => {
+          cleared.push(end);
+          return Promise.resolve();
         },
-      };
-      runner.register(kind, handler);
+      });
       runner.begin();
       const id = await runner.start(kind, { text: 'whole', parts: 4 });
       await assert.rejects(resultOf(runner, kind, id), hasCode('OBJECT_DAMAGED', /torn/));
-      await eventually(3_000, async () => assert.deepEqual(await store.list(`jobs/${kind.name}/${id}/`), []));
+      assert.deepEqual([parts, cleared], [[0, 1], []]);
       isBroken = false;
       await runner.requeue(kind, id);
       assert.equal(await resultOf(runner, kind, id), 'whole');
-      await eventually(3_000, async () => {
-        const keys = (await store.list(`jobs/${kind.name}/${id}/`)).map(({ key }) => key.split('/').pop());
-        assert.deepEqual(keys, ['result']);
-      });
+      assert.deepEqual([parts, cleared], [[0, 1, 2, 3], ['done']]);
+      isBroken = true;
+      const other = await runner.start(kind, { text: 'put together', parts: 2 });
+      await assert.rejects(resultOf(runner, kind, other), hasCode('FIELD_INVALID', /add up/));
+      isBroken = false;
+      await runner.requeue(kind, other);
+      assert.equal(await resultOf(runner, kind, other), 'put together', 'though no part is left to do');
+      assert.deepEqual(parts, [0, 1, 2, 3, 0, 1]);
     });
 
     test('a job with parts is cancelled at once, and what is done late is removed', async () => {
@@ -420,8 +427,8 @@ for (const [name, { place: open, skip }] of Object.entries(implementations)) {
           await setTimeout(300);
           await store.put(`${objects}parts/${part}`, Buffer.from('late'));
         },
-        clear: async ({ objects }, part) => {
-          if (part !== undefined) await store.delete(`${objects}parts/${part}`);
+        clear: async ({ objects }, end, part) => {
+          if (part !== undefined && end === 'cancelled') await store.delete(`${objects}parts/${part}`);
         },
       });
       runner.begin();
@@ -580,6 +587,29 @@ for (const [name, { place: open, skip }] of Object.entries(implementations)) {
       }
       assert.ok(steps.length < 20, `${steps.length} of 2000 were told`);
       assert.equal(steps.at(-1), 1_999);
+    });
+
+    test('a watcher who comes late, and a list, know the progress so far', { timeout: 30_000 }, async () => {
+      const { runner: makeRunner } = await open();
+      const kind = freshKind();
+      const runner = await makeRunner();
+      runner.register(kind, {
+        run: async (_, { report, signal }) => {
+          for (let step = 1; !signal.aborted && step < 60; step++) {
+            report({ step });
+            await setTimeout(100);
+          }
+          return untilAborted(signal);
+        },
+      });
+      runner.begin();
+      const id = await runner.start(kind, { text: '' });
+      await eventually(10_000, async () => assert.ok((await runner.list(kind))[0]!.progress!.step > 40));
+      for await (const news of runner.watch(kind, id, forever)) {
+        assert.ok(news.news === 'status' && news.job.progress!.step > 40);
+        break;
+      }
+      await runner.cancel(kind, id);
     });
 
     test('kinds that share a queue take turns on its worker', async () => {

@@ -230,7 +230,8 @@ export class Trainings {
       logger.info({ training, adapter: started.adapter }, 'training done');
     } catch (error) {
       // Nobody takes it over where the queue ends with this process.
-      const isOurs = this.stopping.signal.aborted && !cancellation.signal.aborted && this.context.bus.owner === undefined;
+      const isOurs =
+        this.stopping.signal.aborted && !cancellation.signal.aborted && this.context.bus.owner === undefined;
       const failed = toHyperswapError(error);
       logger.warn({ training, err: error, deliveries: item.deliveries }, 'training ended without a result');
       if (isOurs || (failed.retryable && !cancellation.signal.aborted && item.deliveries < maximumDeliveries)) {

@@ -1,6 +1,6 @@
 import type { WorkQueue } from '@hyperswap/messaging';
 import type { KnownJob } from './job-records.js';
-import { hasPart } from './parts.js';
+import { countParts, hasPart } from './parts.js';
 
 /** Content of a work item: a job in one piece, or to be cut into parts, or one part. */
 export interface JobItem {
@@ -24,11 +24,12 @@ export async function publishJob(queue: JobQueue, kind: string, { id, record }: 
   await queue.publish(item, itemId(item));
 }
 
-/** Publishes the parts that are not done. */
+/** Publishes the parts that are not done; where all are, the last one, so that a worker puts them together. */
 export async function publishParts(queue: JobQueue, kind: string, { id, record }: KnownJob): Promise<void> {
   const { total, finished } = record.parts!;
-  for (let part = 0; part < total; part++) {
-    if (hasPart(finished, part)) continue;
+  const isWhole = countParts(finished) === total;
+  for (let part = isWhole ? total - 1 : 0; part < total; part++) {
+    if (hasPart(finished, part) && !isWhole) continue;
     const item = { kind, job: id, round: record.round, part };
     await queue.publish(item, itemId(item));
   }

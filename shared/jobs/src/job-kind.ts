@@ -1,4 +1,5 @@
 import type { z } from 'zod';
+import type { JobEnd } from './job-status.js';
 
 /** Conversion of a value to bytes and back. Messages of ts-proto have this shape; see {@link jsonCodec} for others. */
 export interface Codec<Value> {
@@ -52,11 +53,12 @@ export interface JobHandler<Request, Result, Progress> {
   /** Does one part, from 0; only for kinds with parts. What it makes goes into objects of the job. */
   runPart?(job: Job<Request>, part: number, context: JobContext<Progress>): Promise<void>;
   /**
-   * Removes what was made on the way to the result, when the job ended.
+   * Removes what was made on the way to the end of a job. Not called when a job with parts fails: those that are done stay, since
+   * the job may be queued again and then goes on with them. With the job itself all of its objects are cleared away anyway.
    *
    * @param part only this part: a worker that stood still finished it after the job's end
    */
-  clear?(job: Job<Request>, part?: number): Promise<void>;
+  clear?(job: Job<Request>, end: JobEnd, part?: number): Promise<void>;
 }
 
 /** Codec of values that are JSON, checked by a schema when they are read. */

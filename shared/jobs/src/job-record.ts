@@ -35,6 +35,10 @@ export const jobRecordSchema = z.object({
   startedAt: z.number().optional(),
   /** When anything of it changed last. */
   changedAt: z.number(),
+  /** Times that a worker took it, or cut it. */
+  attempts: z.number().int(),
+  /** Bytes of its latest progress in base64, of some seconds ago. */
+  progress: z.string().optional(),
   /** Raised when its items are published anew: those of earlier rounds are passed over. */
   round: z.number().int(),
   /** Attempt that works on it, of a job in one piece: one that is not named any more was taken for lost. */
@@ -64,6 +68,7 @@ export function newRecord(given: {
     status: { state: 'queued', since: now },
     createdAt: now,
     changedAt: now,
+    attempts: 0,
     round: 0,
     tries: {},
     parts: parts === undefined ? undefined : { total: parts, finished: noParts(parts) },
@@ -71,18 +76,10 @@ export function newRecord(given: {
   };
 }
 
-/** The record of a job that starts from nothing again. */
-export function restarted(record: JobRecord): JobRecord {
-  const { parts } = record;
-  return {
-    ...record,
-    status: { state: 'queued', since: Date.now() },
-    startedAt: undefined,
-    holder: undefined,
-    round: record.round + 1,
-    tries: {},
-    parts: parts && { total: parts.total, finished: noParts(parts.total) },
-  };
+/** The record of a job that is queued again, with all its tries before it. Parts that are done stay so. */
+export function queuedAgain(record: JobRecord): JobRecord {
+  const { round } = record;
+  return { ...record, status: { state: 'queued', since: Date.now() }, holder: undefined, round: round + 1, tries: {} };
 }
 
 /** A record with another status; one that has ended stays as it is. */

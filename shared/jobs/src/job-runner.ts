@@ -5,7 +5,7 @@ import type { ObjectStore } from '@hyperswap/storage';
 import type { Logger } from '@hyperswap/telemetry';
 import { publishJob, type JobItem, type JobQueue } from './items.js';
 import type { JobHandler, JobKind } from './job-kind.js';
-import { newRecord, restarted, withStatus } from './job-record.js';
+import { newRecord, queuedAgain, withStatus } from './job-record.js';
 import { JobRecords, type KnownJob } from './job-records.js';
 import { hasEnded } from './job-status.js';
 import { toView, type JobView } from './job-view.js';
@@ -140,12 +140,17 @@ export class JobRunner {
   }
 
   /** @throws JOB_NOT_FOUND, INTERNAL for a request that cannot be read */
-  async get<Request>(kind: JobKind<Request, unknown, unknown>, id: string): Promise<JobView<Request>> {
+  async get<Request, Result, Progress>(
+    kind: JobKind<Request, Result, Progress>,
+    id: string,
+  ): Promise<JobView<Request, Progress>> {
     return toView(kind, { id, record: await this.recordsOf(kind.name).find(id) });
   }
 
   /** All jobs of a kind that are kept, the oldest first. One whose request cannot be read is left out. */
-  async list<Request>(kind: JobKind<Request, unknown, unknown>): Promise<JobView<Request>[]> {
+  async list<Request, Result, Progress>(
+    kind: JobKind<Request, Result, Progress>,
+  ): Promise<JobView<Request, Progress>[]> {
     const jobs = await this.recordsOf(kind.name).list();
     return jobs.flatMap((job) => {
       try {
@@ -169,22 +174,24 @@ export class JobRunner {
     const registration = this.registrations.get(kind.name);
     if (record.status.state !== 'cancelled' || registration === undefined) return;
     const request = registration.kind.request.decode(Buffer.from(record.request, 'base64'));
-    await registration.handler.clear?.({ id, request, objects: jobObjects(kind.name, id) });
+    await registration.handler.clear?.({ id, request, objects: jobObjects(kind.name, id) }, 'cancelled');
   }
 
   /** Jobs of a kind that failed, the oldest first: those that `requeue` takes. */
-  async deadLetters<Request>(kind: JobKind<Request, unknown, unknown>): Promise<JobView<Request>[]> {
+  async deadLetters<Request, Result, Progress>(
+    kind: JobKind<Request, Result, Progress>,
+  ): Promise<JobView<Request, Progress>[]> {
     return (await this.list(kind)).filter(({ status }) => status.state === 'failed');
   }
 
-  /** Starts a job that failed from the beginning, under its id. @throws JOB_NOT_FOUND, JOB_NOT_FAILED, JOBS_FULL */
+  /** Queues a job that failed again, with all its tries before it; parts that are done stay so. @throws JOB_NOT_FOUND, JOB_NOT_FAILED, JOBS_FULL */
   async requeue(kind: Pick<AnyKind, 'name' | 'queue'>, id: string): Promise<void> {
     const records = this.recordsOf(kind.name);
     await this.requireRoom(kind.name);
     const record = await records.change(id, (current) => {
       const { state } = current.status;
       if (state !== 'failed') throw failure('JOB_NOT_FAILED', { kind: kind.name, job: id, state });
-      return { ...restarted(current), owner: this.context.bus.owner };
+      return { ...queuedAgain(current), owner: this.context.bus.owner };
     });
     await publishJob(this.queueOf(kind), kind.name, { id, record });
   }

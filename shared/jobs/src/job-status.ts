@@ -17,9 +17,15 @@ export type JobStatus =
 
 export type JobState = JobStatus['state'];
 
-const endStates: ReadonlySet<JobState> = new Set(['done', 'failed', 'cancelled']);
+/** State that only an operator changes. */
+export type JobEnd = 'done' | 'failed' | 'cancelled';
 
-/** Whether nothing will change the job any more but an operator. */
-export function hasEnded({ state }: JobStatus): boolean {
-  return endStates.has(state);
+/** Returns the state of a job that has ended; undefined for one that has not. */
+export function endOf({ state }: JobStatus): JobEnd | undefined {
+  return state === 'done' || state === 'failed' || state === 'cancelled' ? state : undefined;
+}
+
+/** Tells a job that only an operator changes. */
+export function hasEnded(status: JobStatus): boolean {
+  return endOf(status) !== undefined;
 }

@@ -1,10 +1,10 @@
 import type { JobKind } from './job-kind.js';
 import type { KnownJob } from './job-records.js';
-import type { JobStatus } from './job-status.js';
+import { hasEnded, type JobStatus } from './job-status.js';
 import { countParts } from './parts.js';
 
 /** A job as callers of services are told of it. */
-export interface JobView<Request> {
+export interface JobView<Request, Progress = unknown> {
   readonly id: string;
   readonly kind: string;
   readonly request: Request;
@@ -14,27 +14,32 @@ export interface JobView<Request> {
   readonly startedAt: Date | undefined;
   /** When it was done, failed or was cancelled. */
   readonly endedAt: Date | undefined;
-  /** Of a job that is cut into parts. */
+  /** Latest progress, of some seconds ago. */
+  readonly progress: Progress | undefined;
+  /** Times that a worker took it, the current one included. */
+  readonly attempts: number;
+  /** Count of a job that is cut into parts. */
   readonly parts: { readonly done: number; readonly total: number } | undefined;
   /** Attempts, at the job or any part of it, that failed and were or will be repeated. */
   readonly failures: number;
 }
 
-/** @throws what the kind's codec throws for a request that it cannot read */
-export function toView<Request>(
-  kind: Pick<JobKind<Request, unknown, unknown>, 'name' | 'request'>,
+/** @throws what the kind's codecs throw for a request or progress that they cannot read */
+export function toView<Request, Progress>(
+  kind: Pick<JobKind<Request, unknown, Progress>, 'name' | 'request' | 'progress'>,
   { id, record }: KnownJob,
-): JobView<Request> {
-  const { status, parts, tries } = record;
-  const hasEnded = status.state === 'done' || status.state === 'failed' || status.state === 'cancelled';
+): JobView<Request, Progress> {
+  const { status, parts, tries, attempts, progress } = record;
   return {
     id,
     kind: kind.name,
     request: kind.request.decode(Buffer.from(record.request, 'base64')),
-    status: status as JobStatus,
+    status,
     createdAt: new Date(record.createdAt),
     startedAt: record.startedAt === undefined ? undefined : new Date(record.startedAt),
-    endedAt: hasEnded ? new Date(status.since) : undefined,
+    endedAt: hasEnded(status) ? new Date(status.since) : undefined,
+    progress: progress === undefined ? undefined : kind.progress.decode(Buffer.from(progress, 'base64')),
+    attempts,
     parts: parts && { done: countParts(parts.finished), total: parts.total },
     failures: Object.values(tries).reduce((sum, { failures }) => sum + failures, 0),
   };

@@ -8,7 +8,7 @@ import { itemName, publishParts, type JobItem, type JobQueue } from './items.js'
 import type { Job, JobContext, JobHandler, JobKind } from './job-kind.js';
 import { hasAllParts, triesOf, withStatus, withTry, type JobRecord } from './job-record.js';
 import type { JobRecords } from './job-records.js';
-import { hasEnded } from './job-status.js';
+import { endOf, hasEnded } from './job-status.js';
 import { jobObjects, resultKey } from './objects.js';
 import { hasPart, withPart } from './parts.js';
 import { progressSubject, Reporter } from './reporter.js';
@@ -102,7 +102,9 @@ export class JobWorker {
   /** Takes note of an item whose job goes on without it. */
   private async passOver({ handler, job, item }: Attempt, record: JobRecord): Promise<void> {
     const { part } = item.content;
-    if (part !== undefined && hasEnded(record.status)) await handler.clear?.(job, part);
+    const end = endOf(record.status);
+    // The part belongs to a result, or to a job that may be queued again, unless nobody wants it any more.
+    if (part !== undefined && end === 'cancelled') await handler.clear?.(job, end, part);
     await item.acknowledge();
   }
 
@@ -120,6 +122,7 @@ export class JobWorker {
         : {
             ...record,
             holder,
+            attempts: record.attempts + 1,
             startedAt: record.startedAt ?? Date.now(),
             status: record.status.state === 'queued' ? { state: 'running', since: Date.now() } : record.status,
           },
@@ -147,7 +150,10 @@ export class JobWorker {
     if (record !== undefined) await publishParts(this.context.queue, kind.name, { id, record });
     await records.change(id, (current) =>
       current.status.state === 'queued'
-        ? withStatus({ ...current, startedAt: Date.now() }, { state: 'running', since: Date.now() })
+        ? withStatus(
+            { ...current, startedAt: current.startedAt ?? Date.now(), attempts: current.attempts + 1 },
+            { state: 'running', since: Date.now() },
+          )
         : current,
     );
     await item.acknowledge();
@@ -187,14 +193,19 @@ export class JobWorker {
     work: (context: JobContext<unknown>) => Promise<void>,
   ): Promise<boolean> {
     const { events, stopping } = this.context;
-    const { kind, id, item } = attempt;
+    const { kind, id, item, records } = attempt;
     const { failures, returns } = triesOf(record, itemName(item.content));
     const losses = item.deliveries - 1 - failures - returns;
     if (losses >= maximumLosses) {
       await this.fail(attempt, failure('JOB_LOST', { kind: kind.name, job: id, times: losses }));
       return true;
     }
-    const reporter = new Reporter(events, progressSubject(kind.name, id), kind.progress);
+    const reporter = new Reporter(kind.progress, {
+      tell: (progress) => events.publish(progressSubject(kind.name, id), progress),
+      keep: async (progress) => {
+        await records.change(id, (current) => (isHolder(current, attempt) ? { ...current, progress } : current));
+      },
+    });
     try {
       await work({
         signal: AbortSignal.any([superseded, stopping]),
@@ -257,9 +268,10 @@ export class JobWorker {
   private async end(attempt: Attempt, next: (record: JobRecord) => JobRecord): Promise<void> {
     const { records, id, item, handler, job, kind } = attempt;
     const ended = await records.change(id, (record) => (isHolder(record, attempt) ? next(record) : record));
-    if (hasEnded(ended.status)) {
-      this.context.logger.info({ kind: kind.name, job: id, state: ended.status.state }, 'job ended');
-      await handler.clear?.(job);
+    const end = endOf(ended.status);
+    if (end !== undefined) {
+      this.context.logger.info({ kind: kind.name, job: id, state: end }, 'job ended');
+      if (end !== 'failed' || ended.parts === undefined) await handler.clear?.(job, end);
     }
     await item.acknowledge();
   }

@@ -1,23 +1,30 @@
-import type { Events } from '@hyperswap/messaging';
 import type { Codec } from './job-kind.js';
 
 /** Shortest time between two events of one attempt. */
-const pauseMilliseconds = 100;
+const tellMilliseconds = 100;
+/** Time after which progress is also written to the job's record, for lists and for watchers who come late. */
+const keepMilliseconds = 5_000;
 
 /** Subject of the progress of a job. */
 export function progressSubject(kind: string, id: string): string {
   return `jobs.${kind}.${id}`;
 }
 
-/** Publishes the progress of an attempt, not more often than watchers need it: of reports in between the last one counts. */
+/** Ways that progress takes, as bytes in base64. What is lost on the way is followed by more. */
+export interface ReportTargets {
+  readonly tell: (progress: string) => Promise<void>;
+  readonly keep: (progress: string) => Promise<void>;
+}
+
+/** Passes on the progress of an attempt, not more often than watchers need it: of reports in between the last one counts. */
 export class Reporter<Progress> {
   private next: Progress | undefined;
+  private keptAt = performance.now();
   private timer: NodeJS.Timeout | undefined;
 
   constructor(
-    private readonly events: Events,
-    private readonly subject: string,
     private readonly codec: Codec<Progress>,
+    private readonly targets: ReportTargets,
   ) {}
 
   report(progress: Progress): void {
@@ -27,11 +34,11 @@ export class Reporter<Progress> {
     this.timer = setInterval(() => {
       if (this.next === undefined) this.stop();
       else this.send();
-    }, pauseMilliseconds);
+    }, tellMilliseconds);
     this.timer.unref();
   }
 
-  /** Publishes what is left, and ends. */
+  /** Tells what is left, and ends. */
   close(): void {
     if (this.next !== undefined) this.send();
     this.stop();
@@ -40,8 +47,10 @@ export class Reporter<Progress> {
   private send(): void {
     const content = Buffer.from(this.codec.encode(this.next!).finish()).toString('base64');
     this.next = undefined;
-    // Progress that is lost while the bus is away is followed by more.
-    this.events.publish(this.subject, content).catch(() => undefined);
+    this.targets.tell(content).catch(() => undefined);
+    if (performance.now() - this.keptAt < keepMilliseconds) return;
+    this.keptAt = performance.now();
+    this.targets.keep(content).catch(() => undefined);
   }
 
   private stop(): void {

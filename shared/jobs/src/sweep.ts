@@ -1,8 +1,8 @@
 import { failure, serializeError } from '@hyperswap/errors';
 import type { Bus } from '@hyperswap/messaging';
 import type { ObjectStore } from '@hyperswap/storage';
-import { publishJob, publishParts, type JobQueue } from './items.js';
-import { restarted, withStatus } from './job-record.js';
+import { publishJob, type JobQueue } from './items.js';
+import { queuedAgain, withStatus } from './job-record.js';
 import type { JobRecords, KnownJob } from './job-records.js';
 import { hasEnded } from './job-status.js';
 import { jobObjects } from './objects.js';
@@ -56,11 +56,7 @@ async function mend(context: SweepContext, { id, record }: KnownJob): Promise<vo
   const changed = await records.change(id, (current) => {
     if (current.round !== record.round || current.changedAt !== record.changedAt) return current;
     if (current.status.state === 'cancelling') return withStatus(current, { state: 'cancelled', since: Date.now() });
-    return current.parts === undefined || current.status.state === 'queued'
-      ? restarted(current)
-      : { ...current, round: current.round + 1 };
+    return queuedAgain(current);
   });
-  if (changed.round === record.round) return;
-  if (changed.status.state === 'running') await publishParts(queue, kind, { id, record: changed });
-  else await publishJob(queue, kind, { id, record: changed });
+  if (changed.round !== record.round) await publishJob(queue, kind, { id, record: changed });
 }

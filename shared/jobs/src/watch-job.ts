@@ -14,9 +14,9 @@ const lookMilliseconds = 3_000;
 
 /** News of a job. The first is its status; the result is the last. */
 export type JobNews<Request, Result, Progress> =
-  | { readonly news: 'status'; readonly job: JobView<Request> }
+  | { readonly news: 'status'; readonly job: JobView<Request, Progress> }
   | { readonly news: 'progress'; readonly progress: Progress }
-  | { readonly news: 'result'; readonly job: JobView<Request>; readonly result: Result };
+  | { readonly news: 'result'; readonly job: JobView<Request, Progress>; readonly result: Result };
 
 export interface WatchContext {
   readonly records: JobRecords;
@@ -75,7 +75,7 @@ export async function* watchJob<Request, Result, Progress>(
         }
         told = summary;
         if (hasEnded(record.status)) {
-          if (record.status.state !== 'done') throw endOf(kind.name, record);
+          if (record.status.state !== 'done') throw reasonOf(kind.name, record);
           const result = kind.result.decode(await store.get(resultKey(kind.name, id)));
           yield { news: 'result', job: toView(kind, { id, record }), result };
           return;
@@ -98,6 +98,6 @@ export async function* watchJob<Request, Result, Progress>(
 }
 
 /** Error that watchers of a job without a result get. */
-function endOf(kind: string, { status }: JobRecord): HyperswapError {
+function reasonOf(kind: string, { status }: JobRecord): HyperswapError {
   return status.state === 'failed' ? restoreError(status.reason) : failure('CANCELLED', { what: `The ${kind}` });
 }

@@ -71,6 +71,12 @@ export const sceneErrors = {
     { scene: 'text' },
     ({ scene }) => `There is no scene ${scene}. "hyperswap scenes list" names those there are.`,
   ),
+  SCENE_CHANGED: entry(
+    'FAILED_PRECONDITION',
+    { scene: 'text' },
+    ({ scene }) =>
+      `Scene ${scene} was replaced or deleted while this work used it: start the work again, with an adapter that fits the new scene.`,
+  ),
   SCENE_EXISTS: entry(
     'ALREADY_EXISTS',
     { scene: 'text' },

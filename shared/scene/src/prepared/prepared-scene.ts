@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { failure, HyperswapError, throwIfAborted, validateName } from '@hyperswap/errors';
 import { reflect, type Window } from '@hyperswap/raster';
 import type { ObjectStore } from '@hyperswap/storage';
@@ -10,6 +11,17 @@ const cachedChunks = 256;
 
 /** @throws SCENE_NOT_FOUND, OBJECT_DAMAGED */
 export async function readManifest(store: ObjectStore, name: string): Promise<SceneManifest> {
+  return (await readPinned(store, name)).manifest;
+}
+
+/** A manifest with the sha-256 of its bytes: another content of the scene has another digest. */
+interface PinnedManifest {
+  readonly manifest: SceneManifest;
+  readonly digest: string;
+}
+
+/** @throws SCENE_NOT_FOUND, OBJECT_DAMAGED */
+async function readPinned(store: ObjectStore, name: string): Promise<PinnedManifest> {
   const key = manifestKey(validateName('Scene name', name));
   const text = await store.get(key).catch((cause: unknown) => {
     if (HyperswapError.is(cause, 'OBJECT_NOT_FOUND')) {
@@ -18,7 +30,8 @@ export async function readManifest(store: ObjectStore, name: string): Promise<Sc
     throw cause;
   });
   try {
-    return sceneManifestSchema.parse(JSON.parse(text.toString('utf8')));
+    const manifest = sceneManifestSchema.parse(JSON.parse(text.toString('utf8')));
+    return { manifest, digest: createHash('sha256').update(text).digest('hex') };
   } catch (cause) {
     throw failure('OBJECT_DAMAGED', { key, reason: 'it is not the description of a prepared scene' }, cause);
   }
@@ -36,17 +49,34 @@ export class PreparedScene {
   private readonly chunks = new Map<string, Promise<Float32Array>>();
 
   private constructor(
+    private readonly store: ObjectStore,
     readonly manifest: SceneManifest,
+    /** Digest of the scene's content, for {@link openPinned}. */
+    readonly digest: string,
     private readonly root: zarr.Location<ZarrStore>,
     private readonly scores: zarr.Array<'float32', ZarrStore>,
   ) {}
 
   /** @throws SCENE_NOT_FOUND, OBJECT_DAMAGED */
   static async open(store: ObjectStore, name: string): Promise<PreparedScene> {
-    const manifest = await readManifest(store, name);
-    const root = zarr.root(new ZarrStore(store, manifest.arrays));
+    const { manifest, digest } = await readPinned(store, name);
+    const root = zarr.root(new ZarrStore(store, manifest.arrays, 'complete'));
     const scores = await zarr.open.v3(root.resolve('scores'), { kind: 'array' });
-    return new PreparedScene(manifest, root, scores as zarr.Array<'float32', ZarrStore>);
+    return new PreparedScene(store, manifest, digest, root, scores as zarr.Array<'float32', ZarrStore>);
+  }
+
+  /**
+   * Opens a scene for work that began with a content of it, and keeps to that.
+   *
+   * @param digest of that content
+   * @throws SCENE_CHANGED when the scene has another content by now, or is gone; OBJECT_DAMAGED
+   */
+  static async openPinned(store: ObjectStore, name: string, digest: string): Promise<PreparedScene> {
+    const scene = await PreparedScene.open(store, name).catch((error: unknown) => {
+      throw HyperswapError.is(error, 'SCENE_NOT_FOUND') ? failure('SCENE_CHANGED', { scene: name }, error) : error;
+    });
+    if (scene.digest !== digest) throw failure('SCENE_CHANGED', { scene: name });
+    return scene;
   }
 
   /**
@@ -131,8 +161,22 @@ export class PreparedScene {
   }
 
   private async readArray(path: string): Promise<unknown> {
-    const array = await zarr.open.v3(this.root.resolve(path), { kind: 'array' });
-    return (await zarr.get(array)).data;
+    try {
+      const array = await zarr.open.v3(this.root.resolve(path), { kind: 'array' });
+      return (await zarr.get(array)).data;
+    } catch (error) {
+      return this.explain(error);
+    }
+  }
+
+  /** Arrays of a scene that was replaced are gone: what looks damaged may be old. @throws SCENE_CHANGED, or the error itself */
+  private async explain(error: unknown): Promise<never> {
+    const { name } = this.manifest;
+    const isSame = await readPinned(this.store, name).then(
+      ({ digest }) => digest === this.digest,
+      (cause: unknown) => !HyperswapError.is(cause, 'SCENE_NOT_FOUND'),
+    );
+    throw isSame ? error : failure('SCENE_CHANGED', { scene: name }, error);
   }
 
   private chunk(row: number, column: number): Promise<Float32Array> {
@@ -140,7 +184,12 @@ export class PreparedScene {
     const cached = this.chunks.get(key);
     // Re-inserting keeps the map in order of use.
     this.chunks.delete(key);
-    const chunk = cached ?? this.scores.getChunk([row, column, 0]).then(({ data }) => data);
+    const chunk =
+      cached ??
+      this.scores.getChunk([row, column, 0]).then(
+        ({ data }) => data,
+        (error: unknown) => this.explain(error),
+      );
     this.chunks.set(key, chunk);
     if (cached === undefined) {
       chunk.catch(() => this.chunks.delete(key));
