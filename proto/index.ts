@@ -13,6 +13,9 @@ export {
   type DeepPartial,
   type MessageFns,
 } from './generated/hyperswap/v1/adapter.js';
+/** Details of errors, as Google's APIs publish them. */
+export * as errorDetails from './generated/google/rpc/error_details.js';
+export { Status as RpcStatus } from './generated/google/rpc/status.js';
 /** gRPC's own services, as published. */
 export * as health from './generated/grpc/health/v1/health.js';
 export * as reflection from './generated/grpc/reflection/v1/reflection.js';

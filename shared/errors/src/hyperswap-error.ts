@@ -1,6 +1,6 @@
 import { entryOf, isErrorCode, type ErrorCode, type ErrorDetails } from './catalogue/catalogue.js';
 import type { GrpcStatusName } from './catalogue/entry.js';
-import { shorten } from './shorten.js';
+import { echoedCharacters, shorten } from './shorten.js';
 
 /** Details of an error whose code is not known. */
 type Details = Readonly<Record<string, string | number>>;
@@ -83,12 +83,24 @@ export function failure<Code extends ErrorCode>(
  *
  * @param limit characters of each detail that it shows
  */
-export function sentenceOf(code: ErrorCode, details: Details, limit?: number): string {
+function sentenceOf(code: ErrorCode, details: Details, limit?: number): string {
   return entryOf(code).sentence(shortenDetails(details, limit));
 }
 
+/**
+ * Returns an error whose details are shortened, and whose message shows them so. A message that is not the sentence of
+ * the catalogue, because another version made it, is shortened as a whole.
+ *
+ * @param limit characters of each detail
+ */
+export function shortenError({ code, details, message }: HyperswapError, limit = echoedCharacters): HyperswapError {
+  const shown = shortenDetails(details, limit);
+  const isOwn = message === sentenceOf(code, details);
+  return new HyperswapError(code, shown, isOwn ? sentenceOf(code, shown, limit) : shorten(message, 4 * limit));
+}
+
 /** Returns details with each text shortened to `limit` characters. */
-export function shortenDetails(details: Details, limit?: number): Details {
+function shortenDetails(details: Details, limit?: number): Details {
   return Object.fromEntries(
     Object.entries(details).map(([name, value]) => [name, typeof value === 'string' ? shorten(value, limit) : value]),
   );
@@ -105,8 +117,13 @@ export function toHyperswapError(thrown: unknown): HyperswapError {
 
 /** Returns the form of an error that crosses threads and is stored with a job; its details are shortened. */
 export function serializeError(thrown: unknown): SerializedError {
-  const { code, message, details } = toHyperswapError(thrown);
-  return { code, message, details: shortenDetails(details) };
+  const { code, message, details } = shortenError(toHyperswapError(thrown));
+  return { code, message, details };
+}
+
+/** Returns an error whose code is not in this catalogue, with the whole message of whoever made it. */
+export function serviceError(details: ErrorDetails<'SERVICE_ERROR'>, cause?: unknown): HyperswapError {
+  return new HyperswapError('SERVICE_ERROR', details, `${details.message} (${details.code})`, { cause });
 }
 
 /**
@@ -115,7 +132,7 @@ export function serializeError(thrown: unknown): SerializedError {
  */
 export function restoreError({ code, message, details = {} }: SerializedError, cause?: unknown): HyperswapError {
   if (!isErrorCode(code)) {
-    return failure('SERVICE_ERROR', { code, message, status: 'UNKNOWN', retryAfterMilliseconds: 0 }, cause);
+    return serviceError({ code, message, status: 'UNKNOWN', retryAfterMilliseconds: 0 }, cause);
   }
   const known = Object.entries(entryOf(code).kinds).map(([name, kind]) => {
     const value = Object.hasOwn(details, name) ? details[name] : undefined;

@@ -5,9 +5,9 @@ export {
   failure,
   HyperswapError,
   restoreError,
-  sentenceOf,
   serializeError,
-  shortenDetails,
+  serviceError,
+  shortenError,
   toHyperswapError,
   type SerializedError,
 } from './hyperswap-error.js';

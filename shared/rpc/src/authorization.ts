@@ -2,7 +2,6 @@ import {
   ResponderBuilder,
   ServerInterceptingCall,
   ServerListenerBuilder,
-  status as grpcCodes,
   type Metadata,
   type ServerInterceptor,
 } from '@grpc/grpc-js';
@@ -37,8 +36,7 @@ export function authorization(verifier: TokenVerifier, roleOf: (path: string) =>
         check(path, metadata).then(
           () => next(metadata),
           (error: unknown) => {
-            const { code = grpcCodes.INTERNAL, details = '', metadata: trailer } = toStatus(error);
-            call.sendStatus({ code, details, metadata: trailer });
+            call.sendStatus(toStatus(error));
           },
         );
       })

@@ -1,13 +1,6 @@
 /** What a client shows of itself, and whom it trusts. */
 import { readFile } from 'node:fs/promises';
-import {
-  credentials,
-  InterceptingCall,
-  Metadata,
-  status as grpcCodes,
-  type ChannelCredentials,
-  type Interceptor,
-} from '@grpc/grpc-js';
+import { credentials, InterceptingCall, type ChannelCredentials, type Interceptor } from '@grpc/grpc-js';
 import { failure } from '@hyperswap/errors';
 import { toStatus } from './status.js';
 
@@ -53,8 +46,7 @@ export function withToken(file: string): Interceptor {
             next(metadata, listener);
           },
           (error: unknown) => {
-            const { code = grpcCodes.INTERNAL, details = '', metadata: trailer } = toStatus(error);
-            listener.onReceiveStatus({ code, details, metadata: trailer ?? new Metadata() });
+            listener.onReceiveStatus(toStatus(error));
           },
         );
       },

@@ -1,4 +1,4 @@
-/** Service methods as plain async functions: errors, cancellation, deadlines and back-pressure are dealt with here, once. */
+/** Service methods as plain async functions. Errors, cancellation, deadlines and back-pressure are handled here, once. */
 import { once } from 'node:events';
 import type { Readable } from 'node:stream';
 import type {
@@ -6,10 +6,12 @@ import type {
   handleClientStreamingCall,
   handleServerStreamingCall,
   handleUnaryCall,
+  sendUnaryData,
   ServerWritableStream,
 } from '@grpc/grpc-js';
 import { failure, HyperswapError } from '@hyperswap/errors';
 import { toStatus } from './status.js';
+import { UndecodableRequest } from './undecodable.js';
 
 export interface CallContext {
   /** Aborted when the client cancels or goes away, or its deadline passes. */
@@ -30,72 +32,73 @@ function contextOf(call: ServerCall): CallContext {
   return { signal: controller.signal };
 }
 
-/** One request, one response. */
+/** Makes a handler of a method with one request and one response. */
 export function unaryHandler<Request, Response>(
   method: (request: Request, context: CallContext) => Promise<Response>,
 ): handleUnaryCall<Request, Response> {
   return (call, callback) => {
-    method(call.request, contextOf(call)).then(
-      (response) => {
-        callback(null, response);
-      },
-      (error: unknown) => {
-        callback(toStatus(error));
-      },
-    );
+    void answer(async () => method(decoded(call.request), contextOf(call)), callback);
   };
 }
 
-/** A stream of requests, one response. */
+/** Makes a handler of a method with a stream of requests and one response. */
 export function clientStreamHandler<Request, Response>(
   method: (requests: AsyncIterable<Request>, context: CallContext) => Promise<Response>,
 ): handleClientStreamingCall<Request, Response> {
   return (call, callback) => {
-    method(requestsOf<Request>(call), contextOf(call)).then(
-      (response) => {
-        callback(null, response);
-      },
-      (error: unknown) => {
-        callback(toStatus(error));
-      },
-    );
+    void answer(async () => method(requestsOf<Request>(call), contextOf(call)), callback);
   };
 }
 
-/** One request, a stream of responses. */
+/** Makes a handler of a method with one request and a stream of responses. */
 export function serverStreamHandler<Request, Response>(
   method: (request: Request, context: CallContext) => AsyncIterable<Response>,
 ): handleServerStreamingCall<Request, Response> {
   return (call) => {
     const context = contextOf(call);
-    void send(call, method(call.request, context), context.signal);
+    void send(call, () => method(decoded(call.request), context), context.signal);
   };
 }
 
-/** A stream of requests, a stream of responses. */
+/** Makes a handler of a method with a stream of requests and a stream of responses. */
 export function bidiStreamHandler<Request, Response>(
   method: (requests: AsyncIterable<Request>, context: CallContext) => AsyncIterable<Response>,
 ): handleBidiStreamingCall<Request, Response> {
   return (call) => {
     const context = contextOf(call);
-    const responses = method(requestsOf<Request>(call), context);
+    const responses = () => method(requestsOf<Request>(call), context);
     void send(call as unknown as ServerWritableStream<Request, Response>, responses, context.signal);
   };
 }
 
-/** Requests of a call. Plain iteration would destroy the stream after the last one, and with it the way to answer. */
-function requestsOf<Request>(call: Readable): AsyncIterable<Request> {
-  return call.iterator({ destroyOnReturn: false });
+/** @throws MESSAGE_INVALID for bytes that are not a message of the method */
+function decoded<Request>(request: Request | UndecodableRequest): Request {
+  if (request instanceof UndecodableRequest) throw request.error;
+  return request;
+}
+
+/** Requests of a call. Plain iteration would destroy the stream after the last one, and nobody could answer any more. */
+async function* requestsOf<Request>(call: Readable): AsyncGenerator<Request, void, undefined> {
+  const received = call.iterator({ destroyOnReturn: false }) as AsyncIterable<Request | UndecodableRequest>;
+  for await (const request of received) yield decoded(request);
+}
+
+async function answer<Response>(method: () => Promise<Response>, callback: sendUnaryData<Response>): Promise<void> {
+  const [error, response] = await method().then(
+    (value) => [null, value] as const,
+    (thrown: unknown) => [toStatus(thrown), undefined] as const,
+  );
+  callback(error, response);
 }
 
 /** Writes responses as fast as the client reads them. */
 async function send<Request, Response>(
   call: ServerWritableStream<Request, Response>,
-  responses: AsyncIterable<Response>,
+  respond: () => AsyncIterable<Response>,
   signal: AbortSignal,
 ): Promise<void> {
   try {
-    for await (const response of responses) {
+    for await (const response of respond()) {
       if (signal.aborted) return;
       if (!call.write(response)) await once(call, 'drain', { signal });
     }

@@ -8,6 +8,7 @@ import type { HostedService } from './hosted-service.js';
 import { Descriptors } from './reflection/descriptors.js';
 import { reflectionServices } from './reflection/reflection.js';
 import type { Role } from './roles.js';
+import { withUndecodableRequests } from './undecodable.js';
 
 /** Tiles and batches of patches are messages; larger ones are a mistake. */
 export const maximumMessageBytes = 64 * 1024 * 1024;
@@ -69,7 +70,7 @@ export async function startServer(
   const listed = [...services.map(({ name }) => name), 'grpc.health.v1.Health'];
   const reflection = reflectionServices(listed, Descriptors.read(descriptorSetFile));
   for (const { definition, implementation } of [...services, ...reflection]) {
-    server.addService(definition, implementation);
+    server.addService(withUndecodableRequests(definition), implementation);
   }
   const names = ['', ...services.map(({ name }) => name)];
   const health = new HealthImplementation(Object.fromEntries(names.map((name) => [name, 'SERVING'])));

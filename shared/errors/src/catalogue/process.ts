@@ -1,4 +1,4 @@
-import { entry, type GrpcStatusName } from './entry.js';
+import { entry, grpcStatusNames } from './entry.js';
 
 /** Errors of the machine, the store, the bus, the engine and the process. */
 export const processErrors = {
@@ -131,7 +131,7 @@ export const processErrors = {
     ({ reason }) => `Something went wrong inside hyperswap: ${reason}. Please report it with the log.`,
   ),
   SERVICE_ERROR: entry(
-    ({ status }) => status as GrpcStatusName,
+    ({ status }) => grpcStatusNames.find((name) => name === status) ?? 'UNKNOWN',
     { code: 'text', status: 'text', message: 'text', retryAfterMilliseconds: 'number' },
     ({ code, message }) => `${message} (${code})`,
     { retryAfterMilliseconds: ({ retryAfterMilliseconds }) => retryAfterMilliseconds },

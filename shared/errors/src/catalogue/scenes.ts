@@ -89,6 +89,12 @@ export const sceneErrors = {
     ({ field, name, allowed }) => `${field} "${name}" is not valid: ${allowed}.`,
     { field: ({ field }) => field },
   ),
+  MESSAGE_INVALID: entry(
+    'INVALID_ARGUMENT',
+    { method: 'text', reason: 'text' },
+    ({ method, reason }) =>
+      `A request of ${method} is not a message of the method's type: ${reason}. Generate the client from the protos of the service again.`,
+  ),
   FIELD_INVALID: entry(
     'INVALID_ARGUMENT',
     { field: 'text', reason: 'text' },

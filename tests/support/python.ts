@@ -1,0 +1,61 @@
+/** Python programs that tests run against the services, with packages that are installed once into the user's cache. */
+import { execFile } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { mkdir, mkdtemp, readFile, rename, rm } from 'node:fs/promises';
+import { homedir } from 'node:os';
+import path from 'node:path';
+import { promisify } from 'node:util';
+
+const run = promisify(execFile);
+const python = process.env.PYTHON ?? 'python3';
+
+/** Python with the packages of a requirements file. */
+export class Python {
+  private constructor(private readonly packages: string) {}
+
+  /**
+   * Installs the packages unless that was done before.
+   *
+   * @param requirements path of a pip requirements file
+   * @returns why Python or a package is missing, as a reason to skip tests
+   * @throws in CI, where nothing may be skipped
+   */
+  static async with(requirements: string): Promise<Python | string> {
+    try {
+      const { stdout: version } = await run(python, ['--version']);
+      const hash = createHash('sha256')
+        .update(version)
+        .update(await readFile(requirements));
+      const cache = path.join(process.env.XDG_CACHE_HOME ?? path.join(homedir(), '.cache'), 'hyperswap', 'python');
+      const packages = path.join(cache, hash.digest('hex').slice(0, 16));
+      if (!existsSync(packages)) await install(requirements, cache, packages);
+      return new Python(packages);
+    } catch (error) {
+      if (process.env.CI !== undefined) throw error;
+      return (error as Error).message;
+    }
+  }
+
+  /** Runs a program with `input` as its standard input, and returns what it prints. */
+  async run(program: string, args: readonly string[], input = ''): Promise<string> {
+    const options = { env: { ...process.env, PYTHONPATH: this.packages }, timeout: 60_000, maxBuffer: 64 * 1024 ** 2 };
+    const running = run(python, [program, ...args], options);
+    running.child.stdin?.end(input);
+    return (await running).stdout;
+  }
+}
+
+/** Two test files can install at once: the one that ends last changes nothing. */
+async function install(requirements: string, cache: string, packages: string): Promise<void> {
+  await mkdir(cache, { recursive: true });
+  const work = await mkdtemp(path.join(cache, 'install-'));
+  try {
+    await run(python, ['-m', 'pip', 'install', '--quiet', '--target', work, '--requirement', requirements]);
+    await rename(work, packages).catch((error: unknown) => {
+      if (!existsSync(packages)) throw error;
+    });
+  } finally {
+    await rm(work, { recursive: true, force: true });
+  }
+}
