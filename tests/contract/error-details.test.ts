@@ -50,7 +50,7 @@ before(async () => {
       return Promise.reject(failure(code, details as never));
     }),
     watchTraining: serverStreamHandler(() => {
-      throw failure('TRAINING_NOT_FOUND', { training: 't' });
+      throw failure('SCENE_NOT_FOUND', { scene: 's' });
     }),
     // As a newer version of the service would answer.
     cancelTraining: (_: unknown, answer: (status: Partial<StatusObject>) => void) => {
