@@ -33,6 +33,32 @@ export interface Fleet {
   stop(): Promise<void>;
 }
 
+/** Starts `hyperswap up` with some services, on a free port, and waits until it serves. */
+export async function startPod(services: string, environment: NodeJS.ProcessEnv): Promise<Pod> {
+  const args = [commandFile, 'up', '--services', services, '--port', '0'];
+  const child = spawn(process.execPath, args, { env: environment, stdio: ['ignore', 'pipe', 'pipe'] });
+  let said = '';
+  child.stderr.on('data', (text: Buffer) => {
+    said = (said + text.toString()).slice(-2000);
+  });
+  let address = '';
+  for await (const line of createInterface({ input: child.stdout })) {
+    address = /Serving on (\S+?)\.?$/.exec(line)?.[1] ?? '';
+    if (address !== '') break;
+  }
+  assert.notEqual(address, '', `the pod did not start: ${said}`);
+  const { close, ...clients } = connectAll(address);
+  const end = async (signal: NodeJS.Signals): Promise<void> => {
+    close();
+    if (child.exitCode !== null || child.signalCode !== null) return;
+    const ended = new Promise((resolve) => child.once('exit', resolve));
+    child.kill(signal);
+    await ended;
+  };
+  const stop = (): Promise<void> => end('SIGTERM');
+  return { ...clients, endpoint: address, process: child, stop, kill: () => end('SIGKILL') };
+}
+
 /** @param minioDirectory where MinIO keeps its objects */
 export async function startFleet(minioDirectory?: string): Promise<Fleet> {
   const [nats, minio] = await Promise.all([startNats(), startMinio(undefined, minioDirectory)]);
@@ -49,39 +75,14 @@ export async function startFleet(minioDirectory?: string): Promise<Fleet> {
     S3_BUCKET: bucket,
   };
   const pods: Pod[] = [];
-  const startPod = async (services: string, more: Readonly<Record<string, string>> = {}): Promise<Pod> => {
-    const args = [commandFile, 'up', '--services', services, '--port', '0'];
-    const child = spawn(process.execPath, args, {
-      env: { ...environment, ...more },
-      stdio: ['ignore', 'pipe', 'pipe'],
-    });
-    let said = '';
-    child.stderr.on('data', (text: Buffer) => {
-      said = (said + text.toString()).slice(-2000);
-    });
-    let address = '';
-    for await (const line of createInterface({ input: child.stdout })) {
-      address = /Serving on (\S+?)\.?$/.exec(line)?.[1] ?? '';
-      if (address !== '') break;
-    }
-    assert.notEqual(address, '', `the pod did not start: ${said}`);
-    const { close, ...clients } = connectAll(address);
-    const end = async (signal: NodeJS.Signals): Promise<void> => {
-      close();
-      if (child.exitCode !== null || child.signalCode !== null) return;
-      const ended = new Promise((resolve) => child.once('exit', resolve));
-      child.kill(signal);
-      await ended;
-    };
-    const stop = (): Promise<void> => end('SIGTERM');
-    const pod: Pod = { ...clients, endpoint: address, process: child, stop, kill: () => end('SIGKILL') };
-    pods.push(pod);
-    return pod;
-  };
   return {
     nats,
     minio,
-    startPod,
+    startPod: async (services, more = {}) => {
+      const pod = await startPod(services, { ...environment, ...more });
+      pods.push(pod);
+      return pod;
+    },
     stop: async () => {
       await Promise.all(pods.map((pod) => pod.kill()));
       await Promise.all([nats.kill(), minio.kill()]);

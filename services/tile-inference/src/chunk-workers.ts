@@ -128,7 +128,7 @@ export class ChunkWorkers {
 
   private async cut(job: string, record: SceneJob): Promise<void> {
     const queue = this.context.bus.workQueue<Chunk>(chunksQueue);
-    for (let index = 0; index < chunkCount(record); index++) await queue.publish({ job, index }, chunkKey(job, index));
+    for (let index = 0; index < chunkCount(record); index++) await queue.publish({ job, index }, `${job}.${index}`);
   }
 
   private async classify(record: SceneJob, job: string, index: number): Promise<void> {
