@@ -17,9 +17,9 @@ describe('a home whose process is killed', () => {
   let pod: Pod;
 
   before(async () => {
-    const { NATS_URL: _, S3_ENDPOINT: __, ...inherited } = process.env;
     const home = await mkdtemp(path.join(tmpdir(), 'hyperswap-killed-'));
-    environment = { ...inherited, HYPERSWAP_HOME: home, HYPERSWAP_LOG_LEVEL: 'silent' };
+    const embedded = { NATS_URL: '', S3_ENDPOINT: '' };
+    environment = { ...process.env, ...embedded, HYPERSWAP_HOME: home, HYPERSWAP_LOG_LEVEL: 'silent' };
     pod = await startPod(services, environment);
     await prepareToy(pod);
   });
