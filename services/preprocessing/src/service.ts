@@ -18,7 +18,7 @@ export interface PreprocessingContext {
 export function createPreprocessingService({ store, maximumSceneBytes }: PreprocessingContext): HostedService {
   const implementation: PreprocessingServiceServer = {
     prepareScene: bidiStreamHandler((requests, context) => prepareScene(store, maximumSceneBytes, requests, context)),
-    listScenes: unaryHandler(async () => ({ scenes: (await listScenes(store)).map(toSceneMessage) })),
+    listScenes: unaryHandler(async () => ({ scenes: (await listScenes(store)).scenes.map(toSceneMessage) })),
     getScene: unaryHandler(async ({ name }) => ({ scene: toSceneMessage(await readManifest(store, name)) })),
     deleteScene: unaryHandler(async ({ name }) => {
       await deleteScene(store, name);

@@ -40,6 +40,12 @@ export const sceneErrors = {
     ({ scene, count, row, column }) =>
       `${scene} has ${count} pixels with NaN or infinite values, the first at row ${row}, column ${column}: replace them or cut them away before preparing the scene.`,
   ),
+  PIXELS_OVERFLOW: entry(
+    'INVALID_ARGUMENT',
+    { scene: 'text' },
+    ({ scene }) =>
+      `${scene} has pixel values so large that its statistics are not finite: mark them as nodata, or replace them, before preparing the scene.`,
+  ),
   LABELS_SHAPE: entry(
     'INVALID_ARGUMENT',
     { labels: 'text', found: 'text', wanted: 'text' },

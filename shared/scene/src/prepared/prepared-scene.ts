@@ -3,7 +3,7 @@ import { failure, HyperswapError, throwIfAborted, validateName } from '@hyperswa
 import { reflect, type Window } from '@hyperswap/raster';
 import type { ObjectStore } from '@hyperswap/storage';
 import * as zarr from 'zarrita';
-import { chunkSide, manifestKey, sceneManifestSchema, type SceneManifest } from './manifest.js';
+import { chunkSide, manifestKey, parseManifest, type SceneManifest } from './manifest.js';
 import { ZarrStore } from './zarr-store.js';
 
 /** Decoded chunks kept in memory, about 200 KB each. */
@@ -29,19 +29,32 @@ async function readPinned(store: ObjectStore, name: string): Promise<PinnedManif
     }
     throw cause;
   });
-  try {
-    const manifest = sceneManifestSchema.parse(JSON.parse(text.toString('utf8')));
-    return { manifest, digest: createHash('sha256').update(text).digest('hex') };
-  } catch (cause) {
-    throw failure('OBJECT_DAMAGED', { key, reason: 'it is not the description of a prepared scene' }, cause);
-  }
+  return { manifest: parseManifest(name, text), digest: createHash('sha256').update(text).digest('hex') };
 }
 
-/** Manifests of all scenes, by name. */
-export async function listScenes(store: ObjectStore): Promise<SceneManifest[]> {
+/** Scenes of a store. */
+export interface SceneList {
+  /** Manifests by name. */
+  readonly scenes: readonly SceneManifest[];
+  /** Scenes whose manifest cannot be read, by name. They can be deleted or replaced. */
+  readonly damaged: readonly { readonly name: string; readonly reason: string }[];
+}
+
+/** Lists all scenes; one whose manifest cannot be read spoils nothing but itself. @throws STORE_UNREACHABLE */
+export async function listScenes(store: ObjectStore): Promise<SceneList> {
   const objects = await store.list('scenes/');
   const names = objects.flatMap(({ key }) => /^scenes\/([^/]+)\/scene\.json$/.exec(key)?.[1] ?? []);
-  return Promise.all(names.map((name) => readManifest(store, name)));
+  const scenes: SceneManifest[] = [];
+  const damaged: { name: string; reason: string }[] = [];
+  const read = await Promise.allSettled(names.map((name) => readManifest(store, name)));
+  for (const [index, result] of read.entries()) {
+    if (result.status === 'fulfilled') scenes.push(result.value);
+    else if (HyperswapError.is(result.reason, 'OBJECT_DAMAGED', 'NAME_INVALID')) {
+      damaged.push({ name: names[index]!, reason: result.reason.message });
+      // One that is not found was deleted meanwhile.
+    } else if (!HyperswapError.is(result.reason, 'SCENE_NOT_FOUND')) throw result.reason;
+  }
+  return { scenes, damaged };
 }
 
 /** A prepared scene, read chunk by chunk; what lies beyond its border is its mirror image. */

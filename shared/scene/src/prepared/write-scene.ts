@@ -9,7 +9,7 @@ import { projectPixels, type Pca } from '../prepare/pca.js';
 import { componentStatistics } from '../prepare/statistics.js';
 import type { LabelMap } from '@hyperswap/raster';
 import { requireFinitePixels, type RawScene } from '@hyperswap/raster';
-import { chunkSide, manifestKey, type SceneManifest } from './manifest.js';
+import { chunkSide, manifestKey, writeManifest, type SceneManifest } from './manifest.js';
 import { readManifest } from './prepared-scene.js';
 import { ZarrStore } from './zarr-store.js';
 
@@ -35,7 +35,8 @@ export interface PreparationContext {
  * Reduces a raw scene and keeps it. Until the last write, that of the manifest, nothing of it is seen, and a scene of the same
  * name stays whole. Preparing the same content again changes nothing.
  *
- * @throws NAME_INVALID, TOO_FEW_BANDS, PIXELS_NOT_FINITE, SCENE_EXISTS, STORE_FULL, CANCELLED
+ * @throws NAME_INVALID, TOO_FEW_BANDS, PIXELS_NOT_FINITE, PIXELS_OVERFLOW, SCENE_EXISTS, OBJECT_DAMAGED when a scene of the name cannot be read
+ *   and is not to be replaced, STORE_FULL, CANCELLED
  */
 export async function writeScene(
   store: ObjectStore,
@@ -48,10 +49,14 @@ export async function writeScene(
   if (raw.bands < components) throw failure('TOO_FEW_BANDS', { scene: name, bands: raw.bands, components });
   requireFinitePixels(name, raw);
   const sourceDigest = digestSource(scene);
+  // Where the objects of the scene are that this one replaces; of one that cannot be read, all that has its name.
+  let replaced: string | undefined;
   const present = await readManifest(store, name).catch((error: unknown) => {
-    if (HyperswapError.is(error, 'SCENE_NOT_FOUND')) return undefined;
-    throw error;
+    if (scene.replace && HyperswapError.is(error, 'OBJECT_DAMAGED')) replaced = `scenes/${name}/`;
+    else if (!HyperswapError.is(error, 'SCENE_NOT_FOUND')) throw error;
+    return undefined;
   });
+  if (present !== undefined) replaced = `${present.arrays}/`;
   if (present?.sourceDigest === sourceDigest) return present;
   if (present !== undefined && !scene.replace) throw failure('SCENE_EXISTS', { scene: name });
 
@@ -67,10 +72,7 @@ export async function writeScene(
   await setImmediate();
   throwIfAborted(signal, 'Preparing the scene');
   const scores = projectPixels(raw.values, pca);
-  onProgress('storing', 0.8);
   const arrays = `scenes/${name}/${sourceDigest.slice(0, 16)}`;
-  await writeArrays(new ZarrStore(store, arrays), scene, scores, pca);
-
   const classCount = Math.max(
     0,
     ...labelMaps.map(({ labels }) => labels.reduce((most, label) => Math.max(most, label), 0)),
@@ -94,22 +96,29 @@ export async function writeScene(
     sourceDigest,
     arrays,
   };
+  const stored = writeManifest(manifest);
+  onProgress('storing', 0.8);
+  await writeArrays(new ZarrStore(store, arrays), scene, scores, pca);
   throwIfAborted(signal, 'Preparing the scene');
-  await store.put(manifestKey(name), Buffer.from(JSON.stringify(manifest, null, 2)));
-  if (present !== undefined) await deleteArrays(store, present.arrays);
+  await store.put(manifestKey(name), stored);
+  if (replaced !== undefined) {
+    await deleteObjects(store, replaced, (key) => key !== manifestKey(name) && !key.startsWith(`${arrays}/`));
+  }
   onProgress('done', 1);
   return manifest;
 }
 
-/** Forgets a scene: its manifest first, so that nobody finds half of it. @throws SCENE_NOT_FOUND */
+/** Deletes a scene, also one whose manifest cannot be read: its manifest first, so that nobody finds half of it. @throws SCENE_NOT_FOUND */
 export async function deleteScene(store: ObjectStore, name: string): Promise<void> {
-  const manifest = await readManifest(store, name);
+  await readManifest(store, name).catch((error: unknown) => {
+    if (!HyperswapError.is(error, 'OBJECT_DAMAGED')) throw error;
+  });
   await store.delete(manifestKey(name));
-  await deleteArrays(store, manifest.arrays);
+  await deleteObjects(store, `scenes/${name}/`, () => true);
 }
 
-async function deleteArrays(store: ObjectStore, prefix: string): Promise<void> {
-  for (const { key } of await store.list(`${prefix}/`)) await store.delete(key);
+async function deleteObjects(store: ObjectStore, prefix: string, isGone: (key: string) => boolean): Promise<void> {
+  for (const { key } of await store.list(prefix)) if (isGone(key)) await store.delete(key);
 }
 
 /** The bands as they are, written as a PCA, so that an adapter treats all scenes alike. */

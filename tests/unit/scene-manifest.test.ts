@@ -1,0 +1,106 @@
+import assert from 'node:assert/strict';
+import { mkdtemp } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { test } from 'node:test';
+import { deleteScene, listScenes, readManifest, writeScene } from '@hyperswap/scene';
+import { DirectoryObjectStore, type ObjectStore } from '@hyperswap/storage';
+import { hasCode } from '../support/errors.js';
+
+const freshStore = async (): Promise<ObjectStore> =>
+  new DirectoryObjectStore(await mkdtemp(path.join(tmpdir(), 'hyperswap-manifests-')));
+
+const write = (
+  store: ObjectStore,
+  name: string,
+  values: readonly number[] = [1, 2, 3],
+  { replace = false, reduction = 'none' as 'none' | 'pca' } = {},
+) =>
+  writeScene(store, {
+    name,
+    raw: { height: 1, width: 3, bands: values.length / 3, values: Float32Array.from(values) },
+    labelMaps: [],
+    classes: [],
+    attribution: '',
+    components: 1,
+    reduction,
+    replace,
+  });
+
+const keysOf = async (store: ObjectStore): Promise<string[]> => (await store.list('')).map(({ key }) => key);
+
+/** What a version wrote whose statistics overflowed: JSON has no Infinity. */
+async function damage(store: ObjectStore, name: string): Promise<void> {
+  const key = `scenes/${name}/scene.json`;
+  const text = (await store.get(key)).toString('utf8').replace(/"deviation": [\d.]+/, '"deviation": null');
+  assert.match(text, /null/);
+  await store.put(key, Buffer.from(text));
+}
+
+test('pixels whose statistics are not finite are refused, and nothing of them is written', async () => {
+  const store = await freshStore();
+  const lowest = -3.4028234663852886e38;
+  const values = [lowest, lowest, 1, 2, -lowest, -lowest];
+  await assert.rejects(write(store, 'low', values, { reduction: 'pca' }), hasCode('PIXELS_OVERFLOW', /low .*nodata/));
+  assert.deepEqual(await keysOf(store), []);
+  await write(store, 'kept');
+  const before = await keysOf(store);
+  await assert.rejects(write(store, 'kept', values, { reduction: 'pca', replace: true }), hasCode('PIXELS_OVERFLOW'));
+  assert.deepEqual(await keysOf(store), before);
+  assert.equal((await readManifest(store, 'kept')).statistics[0]!.mean, 2);
+});
+
+test('a scene whose manifest cannot be read spoils nothing but itself', async () => {
+  const store = await freshStore();
+  for (const name of ['a', 'null', 'text', 'stranger', 'z']) await write(store, name);
+  await damage(store, 'null');
+  await store.put('scenes/text/scene.json', Buffer.from('{"torn":'));
+  // A copy of another scene's manifest: deleting it must not delete the other's arrays.
+  await store.put('scenes/stranger/scene.json', await store.get('scenes/a/scene.json'));
+  const { scenes, damaged } = await listScenes(store);
+  assert.deepEqual(
+    scenes.map(({ name }) => name),
+    ['a', 'z'],
+  );
+  assert.deepEqual(
+    damaged.map(({ name }) => name),
+    ['null', 'stranger', 'text'],
+  );
+  assert.match(damaged[0]!.reason, /deviation/);
+  await assert.rejects(readManifest(store, 'null'), hasCode('OBJECT_DAMAGED', /scenes\/null\/scene\.json.*deviation/));
+  for (const { name } of damaged) {
+    await deleteScene(store, name);
+    await assert.rejects(readManifest(store, name), hasCode('SCENE_NOT_FOUND'));
+  }
+  assert.deepEqual(
+    (await keysOf(store)).filter((key) => !/^scenes\/[az]\//.test(key)),
+    [],
+  );
+  assert.equal((await listScenes(store)).scenes.length, 2);
+});
+
+test('a scene whose manifest cannot be read is replaced when that is asked for', async () => {
+  const store = await freshStore();
+  await write(store, 'a');
+  await damage(store, 'a');
+  await assert.rejects(write(store, 'a', [4, 5, 6]), hasCode('OBJECT_DAMAGED', /scenes\/a\/scene\.json/));
+  await write(store, 'a', [4, 5, 6], { replace: true });
+  const { arrays, statistics } = await readManifest(store, 'a');
+  assert.equal(statistics[0]!.mean, 5);
+  for (const key of await keysOf(store)) assert.ok(key === 'scenes/a/scene.json' || key.startsWith(`${arrays}/`), key);
+  // The same content as the damaged one had, whose arrays have the same place.
+  await damage(store, 'a');
+  await write(store, 'a', [4, 5, 6], { replace: true });
+  assert.equal((await readManifest(store, 'a')).statistics[0]!.mean, 5);
+});
+
+test('a scene that is deleted leaves nothing, and deleting it again says that there is none', async () => {
+  const store = await freshStore();
+  await write(store, 'a');
+  // What an interrupted preparation left.
+  await store.put('scenes/a/0123456789abcdef/scores/c/0/0/0', Buffer.from('x'));
+  await write(store, 'ab');
+  await deleteScene(store, 'a');
+  assert.ok((await keysOf(store)).every((key) => key.startsWith('scenes/ab/')));
+  await assert.rejects(deleteScene(store, 'a'), hasCode('SCENE_NOT_FOUND'));
+});
