@@ -2,10 +2,14 @@
 import { fileURLToPath } from 'node:url';
 
 export * from './generated/hyperswap/v1/adapter.js';
-export * from './generated/hyperswap/v1/preprocessing.js';
+export * from './generated/hyperswap/v1/backbone.js';
+export * from './generated/hyperswap/v1/error.js';
+export * from './generated/hyperswap/v1/job.js';
 export * from './generated/hyperswap/v1/scene.js';
-export * from './generated/hyperswap/v1/tile_inference.js';
-export * from './generated/hyperswap/v1/trainer.js';
+export * from './generated/hyperswap/v1/scene_job.js';
+export * from './generated/hyperswap/v1/tile.js';
+export * from './generated/hyperswap/v1/training.js';
+export { Duration } from './generated/google/protobuf/duration.js';
 // Every generated file brings its own copy of these.
 export {
   protobufFileName,

@@ -45,7 +45,7 @@ try {
   const second = await fleet.startPod('tile-inference');
   const startMilliseconds = performance.now() - starting;
   const coldPageMilliseconds = await timed(async () => {
-    await callUnary(second.tileInference, 'listAdapters', { pageSize: 0, pageToken: '' });
+    await callUnary(second.adapters, 'listAdapters', { pageSize: 0, pageToken: '' });
   });
   const coldListMilliseconds = await timed(() => listAll(second));
   const warmListMilliseconds = await timed(() => listAll(second));
@@ -54,7 +54,7 @@ try {
     const reference = nameOf((i * 7919) % adapters);
     resolving.push(
       await timed(async () => {
-        await callUnary(second.tileInference, 'getAdapter', { adapter: reference });
+        await callUnary(second.adapters, 'getAdapter', { adapter: reference });
       }),
     );
   }
@@ -76,10 +76,10 @@ function nameOf(index: number): string {
   return `made-up-${String(index).padStart(6, '0')}`;
 }
 
-async function listAll({ tileInference }: Pod): Promise<void> {
+async function listAll({ adapters: registry }: Pod): Promise<void> {
   let found = 0;
   for (let pageToken = ''; ;) {
-    const page = await callUnary(tileInference, 'listAdapters', { pageSize: 0, pageToken });
+    const page = await callUnary(registry, 'listAdapters', { pageSize: 0, pageToken });
     found += page.adapters.length;
     if (page.nextPageToken === '') break;
     pageToken = page.nextPageToken;

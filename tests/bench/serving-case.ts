@@ -7,8 +7,8 @@
 import path from 'node:path';
 import { adaptedWeight, findMethod, methodSettings } from '@hyperswap/peft';
 import type { ClassifyTilesRequest, Scene } from '@hyperswap/proto';
-import { PixelContent, PixelType } from '@hyperswap/proto';
-import { callUnary, exchange, readStream } from '@hyperswap/rpc';
+import { Padding, PixelContent, PixelType } from '@hyperswap/proto';
+import { callUnary, exchange, readStream, toMilliseconds } from '@hyperswap/rpc';
 import { backboneConfigs, pretrainedDirectory, readBackbone } from '@hyperswap/spectralgpt';
 import { Executor } from '@hyperswap/tensor';
 import { madeUpBlob } from '../support/made-up-adapter.js';
@@ -41,18 +41,18 @@ try {
 }
 
 async function existing(): Promise<Scene> {
-  return (await callUnary(services.preprocessing, 'getScene', { name: 'bench' })).scene!;
+  return (await callUnary(services.scenes, 'getScene', { name: 'bench' })).scene!;
 }
 
 /** An adapter as training leaves it, with random numbers. */
 async function adapterBlob(scene: Scene, seed: number): Promise<Uint8Array> {
   const config = backboneConfigs[given.size];
   const method = findMethod('krona+');
-  const { backbone, backboneDigest } = await callUnary(services.tileInference, 'getStatus', {});
-  const { mean, components } = await callUnary(services.preprocessing, 'getPca', { scene: scene.name });
+  const { backbone, backboneDigest } = await callUnary(services.tiles, 'getStatus', {});
+  const { mean, components } = await callUnary(services.scenes, 'getPca', { scene: scene.name });
   const made = {
     backbone: { name: backbone, digest: backboneDigest },
-    ...{ patchSize, bands: scene.bands, pcaDigest: scene.pcaDigest, classes: 3, seed },
+    ...{ patchSize, bands: scene.raster!.bands, pcaDigest: scene.pcaDigest, classes: 3, seed },
   };
   const pca = { mean: Float32Array.from(mean), components: Float32Array.from(components) };
   return madeUpBlob(made, { method, settings: methodSettings(method, adaptedWeight(config)) }, config, pca);
@@ -69,7 +69,7 @@ async function measureScene(scene: Scene): Promise<number[]> {
     const start = performance.now();
     let pixels = 0;
     for await (const { labels } of stream(services, scene, adapters)) pixels += labels.byteLength;
-    if (pixels !== scene.height * scene.width) throw new Error(`${pixels} pixels came back`);
+    if (pixels !== scene.raster!.height * scene.raster!.width) throw new Error(`${pixels} pixels came back`);
     seconds.push((performance.now() - start) / 1000);
   }
   return seconds.slice(1);
@@ -79,9 +79,9 @@ async function measureScene(scene: Scene): Promise<number[]> {
 async function measureBare(scene: Scene, blob: Uint8Array): Promise<number[]> {
   const halo = patchSize >> 1;
   const request = { scene: scene.name, tileSize: given.side, halo, window: undefined };
-  const call = services.preprocessing.streamTiles(request);
+  const call = services.scenes.streamTiles(request);
   const tiles: Float32Array[] = [];
-  for await (const { scores } of readStream(services.preprocessing, call)) {
+  for await (const { scores } of readStream(services.scenes, call)) {
     tiles.push(new Float32Array(new Uint8Array(scores).buffer));
   }
   await services.stop();
@@ -110,19 +110,22 @@ async function* stream(at: Services, scene: Scene, adapterOf: (tile: number) => 
       pixelType: PixelType.PIXEL_TYPE_FLOAT32,
       bands: scene.components,
       content: PixelContent.PIXEL_CONTENT_PREPARED,
-      confidence: true,
+      outputs: [],
       scene: scene.name,
-      pcaDigest: scene.pcaDigest,
+      padding: Padding.PADDING_NONE,
     };
     yield { part: { $case: 'header', value: header } };
     const halo = patchSize >> 1;
-    const call = at.preprocessing.streamTiles({ scene: scene.name, tileSize, halo, window: undefined });
-    for await (const { tile, window, scores } of readStream(at.preprocessing, call)) {
-      const value = { id: String(tile), window, halo, pixels: scores, adapter: adapterOf(tile) };
+    const call = at.scenes.streamTiles({ scene: scene.name, tileSize, halo, window: undefined });
+    for await (const { tile, window, scores } of readStream(at.scenes, call)) {
+      const value = { id: String(tile), window, halo, margins: undefined, pixels: scores, adapter: adapterOf(tile) };
       yield { part: { $case: 'tile', value } };
     }
   }
-  yield* exchange(at.tileInference, at.tileInference.classifyTiles(), requests());
+  for await (const { outcome } of exchange(at.tiles, at.tiles.classifyTiles(), requests())) {
+    if (outcome?.$case !== 'result') throw new Error(`a tile failed: ${outcome?.value.message ?? 'without a reason'}`);
+    yield outcome.value;
+  }
 }
 
 /** What adapters cost: memory each, milliseconds from the event to warm while tiles stream, and what that does to the tiles. */
@@ -144,7 +147,7 @@ async function measureBinding(scene: Scene) {
   const bind = async (number: number): Promise<void> => {
     const name = `bench-${number}`;
     await registerBlob(services, name, await adapterBlob(scene, number));
-    await callUnary(services.tileInference, 'setAlias', { adapter: name, alias: 'stable' });
+    await callUnary(services.adapters, 'setAlias', { adapter: name, alias: 'stable' });
   };
   const count = 4;
   await bind(8);
@@ -156,8 +159,8 @@ async function measureBinding(scene: Scene) {
   const quiet = await gaps();
   // The pod's own account: from hearing of an adapter to its being warm.
   const bindTimes = async (prefix: string): Promise<number[]> => {
-    const { bindings } = await callUnary(services.tileInference, 'getStatus', {});
-    return bindings.filter(({ adapter }) => adapter.startsWith(prefix)).map((b) => b.bindMilliseconds);
+    const { bindings } = await callUnary(services.tiles, 'getStatus', {});
+    return bindings.filter(({ adapter }) => adapter.startsWith(prefix)).map((b) => toMilliseconds(b.bindTime));
   };
   const idleBind = await bindTimes('bench-1');
   const swapping = gaps();

@@ -7,10 +7,10 @@ import { Metadata, status as grpcCodes, type StatusObject } from '@grpc/grpc-js'
 import { catalogue, failure, HyperswapError, isErrorCode, type ErrorCode } from '@hyperswap/errors';
 import {
   errorDetails,
-  GetBackboneRequest,
+  GetAdapterRequest,
   RpcStatus,
-  TrainerServiceClient,
-  TrainerServiceService,
+  AdapterServiceClient,
+  AdapterServiceService,
 } from '@hyperswap/proto';
 import {
   callUnary,
@@ -39,21 +39,21 @@ function any(name: string, message: { finish(): Uint8Array }): { typeUrl: string
 }
 
 let server: RunningServer;
-let trainer: TrainerServiceClient;
+let adapters: AdapterServiceClient;
 
 before(async () => {
   const implementation = {
     // Answers with the error that the request asks for.
-    getBackbone: unaryHandler(({ backbone }: GetBackboneRequest) => {
-      const { code, details } = JSON.parse(backbone) as Wanted;
+    getAdapter: unaryHandler(({ adapter }: GetAdapterRequest) => {
+      const { code, details } = JSON.parse(adapter) as Wanted;
       if (!isErrorCode(code)) return Promise.reject(new Error('what no catalogue knows'));
       return Promise.reject(failure(code, details as never));
     }),
-    watchTraining: serverStreamHandler(() => {
+    watchAdapters: serverStreamHandler(() => {
       throw failure('SCENE_NOT_FOUND', { scene: 's' });
     }),
     // As a newer version of the service would answer.
-    cancelTraining: (_: unknown, answer: (status: Partial<StatusObject>) => void) => {
+    collectAdapters: (_: unknown, answer: (status: Partial<StatusObject>) => void) => {
       const info = ErrorInfo.encode({ reason: 'MOON_PHASE', domain: 'hyperswap', metadata: { phase: 'full' } });
       const retry = RetryInfo.encode({ retryDelay: { seconds: 1, nanos: 5e8 } });
       const details = [any('google.rpc.ErrorInfo', info), any('google.rpc.RetryInfo', retry)];
@@ -64,28 +64,28 @@ before(async () => {
       answer({ code, details: 'The moon is full.', metadata });
     },
     // As a proxy would answer that has details of its own.
-    listTrainings: (_: unknown, answer: (status: Partial<StatusObject>) => void) => {
+    listAdapters: (_: unknown, answer: (status: Partial<StatusObject>) => void) => {
       const metadata = new Metadata();
       metadata.set('grpc-status-details-bin', Buffer.from('not a status'));
       answer({ code: grpcCodes.PERMISSION_DENIED, details: 'Not from here.', metadata });
     },
-    importBackbone: clientStreamHandler(async (requests) => {
+    registerAdapter: clientStreamHandler(async (requests) => {
       for await (const request of requests) assert.ok(request);
-      return { backbone: undefined };
+      return { adapter: undefined };
     }),
   };
-  const hosted = { name: 'hyperswap.v1.TrainerService', definition: TrainerServiceService, implementation, roles: {} };
+  const hosted = { name: 'hyperswap.v1.AdapterService', definition: AdapterServiceService, implementation, roles: {} };
   server = await startServer([hosted], { host: '127.0.0.1', port: 0 });
-  trainer = connect(TrainerServiceClient, server.endpoint);
+  adapters = connect(AdapterServiceClient, server.endpoint);
 });
 
 after(async () => {
-  trainer.close();
+  adapters.close();
   await server.drain(1000);
 });
 
 async function errorOf(wanted: Wanted): Promise<HyperswapError> {
-  const answer = callUnary(trainer, 'getBackbone', { backbone: JSON.stringify(wanted) });
+  const answer = callUnary(adapters, 'getAdapter', { adapter: JSON.stringify(wanted) });
   return answer.then(
     () => assert.fail('it did not fail'),
     (error: unknown) => error as HyperswapError,
@@ -104,7 +104,7 @@ function oneOfEach(text: (name: string) => string): Wanted[] {
 async function rawCall(method: string, message: Buffer): Promise<Record<string, string>> {
   const session = connectHttp2(`http://${server.endpoint}`);
   try {
-    const path = `/hyperswap.v1.TrainerService/${method}`;
+    const path = `/hyperswap.v1.AdapterService/${method}`;
     const headers = { ':method': 'POST', ':path': path, 'content-type': 'application/grpc', te: 'trailers' };
     const call = session.request(headers);
     const prefix = Buffer.alloc(5);
@@ -142,7 +142,7 @@ test('what no catalogue knows is INTERNAL, without details of its own', async ()
 });
 
 test('a handler that throws before its stream begins answers its error', async () => {
-  const call = trainer.watchTraining({ training: 't' });
+  const call = adapters.watchAdapters({});
   call.resume();
   const error = await new Promise<unknown>((resolve) => call.once('error', resolve));
   assert.equal((error as { code: number }).code, grpcCodes.NOT_FOUND);
@@ -152,8 +152,8 @@ test('trailers stay below 8 KiB whatever a caller sent', async () => {
   for (const mark of ['x', '\n', 'é', '😀', '%']) {
     const long = mark.repeat(100_000);
     for (const wanted of oneOfEach(() => long)) {
-      const bytes = GetBackboneRequest.encode({ backbone: JSON.stringify(wanted) }).finish();
-      const fields = await rawCall('GetBackbone', Buffer.from(bytes));
+      const bytes = GetAdapterRequest.encode({ adapter: JSON.stringify(wanted) }).finish();
+      const fields = await rawCall('GetAdapter', Buffer.from(bytes));
       const size = Object.entries(fields).reduce((sum, [name, value]) => sum + name.length + value.length + 32, 0);
       assert.ok(size <= 8192, `${wanted.code} of ${JSON.stringify(mark)}: ${size} bytes`);
       assert.ok(fields['grpc-status-details-bin'] !== undefined);
@@ -173,12 +173,12 @@ test('bytes that are not a message of the method are INVALID_ARGUMENT and name t
   const cut = Buffer.from([0x0a, 0x7f, 0x41]);
   const badVarint = Buffer.from([0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff]);
   const badWireType = Buffer.from([0x0f]);
-  for (const method of ['GetBackbone', 'WatchTraining', 'ImportBackbone']) {
+  for (const method of ['GetAdapter', 'WatchAdapters', 'RegisterAdapter']) {
     for (const bytes of [cut, badVarint, badWireType]) {
       const fields = await rawCall(method, bytes);
       assert.equal(fields['grpc-status'], String(grpcCodes.INVALID_ARGUMENT), `${method} ${bytes.toString('hex')}`);
       const message = decodeURIComponent(fields['grpc-message'] ?? '');
-      assert.match(message, new RegExp(`hyperswap.v1.TrainerService/${method}`));
+      assert.match(message, new RegExp(`hyperswap.v1.AdapterService/${method}`));
     }
   }
   const next = await errorOf({ code: 'SCENE_NOT_FOUND', details: { scene: 's' } });
@@ -186,7 +186,7 @@ test('bytes that are not a message of the method are INVALID_ARGUMENT and name t
 });
 
 test('a code of a newer service stays readable, with its status and its retry', async () => {
-  const error = await callUnary(trainer, 'cancelTraining', { training: 't' }).catch((caught: unknown) => caught);
+  const error = await callUnary(adapters, 'collectAdapters', {}).catch((caught: unknown) => caught);
   assert.ok(HyperswapError.is(error, 'SERVICE_ERROR'));
   assert.equal(error.details.code, 'MOON_PHASE');
   assert.equal(error.status, 'RESOURCE_EXHAUSTED');
@@ -195,12 +195,16 @@ test('a code of a newer service stays readable, with its status and its retry', 
 });
 
 test('the status of a proxy and of a method that the service lacks stay readable', async () => {
-  const refused = await callUnary(trainer, 'listTrainings', {}).catch((caught: unknown) => caught);
+  const refused = await callUnary(adapters, 'listAdapters', { pageSize: 0, pageToken: '' }).catch(
+    (caught: unknown) => caught,
+  );
   assert.ok(HyperswapError.is(refused, 'SERVICE_ERROR'));
   assert.equal(refused.status, 'PERMISSION_DENIED');
   assert.equal(refused.message, 'Not from here. (PERMISSION_DENIED)');
   assert.equal(refused.retryable, false);
-  const lacking = await callUnary(trainer, 'listPresets', {}).catch((caught: unknown) => caught);
+  const lacking = await callUnary(adapters, 'retireAdapter', { adapter: '', undo: false }).catch(
+    (caught: unknown) => caught,
+  );
   assert.ok(HyperswapError.is(lacking, 'SERVICE_ERROR'));
   assert.equal(lacking.status, 'UNIMPLEMENTED');
 });
@@ -217,9 +221,9 @@ test(
       { code: 'METHOD_SETTINGS', details: { method: 'lora', reason: 'rank' } },
       ...oneOfEach((name) => `${name} é`),
     ];
-    const requests = wanted.map((one) => GetBackboneRequest.encode({ backbone: JSON.stringify(one) }).finish());
+    const requests = wanted.map((one) => GetAdapterRequest.encode({ adapter: JSON.stringify(one) }).finish());
     const lines = [...requests, Buffer.from([0x0a, 0x7f])].map((bytes) => Buffer.from(bytes).toString('base64'));
-    const args = [server.endpoint, '/hyperswap.v1.TrainerService/GetBackbone'];
+    const args = [server.endpoint, '/hyperswap.v1.AdapterService/GetAdapter'];
     const printed = await (python as Python).run(path.join(here, 'read_status.py'), args, `${lines.join('\n')}\n`);
     const found = printed
       .trim()

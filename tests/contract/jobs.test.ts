@@ -5,13 +5,7 @@ import path from 'node:path';
 import { after, describe, test } from 'node:test';
 import { setTimeout } from 'node:timers/promises';
 import { failure } from '@hyperswap/errors';
-import {
-  JobRunner,
-  jsonCodec,
-  type JobKind,
-  type JobRunnerContext,
-  type JobState,
-} from '@hyperswap/jobs';
+import { JobRunner, jsonCodec, type JobKind, type JobRunnerContext, type JobState } from '@hyperswap/jobs';
 import { EmbeddedBus, NatsBus, type Bus } from '@hyperswap/messaging';
 import { DirectoryObjectStore, type ObjectStore } from '@hyperswap/storage';
 import { createLogger } from '@hyperswap/telemetry';

@@ -2,21 +2,21 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setTimeout } from 'node:timers/promises';
 import {
-  TrainerServiceClient,
-  TrainerServiceService,
-  type TrainerServiceServer,
+  TrainingServiceClient,
+  TrainingServiceService,
+  type TrainingServiceServer,
   type WatchTrainingResponse,
 } from '@hyperswap/proto';
 import { callUnary, connect, readStream, startServer } from '@hyperswap/rpc';
 
 test('a call outlives its connection, which takes no more calls when it is old', async () => {
   const peers = new Set<string>();
-  const implementation: Pick<TrainerServiceServer, 'watchTraining' | 'listTrainings'> = {
+  const implementation: Pick<TrainingServiceServer, 'watchTraining' | 'listTrainings'> = {
     watchTraining: (call) => {
       peers.add(call.getPeer());
       const tell = async (): Promise<void> => {
         for (let done = 0; done < 20; done++) {
-          const value = { stage: 'training', done, total: 20, epoch: 0, loss: undefined };
+          const value = { progress: { stage: 'training', done, total: 20 }, epoch: 0, loss: undefined };
           call.write({ event: { $case: 'progress', value } } satisfies WatchTrainingResponse);
           await setTimeout(100);
         }
@@ -26,22 +26,27 @@ test('a call outlives its connection, which takes no more calls when it is old',
     },
     listTrainings: (call, answer) => {
       peers.add(call.getPeer());
-      answer(null, { trainings: [] });
+      answer(null, { trainings: [], nextPageToken: '' });
     },
   };
-  const hosted = { name: 'hyperswap.v1.TrainerService', definition: TrainerServiceService, implementation, roles: {} };
+  const hosted = {
+    name: 'hyperswap.v1.TrainingService',
+    definition: TrainingServiceService,
+    implementation,
+    roles: {},
+  };
   const server = await startServer([hosted], { host: '127.0.0.1', port: 0, connectionAgeMilliseconds: 300 });
-  const trainer = connect(TrainerServiceClient, server.endpoint);
+  const trainings = connect(TrainingServiceClient, server.endpoint);
   try {
     let heard = 0;
-    for await (const { event } of readStream(trainer, trainer.watchTraining({ training: 'long' }))) {
+    for await (const { event } of readStream(trainings, trainings.watchTraining({ training: 'long' }))) {
       heard += event?.$case === 'progress' ? 1 : 0;
-      if (heard === 15) await callUnary(trainer, 'listTrainings', {});
+      if (heard === 15) await callUnary(trainings, 'listTrainings', { pageSize: 0, pageToken: '' });
     }
     assert.equal(heard, 20);
     assert.equal(peers.size, 2, 'the second call has a connection of its own');
   } finally {
-    trainer.close();
+    trainings.close();
     await server.drain(1000);
   }
 });

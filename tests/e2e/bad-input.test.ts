@@ -7,6 +7,8 @@ import { after, before, test } from 'node:test';
 import { readAdapter, writeAdapter } from '@hyperswap/adapter';
 import { HyperswapError } from '@hyperswap/errors';
 import {
+  Output,
+  Padding,
   PixelContent,
   PixelType,
   Retention,
@@ -16,7 +18,7 @@ import {
   type Scene,
   type Tile,
 } from '@hyperswap/proto';
-import { callUnary, exchange } from '@hyperswap/rpc';
+import { callUnary, exchange, fromErrorStatus } from '@hyperswap/rpc';
 import { DirectoryObjectStore } from '@hyperswap/storage';
 import { hasCode } from '../support/errors.js';
 import {
@@ -52,20 +54,27 @@ const register = (name: string, content: Uint8Array): Promise<AdapterVersion> =>
 async function classify(
   change: Partial<ClassifyTilesHeader>,
   tileChange: Partial<Tile> = {},
-  { tileInference }: Pick<Services, 'tileInference'> = services,
-  { pcaDigest }: Pick<Scene, 'pcaDigest'> = scene,
+  { tiles }: Pick<Services, 'tiles'> = services,
 ): Promise<void> {
   const window = { row: 0, column: 0, height: 2, width: 3 };
   const values = new Float32Array(10 * 11 * 12);
-  const tile: Tile = { id: 'seven', window, halo: 4, pixels: Buffer.from(values.buffer), adapter: '', ...tileChange };
+  const tile: Tile = {
+    id: 'seven',
+    window,
+    halo: 4,
+    margins: undefined,
+    pixels: Buffer.from(values.buffer),
+    adapter: '',
+    ...tileChange,
+  };
   const header: ClassifyTilesHeader = {
     adapter: 'toy',
     pixelType: PixelType.PIXEL_TYPE_FLOAT32,
     bands: 12,
     content: PixelContent.PIXEL_CONTENT_PREPARED,
-    confidence: false,
+    outputs: [Output.OUTPUT_LABELS],
     scene: 'toy',
-    pcaDigest,
+    padding: Padding.PADDING_NONE,
     ...change,
   };
   // eslint-disable-next-line @typescript-eslint/require-await -- the exchange takes an async iterable
@@ -73,8 +82,9 @@ async function classify(
     yield { part: { $case: 'header', value: header } };
     yield { part: { $case: 'tile', value: tile } };
   }
-  for await (const { labels } of exchange(tileInference, tileInference.classifyTiles(), requests())) {
-    assert.equal(labels.byteLength, 6);
+  for await (const { outcome } of exchange(tiles, tiles.classifyTiles(), requests())) {
+    if (outcome?.$case === 'error') throw fromErrorStatus(outcome.value);
+    assert.equal(outcome?.value.labels.byteLength, 6);
   }
 }
 
@@ -102,7 +112,7 @@ test('scenes that are none are refused, and the scene of the name stays', async 
     prepare(services, {}, npy(shape, toyScene(24, 30, 16, 9).values)),
     hasCode('SCENE_EXISTS', /toy/),
   );
-  const { scene: kept } = await callUnary(services.preprocessing, 'getScene', { name: 'toy' });
+  const { scene: kept } = await callUnary(services.scenes, 'getScene', { name: 'toy' });
   assert.deepEqual(kept, scene);
 });
 
@@ -135,7 +145,14 @@ test('tiles whose bytes, bands, halo or values are wrong are refused by name', a
   await assert.rejects(classify({}, { window: undefined }), hasCode('TILE_HALO', /window/));
   await assert.rejects(classify({ bands: 11 }), hasCode('TILE_BANDS', /11 bands.*12/));
   await assert.rejects(classify({ content: PixelContent.PIXEL_CONTENT_RAW }), hasCode('TILE_BANDS', /16/));
-  await assert.rejects(classify({ pcaDigest: 'other' }), hasCode('PCA_MISMATCH'));
+  await assert.rejects(
+    classify({ content: PixelContent.PIXEL_CONTENT_UNSPECIFIED }),
+    hasCode('FIELD_INVALID', /content/),
+  );
+  await prepareToy(services, 'another', toyScene(24, 30, 16, 5));
+  await assert.rejects(classify({ scene: 'another' }), hasCode('PCA_MISMATCH'));
+  await assert.rejects(classify({ scene: '' }), hasCode('FIELD_INVALID', /scene/));
+  await assert.rejects(classify({ scene: 'nowhere' }), hasCode('SCENE_NOT_FOUND'));
   await assert.rejects(
     classify({ pixelType: PixelType.PIXEL_TYPE_UNSPECIFIED }),
     hasCode('FIELD_INVALID', /pixel_type/),
@@ -154,30 +171,30 @@ test('tiles whose bytes, bands, halo or values are wrong are refused by name', a
 test('a full queue says when to try again, and takes tiles again when it is empty', async () => {
   const small = await startServices({ queueLimit: 8 });
   try {
-    const prepared = await prepareToy(small);
+    await prepareToy(small);
     await train(small, {});
     // Six pixels each: the second finds the first in the queue.
-    const outcomes = await Promise.allSettled([1, 2, 3, 4].map(() => classify({}, {}, small, prepared)));
+    const outcomes = await Promise.allSettled([1, 2, 3, 4].map(() => classify({}, {}, small)));
     const refused = outcomes.filter(({ status }) => status === 'rejected') as PromiseRejectedResult[];
     assert.ok(refused.length > 0 && refused.length < 4, `${refused.length} of 4 refused`);
     for (const { reason } of refused) {
       hasCode('QUEUE_FULL', /the queue takes 8: try again in \d+ ms/)(reason);
       assert.equal((reason as HyperswapError).retryable, true);
     }
-    await classify({}, {}, small, prepared);
+    await classify({}, {}, small);
   } finally {
     await small.stop();
   }
 });
 
 test('unknown and retired adapters are told apart', async () => {
-  const { tileInference } = services;
+  const { adapters } = services;
   await assert.rejects(classify({ adapter: 'stranger' }), hasCode('ADAPTER_NOT_FOUND', /stranger/));
   await assert.rejects(classify({ adapter: 'toy@99' }), hasCode('ADAPTER_NOT_FOUND'));
   await assert.rejects(classify({ adapter: 'toy:nightly' }), hasCode('ADAPTER_NOT_FOUND'));
-  await callUnary(tileInference, 'retireAdapter', { adapter: 'toy@1', undo: false });
+  await callUnary(adapters, 'retireAdapter', { adapter: 'toy@1', undo: false });
   await assert.rejects(classify({ adapter: 'toy@1' }), hasCode('ADAPTER_RETIRED', /toy@1/));
-  await callUnary(tileInference, 'retireAdapter', { adapter: 'toy@1', undo: true });
+  await callUnary(adapters, 'retireAdapter', { adapter: 'toy@1', undo: true });
   await classify({ adapter: 'toy@1' });
 });
 
@@ -193,7 +210,7 @@ test('an adapter of another backbone, or with another shape, never serves', asyn
   await register('shaped', writeAdapter({ ...adapter, tensors: { ...adapter.tensors, factors } }));
   await assert.rejects(classify({ adapter: 'shaped' }), hasCode('ADAPTER_INVALID', /unexpected tensor/));
   await assert.rejects(
-    callUnary(services.tileInference, 'setAlias', { adapter: 'shaped', alias: 'serving' }),
+    callUnary(services.adapters, 'setAlias', { adapter: 'shaped', alias: 'serving' }),
     hasCode('ADAPTER_INVALID'),
   );
   await classify({});

@@ -1,18 +1,29 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import {
+  Output,
+  Padding,
   PixelContent,
   PixelType,
   type ClassifyTilesHeader,
   type ClassifyTilesRequest,
-  type ClassifyTilesResponse,
   type Scene,
+  type SceneJob,
   type Tile,
+  type TileResult,
 } from '@hyperswap/proto';
-import { callUnary, exchange, readStream } from '@hyperswap/rpc';
+import { callUnary, exchange, fromErrorStatus, readStream } from '@hyperswap/rpc';
 import { reflect } from '@hyperswap/raster';
 import { hasCode } from '../support/errors.js';
-import { prepareToy, startServices, toyScene, train, trainingRequest, type Services } from '../support/services.js';
+import {
+  prepareToy,
+  readMapOf,
+  startServices,
+  toyScene,
+  train,
+  trainingRequest,
+  type Services,
+} from '../support/services.js';
 
 let services: Services;
 let scene: Scene;
@@ -33,18 +44,18 @@ const header = (change: Partial<ClassifyTilesHeader> = {}): ClassifyTilesHeader 
   pixelType: PixelType.PIXEL_TYPE_FLOAT32,
   bands: 12,
   content: PixelContent.PIXEL_CONTENT_PREPARED,
-  confidence: true,
+  outputs: [],
   scene: 'toy',
-  pcaDigest: scene.pcaDigest,
+  padding: Padding.PADDING_NONE,
   ...change,
 });
 
 async function preparedTiles(tileSize: number, halo = 4): Promise<Tile[]> {
-  const { preprocessing } = services;
-  const call = preprocessing.streamTiles({ scene: 'toy', tileSize, halo, window: undefined });
+  const { scenes } = services;
+  const call = scenes.streamTiles({ scene: 'toy', tileSize, halo, window: undefined });
   const tiles: Tile[] = [];
-  for await (const { tile, window, scores } of readStream(preprocessing, call)) {
-    tiles.push({ id: String(tile), window, halo, pixels: scores, adapter: '' });
+  for await (const { tile, window, scores } of readStream(scenes, call)) {
+    tiles.push({ id: String(tile), window, halo, margins: undefined, pixels: scores, adapter: '' });
   }
   return tiles;
 }
@@ -52,35 +63,45 @@ async function preparedTiles(tileSize: number, halo = 4): Promise<Tile[]> {
 async function* classify(
   first: ClassifyTilesHeader,
   tiles: Iterable<Tile> | AsyncIterable<Tile>,
-): AsyncGenerator<ClassifyTilesResponse> {
+): AsyncGenerator<TileResult & { readonly id: string }> {
   async function* requests(): AsyncGenerator<ClassifyTilesRequest> {
     yield { part: { $case: 'header', value: first } };
     for await (const tile of tiles) yield { part: { $case: 'tile', value: tile } };
   }
-  const { tileInference } = services;
-  yield* exchange(tileInference, tileInference.classifyTiles(), requests());
+  const { tiles: service } = services;
+  for await (const { id, outcome } of exchange(service, service.classifyTiles(), requests())) {
+    if (outcome?.$case === 'error') throw fromErrorStatus(outcome.value);
+    if (outcome?.$case === 'result') yield { id, ...outcome.value };
+  }
 }
 
 async function mapOf(first: ClassifyTilesHeader, tiles: Iterable<Tile>): Promise<Uint8Array> {
-  const map = new Uint8Array(scene.height * scene.width);
+  const map = new Uint8Array(scene.raster!.height * scene.raster!.width);
   for await (const { window, labels } of classify(first, tiles)) {
     for (let y = 0; y < window!.height; y++) {
       const line = labels.subarray(y * window!.width, (y + 1) * window!.width);
-      map.set(line, (window!.row + y) * scene.width + window!.column);
+      map.set(line, (window!.row + y) * scene.raster!.width + window!.column);
     }
   }
   return map;
 }
 
-async function sceneMap(adapter: string, chunkSize: number): Promise<Buffer> {
-  const { tileInference } = services;
-  const call = tileInference.classifyScene({ scene: 'toy', adapter, chunkSize, detached: false });
-  for await (const { event } of readStream(tileInference, call)) if (event?.$case === 'map') return event.value.labels;
+async function sceneJob(adapter: string, chunkSize: number, probabilities = false): Promise<SceneJob> {
+  const { sceneJobs } = services;
+  const request = { scene: 'toy', adapter, chunkSize, detached: false, probabilities };
+  for await (const { event } of readStream(sceneJobs, sceneJobs.classifyScene(request))) {
+    if (event?.$case === 'done') return event.value;
+  }
   throw new Error('no map');
 }
 
+async function sceneMap(adapter: string, chunkSize: number): Promise<Uint8Array> {
+  const map = await readMapOf(services, await sceneJob(adapter, chunkSize));
+  return new Uint8Array(map.subarray(0, map.byteLength / 2));
+}
+
 test('a trained adapter knows its scene and tells how well', async () => {
-  const { adapter } = await callUnary(services.tileInference, 'getAdapter', { adapter: 'toy@2' });
+  const { adapter } = await callUnary(services.adapters, 'getAdapter', { adapter: 'toy@2' });
   assert.ok(adapter!.metrics!.overallAccuracy > 0.9, String(adapter!.metrics!.overallAccuracy));
   assert.equal(adapter!.method, 'linear-probe');
   assert.equal(adapter!.metrics!.perClass.length, 3);
@@ -93,8 +114,8 @@ test('the map does not depend on how the scene was cut, nor on the way it was as
   assert.ok(right > 0.9 * toy.labels.filter((label) => label > 0).length);
   for (const tileSize of [7, 16]) assert.deepEqual(await mapOf(header(), await preparedTiles(tileSize)), whole);
   assert.deepEqual(await mapOf(header(), await preparedTiles(10, 9)), whole, 'a larger halo changes nothing');
-  assert.deepEqual(new Uint8Array(await sceneMap('toy@1', 0)), whole);
-  assert.deepEqual(new Uint8Array(await sceneMap('toy@1', 11)), whole);
+  assert.deepEqual(await sceneMap('toy@1', 0), whole);
+  assert.deepEqual(await sceneMap('toy@1', 11), whole);
 });
 
 test('a raw tile and an adapter are enough', async () => {
@@ -115,16 +136,99 @@ test('a raw tile and an adapter are enough', async () => {
     pixelType: PixelType.PIXEL_TYPE_UINT16,
     bands,
     content: PixelContent.PIXEL_CONTENT_RAW,
-    pcaDigest: '',
   });
-  const map = await mapOf(raw, [{ id: 'all', window, halo, pixels: Buffer.from(pixels.buffer), adapter: '' }]);
+  const map = await mapOf(raw, [
+    { id: 'all', window, halo, margins: undefined, pixels: Buffer.from(pixels.buffer), adapter: '' },
+  ]);
   const same = map.filter((label, pixel) => label === whole[pixel]).length;
   assert.ok(same >= 0.999 * map.length, `${same} of ${map.length}`);
 });
 
+test('surroundings that a border tile lacks are mirrored on request, to the same map', async () => {
+  const whole = await mapOf(header(), await preparedTiles(64));
+  const { height, width, bands, values } = toy;
+  const raw = header({
+    pixelType: PixelType.PIXEL_TYPE_UINT16,
+    bands: undefined,
+    content: PixelContent.PIXEL_CONTENT_RAW,
+    scene: '',
+    padding: Padding.PADDING_REFLECT,
+  });
+  const tiles: Tile[] = [];
+  for (const row of [0, 11]) {
+    const rows = row === 0 ? 11 : height - 11;
+    const margins = { top: Math.min(4, row), left: 0, bottom: Math.min(4, height - row - rows), right: 0 };
+    const from = (row - margins.top) * width * bands;
+    const to = (row + rows + margins.bottom) * width * bands;
+    const pixels = Buffer.from(values.slice(from, to).buffer);
+    const window = { row, column: 0, height: rows, width };
+    tiles.push({ id: String(row), window, halo: 0, margins, pixels, adapter: '' });
+  }
+  const map = await mapOf(raw, tiles);
+  const same = map.filter((label, pixel) => label === whole[pixel]).length;
+  assert.ok(same >= 0.999 * map.length, `${same} of ${map.length}`);
+});
+
+test('an invalid tile is answered with its id, and the stream goes on', async () => {
+  const [first, second] = await preparedTiles(12);
+  // eslint-disable-next-line @typescript-eslint/require-await -- the exchange takes an async iterable
+  async function* requests(): AsyncGenerator<ClassifyTilesRequest> {
+    yield { part: { $case: 'header', value: header() } };
+    yield { part: { $case: 'tile', value: { ...first!, pixels: Buffer.alloc(7) } } };
+    yield { part: { $case: 'tile', value: { ...first!, id: 'x'.repeat(2_000_000) } } };
+    yield { part: { $case: 'tile', value: second! } };
+  }
+  const found = new Map<string, string>();
+  for await (const { id, outcome } of exchange(services.tiles, services.tiles.classifyTiles(), requests())) {
+    found.set(id, outcome?.$case === 'error' ? outcome.value.code : 'result');
+  }
+  assert.deepEqual([...found].sort(), [
+    ['0', 'TILE_BYTES'],
+    ['1', 'result'],
+    ['x'.repeat(50), 'FIELD_INVALID'],
+  ]);
+});
+
+test('probabilities of all classes come beside labels, from tiles and from jobs alike', async () => {
+  const outputs = [Output.OUTPUT_LABELS, Output.OUTPUT_CONFIDENCE, Output.OUTPUT_PROBABILITIES];
+  const [tile] = await preparedTiles(64);
+  let streamed: TileResult | undefined;
+  for await (const result of classify(header({ outputs }), [tile!])) streamed = result;
+  const { labels, confidence, probabilities } = streamed!;
+  assert.equal(probabilities.byteLength, 3 * labels.byteLength);
+  labels.forEach((label, pixel) => {
+    const shares = probabilities.subarray(3 * pixel, 3 * pixel + 3);
+    assert.equal(shares[label - 1], Math.max(...shares));
+    assert.equal(shares[label - 1], confidence[pixel]);
+  });
+  const { sceneJobs } = services;
+  const { status } = await sceneJob('toy@1', 16, true);
+  const window = { row: 3, column: 4, height: 7, width: 9 };
+  const call = sceneJobs.readMap({ job: status!.job, outputs, window, smoothingReach: 0 });
+  const own = Buffer.alloc(scene.raster!.height * scene.raster!.width * 3);
+  for await (const { event } of readStream(sceneJobs, call)) {
+    if (event?.$case !== 'rows') continue;
+    const { row, column, height, width } = event.value.window!;
+    assert.deepEqual([column, width], [4, 9]);
+    event.value.probabilities.copy(own, row * 9 * 3, 0, height * width * 3);
+  }
+  for (let y = 0; y < 7; y++) {
+    const start = ((3 + y) * scene.raster!.width + 4) * 3;
+    assert.deepEqual(own.subarray((3 + y) * 27, (4 + y) * 27), probabilities.subarray(start, start + 27));
+  }
+  const plain = await sceneJob('toy@1', 0);
+  const refused = sceneJobs.readMap({ job: plain.status!.job, outputs, window: undefined, smoothingReach: 0 });
+  await assert.rejects(
+    async () => {
+      for await (const part of readStream(sceneJobs, refused)) assert.fail(JSON.stringify(part));
+    },
+    hasCode('FIELD_INVALID', /probabilities/),
+  );
+});
+
 test('adapters are swapped while a stream runs: every tile is answered, by one version whole', async () => {
-  const { tileInference } = services;
-  const point = (adapter: string) => callUnary(tileInference, 'setAlias', { adapter, alias: 'serving' });
+  const { adapters } = services;
+  const point = (adapter: string) => callUnary(adapters, 'setAlias', { adapter, alias: 'serving' });
   const maps: Record<string, Uint8Array> = {};
   for (const adapter of ['toy@1', 'toy@2']) maps[adapter] = await mapOf(header({ adapter }), await preparedTiles(64));
   assert.notDeepEqual(maps['toy@1'], maps['toy@2']);
@@ -146,7 +250,7 @@ test('adapters are swapped while a stream runs: every tile is answered, by one v
     by.set(adapter, (by.get(adapter) ?? 0) + 1);
     const { row, column, height, width } = window!;
     for (let y = 0; y < height; y++) {
-      const start = (row + y) * scene.width + column;
+      const start = (row + y) * scene.raster!.width + column;
       assert.deepEqual(
         [...labels.subarray(y * width, (y + 1) * width)],
         [...maps[adapter]!.subarray(start, start + width)],
@@ -173,8 +277,7 @@ test('a tile may name its own adapter', async () => {
 });
 
 test('live tensors stay flat over many tiles and bindings', async () => {
-  const live = async (): Promise<number> =>
-    (await callUnary(services.tileInference, 'getStatus', {})).engine!.liveTensors;
+  const live = async (): Promise<number> => (await callUnary(services.tiles, 'getStatus', {})).engine!.liveTensors;
   await mapOf(header(), await preparedTiles(8));
   const before = await live();
   for (let round = 0; round < 3; round++) {
@@ -194,19 +297,19 @@ test('training is the same for a seed, and then the version that is there; anoth
 });
 
 test('a training that is cancelled ends so and registers nothing', async () => {
-  const { trainer } = services;
+  const { trainings } = services;
   const request = trainingRequest({ method: 'krona+', adapter: 'cancelled', settings: { epochs: '1000' } });
-  const { training } = await callUnary(trainer, 'startTraining', request);
+  const { training } = await callUnary(trainings, 'startTraining', request);
   const events: string[] = [];
   const watching = (async () => {
-    for await (const { event } of readStream(trainer, trainer.watchTraining({ training }))) {
-      if (event?.$case === 'progress') events.push(event.value.stage);
-      if (events.length === 4) await callUnary(trainer, 'cancelTraining', { training });
+    for await (const { event } of readStream(trainings, trainings.watchTraining({ training }))) {
+      if (event?.$case === 'progress') events.push(event.value.progress!.stage);
+      if (events.length === 4) await callUnary(trainings, 'cancelTraining', { training });
     }
   })();
   await assert.rejects(watching, hasCode('CANCELLED'));
   await assert.rejects(
-    callUnary(services.tileInference, 'getAdapter', { adapter: 'cancelled' }),
+    callUnary(services.adapters, 'getAdapter', { adapter: 'cancelled' }),
     hasCode('ADAPTER_NOT_FOUND'),
   );
 });

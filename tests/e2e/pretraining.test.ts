@@ -19,7 +19,7 @@ async function pretrain(
   request: Partial<StartPretrainingRequest>,
   cancelAt = Infinity,
 ): Promise<PretrainingFinished | undefined> {
-  const { trainer } = services;
+  const { trainings } = services;
   const full: StartPretrainingRequest = {
     scenes: ['toy'],
     simulatedScenes: 1,
@@ -31,11 +31,13 @@ async function pretrain(
     ...request,
     settings: { steps: '8', batchSize: '4', checkpointEvery: '2', warmUpSteps: '2', ...request.settings },
   };
-  const { training } = await callUnary(trainer, 'startPretraining', full);
-  for await (const { event } of readStream(trainer, trainer.watchTraining({ training }))) {
+  const { training } = await callUnary(trainings, 'startPretraining', full);
+  for await (const { event } of readStream(trainings, trainings.watchTraining({ training }))) {
     if (event?.$case === 'pretrainingFinished') return event.value;
-    if (event?.$case === 'progress' && event.value.stage === 'pretraining' && event.value.done >= cancelAt) {
-      await callUnary(trainer, 'cancelTraining', { training });
+    if (event?.$case !== 'progress') continue;
+    const { stage, done } = event.value.progress!;
+    if (stage === 'pretraining' && done >= cancelAt) {
+      await callUnary(trainings, 'cancelTraining', { training });
     }
   }
   return undefined;

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout } from 'node:timers/promises';
-import { DesiredState, PixelContent, PixelType, type ClassifyTilesRequest, type Tile } from '@hyperswap/proto';
+import { DesiredState, Padding, PixelContent, PixelType, type ClassifyTilesRequest, type Tile } from '@hyperswap/proto';
 import { callUnary, exchange, readStream } from '@hyperswap/rpc';
 import { eventually, leaseMilliseconds, mapOf, startFleet, type Fleet, type Pod } from '../support/fleet.js';
 import { hasCode } from '../support/errors.js';
@@ -9,6 +9,7 @@ import { minioClient, serversMissing } from '../support/servers.js';
 import { exportBlob, prepareToy, registerBlob, train } from '../support/services.js';
 
 const chunkSize = 3;
+const chunksOfToy = (24 / chunkSize) * (30 / chunkSize);
 
 describe('faults', { skip: serversMissing }, () => {
   let fleet: Fleet;
@@ -37,16 +38,17 @@ describe('faults', { skip: serversMissing }, () => {
     return map;
   }
 
-  /** Nothing of a job is left behind but its map. */
+  /** Each job left the results of its chunks, of which its map is read, and nothing else. */
   async function assertCleared(): Promise<void> {
     const { bucket } = fleet.minio.settings;
     const client = minioClient(fleet.minio);
     await eventually(10_000, async () => {
-      const keys: string[] = [];
+      const counts = new Map<string, number>();
       for await (const { name } of client.listObjectsV2(bucket, 'jobs/', true) as AsyncIterable<{ name: string }>) {
-        if (!name.endsWith('/map')) keys.push(name);
+        const [, job] = name.split('/');
+        counts.set(job!, (counts.get(job!) ?? 0) + 1);
       }
-      assert.deepEqual(keys, []);
+      assert.deepEqual([...new Set(counts.values())], [chunksOfToy]);
     });
   }
 
@@ -88,17 +90,17 @@ describe('faults', { skip: serversMissing }, () => {
   });
 
   test('MinIO gone while an adapter is swapped in: it is ready when MinIO is back', async () => {
-    const { tileInference } = first;
+    const { adapters } = first;
     await train(first, { adapter: 'late', settings: { epochs: '2' } });
     const second = await fleet.startPod('tile-inference');
     await fleet.minio.kill();
-    const pinned = callUnary(tileInference, 'pinAdapter', { adapter: 'late', undo: false });
+    const pinned = callUnary(adapters, 'pinAdapter', { adapter: 'late', undo: false });
     await setTimeout(3000);
     await fleet.minio.start();
     await pinned;
     for (const pod of [first, second]) {
       await eventually(15_000, async () => {
-        const { desired } = await callUnary(pod.tileInference, 'getStatus', {});
+        const { desired } = await callUnary(pod.tiles, 'getStatus', {});
         assert.equal(desired.find(({ adapter }) => adapter === 'late@1')?.state, DesiredState.DESIRED_STATE_BOUND);
       });
     }
@@ -119,20 +121,20 @@ describe('faults', { skip: serversMissing }, () => {
     await client.putObject(bucket, key, Buffer.from(whole).fill(7, 5000, 5010), undefined, {
       'x-amz-meta-sha256': sha256,
     });
-    await callUnary(first.tileInference, 'pinAdapter', { adapter: 'poisoned', undo: false });
+    await callUnary(first.adapters, 'pinAdapter', { adapter: 'poisoned', undo: false });
     await eventually(10_000, async () => {
-      const { desired } = await callUnary(first.tileInference, 'getStatus', {});
+      const { desired } = await callUnary(first.tiles, 'getStatus', {});
       const found = desired.find(({ adapter }) => adapter === 'poisoned@1');
       assert.equal(found?.state, DesiredState.DESIRED_STATE_FAILED);
-      assert.match(found.reason, /damaged/);
+      assert.match(found.error?.message ?? '', /damaged/);
     });
     await assert.rejects(mapOf(first, 'poisoned@1', 0), hasCode('OBJECT_DAMAGED'));
     assert.deepEqual(await mapOf(first, 'toy@1', chunkSize), wanted);
     await client.putObject(bucket, key, whole, undefined, { 'x-amz-meta-sha256': sha256 });
     await eventually(10_000, async () => {
-      const { desired } = await callUnary(first.tileInference, 'getStatus', {});
+      const { desired } = await callUnary(first.tiles, 'getStatus', {});
       const found = desired.find(({ adapter }) => adapter === 'poisoned@1');
-      assert.equal(found?.state, DesiredState.DESIRED_STATE_BOUND, found?.reason);
+      assert.equal(found?.state, DesiredState.DESIRED_STATE_BOUND, found?.error?.message);
     });
   });
 
@@ -147,7 +149,7 @@ describe('faults', { skip: serversMissing }, () => {
       blobs.map((blob, index) => registerBlob(index % 2 === 0 ? first : second, 'crowded', blob)),
     );
     assert.equal(new Set(published.map(({ version }) => version)).size, 6);
-    const { adapters } = await callUnary(second.tileInference, 'listAdapters', { pageSize: 0, pageToken: '' });
+    const { adapters } = await callUnary(second.adapters, 'listAdapters', { pageSize: 0, pageToken: '' });
     const listed = adapters.filter(({ name }) => name === 'crowded').map(({ digest }) => digest);
     assert.deepEqual(listed.sort(), published.map(({ digest }) => digest).sort());
     const twice = await Promise.allSettled([first, second].map((pod) => registerBlob(pod, 'twins', blobs[0]!)));
@@ -156,16 +158,16 @@ describe('faults', { skip: serversMissing }, () => {
   });
 
   test('two hundred publishes while tiles stream: every tile is answered, by one version whole', async () => {
-    const { tileInference, preprocessing } = first;
+    const { tiles: service, scenes, adapters } = first;
     const maps = new Map<string, Buffer>();
     for (const adapter of ['toy@1', 'toy@2']) maps.set(adapter, await mapOf(first, adapter, 0));
-    const point = (adapter: string) => callUnary(tileInference, 'setAlias', { adapter, alias: 'serving' });
+    const point = (adapter: string) => callUnary(adapters, 'setAlias', { adapter, alias: 'serving' });
     await point('toy@1');
-    const { scene } = await callUnary(preprocessing, 'getScene', { name: 'toy' });
+    const { scene } = await callUnary(scenes, 'getScene', { name: 'toy' });
     const tiles: Tile[] = [];
-    const streamed = preprocessing.streamTiles({ scene: 'toy', tileSize: 3, halo: 4, window: undefined });
-    for await (const { tile, window, scores } of readStream(preprocessing, streamed)) {
-      tiles.push({ id: String(tile), window, halo: 4, pixels: scores, adapter: '' });
+    const streamed = scenes.streamTiles({ scene: 'toy', tileSize: 3, halo: 4, window: undefined });
+    for await (const { tile, window, scores } of readStream(scenes, streamed)) {
+      tiles.push({ id: String(tile), window, halo: 4, margins: undefined, pixels: scores, adapter: '' });
     }
     const publishing = { isOver: false };
     const published = (async () => {
@@ -179,9 +181,9 @@ describe('faults', { skip: serversMissing }, () => {
         pixelType: PixelType.PIXEL_TYPE_FLOAT32,
         bands: 12,
         content: PixelContent.PIXEL_CONTENT_PREPARED,
-        confidence: false,
+        outputs: [],
         scene: 'toy',
-        pcaDigest: scene!.pcaDigest,
+        padding: Padding.PADDING_NONE,
       };
       yield { part: { $case: 'header', value: header } };
       for (const tile of tiles) yield { part: { $case: 'tile', value: tile } };
@@ -190,15 +192,13 @@ describe('faults', { skip: serversMissing }, () => {
     const used = new Set<string>();
     while (!publishing.isOver) {
       let answered = 0;
-      for await (const { window, labels, adapter } of exchange(
-        tileInference,
-        tileInference.classifyTiles(),
-        requests(),
-      )) {
+      for await (const { outcome } of exchange(service, service.classifyTiles(), requests())) {
+        assert.equal(outcome?.$case, 'result');
+        const { window, labels, adapter } = outcome.value;
         answered += 1;
         used.add(adapter);
         for (let y = 0; y < window!.height; y++) {
-          const start = (window!.row + y) * scene!.width + window!.column;
+          const start = (window!.row + y) * scene!.raster!.width + window!.column;
           const own = labels.subarray(y * window!.width, (y + 1) * window!.width);
           assert.deepEqual(own, maps.get(adapter)!.subarray(start, start + window!.width));
         }

@@ -1,12 +1,12 @@
 /** Scene jobs whose client or coordinating pod goes away, or whose pods tell different times. */
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
-import { SceneJobState } from '@hyperswap/proto';
+import { JobState, type ClassifySceneResponse } from '@hyperswap/proto';
 import { callUnary, readStream } from '@hyperswap/rpc';
 import { eventually, mapOf, startFleet, type Fleet, type Pod } from '../support/fleet.js';
 import { hasCode } from '../support/errors.js';
 import { minioClient, serversMissing } from '../support/servers.js';
-import { prepareToy, train } from '../support/services.js';
+import { prepareToy, readMapOf, train } from '../support/services.js';
 
 const chunkSize = 3;
 const anHour = 3_600_000;
@@ -19,8 +19,8 @@ describe('scene jobs', { skip: serversMissing }, () => {
   /** Tensors that live when nothing is under way. */
   let liveTensors: number;
 
-  const liveTensorsOf = async ({ tileInference }: Pod): Promise<number> =>
-    (await callUnary(tileInference, 'getStatus', {})).engine!.liveTensors;
+  const liveTensorsOf = async ({ tiles }: Pod): Promise<number> =>
+    (await callUnary(tiles, 'getStatus', {})).engine!.liveTensors;
 
   before(async () => {
     fleet = await startFleet();
@@ -35,30 +35,34 @@ describe('scene jobs', { skip: serversMissing }, () => {
 
   /** Starts a job on a pod, and returns its id when some of it is done; the call goes on until `leave`. */
   async function begin(
-    { tileInference }: Pod,
+    { sceneJobs }: Pod,
     detached: boolean,
     atChunk = 4,
   ): Promise<{ job: string; leave: () => void }> {
-    const call = tileInference.classifyScene({ scene: 'toy', adapter: 'toy@1', chunkSize, detached });
+    const call = sceneJobs.classifyScene({ scene: 'toy', adapter: 'toy@1', chunkSize, detached, probabilities: false });
     call.on('error', () => undefined);
     const job = await new Promise<string>((resolve, reject) => {
-      call.on('data', ({ event }: { event: { $case: string; value: { job: string; doneChunks: number } } }) => {
-        if (event.$case === 'map') reject(new Error('the job was over before it was disturbed'));
-        else if (event.value.doneChunks >= atChunk) resolve(event.value.job);
+      let id = '';
+      call.on('data', ({ event }: ClassifySceneResponse) => {
+        if (event?.$case === 'accepted') id = event.value.status!.job;
+        if (event?.$case === 'done') reject(new Error('the job was over before it was disturbed'));
+        if (event?.$case === 'progress' && event.value.done >= atChunk) resolve(id);
       });
     });
     return { job, leave: () => call.cancel() };
   }
 
-  async function mapFrom({ tileInference }: Pod, job: string): Promise<Buffer> {
-    for await (const { event } of readStream(tileInference, tileInference.watchSceneJob({ job }))) {
-      if (event?.$case === 'map') return Buffer.concat([event.value.labels, event.value.confidence]);
+  async function mapFrom({ sceneJobs }: Pod, job: string): Promise<Buffer> {
+    for await (const { event } of readStream(sceneJobs, sceneJobs.watchSceneJob({ job }))) {
+      if (event?.$case === 'done') return readMapOf({ sceneJobs }, event.value);
     }
     throw new Error('the job ended without a map');
   }
 
-  const stateOf = async ({ tileInference }: Pod, job: string): Promise<SceneJobState | undefined> =>
-    (await callUnary(tileInference, 'listSceneJobs', {})).jobs.find((found) => found.job === job)?.state;
+  const stateOf = async ({ sceneJobs }: Pod, job: string): Promise<JobState | undefined> =>
+    (await callUnary(sceneJobs, 'listSceneJobs', { pageSize: 0, pageToken: '' })).jobs.find(
+      ({ status }) => status!.job === job,
+    )?.status?.state;
 
   async function objectsOf(job: string): Promise<string[]> {
     const keys: string[] = [];
@@ -72,8 +76,8 @@ describe('scene jobs', { skip: serversMissing }, () => {
     const { job } = await begin(second, false);
     await second.kill();
     assert.deepEqual(await mapFrom(first, job), wanted);
-    assert.equal(await stateOf(first, job), SceneJobState.SCENE_JOB_STATE_DONE);
-    await eventually(10_000, async () => assert.deepEqual(await objectsOf(job), ['map']));
+    assert.equal(await stateOf(first, job), JobState.JOB_STATE_DONE);
+    await eventually(10_000, async () => assert.equal((await objectsOf(job)).length, 80));
     assert.deepEqual(await mapFrom(first, job), wanted, 'it is kept for those who come later');
   });
 
@@ -88,7 +92,7 @@ describe('scene jobs', { skip: serversMissing }, () => {
     const attached = await begin(first, false);
     attached.leave();
     await eventually(10_000, async () => {
-      assert.equal(await stateOf(first, attached.job), SceneJobState.SCENE_JOB_STATE_CANCELLED);
+      assert.equal(await stateOf(first, attached.job), JobState.JOB_STATE_CANCELLED);
       assert.deepEqual(await objectsOf(attached.job), []);
     });
     await assert.rejects(mapFrom(first, attached.job), hasCode('CANCELLED'));
@@ -101,12 +105,12 @@ describe('scene jobs', { skip: serversMissing }, () => {
     const second = await fleet.startPod('tile-inference');
     const { job } = await begin(first, true);
     const watched = assert.rejects(mapFrom(first, job), hasCode('CANCELLED'));
-    await callUnary(second.tileInference, 'cancelSceneJob', { job });
+    await callUnary(second.sceneJobs, 'cancelSceneJob', { job });
     await watched;
     await eventually(10_000, async () => assert.deepEqual(await objectsOf(job), []));
-    await callUnary(second.tileInference, 'cancelSceneJob', { job });
+    await callUnary(second.sceneJobs, 'cancelSceneJob', { job });
     const nobody = '00000000-0000-0000-0000-000000000000';
-    await assert.rejects(callUnary(first.tileInference, 'cancelSceneJob', { job: nobody }), hasCode('JOB_NOT_FOUND'));
+    await assert.rejects(callUnary(first.sceneJobs, 'cancelSceneJob', { job: nobody }), hasCode('JOB_NOT_FOUND'));
     await assert.rejects(mapFrom(first, nobody), hasCode('JOB_NOT_FOUND'));
     await second.stop();
   });
@@ -122,17 +126,17 @@ describe('scene jobs', { skip: serversMissing }, () => {
     second.process.kill('SIGUSR2');
     assert.deepEqual(await mapFrom(first, job), wanted);
     // The store takes nothing from it now, which is what it says.
-    await assert.rejects(callUnary(second.tileInference, 'getAdapter', { adapter: 'toy@1' }), hasCode('STORE_CLOCK'));
+    await assert.rejects(callUnary(second.adapters, 'getAdapter', { adapter: 'toy@1' }), hasCode('STORE_CLOCK'));
     assert.deepEqual(await mapOf(first, 'toy@1', chunkSize), wanted, 'with it in the fleet');
     await second.stop();
   });
 
   test('after all of it no tensor is left behind, and no job runs', async () => {
     await eventually(10_000, async () => assert.equal(await liveTensorsOf(first), liveTensors));
-    const { jobs } = await callUnary(first.tileInference, 'listSceneJobs', {});
+    const { jobs } = await callUnary(first.sceneJobs, 'listSceneJobs', { pageSize: 0, pageToken: '' });
     assert.ok(jobs.length > 5);
     assert.deepEqual(
-      jobs.filter(({ state }) => state === SceneJobState.SCENE_JOB_STATE_RUNNING),
+      jobs.filter(({ status }) => status!.state === JobState.JOB_STATE_RUNNING),
       [],
     );
   });

@@ -52,10 +52,10 @@ describe('a store that fails', { skip: serversMissing }, () => {
 
   const failsBecause = (reference: string, reason: RegExp): Promise<void> =>
     eventually(10_000, async () => {
-      const { desired } = await callUnary(first.tileInference, 'getStatus', {});
+      const { desired } = await callUnary(first.tiles, 'getStatus', {});
       const found = desired.find(({ adapter }) => adapter === reference);
       assert.equal(found?.state, DesiredState.DESIRED_STATE_FAILED);
-      assert.match(found.reason, reason);
+      assert.match(found.error?.message ?? '', reason);
     });
 
   test('a blob that was cut off in the store is not served, and all else is', async () => {
@@ -66,7 +66,7 @@ describe('a store that fails', { skip: serversMissing }, () => {
     const sha256 = createHash('sha256').update(half).digest('hex');
     const key = 'adapters/short/1/adapter.safetensors';
     await minioClient(fleet.minio).putObject(bucket, key, half, undefined, { 'x-amz-meta-sha256': sha256 });
-    await callUnary(first.tileInference, 'pinAdapter', { adapter: 'short', undo: false });
+    await callUnary(first.adapters, 'pinAdapter', { adapter: 'short', undo: false });
     await failsBecause('short@1', /damaged/);
     await assert.rejects(mapOf(first, 'short@1', 0), hasCode('OBJECT_DAMAGED'));
     assert.deepEqual(await mapOf(first, 'toy@1', 0), wanted);
@@ -77,7 +77,7 @@ describe('a store that fails', { skip: serversMissing }, () => {
     const backbone = { name: 'another', digest: 'e'.repeat(64) };
     const stranger = writeAdapter({ ...adapter, metadata: { ...adapter.metadata, backbone } });
     await registerBlob(first, 'stranger', stranger);
-    await callUnary(first.tileInference, 'pinAdapter', { adapter: 'stranger', undo: false });
+    await callUnary(first.adapters, 'pinAdapter', { adapter: 'stranger', undo: false });
     await failsBecause('stranger@1', /another.*spectralgpt-mini/);
     await assert.rejects(mapOf(first, 'stranger', 0), hasCode('ADAPTER_BACKBONE'));
     assert.deepEqual(await mapOf(first, 'toy@1', 0), wanted);
@@ -92,13 +92,13 @@ describe('a store that fails', { skip: serversMissing }, () => {
     const changed = readAdapter('toy', other);
     const training = { ...changed.metadata.training, seed: 99 };
     const fresh = writeAdapter({ ...changed, metadata: { ...changed.metadata, training } });
-    const before = await callUnary(first.tileInference, 'listAdapters', everything);
+    const before = await callUnary(first.adapters, 'listAdapters', everything);
     const filler = path.join(disk, 'filler');
     assert.throws(() => writeFileSync(filler, Buffer.alloc(diskBytes)), /ENOSPC/);
     await assert.rejects(registerBlob(first, 'fresh', fresh), hasCode('STORE_FULL', /space/));
     await assert.rejects(prepareToy(first, 'another'), hasCode('STORE_FULL'));
     await assert.rejects(mapOf(first, 'toy@1', 0), hasCode('STORE_FULL'));
-    assert.deepEqual(await callUnary(first.tileInference, 'listAdapters', everything), before);
+    assert.deepEqual(await callUnary(first.adapters, 'listAdapters', everything), before);
     rmSync(filler);
     // MinIO looks at its disk every few seconds.
     await eventually(30_000, async () => assert.equal((await registerBlob(first, 'fresh', fresh)).version, 1));

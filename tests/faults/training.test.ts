@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout } from 'node:timers/promises';
-import { TrainingState, type TrainingFinished } from '@hyperswap/proto';
+import { JobState, type TrainingFinished } from '@hyperswap/proto';
 import { callUnary, readStream } from '@hyperswap/rpc';
 import { startFleet, type Fleet, type Pod } from '../support/fleet.js';
 import { serversMissing } from '../support/servers.js';
@@ -26,17 +26,18 @@ describe('faults in the middle of a training', { skip: serversMissing }, () => {
   after(() => fleet.stop());
 
   /** Starts a training and waits until it has made a few checkpoints. @returns its id */
-  async function startTraining({ trainer }: Pod, adapter: string): Promise<string> {
+  async function startTraining({ trainings }: Pod, adapter: string): Promise<string> {
     const request = trainingRequest({ method: 'krona+', adapter, settings });
-    const { training } = await callUnary(trainer, 'startTraining', request);
-    for await (const { event } of readStream(trainer, trainer.watchTraining({ training }))) {
-      if (event?.$case === 'progress' && event.value.stage === 'training' && event.value.epoch >= 4) return training;
+    const { training } = await callUnary(trainings, 'startTraining', request);
+    for await (const { event } of readStream(trainings, trainings.watchTraining({ training }))) {
+      if (event?.$case === 'progress' && event.value.progress!.stage === 'training' && event.value.epoch >= 4)
+        return training;
     }
     throw new Error('the training ended too soon');
   }
 
-  async function resultOf({ trainer }: Pod, training: string): Promise<TrainingFinished> {
-    for await (const { event } of readStream(trainer, trainer.watchTraining({ training }))) {
+  async function resultOf({ trainings }: Pod, training: string): Promise<TrainingFinished> {
+    for await (const { event } of readStream(trainings, trainings.watchTraining({ training }))) {
       if (event?.$case === 'finished') return event.value;
     }
     throw new Error('the training ended without a result');
@@ -49,8 +50,8 @@ describe('faults in the middle of a training', { skip: serversMissing }, () => {
     const other = await fleet.startPod(services);
     const { adapter } = await resultOf(other, training);
     assert.equal(adapter!.digest, wanted);
-    const { trainings } = await callUnary(other.trainer, 'listTrainings', {});
-    assert.equal(trainings.find((found) => found.training === training)?.state, TrainingState.TRAINING_STATE_DONE);
+    const { trainings: known } = await callUnary(other.trainings, 'listTrainings', { pageSize: 0, pageToken: '' });
+    assert.equal(known.find(({ status }) => status!.job === training)?.status?.state, JobState.JOB_STATE_DONE);
     await other.stop();
   });
 

@@ -76,16 +76,16 @@ describe('services that ask for TLS and a token', () => {
     await prepareToy(trainer);
     await assert.rejects(train(reader, firstTraining), hasCode('ROLE_MISSING', /StartTraining/));
     await train(trainer, firstTraining);
-    const { adapters } = await callUnary(reader.tileInference, 'listAdapters', everything);
+    const { adapters } = await callUnary(reader.adapters, 'listAdapters', everything);
     assert.equal(adapters.length, 1);
     const alias = { adapter: 'toy@1', alias: 'stable' };
     await assert.rejects(
-      callUnary(trainer.tileInference, 'setAlias', alias),
+      callUnary(trainer.adapters, 'setAlias', alias),
       hasCode('ROLE_MISSING', /needs the role operator/),
     );
-    await callUnary(operator.tileInference, 'setAlias', alias);
+    await callUnary(operator.adapters, 'setAlias', alias);
     await assert.rejects(
-      callUnary(trainer.preprocessing, 'deleteScene', { name: 'toy' }),
+      callUnary(trainer.scenes, 'deleteScene', { name: 'toy' }),
       hasCode('ROLE_MISSING', /DeleteScene/),
     );
   });
@@ -95,7 +95,7 @@ describe('services that ask for TLS and a token', () => {
       trusted: certificates.authority.certificate,
     });
     await assert.rejects(
-      callUnary(without.tileInference, 'listAdapters', everything),
+      callUnary(without.adapters, 'listAdapters', everything),
       hasCode('TOKEN_MISSING', /--token-file/),
     );
     close();
@@ -120,14 +120,14 @@ describe('services that ask for TLS and a token', () => {
       [`${Buffer.from('{"alg":"none"}').toString('base64url')}.${payload}.`, /algorithm|no JSON Web Token/],
     ];
     for (const [token, reason] of refused) {
-      const { tileInference } = await withToken(token);
-      await assert.rejects(callUnary(tileInference, 'listAdapters', everything), (error: unknown) => {
+      const { adapters } = await withToken(token);
+      await assert.rejects(callUnary(adapters, 'listAdapters', everything), (error: unknown) => {
         assert.ok(!(error as Error).message.includes(token), 'the token is in no message');
         return hasCode('TOKEN_INVALID', reason)(error);
       });
     }
-    const { tileInference } = await withToken(await issueToken(key, { ...claims, roles: ['king'] }));
-    await assert.rejects(callUnary(tileInference, 'listAdapters', everything), hasCode('ROLE_MISSING', /holds king/));
+    const { adapters } = await withToken(await issueToken(key, { ...claims, roles: ['king'] }));
+    await assert.rejects(callUnary(adapters, 'listAdapters', everything), hasCode('ROLE_MISSING', /holds king/));
   });
 
   test('a file that holds no token is named', async () => {
@@ -136,14 +136,14 @@ describe('services that ask for TLS and a token', () => {
       ['/nowhere', 'FILE_UNREADABLE'],
       [tokenKeys, 'FILE_FORMAT'],
     ] as const) {
-      const { tileInference } = open({ trusted, tokenFile: file });
-      await assert.rejects(callUnary(tileInference, 'listAdapters', everything), hasCode(code, new RegExp(file)));
+      const { adapters } = open({ trusted, tokenFile: file });
+      await assert.rejects(callUnary(adapters, 'listAdapters', everything), hasCode(code, new RegExp(file)));
     }
   });
 
   test('streams are refused like single calls', async () => {
-    const { tileInference } = await withToken(await issueToken(key, { ...claims, hours: -1 }));
-    const call = tileInference.classifyTiles();
+    const { tiles } = await withToken(await issueToken(key, { ...claims, hours: -1 }));
+    const call = tiles.classifyTiles();
     const ended = new Promise<unknown>((resolve) => call.once('error', resolve));
     call.write({ part: undefined });
     call.on('data', () => assert.fail('a response'));
@@ -158,9 +158,9 @@ describe('services that ask for TLS and a token', () => {
   test('who does not speak TLS, or trusts another authority, does not get in', async () => {
     const plain = open({});
     const stranger = open({ trusted: certificates.stranger.certificate });
-    for (const { tileInference } of [plain, stranger]) {
+    for (const { adapters } of [plain, stranger]) {
       await assert.rejects(
-        callUnary(tileInference, 'listAdapters', everything, { timeout: 5_000 }),
+        callUnary(adapters, 'listAdapters', everything, { timeout: 5_000 }),
         hasCode('SERVICE_UNREACHABLE'),
       );
     }
@@ -168,25 +168,22 @@ describe('services that ask for TLS and a token', () => {
 
   test('keys that are written anew count without a new start', async () => {
     const before = await as('reader');
-    await callUnary(before.tileInference, 'listAdapters', everything);
+    await callUnary(before.adapters, 'listAdapters', everything);
     const next = await createKeyFiles(path.join(directory, 'next'));
     const old = await readFile(tokenKeys);
     await writeFile(tokenKeys, await readFile(next.publicKeys));
-    await assert.rejects(
-      callUnary(before.tileInference, 'listAdapters', everything),
-      hasCode('TOKEN_INVALID', /no key/),
-    );
+    await assert.rejects(callUnary(before.adapters, 'listAdapters', everything), hasCode('TOKEN_INVALID', /no key/));
     const token = await issueToken(readPrivateKey('key', next.privateKey), claims);
-    await callUnary((await withToken(token)).tileInference, 'listAdapters', everything);
+    await callUnary((await withToken(token)).adapters, 'listAdapters', everything);
     await writeFile(tokenKeys, '{"damaged"');
-    await callUnary((await withToken(token)).tileInference, 'listAdapters', everything);
+    await callUnary((await withToken(token)).adapters, 'listAdapters', everything);
     await writeFile(tokenKeys, old);
   });
 
   test('headers beyond the limit end their call, and no other', async () => {
     const large = await withToken('x'.repeat(70_000));
-    await assert.rejects(callUnary(large.tileInference, 'listAdapters', everything, { timeout: 5_000 }));
-    await callUnary((await as('reader')).tileInference, 'listAdapters', everything);
+    await assert.rejects(callUnary(large.adapters, 'listAdapters', everything, { timeout: 5_000 }));
+    await callUnary((await as('reader')).adapters, 'listAdapters', everything);
   });
 });
 
@@ -207,9 +204,9 @@ test('with mutual TLS, only clients with a certificate of the authority get in, 
     await prepareToy(services);
     await train(services, firstTraining);
     for (const access of [{ trusted }, { trusted, identity: stranger }]) {
-      const { close, tileInference } = connectAll(services.host.server.endpoint, access);
+      const { close, adapters } = connectAll(services.host.server.endpoint, access);
       await assert.rejects(
-        callUnary(tileInference, 'listAdapters', everything, { timeout: 5_000 }),
+        callUnary(adapters, 'listAdapters', everything, { timeout: 5_000 }),
         hasCode('SERVICE_UNREACHABLE'),
       );
       close();

@@ -102,9 +102,9 @@ test('no secret is in what a process writes, at any log level', { skip: serversM
     const { secretKey } = minio.settings;
     const served = await run(secretKey, async (endpoint) => {
       for (const access of [{ tokenFile }, { tokenFile: files.publicKeys }, {}]) {
-        const { close, tileInference } = connectAll(endpoint, access);
-        await callUnary(tileInference, 'getAdapter', { adapter: 'nothing' }).catch(() => undefined);
-        await mapOf({ tileInference }, 'nothing', 0).catch(() => undefined);
+        const { close, adapters, sceneJobs } = connectAll(endpoint, access);
+        await callUnary(adapters, 'getAdapter', { adapter: 'nothing' }).catch(() => undefined);
+        await mapOf({ sceneJobs }, 'nothing', 0).catch(() => undefined);
         close();
       }
     });

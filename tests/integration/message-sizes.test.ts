@@ -5,7 +5,7 @@ import path from 'node:path';
 import { after, before, test } from 'node:test';
 import { credentials } from '@grpc/grpc-js';
 import { createPreprocessingService } from '@hyperswap/preprocessing';
-import { PreprocessingServiceClient, type StreamPatchesRequest, type StreamTilesRequest } from '@hyperswap/proto';
+import { SceneServiceClient, type StreamPatchesRequest, type StreamTilesRequest } from '@hyperswap/proto';
 import { readStream, startServer, type RunningServer } from '@hyperswap/rpc';
 import { DirectoryObjectStore } from '@hyperswap/storage';
 import { prepareToy, toyScene } from '../support/services.js';
@@ -13,20 +13,20 @@ import { prepareToy, toyScene } from '../support/services.js';
 let home = '';
 let server: RunningServer;
 /** A client with gRPC's default settings: it refuses messages above 4 MiB. */
-let preprocessing: PreprocessingServiceClient;
+let scenes: SceneServiceClient;
 
 before(async () => {
   home = await mkdtemp(path.join(tmpdir(), 'hyperswap-test-'));
   const store = new DirectoryObjectStore(path.join(home, 'store'));
   const service = createPreprocessingService({ store, maximumSceneBytes: 1e9 });
   server = await startServer([service], { host: '127.0.0.1', port: 0 });
-  preprocessing = new PreprocessingServiceClient(server.endpoint, credentials.createInsecure());
+  scenes = new SceneServiceClient(server.endpoint, credentials.createInsecure());
   const toy = toyScene(300, 310);
-  await prepareToy({ preprocessing }, 'toy', toy);
+  await prepareToy({ scenes }, 'toy', toy);
 });
 
 after(async () => {
-  preprocessing.close();
+  scenes.close();
   await server.drain(1000);
   await rm(home, { recursive: true, force: true });
 });
@@ -35,7 +35,7 @@ test('the largest patches reach a client with default settings, whatever batch i
   for (const batchSize of [0, 1, 100_000]) {
     const request: StreamPatchesRequest = { scene: 'toy', patchSize: 255, pixels: [0, 7, 92_999], batchSize };
     const firsts: number[] = [];
-    for await (const { first, count, scores } of readStream(preprocessing, preprocessing.streamPatches(request))) {
+    for await (const { first, count, scores } of readStream(scenes, scenes.streamPatches(request))) {
       assert.equal(scores.byteLength, count * 255 ** 2 * 12 * 4);
       firsts.push(first);
     }
@@ -47,7 +47,7 @@ test('ordinary patches fill a message, and none is lost at the borders of messag
   const pixels = Array.from({ length: 1760 }, (_, place) => 50 * place);
   const request: StreamPatchesRequest = { scene: 'toy', patchSize: 15, pixels, batchSize: 100_000 };
   const counts: number[] = [];
-  for await (const { first, count } of readStream(preprocessing, preprocessing.streamPatches(request))) {
+  for await (const { first, count } of readStream(scenes, scenes.streamPatches(request))) {
     assert.equal(
       first,
       counts.reduce((a, b) => a + b, 0),
@@ -72,10 +72,7 @@ test('tiles of any size and halo reach a client with default settings, and cover
     const request: StreamTilesRequest = { scene: 'toy', tileSize, halo, window: part };
     let covered = 0;
     let received = 0;
-    for await (const { tile, tileCount, window, scores } of readStream(
-      preprocessing,
-      preprocessing.streamTiles(request),
-    )) {
+    for await (const { tile, tileCount, window, scores } of readStream(scenes, scenes.streamTiles(request))) {
       assert.equal(tile, received++);
       assert.ok(tile < tileCount);
       const { height, width } = window!;

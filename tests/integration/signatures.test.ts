@@ -8,6 +8,7 @@ import { blobDigest } from '@hyperswap/adapter';
 import { adapterStatement, createKeyFiles, readPrivateKey, signStatement, type NamedKey } from '@hyperswap/keys';
 import { EmbeddedBus } from '@hyperswap/messaging';
 import { AdapterRegistry } from '@hyperswap/registry';
+import { AdapterOrigin } from '@hyperswap/proto';
 import { callUnary } from '@hyperswap/rpc';
 import { DirectoryObjectStore } from '@hyperswap/storage';
 import { hasCode } from '../support/errors.js';
@@ -35,10 +36,10 @@ describe('services that trust one key', () => {
 
   test('what the trainer makes is signed, and says where it came from', async () => {
     await train(services, { adapter: 'toy', seed: 2, settings: { epochs: '2' } });
-    const { adapter } = await callUnary(services.tileInference, 'getAdapter', { adapter: 'toy@2' });
+    const { adapter } = await callUnary(services.adapters, 'getAdapter', { adapter: 'toy@2' });
     assert.equal(adapter?.signedBy, key.id);
-    assert.deepEqual([adapter.origin, adapter.supersedes], ['training', 'toy@1']);
-    assert.ok(Math.abs(Date.parse(adapter.publishedAt) - Date.now()) < 600_000, adapter.publishedAt);
+    assert.deepEqual([adapter.origin, adapter.supersedes], [AdapterOrigin.ADAPTER_ORIGIN_TRAINING, 'toy@1']);
+    assert.ok(Math.abs(adapter.publishedAt!.getTime() - Date.now()) < 600_000);
     assert.equal((await mapOf(services, 'toy@2', 0)).byteLength, 2 * 24 * 30);
   });
 
@@ -75,7 +76,7 @@ describe('services that trust one key', () => {
     await bus.close();
     await assert.rejects(mapOf(services, `toy@${version}`, 0), hasCode('SIGNATURE_INVALID', /not signed/));
     await assert.rejects(
-      callUnary(services.tileInference, 'setAlias', { adapter: `toy@${version}`, alias: 'stable' }),
+      callUnary(services.adapters, 'setAlias', { adapter: `toy@${version}`, alias: 'stable' }),
       hasCode('SIGNATURE_INVALID'),
     );
     assert.equal((await mapOf(services, 'toy@1', 0)).byteLength, 2 * 24 * 30);

@@ -9,7 +9,7 @@ import { setTimeout } from 'node:timers/promises';
 import { readStream } from '@hyperswap/rpc';
 import { commandFile } from './command.js';
 import { startMinio, startNats } from './servers.js';
-import { connectAll, type ServiceClients } from './services.js';
+import { connectAll, readMapOf, type ServiceClients } from './services.js';
 
 /** Of work items: a pod that is killed or stopped is missed after so long. */
 export const leaseMilliseconds = 2_000;
@@ -90,17 +90,17 @@ export async function startFleet(minioDirectory?: string): Promise<Fleet> {
   };
 }
 
-/** The labels of a scene job. @param onProgress is told of finished chunks */
+/** Labels and confidence of a scene job. @param onProgress is called with finished chunks */
 export async function mapOf(
-  { tileInference }: Pick<ServiceClients, 'tileInference'>,
+  { sceneJobs }: Pick<ServiceClients, 'sceneJobs'>,
   adapter: string,
   chunkSize: number,
   onProgress: (done: number) => void = () => undefined,
 ): Promise<Buffer> {
-  const call = tileInference.classifyScene({ scene: 'toy', adapter, chunkSize, detached: false });
-  for await (const { event } of readStream(tileInference, call)) {
-    if (event?.$case === 'progress') onProgress(event.value.doneChunks);
-    if (event?.$case === 'map') return Buffer.concat([event.value.labels, event.value.confidence]);
+  const request = { scene: 'toy', adapter, chunkSize, detached: false, probabilities: false };
+  for await (const { event } of readStream(sceneJobs, sceneJobs.classifyScene(request))) {
+    if (event?.$case === 'progress') onProgress(event.value.done);
+    if (event?.$case === 'done') return readMapOf({ sceneJobs }, event.value);
   }
   throw new Error('the job ended without a map');
 }

@@ -4,32 +4,41 @@ import path from 'node:path';
 import { startHost, type Host } from '@hyperswap/host';
 import { loadConfig, serviceNames } from '@hyperswap/config';
 import {
-  AxisOrder,
-  PreprocessingServiceClient,
+  AdapterFormat,
+  AdapterServiceClient,
+  BackboneServiceClient,
+  PixelType,
   Reduction,
   Retention,
-  TileInferenceServiceClient,
-  TrainerServiceClient,
+  SceneJobServiceClient,
+  SceneServiceClient,
+  TileServiceClient,
+  TrainingServiceClient,
   type AdapterVersion,
   type PrepareSceneHeader,
   type PrepareSceneRequest,
+  type RasterInfo,
   type RegisterAdapterRequest,
   type RegisterAdapterResponse,
   type Scene,
+  type SceneJob,
   type Signature,
   type StartTrainingRequest,
   type TrainingFinished,
 } from '@hyperswap/proto';
 import { callUnary, connect, exchange, readStream, upload, type ClientAccess } from '@hyperswap/rpc';
-import { writeNpy, type NumericArray } from '@hyperswap/raster';
+import { placeWindow, readArray, readLabels, toRawScene, writeNpy, type NumericArray } from '@hyperswap/raster';
 import { createLogger } from '@hyperswap/telemetry';
 import { Random } from '@hyperswap/random';
 
-/** Clients of the three services. */
+/** Clients of all services. */
 export interface ServiceClients {
-  readonly preprocessing: PreprocessingServiceClient;
-  readonly trainer: TrainerServiceClient;
-  readonly tileInference: TileInferenceServiceClient;
+  readonly scenes: SceneServiceClient;
+  readonly trainings: TrainingServiceClient;
+  readonly backbones: BackboneServiceClient;
+  readonly adapters: AdapterServiceClient;
+  readonly sceneJobs: SceneJobServiceClient;
+  readonly tiles: TileServiceClient;
 }
 
 /** All services in this process, on a free port. */
@@ -45,9 +54,12 @@ export function connectAll(
   access: ClientAccess = {},
 ): ServiceClients & { readonly close: () => void } {
   const clients = {
-    preprocessing: connect(PreprocessingServiceClient, endpoint, access),
-    trainer: connect(TrainerServiceClient, endpoint, access),
-    tileInference: connect(TileInferenceServiceClient, endpoint, access),
+    scenes: connect(SceneServiceClient, endpoint, access),
+    trainings: connect(TrainingServiceClient, endpoint, access),
+    backbones: connect(BackboneServiceClient, endpoint, access),
+    adapters: connect(AdapterServiceClient, endpoint, access),
+    sceneJobs: connect(SceneJobServiceClient, endpoint, access),
+    tiles: connect(TileServiceClient, endpoint, access),
   };
   const close = (): void => {
     for (const client of Object.values(clients)) client.close();
@@ -102,48 +114,99 @@ export function toyScene(height = 24, width = 30, bands = 16, seed = 1): ToyScen
 
 export const npy = (shape: number[], values: NumericArray): Buffer => Buffer.from(writeNpy({ shape, values }));
 
-/** Prepares a scene from the bytes of its file and, perhaps, of a labels file. */
+/** Raster of pixels that a test sends. */
+export function rasterInfo(info: Pick<RasterInfo, 'height' | 'width' | 'bands'> & Partial<RasterInfo>): RasterInfo {
+  return {
+    pixelType: PixelType.PIXEL_TYPE_UINT16,
+    wavelengths: [],
+    fullWidths: [],
+    goodBands: [],
+    nodata: undefined,
+    zeroIsNodata: false,
+    scale: undefined,
+    offset: undefined,
+    georeference: undefined,
+    ...info,
+  };
+}
+
+const pixelTypes = new Map<string, PixelType>([
+  ['Uint8Array', PixelType.PIXEL_TYPE_UINT8],
+  ['Uint16Array', PixelType.PIXEL_TYPE_UINT16],
+  ['Int16Array', PixelType.PIXEL_TYPE_INT16],
+  ['Float32Array', PixelType.PIXEL_TYPE_FLOAT32],
+  ['Float64Array', PixelType.PIXEL_TYPE_FLOAT64],
+]);
+
+/** Prepares a scene from the bytes of its file and, perhaps, of a labels file, read as the command line reads them. */
 export async function prepare(
-  { preprocessing }: Pick<ServiceClients, 'preprocessing'>,
+  { scenes }: Pick<ServiceClients, 'scenes'>,
   header: Partial<PrepareSceneHeader>,
   file: Uint8Array,
   labels?: Uint8Array,
 ): Promise<Scene> {
+  const raw = toRawScene('toy.npy', await readArray('toy.npy', file, 3), 'height-width-bands');
+  const truth = labels && (await readLabels('labels.npy', labels, undefined, raw, []));
+  const { height, width, bands, values } = raw;
   const full: PrepareSceneHeader = {
     name: 'toy',
-    fileName: 'toy.npy',
-    variable: '',
-    labels: labels === undefined ? [] : [{ name: 'truth', fileName: 'labels.npy', variable: '', inSceneFile: false }],
+    raster: rasterInfo({ height, width, bands, pixelType: pixelTypes.get(values.constructor.name)! }),
+    labelMaps: truth === undefined ? [] : ['truth'],
     classes: [],
     attribution: '',
     retention: Retention.RETENTION_KEEP,
-    axisOrder: AxisOrder.AXIS_ORDER_HEIGHT_WIDTH_BANDS,
     reduction: Reduction.REDUCTION_PCA,
+    resumeJob: '',
     ...header,
   };
   // eslint-disable-next-line @typescript-eslint/require-await -- the exchange takes an async iterable
   async function* requests(): AsyncGenerator<PrepareSceneRequest> {
     yield { part: { $case: 'header', value: full } };
-    for (const [index, content] of [file, ...(labels === undefined ? [] : [labels])].entries()) {
-      for (let start = 0; start < content.byteLength; start += 100_000) {
-        const chunk = Buffer.from(content.subarray(start, start + 100_000));
-        yield { part: { $case: 'chunk', value: { file: index, content: chunk } } };
-      }
+    const bytes = Buffer.from(values.buffer, values.byteOffset, values.byteLength);
+    const rowBytes = bytes.byteLength / height;
+    for (let row = 0; row < height; row += 7) {
+      yield { part: { $case: 'pixels', value: { row, values: bytes.subarray(row * rowBytes, (row + 7) * rowBytes) } } };
+    }
+    for (let row = 0; truth !== undefined && row < height; row += 5) {
+      const block = Buffer.from(truth.subarray(row * width, (row + 5) * width));
+      yield { part: { $case: 'labels', value: { labelMap: 'truth', row, labels: block } } };
     }
   }
   let scene: Scene | undefined;
-  for await (const { event } of exchange(preprocessing, preprocessing.prepareScene(), requests())) {
+  for await (const { event } of exchange(scenes, scenes.prepareScene(), requests())) {
     if (event?.$case === 'scene') scene = event.value;
   }
   return scene!;
 }
 
+/** Label map of a scene, `[height, width]`; an empty name merges all of them. */
+export async function labelsOf(
+  { scenes }: Pick<ServiceClients, 'scenes'>,
+  { name, raster }: Scene,
+  labelMap: string,
+): Promise<Uint8Array> {
+  const all = new Uint8Array(raster!.height * raster!.width);
+  const call = scenes.readLabels({ scene: name, labelMap, window: undefined });
+  for await (const { window, labels } of readStream(scenes, call)) placeWindow(all, raster!.width, window!, labels);
+  return all;
+}
+
+/** Labels and confidence of a scene job that is done. */
+export async function readMapOf({ sceneJobs }: Pick<ServiceClients, 'sceneJobs'>, job: SceneJob): Promise<Buffer> {
+  const { height, width, status } = job;
+  const labels = new Uint8Array(height * width);
+  const confidence = new Uint8Array(height * width);
+  const call = sceneJobs.readMap({ job: status!.job, outputs: [], window: undefined, smoothingReach: 0 });
+  for await (const { event } of readStream(sceneJobs, call)) {
+    if (event?.$case !== 'rows') continue;
+    placeWindow(labels, width, event.value.window!, event.value.labels);
+    placeWindow(confidence, width, event.value.window!, event.value.confidence);
+  }
+  return Buffer.concat([labels, confidence]);
+}
+
 /** Prepares the toy scene under a name. */
-export function prepareToy(
-  services: Pick<ServiceClients, 'preprocessing'>,
-  name = 'toy',
-  toy = toyScene(),
-): Promise<Scene> {
+export function prepareToy(services: Pick<ServiceClients, 'scenes'>, name = 'toy', toy = toyScene()): Promise<Scene> {
   const { height, width, bands, values, labels } = toy;
   return prepare(services, { name }, npy([height, width, bands], values), npy([height, width], labels));
 }
@@ -172,13 +235,13 @@ export function trainingRequest(
 
 /** Trains on a prepared scene and waits for the end. */
 export async function train(
-  { trainer }: Pick<ServiceClients, 'trainer'>,
+  { trainings }: Pick<ServiceClients, 'trainings'>,
   request: Partial<StartTrainingRequest>,
   defaults?: Record<string, string>,
 ): Promise<TrainingFinished> {
   const full = trainingRequest(request, defaults);
-  const { training } = await callUnary(trainer, 'startTraining', full);
-  for await (const { event } of readStream(trainer, trainer.watchTraining({ training }))) {
+  const { training } = await callUnary(trainings, 'startTraining', full);
+  for await (const { event } of readStream(trainings, trainings.watchTraining({ training }))) {
     if (event?.$case === 'finished') return event.value;
   }
   throw new Error('the training ended without a result');
@@ -186,32 +249,30 @@ export async function train(
 
 /** Registers a blob as an adapter's next version. */
 export async function registerBlob(
-  { tileInference }: Pick<ServiceClients, 'tileInference'>,
+  { adapters }: Pick<ServiceClients, 'adapters'>,
   name: string,
   blob: Uint8Array,
   fileName = 'adapter.safetensors',
   signature?: Signature,
 ): Promise<AdapterVersion> {
+  const format = AdapterFormat.ADAPTER_FORMAT_HYPERSWAP;
   // eslint-disable-next-line @typescript-eslint/require-await -- the upload takes an async iterable
   async function* requests(): AsyncGenerator<RegisterAdapterRequest> {
-    yield { part: { $case: 'header', value: { signature, name, fileName } } };
-    yield { part: { $case: 'chunk', value: Buffer.from(blob) } };
+    yield { part: { $case: 'header', value: { signature, name, fileName, format, like: '' } } };
+    yield { part: { $case: 'chunk', value: { file: 'adapter.safetensors', content: Buffer.from(blob) } } };
   }
   const { adapter } = await upload<RegisterAdapterRequest, RegisterAdapterResponse>(
-    tileInference,
-    (callback) => tileInference.registerAdapter(callback),
+    adapters,
+    (callback) => adapters.registerAdapter(callback),
     requests(),
   );
   return adapter!;
 }
 
 /** The blob of a registered adapter. */
-export async function exportBlob(
-  { tileInference }: Pick<ServiceClients, 'tileInference'>,
-  adapter: string,
-): Promise<Buffer> {
+export async function exportBlob({ adapters }: Pick<ServiceClients, 'adapters'>, adapter: string): Promise<Buffer> {
   const chunks: Buffer[] = [];
-  const call = tileInference.exportAdapter({ adapter });
-  for await (const { chunk } of readStream(tileInference, call)) chunks.push(chunk);
+  const call = adapters.exportAdapter({ adapter, format: AdapterFormat.ADAPTER_FORMAT_HYPERSWAP });
+  for await (const { chunk } of readStream(adapters, call)) chunks.push(chunk!.content);
   return Buffer.concat(chunks);
 }

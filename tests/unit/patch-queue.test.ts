@@ -64,7 +64,8 @@ const tile = () => {
     bands: components,
     height: side,
     width: side,
-    halo,
+    margins: { top: halo, left: halo, bottom: halo, right: halo },
+    probabilities: false,
   };
 };
 

@@ -1,8 +1,10 @@
 import { readFile } from 'node:fs/promises';
-import { PixelContent, PixelType, type ClassifyTilesRequest, type SceneMap } from '@hyperswap/proto';
-import { callUnary, exchange } from '@hyperswap/rpc';
-import { readArray, reflect, toRawScene, type NumericArray, type RawScene } from '@hyperswap/raster';
+import { failure } from '@hyperswap/errors';
+import { Padding, PixelContent, PixelType, type ClassifyTilesRequest, type Margins } from '@hyperswap/proto';
+import { callUnary, exchange, fromErrorStatus } from '@hyperswap/rpc';
+import { readArray, toRawScene, type NumericArray, type RawScene, type Window } from '@hyperswap/raster';
 import { MosaicMap } from '@hyperswap/map';
+import type { SceneMap } from './scene-jobs.js';
 import type { Session } from './session.js';
 import { fileToUpload } from './upload.js';
 import type { Progress } from './terminal.js';
@@ -23,9 +25,9 @@ export async function classifyRawFile(
   progress: Progress,
 ): Promise<{ map: SceneMap; raw: RawScene }> {
   const start = performance.now();
-  const { tileInference, signal } = session;
+  const { tiles, adapters, signal } = session;
   const request = { adapter: reference };
-  const { adapter } = await callUnary(tileInference, 'getAdapter', request, { signal });
+  const { adapter } = await callUnary(adapters, 'getAdapter', request, { signal });
   const { name } = await fileToUpload(file);
   const scene = toRawScene(name, await readArray(name, await readFile(file), 3, variable), 'height-width-bands');
   const { type, pixelType } = pixelTypeOf(scene.values);
@@ -40,9 +42,9 @@ export async function classifyRawFile(
       pixelType,
       bands: scene.bands,
       content: PixelContent.PIXEL_CONTENT_RAW,
-      confidence: true,
+      outputs: [],
       scene: '',
-      pcaDigest: '',
+      padding: Padding.PADDING_REFLECT,
     };
     yield { part: { $case: 'header', value: header } };
     for (let row = 0; row < scene.height; row += tileSize) {
@@ -50,21 +52,28 @@ export async function classifyRawFile(
         const height = Math.min(tileSize, scene.height - row);
         const width = Math.min(tileSize, scene.width - column);
         const window = { row, column, height, width };
-        const pixels = Buffer.from(cutTile(scene, window, halo, type).buffer);
-        yield { part: { $case: 'tile', value: { id: `${row},${column}`, window, halo, pixels, adapter: '' } } };
+        const margins = marginsOf(scene, window, halo);
+        const pixels = Buffer.from(cutTile(scene, window, margins, type).buffer);
+        const value = { id: `${row},${column}`, window, halo: 0, margins, pixels, adapter: '' };
+        yield { part: { $case: 'tile', value } };
       }
     }
   }
   let done = 0;
-  for await (const tile of exchange(tileInference, tileInference.classifyTiles(), requests(), signal)) {
-    mosaic.place({ ...tile, window: tile.window! });
+  for await (const tile of exchange(tiles, tiles.classifyTiles(), requests(), signal)) {
+    const { id, outcome } = tile;
+    if (outcome?.$case !== 'result') {
+      throw outcome === undefined
+        ? failure('INTERNAL', { reason: `tile ${id} has no outcome` })
+        : fromErrorStatus(outcome.value);
+    }
+    mosaic.place({ ...outcome.value, window: outcome.value.window! });
     progress.update('classifying', ++done, total);
   }
-  const labels = Buffer.from(mosaic.labels);
-  const confidence = Buffer.from(mosaic.confidence);
+  const { labels, confidence } = mosaic;
   const { height, width } = scene;
   const seconds = (performance.now() - start) / 1000;
-  return { map: { job: '', height, width, labels, confidence, adapter, seconds }, raw: scene };
+  return { map: { height, width, labels, confidence, adapter: adapter!, seconds }, raw: scene };
 }
 
 type WireArray = typeof Uint8Array | typeof Uint16Array | typeof Int16Array | typeof Float32Array;
@@ -77,22 +86,27 @@ function pixelTypeOf(values: NumericArray): { type: WireArray; pixelType: PixelT
   return { type: Float32Array, pixelType: PixelType.PIXEL_TYPE_FLOAT32 };
 }
 
+/** Pixels around a window that the scene has, at most `halo` on each side; the service mirrors the others. */
+function marginsOf({ height, width }: RawScene, window: Window, halo: number): Margins {
+  return {
+    top: Math.min(halo, window.row),
+    left: Math.min(halo, window.column),
+    bottom: Math.min(halo, height - window.row - window.height),
+    right: Math.min(halo, width - window.column - window.width),
+  };
+}
+
 function cutTile(
-  { height, width, bands, values }: RawScene,
-  window: { row: number; column: number; height: number; width: number },
-  halo: number,
+  { width, bands, values }: RawScene,
+  window: Window,
+  { top, left, bottom, right }: Margins,
   type: WireArray,
 ): InstanceType<WireArray> {
-  const columns = window.width + 2 * halo;
-  const tile = new type((window.height + 2 * halo) * columns * bands);
-  let position = 0;
-  for (let y = window.row - halo; y < window.row + window.height + halo; y++) {
-    const row = reflect(y, height) * width;
-    for (let x = window.column - halo; x < window.column + window.width + halo; x++) {
-      const start = (row + reflect(x, width)) * bands;
-      tile.set(values.subarray(start, start + bands), position);
-      position += bands;
-    }
+  const rowValues = (left + window.width + right) * bands;
+  const tile = new type((top + window.height + bottom) * rowValues);
+  for (let y = 0; y < top + window.height + bottom; y++) {
+    const start = ((window.row - top + y) * width + window.column - left) * bands;
+    tile.set(values.subarray(start, start + rowValues), y * rowValues);
   }
   return tile;
 }

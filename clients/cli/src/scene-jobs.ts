@@ -1,23 +1,37 @@
-/** Scene jobs from the client's side: started, followed to their map, also where the process that was asked dies. */
+/** Scene jobs from the client's side: started, followed to their end also where the process that was asked dies, and their maps read. */
 import { failure } from '@hyperswap/errors';
-import type { ClassifySceneResponse, SceneMap } from '@hyperswap/proto';
-import { readStream } from '@hyperswap/rpc';
+import type { AdapterVersion, ClassifySceneResponse, SceneJob } from '@hyperswap/proto';
+import { placeWindow } from '@hyperswap/raster';
+import { readStream, toMilliseconds } from '@hyperswap/rpc';
 import { isCutOff, keepWatching } from './keep-watching.js';
 import type { Session } from './session.js';
 import type { Progress } from './terminal.js';
 
+/** Classified scene. */
+export interface SceneMap {
+  readonly height: number;
+  readonly width: number;
+  /** Class of each pixel, from 1, `[height, width]`; 0 for a pixel without data. */
+  readonly labels: Uint8Array;
+  /** Probability of that class in 255ths. */
+  readonly confidence: Uint8Array;
+  readonly adapter: AdapterVersion;
+  readonly seconds: number;
+}
+
 /** Runs a scene job to its end. @throws what the service refuses or the job failed with */
-export async function classifyScene(
+export async function runSceneJob(
   session: Session,
   scene: string,
   adapter: string,
   progress: Progress,
-): Promise<SceneMap> {
+): Promise<SceneJob> {
   let job: string | undefined;
-  const { tileInference, signal } = session;
-  const call = tileInference.classifyScene({ scene, adapter, chunkSize: 0, detached: false });
+  const { sceneJobs, signal } = session;
+  const request = { scene, adapter, chunkSize: 0, detached: false, probabilities: false };
   try {
-    return await follow(readStream(tileInference, call, signal), progress, (id) => (job = id));
+    const events = readStream(sceneJobs, sceneJobs.classifyScene(request), signal);
+    return await follow(events, progress, (id) => (job = id));
   } catch (error) {
     // The job goes on without the process that was asked.
     if (job === undefined || !isCutOff(error)) throw error;
@@ -25,42 +39,77 @@ export async function classifyScene(
   }
 }
 
-/** Starts a job that goes on by itself. @returns its id */
-export async function startSceneJob(
-  { tileInference, signal }: Session,
+/** Runs a scene job and reads its map. @param reach pixels that smoothing reaches; 0 for none */
+export async function classifyScene(
+  session: Session,
   scene: string,
   adapter: string,
-): Promise<string> {
-  const call = tileInference.classifyScene({ scene, adapter, chunkSize: 0, detached: true });
-  for await (const { event } of readStream(tileInference, call, signal))
-    if (event !== undefined) return event.value.job;
+  progress: Progress,
+  reach = 0,
+): Promise<SceneMap> {
+  return readMap(session, await runSceneJob(session, scene, adapter, progress), progress, reach);
+}
+
+/** Starts a job that goes on by itself. @returns its id */
+export async function startSceneJob({ sceneJobs, signal }: Session, scene: string, adapter: string): Promise<string> {
+  const request = { scene, adapter, chunkSize: 0, detached: true, probabilities: false };
+  for await (const { event } of readStream(sceneJobs, sceneJobs.classifyScene(request), signal)) {
+    if (event?.$case === 'accepted') return event.value.status!.job;
+  }
   throw ended();
 }
 
-/** Follows a job to its map, on whatever process answers. @throws JOB_NOT_FOUND, and what the job failed with */
+/** Follows a job to its end, on whatever process answers. @throws JOB_NOT_FOUND, and what the job failed with */
 export async function watchSceneJob(
-  { tileInference, signal }: Session,
+  { sceneJobs, signal }: Session,
   job: string,
   progress: Progress,
-): Promise<SceneMap> {
-  const watch = (heard: () => void): Promise<SceneMap> =>
-    follow(readStream(tileInference, tileInference.watchSceneJob({ job }), signal), progress, heard);
+): Promise<SceneJob> {
+  const watch = (heard: () => void): Promise<SceneJob> =>
+    follow(readStream(sceneJobs, sceneJobs.watchSceneJob({ job }), signal), progress, () => undefined, heard);
   return keepWatching(watch, signal);
+}
+
+/** Reads the map of a job that is done. @param reach pixels that smoothing reaches; 0 for none */
+export async function readMap(
+  { sceneJobs, signal }: Session,
+  { status, height, width, adapter, elapsed }: SceneJob,
+  progress: Progress,
+  reach: number,
+): Promise<SceneMap> {
+  const labels = new Uint8Array(height * width);
+  const confidence = new Uint8Array(height * width);
+  const call = sceneJobs.readMap({ job: status!.job, outputs: [], window: undefined, smoothingReach: reach });
+  for await (const { event } of readStream(sceneJobs, call, signal)) {
+    if (event?.$case === 'progress') progress.update(event.value.stage, event.value.done, event.value.total);
+    if (event?.$case !== 'rows') continue;
+    placeWindow(labels, width, event.value.window!, event.value.labels);
+    placeWindow(confidence, width, event.value.window!, event.value.confidence);
+  }
+  return { height, width, labels, confidence, adapter: adapter!, seconds: toMilliseconds(elapsed) / 1000 };
 }
 
 async function follow(
   events: AsyncIterable<Pick<ClassifySceneResponse, 'event'>>,
   progress: Progress,
   onJob: (id: string) => void,
-): Promise<SceneMap> {
+  heard: () => void = () => undefined,
+): Promise<SceneJob> {
   for await (const { event } of events) {
-    if (event === undefined) continue;
-    onJob(event.value.job);
-    if (event.$case === 'map') {
-      progress.update('classifying', 1, 1);
-      return event.value;
+    heard();
+    switch (event?.$case) {
+      case 'accepted':
+        onJob(event.value.status!.job);
+        break;
+      case 'progress':
+        progress.update('classifying', event.value.done, event.value.total);
+        break;
+      case 'done':
+        progress.update('classifying', 1, 1);
+        return event.value;
+      case undefined:
+        break;
     }
-    progress.update('classifying', event.value.doneChunks, event.value.totalChunks);
   }
   throw ended();
 }

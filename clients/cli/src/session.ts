@@ -7,7 +7,14 @@ import {
   type ServiceName,
 } from '@hyperswap/config';
 import { failure } from '@hyperswap/errors';
-import { PreprocessingServiceClient, TileInferenceServiceClient, TrainerServiceClient } from '@hyperswap/proto';
+import {
+  AdapterServiceClient,
+  BackboneServiceClient,
+  SceneJobServiceClient,
+  SceneServiceClient,
+  TileServiceClient,
+  TrainingServiceClient,
+} from '@hyperswap/proto';
 import { clientAccess, connect, type ClientAccess } from '@hyperswap/rpc';
 import { createLogger, type Logger } from '@hyperswap/telemetry';
 import type { Command } from 'commander';
@@ -28,11 +35,14 @@ export interface GlobalFlags {
   readonly json?: boolean;
 }
 
-/** Clients of the three services, wherever they run. */
+/** Clients of all services, wherever they run. */
 export interface Session {
-  readonly preprocessing: PreprocessingServiceClient;
-  readonly trainer: TrainerServiceClient;
-  readonly tileInference: TileInferenceServiceClient;
+  readonly scenes: SceneServiceClient;
+  readonly trainings: TrainingServiceClient;
+  readonly backbones: BackboneServiceClient;
+  readonly adapters: AdapterServiceClient;
+  readonly sceneJobs: SceneJobServiceClient;
+  readonly tiles: TileServiceClient;
   readonly endpoint: string;
   readonly config: Config;
   /** Set when the command started the services itself. */
@@ -81,9 +91,12 @@ export async function openSession(
   };
   process.once('SIGINT', interrupt).once('SIGTERM', interrupt);
   const clients = {
-    preprocessing: connect(PreprocessingServiceClient, endpoint, access),
-    trainer: connect(TrainerServiceClient, endpoint, access),
-    tileInference: connect(TileInferenceServiceClient, endpoint, access),
+    scenes: connect(SceneServiceClient, endpoint, access),
+    trainings: connect(TrainingServiceClient, endpoint, access),
+    backbones: connect(BackboneServiceClient, endpoint, access),
+    adapters: connect(AdapterServiceClient, endpoint, access),
+    sceneJobs: connect(SceneJobServiceClient, endpoint, access),
+    tiles: connect(TileServiceClient, endpoint, access),
   };
   return {
     ...clients,

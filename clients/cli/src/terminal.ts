@@ -54,3 +54,8 @@ export class Progress {
     this.bars?.stop();
   }
 }
+
+/** Returns a time as `2026-11-26 10:20:00` in UTC; empty when it is absent. */
+export function shortTime(time: Date | undefined): string {
+  return time === undefined ? '' : time.toISOString().slice(0, 19).replace('T', ' ');
+}

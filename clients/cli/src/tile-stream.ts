@@ -1,11 +1,12 @@
 import {
   PixelContent,
+  Padding,
   PixelType,
   type ClassifyTilesRequest,
-  type ClassifyTilesResponse,
   type Scene,
+  type TileResult,
 } from '@hyperswap/proto';
-import { exchange, readStream } from '@hyperswap/rpc';
+import { exchange, fromErrorStatus, readStream } from '@hyperswap/rpc';
 import type { Session } from './session.js';
 
 export interface TileStream {
@@ -19,8 +20,11 @@ export interface TileStream {
 }
 
 /** Streams a prepared scene's tiles from preprocessing through tile-inference. */
-export async function* classifyTiles(session: Session, stream: TileStream): AsyncGenerator<ClassifyTilesResponse> {
-  const { preprocessing, tileInference, signal } = session;
+export async function* classifyTiles(
+  session: Session,
+  stream: TileStream,
+): AsyncGenerator<TileResult & { readonly id: string }> {
+  const { scenes, tiles, signal } = session;
   const { scene, adapter, tileSize, halo, only } = stream;
   async function* requests(): AsyncGenerator<ClassifyTilesRequest> {
     const header = {
@@ -28,16 +32,24 @@ export async function* classifyTiles(session: Session, stream: TileStream): Asyn
       pixelType: PixelType.PIXEL_TYPE_FLOAT32,
       bands: scene.components,
       content: PixelContent.PIXEL_CONTENT_PREPARED,
-      confidence: true,
+      outputs: [],
       scene: scene.name,
-      pcaDigest: scene.pcaDigest,
+      padding: Padding.PADDING_NONE,
     };
     yield { part: { $case: 'header', value: header } };
-    const call = preprocessing.streamTiles({ scene: scene.name, tileSize, halo, window: undefined });
-    for await (const { tile, window, scores } of readStream(preprocessing, call, signal)) {
+    const call = scenes.streamTiles({ scene: scene.name, tileSize, halo, window: undefined });
+    for await (const { tile, window, scores } of readStream(scenes, call, signal)) {
       if (only !== undefined && !only.has(tile)) continue;
-      yield { part: { $case: 'tile', value: { id: String(tile), window, halo, pixels: scores, adapter: '' } } };
+      yield {
+        part: {
+          $case: 'tile',
+          value: { id: String(tile), window, halo, margins: undefined, pixels: scores, adapter: '' },
+        },
+      };
     }
   }
-  yield* exchange(tileInference, tileInference.classifyTiles(), requests(), signal);
+  for await (const { id, outcome } of exchange(tiles, tiles.classifyTiles(), requests(), signal)) {
+    if (outcome?.$case === 'error') throw fromErrorStatus(outcome.value);
+    if (outcome?.$case === 'result') yield { id, ...outcome.value };
+  }
 }

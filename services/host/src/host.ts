@@ -13,15 +13,15 @@ import {
   clientAccess,
   startServer,
   type ClientAccess,
-  type HostedService,
+  type ServiceGroup,
   type RunningServer,
   type ServerGuard,
 } from '@hyperswap/rpc';
 import { DirectoryObjectStore, S3ObjectStore, type ObjectStore } from '@hyperswap/storage';
 import { startTelemetry, type Logger } from '@hyperswap/telemetry';
 import { Executor } from '@hyperswap/tensor';
-import { createTileInferenceService } from '@hyperswap/tile-inference';
-import { createTrainerService, type PreprocessingAddress } from '@hyperswap/trainer';
+import { createTileInferenceServices } from '@hyperswap/tile-inference';
+import { createTrainerServices, type PreprocessingAddress } from '@hyperswap/trainer';
 import { adapterTrust, ownAccess, serverGuard } from './guard.js';
 
 /** Services running in this process. */
@@ -81,10 +81,10 @@ async function start(
   });
   const stopTelemetry = await startTelemetry('hyperswap');
   const executor = names.some((name) => name !== 'preprocessing') ? new Executor() : undefined;
-  const services: (HostedService & { start?(): void; drain?(): void; stop?(): Promise<void> })[] = [];
+  const groups: ServiceGroup[] = [];
   let server: RunningServer | undefined;
   const close = async (): Promise<void> => {
-    for (const service of services) await service.stop?.();
+    for (const group of groups) await group.stop?.();
     await executor?.stop();
     await bus.close();
     await store.close();
@@ -92,7 +92,7 @@ async function start(
   };
   try {
     if (names.includes('preprocessing')) {
-      services.push(createPreprocessingService({ store, maximumSceneBytes: config.maximumSceneBytes }));
+      groups.push({ services: [createPreprocessingService({ store, maximumSceneBytes: config.maximumSceneBytes })] });
     }
     const keepJobsMilliseconds = config.keepJobsHours * 3_600_000;
     if (executor !== undefined && names.includes('trainer')) {
@@ -107,21 +107,22 @@ async function start(
       const { backbone, precision, leaseMilliseconds } = config;
       const training = { backbone, precision, leaseMilliseconds, keepJobsMilliseconds, preprocessing, ...trust };
       const context = { store, bus, executor, logger, ...training };
-      services.push(createTrainerService(context));
+      groups.push(createTrainerServices(context));
     }
     if (executor !== undefined && names.includes('tile-inference')) {
       const { backbone, precision, batchSize, queueLimit, leaseMilliseconds } = config;
       const serving = { backbone, precision, batchSize, queueLimit, leaseMilliseconds, keepJobsMilliseconds, ...trust };
       const context = { store, bus, executor, logger, ...serving };
-      services.push(await createTileInferenceService(context));
+      groups.push(await createTileInferenceServices(context));
     }
+    const services = groups.flatMap((group) => group.services);
     server = await startServer(services, { host: config.host, port: config.port }, guard);
   } catch (error) {
     await close();
     throw error;
   }
   const running = server;
-  for (const service of services) service.start?.();
+  for (const group of groups) group.start?.();
   logger.info(
     { endpoint: running.endpoint, services: names, store: store.description, bus: bus.description },
     'serving',
@@ -132,7 +133,7 @@ async function start(
     bus: bus.description,
     stop: async (graceMilliseconds) => {
       logger.info('draining');
-      for (const service of services) service.drain?.();
+      for (const group of groups) group.drain?.();
       await running.drain(graceMilliseconds);
       await close();
       logger.info('stopped');

@@ -1,14 +1,25 @@
-import type { Scene } from '@hyperswap/proto';
+import { PixelType, type Scene } from '@hyperswap/proto';
 import type { SceneManifest } from '@hyperswap/scene';
 
-/** A prepared scene as it travels over gRPC. */
+/** Returns a prepared scene as it travels over gRPC. */
 export function toSceneMessage(manifest: SceneManifest): Scene {
   const { name, height, width, bands, components, pcaDigest, attribution, sourceDigest } = manifest;
   return {
     name,
-    height,
-    width,
-    bands,
+    raster: {
+      height,
+      width,
+      bands,
+      pixelType: PixelType.PIXEL_TYPE_UNSPECIFIED,
+      wavelengths: [],
+      fullWidths: [],
+      goodBands: [],
+      nodata: undefined,
+      zeroIsNodata: false,
+      scale: undefined,
+      offset: undefined,
+      georeference: undefined,
+    },
     components,
     pcaDigest,
     attribution,
@@ -17,10 +28,11 @@ export function toSceneMessage(manifest: SceneManifest): Scene {
     statistics: [...manifest.statistics],
     labelMaps: [...manifest.labelMaps],
     classes: [...manifest.classes],
+    validPixels: height * width,
   };
 }
 
-/** Float32 values as little-endian bytes; every platform we run on is little-endian. */
+/** Returns the little-endian bytes of values without a copy; every platform we run on is little-endian. */
 export function toBytes(values: Float32Array | Uint8Array): Buffer {
   return Buffer.from(values.buffer, values.byteOffset, values.byteLength);
 }

@@ -1,14 +1,17 @@
-import type { PreprocessingServiceService } from '@hyperswap/proto';
+import type { SceneServiceService } from '@hyperswap/proto';
 import type { Role } from '@hyperswap/rpc';
 
-/** What each method needs, where tokens are asked for. */
-export const methodRoles = {
+/** Role that each method needs, where tokens are asked for. */
+export const sceneRoles = {
   prepareScene: 'trainer',
+  watchPreparation: 'reader',
+  cancelPreparation: 'trainer',
+  listPreparations: 'reader',
   listScenes: 'reader',
   getScene: 'reader',
   deleteScene: 'operator',
-  getLabels: 'reader',
+  readLabels: 'reader',
   getPca: 'reader',
   streamPatches: 'reader',
   streamTiles: 'reader',
-} as const satisfies Record<keyof typeof PreprocessingServiceService, Role>;
+} as const satisfies Record<keyof typeof SceneServiceService, Role>;

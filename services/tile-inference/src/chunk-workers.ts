@@ -17,7 +17,6 @@ import {
   finishedCount,
   isFinished,
   jobsBucket,
-  mapKey,
   withFinished,
   type Chunk,
   type SceneJob,
@@ -40,7 +39,7 @@ export interface ChunkWorkersContext {
   readonly leaseMilliseconds: number;
 }
 
-/** Takes chunks of scene jobs, any job's, from the work queue. Who finishes the last one puts the map together. */
+/** Takes chunks of scene jobs, any job's, from the work queue. Who finishes the last one ends the job; its map is read out of the chunks. */
 export class ChunkWorkers {
   private readonly stopping = new AbortController();
   private readonly jobs: KeyValue<SceneJob>;
@@ -95,7 +94,9 @@ export class ChunkWorkers {
         await this.passOver(item);
         return false;
       }
-      if (finishedCount(now) === chunkCount(now)) await this.finish(job, now);
+      if (finishedCount(now) === chunkCount(now)) {
+        await changeRunning(this.jobs, job, (current) => ended(current, 'done'));
+      }
       await item.acknowledge();
       return false;
     } catch (error) {
@@ -139,7 +140,7 @@ export class ChunkWorkers {
       const scene = await PreparedScene.open(store, record.scene);
       const halo = adapter.metadata.patchSize >> 1;
       const scores = await scene.readWindow(window, halo);
-      const { labels, confidence } = await queue.classify(
+      const { labels, confidence, probabilities } = await queue.classify(
         {
           adapter,
           pixels: scores.buffer as ArrayBuffer,
@@ -148,34 +149,14 @@ export class ChunkWorkers {
           raw: false,
           height: window.height,
           width: window.width,
-          halo,
+          margins: { top: halo, left: halo, bottom: halo, right: halo },
+          probabilities: record.probabilities,
         },
         this.stopping.signal,
       );
-      await store.put(chunkKey(job, index), Buffer.concat([labels, confidence]));
+      await store.put(chunkKey(job, index), Buffer.concat([labels, confidence, probabilities]));
     } finally {
       bindings.release(adapter);
     }
-  }
-
-  /** Puts the map together and ends the job. Two that do so at once write the same bytes. */
-  private async finish(id: string, job: SceneJob): Promise<void> {
-    const { store } = this.context;
-    const { height, width } = job;
-    const map = Buffer.alloc(2 * height * width);
-    for (let index = 0; index < chunkCount(job); index++) {
-      const window = chunkWindow(job, index);
-      const result = await store.get(chunkKey(id, index));
-      const pixels = window.height * window.width;
-      for (let row = 0; row < window.height; row++) {
-        const target = (window.row + row) * width + window.column;
-        const source = row * window.width;
-        map.set(result.subarray(source, source + window.width), target);
-        map.set(result.subarray(pixels + source, pixels + source + window.width), height * width + target);
-      }
-    }
-    await store.put(mapKey(id), map);
-    await changeRunning(this.jobs, id, (current) => ended(current, 'done'));
-    await deleteChunks(store, id, job);
   }
 }

@@ -1,39 +1,52 @@
 import { failure, throwIfAborted } from '@hyperswap/errors';
 import {
+  Output,
   PixelContent,
-  PixelType as PixelTypeMessage,
   type ClassifyTilesHeader,
   type ClassifyTilesRequest,
   type ClassifyTilesResponse,
   type Tile,
+  type TileResult,
 } from '@hyperswap/proto';
-import { headerFirst, ResponseQueue, type CallContext } from '@hyperswap/rpc';
-import { maximumHalo, maximumTileSide } from '@hyperswap/scene';
-import type { BindingTable, BoundAdapter } from './binding-table.js';
-import type { PixelType } from './engine/program.js';
+import { headerFirst, ResponseQueue, toDuration, toErrorStatus, type CallContext } from '@hyperswap/rpc';
+import { readManifest } from '@hyperswap/scene';
+import type { ObjectStore } from '@hyperswap/storage';
+import type { BindingTable } from './binding-table.js';
+import { checkTile } from './check-tile.js';
 import type { PatchQueue } from './patch-queue.js';
+import { wantedOutputs } from './read-map.js';
 
-const pixelTypes = new Map<PixelTypeMessage, { readonly type: PixelType; readonly bytes: number }>([
-  [PixelTypeMessage.PIXEL_TYPE_UINT8, { type: 'uint8', bytes: 1 }],
-  [PixelTypeMessage.PIXEL_TYPE_UINT16, { type: 'uint16', bytes: 2 }],
-  [PixelTypeMessage.PIXEL_TYPE_INT16, { type: 'int16', bytes: 2 }],
-  [PixelTypeMessage.PIXEL_TYPE_FLOAT32, { type: 'float32', bytes: 4 }],
-]);
+export interface ClassifyTilesContext {
+  readonly store: ObjectStore;
+  readonly bindings: BindingTable;
+  readonly queue: PatchQueue;
+}
+
+/** Header of a stream, with what it stands for. */
+interface StreamSettings {
+  readonly header: ClassifyTilesHeader;
+  readonly outputs: ReadonlySet<Output>;
+  /** PCA of the scene that scores come from; undefined for raw pixels. */
+  readonly pcaDigest: string | undefined;
+}
+
 /** Patches of one call in the queue at once: enough to keep the engine busy, few enough that calls share it and swaps act soon. */
 const patchesPerCall = 2048;
+/** Bytes of a tile's identifier, which comes back with its result. */
+const maximumIdBytes = 200;
 
 /**
- * One stream of tiles. The next tile is read when there is room for it, so that a fast client waits instead of filling the queue.
- * A tile's adapter is resolved when the tile comes: an alias that moves changes the next tile, never one that is under way.
+ * Classifies one stream of tiles. The next tile is read when there is room for it, so that a fast client waits instead of filling the queue.
+ * A tile's adapter is resolved when the tile comes: an alias that moves changes the next tile, never one that is under way. An invalid tile is
+ * answered with its error; the stream goes on.
  */
 export function classifyTiles(
-  bindings: BindingTable,
-  queue: PatchQueue,
+  context: ClassifyTilesContext,
   requests: AsyncIterable<ClassifyTilesRequest>,
   { signal }: CallContext,
 ): AsyncIterable<ClassifyTilesResponse> {
   const responses = new ResponseQueue<ClassifyTilesResponse>();
-  readTiles(requests, responses, (header, tile) => classifyTile(bindings, queue, header, tile, signal), signal).then(
+  readTiles(context, requests, responses, signal).then(
     () => responses.end(),
     (error: unknown) => responses.fail(error),
   );
@@ -42,12 +55,13 @@ export function classifyTiles(
 
 /** Starts a tile as soon as it comes and there is room, and ends when all are done. */
 async function readTiles(
+  context: ClassifyTilesContext,
   requests: AsyncIterable<ClassifyTilesRequest>,
   responses: ResponseQueue<ClassifyTilesResponse>,
-  classify: (header: ClassifyTilesHeader, tile: Tile) => Promise<ClassifyTilesResponse>,
   signal: AbortSignal,
 ): Promise<void> {
   const { header, rest } = await headerFirst(requests);
+  const settings = await readSettings(context.store, header);
   let openPatches = 0;
   const open = new Set<Promise<void>>();
   for await (const { value: tile } of rest) {
@@ -55,10 +69,14 @@ async function readTiles(
     if (responses.failed) break;
     const patches = (tile.window?.height ?? 0) * (tile.window?.width ?? 0);
     openPatches += patches;
-    const work = classify(header, tile)
+    const work = classifyTile(context, settings, tile, signal)
       .then(
-        (response) => responses.push(response),
-        (error: unknown) => responses.fail(error),
+        (value) => responses.push({ id: tile.id, outcome: { $case: 'result', value } }),
+        (error: unknown) => {
+          // The stream ends with what ends all its tiles.
+          if (signal.aborted) responses.fail(error);
+          else responses.push({ id: shortId(tile.id), outcome: { $case: 'error', value: toErrorStatus(error) } });
+        },
       )
       .finally(() => {
         openPatches -= patches;
@@ -70,82 +88,57 @@ async function readTiles(
   await Promise.all(open);
 }
 
+/** @throws FIELD_INVALID, SCENE_NOT_FOUND */
+async function readSettings(store: ObjectStore, header: ClassifyTilesHeader): Promise<StreamSettings> {
+  const outputs = wantedOutputs(header.outputs);
+  const invalid = (field: string, reason: string): Error => failure('FIELD_INVALID', { field, reason });
+  switch (header.content) {
+    case PixelContent.PIXEL_CONTENT_RAW:
+      return { header, outputs, pcaDigest: undefined };
+    case PixelContent.PIXEL_CONTENT_PREPARED: {
+      if (header.scene === '') throw invalid('header.scene', 'name the prepared scene that the scores come from');
+      const { pcaDigest } = await readManifest(store, header.scene);
+      return { header, outputs, pcaDigest };
+    }
+    case PixelContent.PIXEL_CONTENT_UNSPECIFIED:
+    case PixelContent.UNRECOGNIZED:
+      throw invalid('header.content', 'it is missing or unknown');
+  }
+}
+
 async function classifyTile(
-  bindings: BindingTable,
-  queue: PatchQueue,
-  header: ClassifyTilesHeader,
+  { bindings, queue }: ClassifyTilesContext,
+  { header, outputs, pcaDigest }: StreamSettings,
   tile: Tile,
   signal: AbortSignal,
-): Promise<ClassifyTilesResponse> {
+): Promise<TileResult> {
+  if (Buffer.byteLength(tile.id) > maximumIdBytes) {
+    throw failure('FIELD_INVALID', { field: 'tile.id', reason: `it has more than ${maximumIdBytes} bytes` });
+  }
   const adapter = await bindings.acquire(tile.adapter === '' ? header.adapter : tile.adapter);
   try {
-    const { window, pixels, pixelType, raw } = checkTile(header, tile, adapter);
+    const { window, ...checked } = checkTile(header, tile, adapter, pcaDigest);
     const { height, width } = window;
-    const work = { adapter, pixels, pixelType, raw, bands: header.bands, height, width, halo: tile.halo };
-    const result = await queue.classify(work, signal);
+    const probabilities = outputs.has(Output.OUTPUT_PROBABILITIES);
+    const result = await queue.classify({ adapter, ...checked, height, width, probabilities }, signal);
+    const given = (output: Output, values: Uint8Array): Buffer =>
+      outputs.has(output) ? Buffer.from(values.buffer, values.byteOffset, values.byteLength) : Buffer.alloc(0);
     return {
-      id: tile.id,
       window,
-      labels: Buffer.from(result.labels.buffer),
-      confidence: header.confidence ? Buffer.from(result.confidence.buffer) : Buffer.alloc(0),
+      labels: given(Output.OUTPUT_LABELS, result.labels),
+      confidence: given(Output.OUTPUT_CONFIDENCE, result.confidence),
+      probabilities: given(Output.OUTPUT_PROBABILITIES, result.probabilities),
       adapter: adapter.reference,
       adapterDigest: adapter.digest,
-      queuedMilliseconds: result.queuedMilliseconds,
-      engineMilliseconds: result.engineMilliseconds,
+      queued: toDuration(result.queuedMilliseconds),
+      engine: toDuration(result.engineMilliseconds),
     };
   } finally {
     bindings.release(adapter);
   }
 }
 
-/**
- * Checks that a tile's bytes are what its header says, and that the adapter can use them.
- *
- * @throws TILE_HALO, TILE_SIZE, TILE_BYTES, TILE_BANDS, TILE_PIXELS_NOT_FINITE, PCA_MISMATCH, FIELD_INVALID
- */
-function checkTile(header: ClassifyTilesHeader, tile: Tile, adapter: BoundAdapter) {
-  const { window, halo, id } = tile;
-  const { metadata, reference } = adapter;
-  const stored = pixelTypes.get(header.pixelType);
-  if (stored === undefined) throw failure('FIELD_INVALID', { field: 'pixel_type', reason: 'it is missing or unknown' });
-  if (window === undefined || window.height === 0 || window.width === 0) {
-    throw failure('TILE_HALO', { tile: id, reason: 'its window is missing or empty' });
-  }
-  if (Math.max(window.height, window.width) > maximumTileSide || halo > maximumHalo) {
-    const { height, width } = window;
-    throw failure('TILE_SIZE', { tile: id, height, width, halo, maximumSide: maximumTileSide, maximumHalo });
-  }
-  const half = metadata.patchSize >> 1;
-  if (halo < half) {
-    const reason = `its halo of ${halo} pixels is too small: adapter ${reference} needs ${half} (patch size ${metadata.patchSize})`;
-    throw failure('TILE_HALO', { tile: id, reason });
-  }
-  const raw = header.content === PixelContent.PIXEL_CONTENT_RAW;
-  if (!raw && header.content !== PixelContent.PIXEL_CONTENT_PREPARED) {
-    throw failure('FIELD_INVALID', { field: 'content', reason: 'it is missing or unknown' });
-  }
-  const wantedBands = raw ? metadata.bands : adapter.components;
-  if (header.bands !== wantedBands) {
-    throw failure('TILE_BANDS', { tile: id, adapter: reference, found: header.bands, wanted: wantedBands });
-  }
-  if (!raw && header.pcaDigest !== metadata.pcaDigest) {
-    throw failure('PCA_MISMATCH', { adapter: reference, scene: header.scene });
-  }
-  const rows = window.height + 2 * halo;
-  const columns = window.width + 2 * halo;
-  const wanted = rows * columns * header.bands * stored.bytes;
-  if (tile.pixels.byteLength !== wanted) {
-    const shape = `${rows} × ${columns} pixels of ${header.bands} ${stored.type} values`;
-    throw failure('TILE_BYTES', { tile: id, found: tile.pixels.byteLength, wanted, shape });
-  }
-  // Copied out of the message, so that the buffer is aligned and can move to the engine.
-  const pixels = new Uint8Array(tile.pixels).buffer;
-  if (stored.type === 'float32') {
-    const place = new Float32Array(pixels).findIndex((value) => !Number.isFinite(value));
-    if (place >= 0) {
-      const pixel = Math.floor(place / header.bands);
-      throw failure('TILE_PIXELS_NOT_FINITE', { tile: id, row: Math.floor(pixel / columns), column: pixel % columns });
-    }
-  }
-  return { window, pixels, pixelType: stored.type, raw };
+/** Identifier as it is answered; one that is too long is cut. */
+function shortId(id: string): string {
+  return Buffer.byteLength(id) > maximumIdBytes ? id.slice(0, maximumIdBytes / 4) : id;
 }

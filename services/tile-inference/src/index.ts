@@ -1,4 +1,4 @@
 export { suitableBatch } from './batch-size.js';
 export type { TileProgram } from './engine/program.js';
 export { PatchQueue } from './patch-queue.js';
-export { createTileInferenceService, type TileInferenceContext } from './service.js';
+export { createTileInferenceServices, type TileInferenceContext } from './service.js';

@@ -7,6 +7,8 @@ import type { TileProgram, TileSegment, TileToOpen } from './engine/program.js';
 /** A tile to classify with an adapter. */
 export interface TileWork extends Omit<TileToOpen, 'key' | 'digest'> {
   readonly adapter: BoundAdapter;
+  /** Returns the probabilities of all classes too. */
+  readonly probabilities: boolean;
 }
 
 export interface TileLabels {
@@ -14,6 +16,8 @@ export interface TileLabels {
   readonly labels: Uint8Array;
   /** Probability of that class, 255ths. */
   readonly confidence: Uint8Array;
+  /** Probability of every class in 255ths, pixel by pixel; empty unless asked for. */
+  readonly probabilities: Uint8Array;
   readonly queuedMilliseconds: number;
   readonly engineMilliseconds: number;
 }
@@ -25,6 +29,10 @@ interface WaitingTile {
   readonly pixels: number;
   readonly labels: Uint8Array;
   readonly confidence: Uint8Array;
+  /** Probabilities that are wanted, `[pixels, classes]`; empty otherwise. */
+  readonly probabilities: Uint8Array;
+  readonly classes: number;
+  readonly bytes: number;
   readonly since: number;
   readonly signal: AbortSignal;
   startedAt: number | undefined;
@@ -61,6 +69,11 @@ export class PatchQueue {
     return this.waitingPatches;
   }
 
+  /** Bytes of the pixels of tiles that wait or run. */
+  get waitingBytes(): number {
+    return [...this.tiles].reduce((sum, { bytes }) => sum + bytes, 0);
+  }
+
   get classified(): number {
     return this.classifiedPatches;
   }
@@ -70,7 +83,7 @@ export class PatchQueue {
    *
    * @throws QUEUE_FULL with a hint when to try again; CANCELLED, DEADLINE, also while it waits
    */
-  async classify({ adapter, ...tile }: TileWork, signal: AbortSignal): Promise<TileLabels> {
+  async classify({ adapter, probabilities, ...tile }: TileWork, signal: AbortSignal): Promise<TileLabels> {
     const pixels = tile.height * tile.width;
     if (this.waitingPatches > 0 && this.waitingPatches + pixels > this.limit) {
       const retryAfterMilliseconds = 1000;
@@ -79,6 +92,8 @@ export class PatchQueue {
     throwIfAborted(signal, 'Classifying a tile');
     this.waitingPatches += pixels;
     const key = this.nextKey++;
+    const bytes = tile.pixels.byteLength;
+    const classes = adapter.metadata.classes.length;
     const since = performance.now();
     let waiting: WaitingTile | undefined;
     try {
@@ -91,6 +106,9 @@ export class PatchQueue {
           pixels,
           labels: new Uint8Array(pixels),
           confidence: new Uint8Array(pixels),
+          probabilities: new Uint8Array(probabilities ? pixels * classes : 0),
+          classes,
+          bytes,
           since,
           signal,
           startedAt: undefined,
@@ -110,6 +128,7 @@ export class PatchQueue {
       return {
         labels: result.labels,
         confidence: result.confidence,
+        probabilities: result.probabilities,
         queuedMilliseconds: startedAt - since,
         engineMilliseconds: performance.now() - startedAt,
       };
@@ -162,12 +181,20 @@ export class PatchQueue {
     for (const { tile } of batch) tile.startedAt ??= now;
     try {
       const segments = batch.map(({ segment }) => segment);
-      const { labels, confidence } = await this.engine.call('classify', { digest: batch[0]!.tile.digest, segments });
+      const { digest } = batch[0]!.tile;
+      const wanted = batch.some(({ tile }) => tile.probabilities.length > 0);
+      const work = { digest, segments, probabilities: wanted };
+      const { labels, confidence, probabilities } = await this.engine.call('classify', work);
       let offset = 0;
       for (const { tile, segment } of batch) {
         const { first, count } = segment;
         tile.labels.set(labels.subarray(offset, offset + count), first);
         tile.confidence.set(confidence.subarray(offset, offset + count), first);
+        if (tile.probabilities.length > 0) {
+          const { classes } = tile;
+          const own = probabilities.subarray(offset * classes, (offset + count) * classes);
+          tile.probabilities.set(own, first * classes);
+        }
         offset += count;
         this.classifiedPatches += count;
         // One that was given up meanwhile is no longer counted.

@@ -8,6 +8,7 @@ import type { BackboneConfig, PrecisionChoice } from '@hyperswap/spectralgpt';
 import type { ObjectStore } from '@hyperswap/storage';
 import type { Precision, ProgramClient } from '@hyperswap/tensor';
 import type { TileProgram } from './engine/program.js';
+import { precisionChoice } from './precision.js';
 
 export interface PredictContext {
   readonly store: ObjectStore;
@@ -59,11 +60,7 @@ async function prepare(
   { store, registry, engine, backbone: served, precision: usual }: PredictContext,
   { backbone: wanted, precision: wantedPrecision, adapter }: PredictHeader,
 ): Promise<Prepared> {
-  if (!['', 'auto', 'float32', 'bfloat16'].includes(wantedPrecision)) {
-    const reason = `${JSON.stringify(wantedPrecision)} is none of auto, float32, bfloat16`;
-    throw failure('FIELD_INVALID', { field: 'precision', reason });
-  }
-  const choice = wantedPrecision === '' ? usual : (wantedPrecision as PrecisionChoice);
+  const choice = precisionChoice(wantedPrecision, usual);
   const { backbone, precision } = await withBackbone(store, wanted === '' ? served : wanted, async (found) => ({
     backbone: found,
     precision: await engine.call('makeResident', { backbone: found, precision: choice }),

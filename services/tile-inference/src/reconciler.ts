@@ -1,17 +1,17 @@
-import { toHyperswapError } from '@hyperswap/errors';
-import { DesiredState, type DesiredAdapter } from '@hyperswap/proto';
+import { DesiredState, type DesiredAdapter, type ErrorStatus } from '@hyperswap/proto';
 import type { AdapterRegistry } from '@hyperswap/registry';
+import { toErrorStatus } from '@hyperswap/rpc';
 import type { Logger } from '@hyperswap/telemetry';
 import type { BindingTable, BoundAdapter } from './binding-table.js';
 
-/** Even when nothing is heard, what is desired is looked at again this often, more or less. */
+/** Re-list interval, with jitter, in case a watch event was lost. */
 const relistMilliseconds = 20_000;
-/** After a failure, sooner. */
+/** Interval after a failure. */
 const retryMilliseconds = 2_000;
 
 interface Holding {
   state: DesiredState;
-  reason: string;
+  error: ErrorStatus | undefined;
   bound: BoundAdapter | undefined;
 }
 
@@ -39,7 +39,7 @@ export class Reconciler {
 
   /** What is desired, and how far it is. */
   status(): DesiredAdapter[] {
-    return [...this.holdings].map(([adapter, { state, reason }]) => ({ adapter, state, reason }));
+    return [...this.holdings].map(([adapter, { state, error }]) => ({ adapter, state, error }));
   }
 
   async stop(): Promise<void> {
@@ -89,7 +89,7 @@ export class Reconciler {
   private async hold(reference: string): Promise<void> {
     const holding = this.holdings.get(reference) ?? {
       state: DesiredState.DESIRED_STATE_LOADING,
-      reason: '',
+      error: undefined,
       bound: undefined,
     };
     this.holdings.set(reference, holding);
@@ -97,10 +97,10 @@ export class Reconciler {
     try {
       holding.bound = await this.bindings.acquire(reference);
       holding.state = DesiredState.DESIRED_STATE_BOUND;
-      holding.reason = '';
+      holding.error = undefined;
     } catch (error) {
       holding.state = DesiredState.DESIRED_STATE_FAILED;
-      holding.reason = toHyperswapError(error).message;
+      holding.error = toErrorStatus(error);
       this.logger.warn({ err: error, adapter: reference }, 'a pinned adapter could not be made ready');
     }
   }

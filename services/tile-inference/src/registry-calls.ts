@@ -1,6 +1,7 @@
 import { failure } from '@hyperswap/errors';
 import { maximumBlobBytes } from '@hyperswap/adapter';
 import type {
+  ExportAdapterRequest,
   ExportAdapterResponse,
   ListAdaptersRequest,
   ListAdaptersResponse,
@@ -9,7 +10,7 @@ import type {
   WatchAdaptersResponse,
 } from '@hyperswap/proto';
 import { toAdapterVersion, type AdapterRegistry } from '@hyperswap/registry';
-import { headerFirst, pieces, ResponseQueue } from '@hyperswap/rpc';
+import { headerFirst, pageSizeOf, pieces, ResponseQueue } from '@hyperswap/rpc';
 
 /** Receives a blob and makes it a version. @throws FIELD_INVALID without a header first, ADAPTER_INVALID, NAME_INVALID, ADAPTER_EXISTS */
 export async function registerAdapter(
@@ -21,7 +22,8 @@ export async function registerAdapter(
   const fileName = header.fileName === '' ? name : header.fileName;
   const chunks: Buffer[] = [];
   let bytes = 0;
-  for await (const { value: chunk } of rest) {
+  for await (const { value } of rest) {
+    const { content: chunk } = value;
     bytes += chunk.byteLength;
     if (bytes > maximumBlobBytes) {
       const reason = `it has more than the ${maximumBlobBytes} bytes allowed`;
@@ -36,28 +38,22 @@ export async function registerAdapter(
   return { adapter: toAdapterVersion(record) };
 }
 
-const defaultPageSize = 500;
-const maximumPageSize = 2000;
-
 /** Some adapters. @throws FIELD_INVALID when the page is too large */
 export async function listAdapters(
   registry: AdapterRegistry,
-  { pageSize, pageToken }: ListAdaptersRequest,
+  request: ListAdaptersRequest,
 ): Promise<ListAdaptersResponse> {
-  if (pageSize > maximumPageSize) {
-    throw failure('FIELD_INVALID', { field: 'page_size', reason: `${pageSize} is more than ${maximumPageSize}` });
-  }
-  const { records, next } = await registry.list(pageToken, pageSize === 0 ? defaultPageSize : pageSize);
-  return { adapters: records.map(toAdapterVersion), nextPageToken: next };
+  const { records, next } = await registry.list(request.pageToken, pageSizeOf(request, { usual: 500, most: 2000 }));
+  return { adapters: records.map(toAdapterVersion), nextPageToken: next, damaged: [] };
 }
 
 /** The blob of a version, in chunks. */
 export async function* exportAdapter(
   registry: AdapterRegistry,
-  reference: string,
+  { adapter }: ExportAdapterRequest,
 ): AsyncGenerator<ExportAdapterResponse> {
-  const blob = await registry.readBlob(reference);
-  for await (const chunk of pieces(blob)) yield { chunk };
+  const blob = await registry.readBlob(adapter);
+  for await (const content of pieces(blob)) yield { chunk: { file: 'adapter.safetensors', content } };
 }
 
 /** Changes of adapters, of any process, until the client leaves. */

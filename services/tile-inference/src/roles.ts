@@ -1,14 +1,25 @@
-import type { TileInferenceServiceService } from '@hyperswap/proto';
+import type { AdapterServiceService, SceneJobServiceService, TileServiceService } from '@hyperswap/proto';
 import type { Role } from '@hyperswap/rpc';
 
-/** What each method needs, where tokens are asked for. */
-export const methodRoles = {
+/** Role that each method of the tile service needs, where tokens are asked for. */
+export const tileRoles = {
   classifyTiles: 'reader',
+  predict: 'reader',
+  getStatus: 'reader',
+} as const satisfies Record<keyof typeof TileServiceService, Role>;
+
+/** Role that each method of the scene job service needs. */
+export const sceneJobRoles = {
   classifyScene: 'reader',
   watchSceneJob: 'reader',
   cancelSceneJob: 'reader',
   listSceneJobs: 'reader',
-  predict: 'reader',
+  readMap: 'reader',
+  compareMaps: 'reader',
+} as const satisfies Record<keyof typeof SceneJobServiceService, Role>;
+
+/** Role that each method of the adapter service needs. */
+export const adapterRoles = {
   registerAdapter: 'trainer',
   listAdapters: 'reader',
   getAdapter: 'reader',
@@ -18,5 +29,4 @@ export const methodRoles = {
   pinAdapter: 'operator',
   collectAdapters: 'operator',
   watchAdapters: 'reader',
-  getStatus: 'reader',
-} as const satisfies Record<keyof typeof TileInferenceServiceService, Role>;
+} as const satisfies Record<keyof typeof AdapterServiceService, Role>;

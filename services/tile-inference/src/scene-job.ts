@@ -1,8 +1,9 @@
 /** What all processes know of a scene job, and the chunks it is cut into. */
 import { failure, restoreError, type HyperswapError, type SerializedError } from '@hyperswap/errors';
 import { changeValue, type KeyValue } from '@hyperswap/messaging';
-import { SceneJobState, type SceneJob as SceneJobMessage } from '@hyperswap/proto';
+import { JobKind, JobState, type AdapterVersion, type SceneJob as SceneJobMessage } from '@hyperswap/proto';
 import type { Window } from '@hyperswap/raster';
+import { toDuration, toErrorStatus } from '@hyperswap/rpc';
 import type { ObjectStore } from '@hyperswap/storage';
 
 /** Name of the key-value bucket of jobs, and of the work queue of their chunks. */
@@ -15,6 +16,12 @@ export interface SceneJob {
   readonly adapter: string;
   readonly height: number;
   readonly width: number;
+  /** Classes of the adapter. */
+  readonly classes: number;
+  /** The probabilities of all classes are kept. */
+  readonly probabilities: boolean;
+  /** Digest of the scene's content. */
+  readonly sceneDigest: string;
   /** Side of a chunk in pixels. */
   readonly chunkSize: number;
   readonly state: 'running' | 'done' | 'failed' | 'cancelled';
@@ -32,15 +39,17 @@ export interface Chunk {
   readonly index?: number;
 }
 
-const states: Readonly<Record<SceneJob['state'], SceneJobState>> = {
-  running: SceneJobState.SCENE_JOB_STATE_RUNNING,
-  done: SceneJobState.SCENE_JOB_STATE_DONE,
-  failed: SceneJobState.SCENE_JOB_STATE_FAILED,
-  cancelled: SceneJobState.SCENE_JOB_STATE_CANCELLED,
+const states: Readonly<Record<SceneJob['state'], JobState>> = {
+  running: JobState.JOB_STATE_RUNNING,
+  done: JobState.JOB_STATE_DONE,
+  failed: JobState.JOB_STATE_FAILED,
+  cancelled: JobState.JOB_STATE_CANCELLED,
 };
 
 /** A job of which nothing is done yet. */
-export function newSceneJob(given: Pick<SceneJob, 'scene' | 'adapter' | 'height' | 'width' | 'chunkSize'>): SceneJob {
+export function newSceneJob(
+  given: Omit<SceneJob, 'state' | 'finishedChunks' | 'error' | 'startedAt' | 'changedAt'>,
+): SceneJob {
   const bytes = Buffer.alloc(Math.ceil(chunkCount(given) / 8));
   const now = Date.now();
   return { ...given, state: 'running', finishedChunks: bytes.toString('base64'), startedAt: now, changedAt: now };
@@ -97,14 +106,9 @@ export function endOf({ error }: SceneJob): HyperswapError {
   return error === undefined ? failure('CANCELLED', { what: 'The scene job' }) : restoreError(error);
 }
 
-/** Where the result of a chunk goes: labels, then confidence, one byte a pixel each. */
+/** Key of a chunk's result: labels, confidence, then probabilities where they are kept. */
 export function chunkKey(job: string, index: number): string {
   return `${jobPrefix(job)}${index}`;
-}
-
-/** Where the whole map goes: labels, then confidence. */
-export function mapKey(job: string): string {
-  return `${jobPrefix(job)}map`;
 }
 
 /** What the keys of all objects of a job begin with. */
@@ -117,18 +121,28 @@ export async function deleteChunks(store: ObjectStore, id: string, job: SceneJob
   for (let index = 0; index < chunkCount(job); index++) await store.delete(chunkKey(id, index));
 }
 
-/** A job as it travels over gRPC. */
-export function toSceneJobMessage(id: string, job: SceneJob): SceneJobMessage {
-  const { scene, adapter, state, error, startedAt, changedAt } = job;
+/** Returns a job as it travels over gRPC. */
+export function toSceneJobMessage(id: string, job: SceneJob, adapter: AdapterVersion): SceneJobMessage {
+  const { scene, sceneDigest, height, width, state, error, startedAt, changedAt, probabilities } = job;
+  const hasEnded = state !== 'running';
   return {
-    job: id,
+    status: {
+      job: id,
+      kind: JobKind.JOB_KIND_SCENE,
+      state: states[state],
+      progress: { stage: 'classifying', done: finishedCount(job), total: chunkCount(job) },
+      error: error && toErrorStatus(restoreError(error)),
+      createdAt: new Date(startedAt),
+      startedAt: new Date(startedAt),
+      endedAt: hasEnded ? new Date(changedAt) : undefined,
+      attempts: 1,
+    },
     scene,
+    sceneDigest,
     adapter,
-    state: states[state],
-    doneChunks: finishedCount(job),
-    totalChunks: chunkCount(job),
-    error: error?.message ?? '',
-    startedAt: new Date(startedAt).toISOString(),
-    endedAt: state === 'running' ? '' : new Date(changedAt).toISOString(),
+    height,
+    width,
+    elapsed: hasEnded ? toDuration(changedAt - startedAt) : undefined,
+    probabilities,
   };
 }

@@ -1,10 +1,17 @@
 import { randomUUID } from 'node:crypto';
 import { failure } from '@hyperswap/errors';
 import { startSweeper, type KeyValue } from '@hyperswap/messaging';
-import type { ClassifySceneRequest, ClassifySceneResponse, SceneJob as SceneJobMessage } from '@hyperswap/proto';
+import type {
+  ClassifySceneRequest,
+  ClassifySceneResponse,
+  ListSceneJobsResponse,
+  SceneJob as SceneJobMessage,
+  WatchSceneJobResponse,
+} from '@hyperswap/proto';
 import { toAdapterVersion, type AdapterRegistry } from '@hyperswap/registry';
-import { follow, type CallContext } from '@hyperswap/rpc';
+import { follow, newestFirstKey, pageOf, type CallContext, type PageRequest } from '@hyperswap/rpc';
 import { maximumTileSide, PreparedScene } from '@hyperswap/scene';
+import type { ObjectStore } from '@hyperswap/storage';
 import { ChunkWorkers, type ChunkWorkersContext } from './chunk-workers.js';
 import {
   changeRunning,
@@ -16,7 +23,6 @@ import {
   finishedCount,
   jobPrefix,
   jobsBucket,
-  mapKey,
   newSceneJob,
   toSceneJobMessage,
   type Chunk,
@@ -24,6 +30,8 @@ import {
 } from './scene-job.js';
 
 const defaultChunkSize = 64;
+/** Chunks of a job: each is a work item and an object. */
+const maximumChunks = 16_384;
 
 export interface SceneJobsContext extends ChunkWorkersContext {
   readonly registry: AdapterRegistry;
@@ -62,16 +70,21 @@ export class SceneJobs {
     });
   }
 
+  /** Store of scenes and maps. */
+  get store(): ObjectStore {
+    return this.context.store;
+  }
+
   /**
-   * Starts a job and tells how it goes. When the client leaves, the job is cancelled, unless it is detached.
+   * Starts a job and reports its progress. When the client leaves, the job is cancelled, unless it is detached.
    *
    * @throws SCENE_NOT_FOUND, ADAPTER_NOT_FOUND, ADAPTER_RETIRED, PCA_MISMATCH, FIELD_INVALID, and what the job failed with
    */
   async *classify(request: ClassifySceneRequest, call: CallContext): AsyncGenerator<ClassifySceneResponse> {
-    const start = performance.now();
     const id = await this.start(request);
     try {
-      yield* this.watch(id, call, start);
+      yield { event: { $case: 'accepted', value: await this.message(id, await this.find(id)) } };
+      yield* this.watch(id, call);
     } finally {
       // A process that drains leaves its jobs to the others, if there are any.
       const isLeft = this.isDraining && this.context.bus.owner === undefined;
@@ -84,26 +97,38 @@ export class SceneJobs {
   }
 
   /**
-   * How a job goes, to its end and map.
+   * Reports the progress of a job, and its end.
    *
-   * @param start `performance.now()` of when it was asked for, if that was here: clocks of several machines tell less
    * @throws JOB_NOT_FOUND, CANCELLED, and what the job failed with
    */
-  async *watch(id: string, { signal }: CallContext, start?: number): AsyncGenerator<ClassifySceneResponse> {
+  async *watch(id: string, { signal }: CallContext): AsyncGenerator<WatchSceneJobResponse> {
     let last = -1;
     const source = { look: () => this.find(id), listen: (onNews: (job: SceneJob) => void) => this.listen(id, onNews) };
     for await (const job of follow(source, signal)) {
       if (job.state === 'failed' || job.state === 'cancelled') throw endOf(job);
       const done = finishedCount(job);
       if (done > last) {
-        yield { event: { $case: 'progress', value: { job: id, doneChunks: done, totalChunks: chunkCount(job) } } };
+        yield { event: { $case: 'progress', value: { stage: 'classifying', done, total: chunkCount(job) } } };
         last = done;
       }
       if (job.state === 'done') {
-        yield { event: { $case: 'map', value: await this.map(id, job, start) } };
+        yield { event: { $case: 'done', value: await this.message(id, job) } };
         return;
       }
     }
+  }
+
+  /** A job that is done. @throws JOB_NOT_FOUND, JOB_NOT_DONE */
+  async findDone(id: string): Promise<SceneJob> {
+    const job = await this.find(id);
+    if (job.state !== 'done') throw failure('JOB_NOT_DONE', { kind: 'scene job', job: id, state: job.state });
+    return job;
+  }
+
+  /** Names of the classes of a job's adapter, from 1 on. @throws ADAPTER_NOT_FOUND */
+  async classNames({ adapter }: SceneJob): Promise<string[]> {
+    const { metadata } = await this.context.registry.resolve(adapter);
+    return metadata.classes.map(({ name }) => name);
   }
 
   /** Ends a job that is running; one that has ended stays as it is. @throws JOB_NOT_FOUND */
@@ -113,10 +138,11 @@ export class SceneJobs {
     await deleteChunks(this.context.store, id, job);
   }
 
-  /** The jobs there are, the oldest first. */
-  async list(): Promise<SceneJobMessage[]> {
-    const jobs = (await this.jobs.list()).sort((a, b) => a.value.startedAt - b.value.startedAt);
-    return jobs.map(({ key, value }) => toSceneJobMessage(key, value));
+  /** A page of all jobs, the newest first. @throws FIELD_INVALID */
+  async list(request: PageRequest): Promise<ListSceneJobsResponse> {
+    const jobs = await this.jobs.list();
+    const { page, nextPageToken } = pageOf(jobs, ({ key, value }) => newestFirstKey(value.startedAt, key), request);
+    return { jobs: await Promise.all(page.map(({ key, value }) => this.message(key, value))), nextPageToken };
   }
 
   /** From now on, clients that are cut off do not take their jobs with them. */
@@ -140,12 +166,17 @@ export class SceneJobs {
     };
   }
 
-  private async start({ scene: name, adapter: reference, chunkSize }: ClassifySceneRequest): Promise<string> {
+  private async start({
+    scene: name,
+    adapter: reference,
+    chunkSize,
+    probabilities,
+  }: ClassifySceneRequest): Promise<string> {
     const { store, bus, registry } = this.context;
     if (chunkSize > maximumTileSide) {
       throw failure('FIELD_INVALID', { field: 'chunk_size', reason: `${chunkSize} is more than ${maximumTileSide}` });
     }
-    const { height, width, pcaDigest } = (await PreparedScene.open(store, name)).manifest;
+    const { height, width, pcaDigest, sourceDigest } = (await PreparedScene.open(store, name)).manifest;
     const admitted = await registry.admit(reference);
     const { metadata } = await registry.resolve(admitted.reference);
     if (metadata.pcaDigest !== pcaDigest) {
@@ -153,7 +184,20 @@ export class SceneJobs {
     }
     const id = randomUUID();
     const side = chunkSize === 0 ? defaultChunkSize : chunkSize;
-    const job = newSceneJob({ scene: name, adapter: admitted.reference, height, width, chunkSize: side });
+    const job = newSceneJob({
+      scene: name,
+      sceneDigest: sourceDigest,
+      adapter: admitted.reference,
+      classes: metadata.classes.length,
+      probabilities,
+      height,
+      width,
+      chunkSize: side,
+    });
+    if (chunkCount(job) > maximumChunks) {
+      const reason = `${side} cuts the scene of ${height} × ${width} pixels into ${chunkCount(job)} chunks, more than ${maximumChunks}`;
+      throw failure('FIELD_INVALID', { field: 'chunk_size', reason });
+    }
     await this.jobs.update(id, job, 0);
     // Cut by whoever takes it, so that a process that dies now leaves no half of it.
     await bus.workQueue<Chunk>(chunksQueue).publish({ job: id }, id);
@@ -166,18 +210,7 @@ export class SceneJobs {
     return job;
   }
 
-  private async map(id: string, { height, width, adapter, startedAt, changedAt }: SceneJob, start?: number) {
-    const { store, registry } = this.context;
-    const bytes = await store.get(mapKey(id));
-    const pixels = height * width;
-    return {
-      job: id,
-      height,
-      width,
-      labels: bytes.subarray(0, pixels),
-      confidence: bytes.subarray(pixels),
-      adapter: toAdapterVersion(await registry.resolve(adapter)),
-      seconds: Math.max(0, start === undefined ? changedAt - startedAt : performance.now() - start) / 1000,
-    };
+  private async message(id: string, job: SceneJob): Promise<SceneJobMessage> {
+    return toSceneJobMessage(id, job, toAdapterVersion(await this.context.registry.resolve(job.adapter)));
   }
 }

@@ -1,27 +1,19 @@
 import type { Bus } from '@hyperswap/messaging';
-import { TileInferenceServiceService, type TileInferenceServiceServer } from '@hyperswap/proto';
-import { AdapterRegistry, toAdapterVersion, withBackbone, type TrustedKeys } from '@hyperswap/registry';
-import {
-  bidiStreamHandler,
-  clientStreamHandler,
-  serverStreamHandler,
-  unaryHandler,
-  type HostedService,
-} from '@hyperswap/rpc';
+import { AdapterRegistry, withBackbone, type TrustedKeys } from '@hyperswap/registry';
+import type { ServiceGroup } from '@hyperswap/rpc';
 import type { PrecisionChoice } from '@hyperswap/spectralgpt';
 import { suitableBatch } from './batch-size.js';
 import type { ObjectStore } from '@hyperswap/storage';
 import type { Logger } from '@hyperswap/telemetry';
 import type { Executor } from '@hyperswap/tensor';
+import { createAdapterService } from './adapter-service.js';
 import { BindingTable } from './binding-table.js';
-import { classifyTiles } from './classify-tiles.js';
 import type { TileProgram } from './engine/program.js';
 import { PatchQueue } from './patch-queue.js';
 import { Reconciler } from './reconciler.js';
-import { predict } from './predict.js';
-import { exportAdapter, listAdapters, registerAdapter, watchAdapters } from './registry-calls.js';
-import { methodRoles } from './roles.js';
+import { createSceneJobService } from './scene-job-service.js';
 import { SceneJobs } from './scene-jobs.js';
+import { createTileService } from './tile-service.js';
 
 export interface TileInferenceContext {
   readonly store: ObjectStore;
@@ -48,9 +40,7 @@ export interface TileInferenceContext {
  *
  * @throws BACKBONE_NOT_FOUND, BACKBONE_INVALID, ENGINE_MISSING
  */
-export async function createTileInferenceService(
-  context: TileInferenceContext,
-): Promise<HostedService & { drain(): void; stop(): Promise<void> }> {
+export async function createTileInferenceServices(context: TileInferenceContext): Promise<ServiceGroup> {
   const { store, bus, executor, logger } = context;
   const registry = new AdapterRegistry(store, bus, context.trustedKeys);
   const engine = await executor.load<TileProgram>(new URL('./engine/program.js', import.meta.url));
@@ -82,58 +72,14 @@ export async function createTileInferenceService(
     for (const alias of Object.keys(aliases)) void bindings.prefetch(`${name}:${alias}`);
   });
 
-  const implementation: TileInferenceServiceServer = {
-    classifyTiles: bidiStreamHandler((requests, call) => classifyTiles(bindings, queue, requests, call)),
-    classifyScene: serverStreamHandler((request, call) => jobs.classify(request, call)),
-    watchSceneJob: serverStreamHandler(({ job }, call) => jobs.watch(job, call)),
-    cancelSceneJob: unaryHandler(async ({ job }) => {
-      await jobs.cancel(job);
-      return {};
-    }),
-    listSceneJobs: unaryHandler(async () => ({ jobs: await jobs.list() })),
-    predict: bidiStreamHandler((requests, call) =>
-      predict({ store, registry, engine, backbone: name, precision: context.precision }, requests, call),
-    ),
-    registerAdapter: clientStreamHandler((requests) => registerAdapter(registry, requests)),
-    listAdapters: unaryHandler((request) => listAdapters(registry, request)),
-    getAdapter: unaryHandler(async ({ adapter }) => ({ adapter: toAdapterVersion(await registry.resolve(adapter)) })),
-    exportAdapter: serverStreamHandler(({ adapter }) => exportAdapter(registry, adapter)),
-    setAlias: unaryHandler(async ({ adapter, alias }) => {
-      // Made ready first: whoever uses the alias never waits for a load, and a version that cannot serve never gets it.
-      bindings.release(await bindings.acquire(adapter));
-      return { adapter: toAdapterVersion(await registry.setAlias(adapter, alias)) };
-    }),
-    retireAdapter: unaryHandler(async ({ adapter, undo }) => ({
-      adapter: toAdapterVersion(await registry.setRetired(adapter, !undo)),
-    })),
-    pinAdapter: unaryHandler(async ({ adapter, undo }) => ({
-      adapter: toAdapterVersion(await registry.setPinned(adapter, !undo)),
-    })),
-    collectAdapters: unaryHandler(async () => ({ adapters: await registry.collectGarbage() })),
-    watchAdapters: serverStreamHandler((_, { signal }) => watchAdapters(registry, signal)),
-    getStatus: unaryHandler(async () => {
-      const [description, bound] = await Promise.all([executor.describe(), bindings.bound()]);
-      return {
-        backbone: name,
-        backboneDigest: digest,
-        backboneParameters: parameters,
-        engine: { ...description, ...description.speeds, precision },
-        bindings: bound.map(({ reference, digest, bindMilliseconds }) => ({
-          adapter: reference,
-          digest,
-          bindMilliseconds,
-        })),
-        waitingPatches: queue.waiting,
-        classifiedPatches: queue.classified,
-        desired: reconciler.status(),
-      };
-    }),
-  };
+  const served = { name, digest, parameters, precision };
+  const prediction = { store, registry, engine, backbone: name, precision: context.precision };
   return {
-    name: 'hyperswap.v1.TileInferenceService',
-    definition: TileInferenceServiceService,
-    implementation: { ...implementation },
-    roles: methodRoles,
+    services: [
+      createTileService({ store, executor, bindings, queue, reconciler, served, predict: prediction }),
+      createSceneJobService(jobs),
+      createAdapterService(registry, bindings),
+    ],
     drain: () => {
       jobs.drain();
     },

@@ -5,7 +5,13 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { finished } from 'node:stream/promises';
 import { failure, validateName } from '@hyperswap/errors';
-import type { Backbone as BackboneMessage, ImportBackboneRequest, ImportBackboneResponse } from '@hyperswap/proto';
+import {
+  Positions,
+  TokenPooling,
+  type Backbone as BackboneMessage,
+  type ImportBackboneRequest,
+  type ImportBackboneResponse,
+} from '@hyperswap/proto';
 import { backboneFiles, hasBackbone, storeBackboneFiles, withBackbone } from '@hyperswap/registry';
 import { headerFirst } from '@hyperswap/rpc';
 import { readBackbone, type Backbone } from '@hyperswap/spectralgpt';
@@ -16,8 +22,17 @@ const maximumBackboneBytes = 8 * 1024 ** 3;
 
 /** A backbone as it travels. */
 export function toBackboneMessage({ name, digest, parameters, config }: Backbone): BackboneMessage {
-  const { width, depth, heads, positions, pooling } = config;
-  return { name, digest, parameters, width, depth, heads, positions, pooling };
+  const { width, depth, heads, imageSize, components, tokenSize, tokenComponents } = config;
+  const size = { width, depth, heads, imageSize, components, tokenSize, tokenComponents };
+  const isJoint = config.positions === 'joint';
+  return {
+    name,
+    digest,
+    parameters,
+    ...size,
+    positions: isJoint ? Positions.POSITIONS_JOINT : Positions.POSITIONS_SEPARATE,
+    pooling: config.pooling === 'all' ? TokenPooling.TOKEN_POOLING_ALL : TokenPooling.TOKEN_POOLING_SKIP_FIRST,
+  };
 }
 
 /** A backbone by name. @throws BACKBONE_NOT_FOUND, BACKBONE_INVALID, OBJECT_DAMAGED */

@@ -98,7 +98,7 @@ export async function fitAdapter(recipe: AdapterRecipe, context: TrainingContext
       pooling: training.pooling,
       views: recipe.views,
       patchSize,
-      bands: scene.bands,
+      bands: scene.raster!.bands,
       pcaDigest: scene.pcaDigest,
       classes: [...classes],
       training: {
@@ -118,7 +118,7 @@ export async function fitAdapter(recipe: AdapterRecipe, context: TrainingContext
       headWeight: trained.headWeight,
       headBias: trained.headBias,
       pcaMean: vector(mean),
-      pcaComponents: { shape: [scene.components, scene.bands], values: components },
+      pcaComponents: { shape: [scene.components, scene.raster!.bands], values: components },
       normalizerMean: vector(normalizer.mean),
       normalizerDeviation: vector(normalizer.deviation),
     },

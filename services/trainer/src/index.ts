@@ -1,3 +1,3 @@
 export { spectralFormerLogits, spectralFormerShapes } from './engine/baselines/spectral-former-network.js';
 export type { PreprocessingAddress } from './scene-source.js';
-export { createTrainerService, type TrainerContext } from './service.js';
+export { createTrainerServices, type TrainerContext } from './service.js';

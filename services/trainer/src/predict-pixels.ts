@@ -1,8 +1,8 @@
-import type { TrainingProgress } from '@hyperswap/proto';
 import type { ProgramClient } from '@hyperswap/tensor';
 import type { TrainerProgram } from './engine/program.js';
 import type { SceneSource } from './scene-source.js';
 import type { TrainingPlan } from './training-plan.js';
+import type { TrainingProgress } from './training-progress.js';
 
 /**
  * Classes of pixels by a classifier that the engine has ready.

@@ -40,13 +40,13 @@ export async function addPseudoLabels(
   const { adapter } = await fitAdapter(probeBefore(recipe), own);
   const labelled = new Set(plan.train.pixels);
   const random = new Random(training.seed);
-  const everywhere = Int32Array.from({ length: scene.height * scene.width }, (_, pixel) => pixel);
+  const everywhere = Int32Array.from({ length: scene.raster!.height * scene.raster!.width }, (_, pixel) => pixel);
   const drawn = [...random.shuffle(everywhere)].filter((pixel) => !labelled.has(pixel)).slice(0, sampled);
   const labels = new Uint8Array(everywhere.length);
   const predictions = await classifyPixels(adapter, drawn, plan, precision, own);
   predictions.forEach((label, i) => (labels[drawn[i]!] = label));
   const map = { labels, confidence: new Uint8Array(labels.length).fill(255) };
-  const edges = SpectralEdges.of(scene, await scenes.allScores(scene, signal), scene.components);
+  const edges = SpectralEdges.of(scene.raster!, await scenes.allScores(scene, signal), scene.components);
   const smooth = await smoothMap(map, edges, { reach, signal });
   const sure = drawn.filter((pixel) => smooth.confidence[pixel]! >= agreement);
   const pseudoLabelled = chooseOfEachClass(sure, smooth.labels, perClass);

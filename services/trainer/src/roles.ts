@@ -1,17 +1,24 @@
-import type { TrainerServiceService } from '@hyperswap/proto';
+import type { BackboneServiceService, TrainingServiceService } from '@hyperswap/proto';
 import type { Role } from '@hyperswap/rpc';
 
-/** What each method needs, where tokens are asked for. */
-export const methodRoles = {
+/** Role that each method of the training service needs, where tokens are asked for. */
+export const trainingRoles = {
   startTraining: 'trainer',
+  checkTrainings: 'trainer',
   startPretraining: 'trainer',
   watchTraining: 'reader',
   cancelTraining: 'trainer',
   listTrainings: 'reader',
-  exportBackbone: 'reader',
-  importBackbone: 'operator',
-  listBackbones: 'reader',
-  getBackbone: 'reader',
+  readPredictions: 'reader',
+  summarizeMetrics: 'reader',
   listMethods: 'reader',
   listPresets: 'reader',
-} as const satisfies Record<keyof typeof TrainerServiceService, Role>;
+} as const satisfies Record<keyof typeof TrainingServiceService, Role>;
+
+/** Role that each method of the backbone service needs. */
+export const backboneRoles = {
+  importBackbone: 'operator',
+  exportBackbone: 'reader',
+  listBackbones: 'reader',
+  getBackbone: 'reader',
+} as const satisfies Record<keyof typeof BackboneServiceService, Role>;

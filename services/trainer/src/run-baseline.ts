@@ -1,30 +1,24 @@
 import { failure } from '@hyperswap/errors';
-import type { StartTrainingRequest, WatchTrainingResponse } from '@hyperswap/proto';
+import type { StartTrainingRequest } from '@hyperswap/proto';
 import { evaluate } from '@hyperswap/map';
 import type { TrainingReport } from './engine/descend.js';
 import { findPreset } from './presets.js';
 import { predictPixels } from './predict-pixels.js';
 import type { TrainingContext } from './training-context.js';
-import { finished } from './training-result.js';
+import { finished, type TrainingOutcome } from './training-result.js';
 import { gatherPatches, namedPatchSize, planTraining } from './training-plan.js';
 
 /** Trains something to compare adapters with, on the same pixels, and tests it. Nothing is registered. */
-export async function runBaseline(
-  request: StartTrainingRequest,
-  context: TrainingContext,
-): Promise<WatchTrainingResponse> {
+export async function runBaseline(request: StartTrainingRequest, context: TrainingContext): Promise<TrainingOutcome> {
   const start = performance.now();
   const { engine, scenes, signal, report } = context;
   const preset = request.preset === '' ? undefined : findPreset(request.preset);
-  if (request.choosePatchSize) {
-    const reason = 'baselines take a given patch size: name it, to compare on the same patches';
-    throw failure('FIELD_INVALID', { field: 'choose_patch_size', reason });
-  }
   const patchSize = namedPatchSize(request.patchSize, preset);
-  const epochs = baselineEpochs(request.settings);
+  const epochs = checkBaseline(request);
   const plan = await planTraining(request, preset, { patchSize, validation: 0, shift: 0 }, scenes, signal);
   const patches = await gatherPatches(plan, plan.train, scenes, signal, report);
-  const { components, bands } = plan.scene;
+  const { components } = plan.scene;
+  const { bands } = plan.scene.raster!;
   const name = crypto.randomUUID();
   const args = { patches, classes: plan.classes.length, patchSize, components, bands, epochs, seed: request.seed };
   const pca = await scenes.pca(request.scene, signal);
@@ -52,7 +46,20 @@ export async function runBaseline(
   }
 }
 
-/** Baselines take no settings but the epochs of those that are networks. @throws FIELD_INVALID */
+/**
+ * Checks the settings of a comparison method. The only setting is the epochs of those that are networks.
+ *
+ * @returns the epochs; undefined means the method's default
+ * @throws FIELD_INVALID
+ */
+export function checkBaseline({ choosePatchSize, settings }: StartTrainingRequest): number | undefined {
+  if (choosePatchSize) {
+    const reason = 'comparison methods take a given patch size: name it, to compare on the same patches';
+    throw failure('FIELD_INVALID', { field: 'choose_patch_size', reason });
+  }
+  return baselineEpochs(settings);
+}
+
 function baselineEpochs({ epochs, ...others }: Readonly<Record<string, string>>): number | undefined {
   const unknown = Object.keys(others)[0];
   if (unknown !== undefined) {

@@ -2,14 +2,16 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { failure, throwIfAborted, validateName } from '@hyperswap/errors';
-import type { StartPretrainingRequest, WatchTrainingResponse } from '@hyperswap/proto';
+import type { StartPretrainingRequest } from '@hyperswap/proto';
 import { storeBackboneFiles, withBackbone } from '@hyperswap/registry';
+import { toDuration } from '@hyperswap/rpc';
 import { inMemory } from '@hyperswap/safetensors';
 import { componentStatistics, simulateScene, type ComponentStatistics } from '@hyperswap/scene';
 import { readBackbone, writeBackbone, type Backbone } from '@hyperswap/spectralgpt';
 import type { PretrainingStep, UnlabelledScene } from './engine/pretrain.js';
 import { Checkpoints } from './checkpoints.js';
 import type { TrainingContext } from './training-context.js';
+import { shortCurve, type TrainingOutcome } from './training-result.js';
 import { parsePretrainingSettings, sizeConfig } from './training-settings.js';
 
 const simulatedSide = 96;
@@ -23,7 +25,7 @@ const simulatedSide = 96;
 export async function runPretraining(
   request: StartPretrainingRequest,
   context: TrainingContext,
-): Promise<WatchTrainingResponse> {
+): Promise<TrainingOutcome> {
   validateName('Backbone name', request.backbone);
   if (request.from === '') return pretrainFrom(request, undefined, context);
   return withBackbone(context.store, request.from, (start) => pretrainFrom(request, start, context));
@@ -33,7 +35,7 @@ async function pretrainFrom(
   request: StartPretrainingRequest,
   from: Backbone | undefined,
   context: TrainingContext,
-): Promise<WatchTrainingResponse> {
+): Promise<TrainingOutcome> {
   const { store, engine, precision, signal, report } = context;
   const start = performance.now();
   const settings = parsePretrainingSettings(from?.config ?? sizeConfig(request.size), request.settings, request.seed);
@@ -79,18 +81,15 @@ async function pretrainFrom(
     const backbone = await readBackbone(request.backbone, directory);
     await storeBackboneFiles(store, request.backbone, directory);
     await checkpoints.remove();
-    return {
-      event: {
-        $case: 'pretrainingFinished',
-        value: {
-          backbone: backbone.name,
-          digest: backbone.digest,
-          parameters: backbone.parameters,
-          lossByStep,
-          seconds: (performance.now() - start) / 1000,
-        },
-      },
+    const value = {
+      backbone: backbone.name,
+      digest: backbone.digest,
+      parameters: backbone.parameters,
+      lossByStep: shortCurve(lossByStep),
+      steps: lossByStep.length,
+      elapsed: toDuration(performance.now() - start),
     };
+    return { response: { event: { $case: 'pretrainingFinished', value } } };
   } finally {
     await rm(directory, { recursive: true, force: true });
   }
@@ -115,7 +114,7 @@ async function gatherScenes(
       throw failure('FIELD_INVALID', { field: 'scenes', reason });
     }
     const pixels = standardise(await source.allScores(scene, signal), scene.statistics);
-    scenes.push({ height: scene.height, width: scene.width, pixels });
+    scenes.push({ height: scene.raster!.height, width: scene.raster!.width, pixels });
     told();
   }
   for (let i = 0; i < request.simulatedScenes; i++) {

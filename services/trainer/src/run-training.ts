@@ -1,7 +1,7 @@
 import { learnedParameterCount } from '@hyperswap/adapter';
 import { validateName } from '@hyperswap/errors';
 import { adaptationParameterCount, adaptedWeight, findMethod, methodSettings } from '@hyperswap/peft';
-import type { StartTrainingRequest, WatchTrainingResponse } from '@hyperswap/proto';
+import type { StartTrainingRequest } from '@hyperswap/proto';
 import { withBackbone } from '@hyperswap/registry';
 import type { Backbone } from '@hyperswap/spectralgpt';
 import type { Precision } from '@hyperswap/tensor';
@@ -14,7 +14,7 @@ import { findPreset, presetSettings } from './presets.js';
 import type { TrainingContext } from './training-context.js';
 import { addPseudoLabels } from './pseudo-labels.js';
 import { namedPatchSize, planTraining } from './training-plan.js';
-import { finished } from './training-result.js';
+import { finished, type TrainingOutcome } from './training-result.js';
 import { parseTrainingSettings } from './training-settings.js';
 
 /**
@@ -23,10 +23,7 @@ import { parseTrainingSettings } from './training-settings.js';
  *
  * @throws what the scene, split, settings or engine refuse
  */
-export async function runTraining(
-  request: StartTrainingRequest,
-  context: TrainingContext,
-): Promise<WatchTrainingResponse> {
+export async function runTraining(request: StartTrainingRequest, context: TrainingContext): Promise<TrainingOutcome> {
   if (!request.validateOnly) validateName('Adapter name', request.adapter);
   findMethod(request.method);
   return withBackbone(context.store, request.backbone, async (backbone) => {
@@ -40,7 +37,7 @@ async function trainOn(
   precision: Precision,
   request: StartTrainingRequest,
   context: TrainingContext,
-): Promise<WatchTrainingResponse> {
+): Promise<TrainingOutcome> {
   const start = performance.now();
   const { store, scenes, signal } = context;
   const preset = request.preset === '' ? undefined : findPreset(request.preset);

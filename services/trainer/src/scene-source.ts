@@ -1,5 +1,6 @@
 import { failure } from '@hyperswap/errors';
-import { PreprocessingServiceClient, type Scene, type Split as SplitMessage } from '@hyperswap/proto';
+import { placeWindow } from '@hyperswap/raster';
+import { SceneServiceClient, type Scene, type Split as SplitMessage } from '@hyperswap/proto';
 import { callUnary, connect, readStream, type ClientAccess } from '@hyperswap/rpc';
 import { splitByBlocks, splitByMaps, splitCounts, splitFraction, splitPerClass, type Split } from '@hyperswap/splits';
 
@@ -18,15 +19,17 @@ export interface PreprocessingAddress {
   readonly access: ClientAccess;
 }
 
+/** Pixels of one StreamPatches call, below the service's limit. */
+const pixelsPerCall = 100_000;
 const defaultBlockSize = 16;
 const defaultTrainShare = 0.3;
 
 /** Prepared scenes, as the preprocessing service hands them out. */
 export class SceneSource {
-  private readonly client: PreprocessingServiceClient;
+  private readonly client: SceneServiceClient;
 
   constructor({ endpoint, access }: PreprocessingAddress) {
-    this.client = connect(PreprocessingServiceClient, endpoint, access);
+    this.client = connect(SceneServiceClient, endpoint, access);
   }
 
   async scene(name: string, signal: AbortSignal): Promise<Scene> {
@@ -44,15 +47,9 @@ export class SceneSource {
    * @param usualGuard pixels of the band around training blocks, where the split names none
    * @throws SPLIT_INVALID, FIELD_INVALID when the scene has no such labels
    */
-  async split(
-    { name, width }: Scene,
-    split: SplitMessage | undefined,
-    usualGuard: number,
-    signal: AbortSignal,
-  ): Promise<Split> {
+  async split(scene: Scene, split: SplitMessage | undefined, usualGuard: number, signal: AbortSignal): Promise<Split> {
     if (split?.kind === undefined) throw failure('FIELD_INVALID', { field: 'split', reason: 'it is missing' });
-    const labels = async (labelMap: string): Promise<Uint8Array> =>
-      (await callUnary(this.client, 'getLabels', { scene: name, labelMap }, { signal })).labels;
+    const labels = (labelMap: string): Promise<Uint8Array> => this.labels(scene, labelMap, signal);
     const { kind } = split;
     switch (kind.$case) {
       case 'labelMaps': {
@@ -62,13 +59,13 @@ export class SceneSource {
       case 'perClass': {
         const { labelMap, count, smallCount, counts, seed } = kind.value;
         if (counts.length > 0) return splitCounts(await labels(labelMap), counts, seed);
-        return splitPerClass(await labels(labelMap), count, smallCount, seed);
+        return splitPerClass(await labels(labelMap), count, smallCount || count, seed);
       }
       case 'fraction':
         return splitFraction(await labels(kind.value.labelMap), kind.value.share, kind.value.seed);
       case 'blocks': {
         const { labelMap, blockSize, trainShare, limit, guard, seed } = kind.value;
-        return splitByBlocks(await labels(labelMap), width, {
+        return splitByBlocks(await labels(labelMap), scene.raster!.width, {
           blockSize: blockSize || defaultBlockSize,
           trainShare: trainShare || defaultTrainShare,
           limit,
@@ -79,21 +76,36 @@ export class SceneSource {
     }
   }
 
-  /** The neighbourhoods of pixels, in their order. */
+  /** Label map of a scene, `[height, width]`; an empty name merges all of them. */
+  async labels({ name, raster }: Scene, labelMap: string, signal: AbortSignal): Promise<Uint8Array> {
+    const { height, width } = raster!;
+    const all = new Uint8Array(height * width);
+    const call = this.client.readLabels({ scene: name, labelMap, window: undefined });
+    for await (const { window, labels } of readStream(this.client, call, signal)) {
+      placeWindow(all, width, window!, labels);
+    }
+    return all;
+  }
+
+  /** Patches around pixels, in their order. */
   async *patches(
     scene: string,
     pixels: readonly number[],
     patchSize: number,
     signal: AbortSignal,
   ): AsyncGenerator<PatchBatch> {
-    const call = this.client.streamPatches({ scene, patchSize, pixels: [...pixels], batchSize: 0 });
-    for await (const { first, count, scores } of readStream(this.client, call, signal)) {
-      yield { first, count, scores: new Float32Array(new Uint8Array(scores).buffer) };
+    for (let start = 0; start < pixels.length; start += pixelsPerCall) {
+      const some = pixels.slice(start, start + pixelsPerCall);
+      const call = this.client.streamPatches({ scene, patchSize, pixels: some, batchSize: 0 });
+      for await (const { first, count, scores } of readStream(this.client, call, signal)) {
+        yield { first: start + first, count, scores: new Float32Array(new Uint8Array(scores).buffer) };
+      }
     }
   }
 
   /** All scores of a scene, `[height, width, components]`, for pretraining. */
-  async allScores({ name, height, width, components }: Scene, signal: AbortSignal): Promise<Float32Array> {
+  async allScores({ name, raster, components }: Scene, signal: AbortSignal): Promise<Float32Array> {
+    const { height, width } = raster!;
     const all = new Float32Array(height * width * components);
     const call = this.client.streamTiles({ scene: name, tileSize: 256, halo: 0, window: undefined });
     for await (const { window, scores } of readStream(this.client, call, signal)) {

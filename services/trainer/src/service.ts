@@ -1,24 +1,26 @@
-import { adaptationParameterCount, adaptedWeight, findMethod, methodNames, methodSettings } from '@hyperswap/peft';
+import { failure } from '@hyperswap/errors';
 import type { NamedKey } from '@hyperswap/keys';
 import type { Bus } from '@hyperswap/messaging';
-import { MethodKind, TrainerServiceService, type TrainerServiceServer } from '@hyperswap/proto';
-import { AdapterRegistry, listBackbones, withBackbone, type TrustedKeys } from '@hyperswap/registry';
-import { clientStreamHandler, serverStreamHandler, unaryHandler, type HostedService } from '@hyperswap/rpc';
+import { summarizeMetrics } from '@hyperswap/map';
+import { TrainingServiceService, type StartTrainingRequest, type TrainingServiceServer } from '@hyperswap/proto';
+import { AdapterRegistry, withBackbone, type TrustedKeys } from '@hyperswap/registry';
+import { serverStreamHandler, unaryHandler, type HostedService, type ServiceGroup } from '@hyperswap/rpc';
 import type { PrecisionChoice } from '@hyperswap/spectralgpt';
 import type { ObjectStore } from '@hyperswap/storage';
 import type { Logger } from '@hyperswap/telemetry';
 import type { Executor, ProgramClient } from '@hyperswap/tensor';
 import type { TrainerProgram } from './engine/program.js';
-import { getBackbone, importBackbone } from './backbone-calls.js';
-import { baselines, findBaseline } from './engine/baselines/baselines.js';
-import { exportBackbone } from './export-backbone.js';
-import { presets } from './presets.js';
+import { createBackboneService } from './backbone-service.js';
+import { checkTraining } from './check-training.js';
+import { findBaseline } from './engine/baselines/baselines.js';
+import { listMethods, listPresets } from './list-methods.js';
+import { readPredictions } from './predictions.js';
 import { runBaseline } from './run-baseline.js';
 import { runPretraining } from './run-pretraining.js';
 import { runTraining } from './run-training.js';
 import { SceneSource, type PreprocessingAddress } from './scene-source.js';
 import type { TrainingContext } from './training-context.js';
-import { methodRoles } from './roles.js';
+import { trainingRoles } from './roles.js';
 import { Trainings } from './trainings.js';
 
 export interface TrainerContext {
@@ -41,10 +43,11 @@ export interface TrainerContext {
   readonly preprocessing: () => PreprocessingAddress;
 }
 
-/** Trains adapters, pretrains backbones, and keeps them. */
-export function createTrainerService(
-  context: TrainerContext,
-): HostedService & { start(): void; stop(): Promise<void> } {
+/** Trainings of one CheckTrainings call. */
+const maximumChecks = 1000;
+
+/** Returns the services that train adapters, pretrain backbones, and keep backbones. */
+export function createTrainerServices(context: TrainerContext): ServiceGroup {
   const { store, bus, executor, precision, logger } = context;
   const registry = new AdapterRegistry(store, bus, context.trustedKeys);
   // Loaded for the first training: a process that only keeps backbones has no use for TensorFlow.
@@ -76,11 +79,35 @@ export function createTrainerService(
     },
   );
 
-  const implementation: TrainerServiceServer = {
-    startTraining: unaryHandler(async (given) => {
-      // Named now: the process that runs it may be configured otherwise.
-      const backbone = given.backbone === '' ? context.backbone : given.backbone;
-      return { training: await trainings.start({ kind: 'training', request: { ...given, backbone } }) };
+  /** Requests name their backbone from here on: the process that runs a training may be configured otherwise. */
+  const complete = (request: StartTrainingRequest): StartTrainingRequest => ({
+    ...request,
+    backbone: request.backbone === '' ? context.backbone : request.backbone,
+  });
+  const check = async (requests: readonly StartTrainingRequest[], signal: AbortSignal): Promise<void> => {
+    const scenes = new SceneSource(context.preprocessing());
+    try {
+      for (const request of requests) await checkTraining(request, { store, scenes, signal });
+    } finally {
+      scenes.close();
+    }
+  };
+
+  const implementation: TrainingServiceServer = {
+    startTraining: unaryHandler(async (given, { signal }) => {
+      const request = complete(given);
+      await check([request], signal);
+      return { training: await trainings.start({ kind: 'training', request }) };
+    }),
+    checkTrainings: unaryHandler(async ({ trainings: given }, { signal }) => {
+      if (given.length > maximumChecks) {
+        throw failure('FIELD_INVALID', {
+          field: 'trainings',
+          reason: `${given.length} are more than ${maximumChecks}`,
+        });
+      }
+      await check(given.map(complete), signal);
+      return {};
     }),
     startPretraining: unaryHandler(async (request) => ({
       training: await trainings.start({ kind: 'pretraining', request }),
@@ -90,51 +117,31 @@ export function createTrainerService(
       await trainings.cancel(training);
       return {};
     }),
-    listTrainings: unaryHandler(async () => ({ trainings: await trainings.list() })),
-    importBackbone: clientStreamHandler((requests) => importBackbone(store, requests)),
-    listBackbones: unaryHandler(async () => ({ names: await listBackbones(store) })),
-    getBackbone: unaryHandler(async ({ backbone }) => ({ backbone: await getBackbone(store, backbone) })),
-    exportBackbone: serverStreamHandler(({ backbone }) => exportBackbone(store, backbone)),
-    listMethods: unaryHandler(async ({ backbone: name }) => {
-      const wanted = name === '' ? context.backbone : name;
-      const config = await withBackbone(store, wanted, (backbone) => Promise.resolve(backbone.config));
-      const methods = methodNames.map((methodName) => {
-        const method = findMethod(methodName);
-        const settings = methodSettings(method, adaptedWeight(config));
-        return {
-          name: methodName,
-          description: method.description,
-          settings: Object.fromEntries(Object.entries(settings).map(([key, value]) => [key, String(value)])),
-          parameters: adaptationParameterCount({ method, settings }, config),
-          kind: method.scope === 'backbone' ? MethodKind.METHOD_KIND_BACKBONE : MethodKind.METHOD_KIND_ADAPTER,
-        };
-      });
-      const compared = baselines.map(({ name: baseline, description }) => ({
-        name: baseline,
-        description,
-        settings: {},
-        parameters: 0,
-        kind: MethodKind.METHOD_KIND_BASELINE,
-      }));
-      return { methods: [...methods, ...compared] };
-    }),
-    listPresets: unaryHandler(() =>
+    listTrainings: unaryHandler((request) => trainings.list(request)),
+    readPredictions: serverStreamHandler(({ training }) => readPredictions(store, training)),
+    summarizeMetrics: unaryHandler(({ groups }) =>
       Promise.resolve({
-        presets: presets.map(({ name, patchSize, normalizer, classes, counts }) => ({
-          name,
-          patchSize,
-          normalizer,
-          classes: [...classes],
-          counts: [...counts],
-        })),
+        summaries: groups.map(({ label, runs }) => {
+          const { recalls, ...summary } = summarizeMetrics(runs);
+          return { label, runs: runs.length, ...summary, recalls: [...recalls] };
+        }),
       }),
     ),
+    listMethods: unaryHandler(async ({ backbone }) => ({
+      methods: await withBackbone(store, backbone || context.backbone, ({ config }) =>
+        Promise.resolve(listMethods(config)),
+      ),
+    })),
+    listPresets: unaryHandler(() => Promise.resolve({ presets: listPresets() })),
+  };
+  const training: HostedService = {
+    name: 'hyperswap.v1.TrainingService',
+    definition: TrainingServiceService,
+    implementation: { ...implementation },
+    roles: trainingRoles,
   };
   return {
-    name: 'hyperswap.v1.TrainerService',
-    definition: TrainerServiceService,
-    implementation: { ...implementation },
-    roles: methodRoles,
+    services: [training, createBackboneService(store, context.backbone)],
     // Not before this process serves: a training may ask its own preprocessing service.
     start: () => {
       trainings.begin();

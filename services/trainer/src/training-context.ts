@@ -1,11 +1,11 @@
 import type { NamedKey } from '@hyperswap/keys';
-import type { TrainingProgress } from '@hyperswap/proto';
 import type { AdapterRegistry } from '@hyperswap/registry';
 import type { PrecisionChoice } from '@hyperswap/spectralgpt';
 import type { ObjectStore } from '@hyperswap/storage';
 import type { ProgramClient } from '@hyperswap/tensor';
 import type { TrainerProgram } from './engine/program.js';
 import type { SceneSource } from './scene-source.js';
+import type { TrainingProgress } from './training-progress.js';
 
 /** What a training works with. */
 export interface TrainingContext {

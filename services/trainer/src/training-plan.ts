@@ -1,11 +1,12 @@
 /** What a training works on, made out of its request: scene, pixels, classes, patch size. */
 import { failure } from '@hyperswap/errors';
-import type { LandCoverClass, Scene, StartTrainingRequest, TrainingProgress } from '@hyperswap/proto';
-import { completeClasses } from '@hyperswap/map';
+import type { Scene, StartTrainingRequest } from '@hyperswap/proto';
+import { completeClasses, type LandCoverClass } from '@hyperswap/map';
 import { splitValidation, type Split } from '@hyperswap/splits';
 import type { LabelledPatches } from './engine/train.js';
 import type { Preset } from './presets.js';
 import { usualShift } from './training-settings.js';
+import type { TrainingProgress } from './training-progress.js';
 import type { SceneSource } from './scene-source.js';
 
 /** Pixels with their labels from 1. */
@@ -77,7 +78,7 @@ export async function planTraining(
       split: description,
     };
   }
-  const held = splitValidation(split, scene.width, validation || validationShare, request.seed);
+  const held = splitValidation(split, scene.raster!.width, validation || validationShare, request.seed);
   const train = side(held.train, held.trainLabels);
   const kept = side(held.test, held.testLabels);
   if (request.validateOnly) return { ...plan, train, validation: kept, test: kept, split: held.description };

@@ -1,8 +1,26 @@
 import type { AdapterVersion, WatchTrainingResponse } from '@hyperswap/proto';
 import type { Metrics } from '@hyperswap/map';
+import { toDuration } from '@hyperswap/rpc';
+import type { Predictions } from './predictions.js';
 import type { TrainingPlan } from './training-plan.js';
 
-/** What a training tells at its end. @param start when it began, of `performance.now()` */
+/** Values of a curve that a result holds at most. */
+const maximumCurve = 1000;
+
+/** Result of a training or pretraining: the last message of whoever watches it, and what is too large for a message. */
+export interface TrainingOutcome {
+  readonly response: WatchTrainingResponse;
+  readonly predictions?: Predictions;
+}
+
+/** Returns at most 1,000 values of a curve, evenly spaced, the last one included. */
+export function shortCurve(values: readonly number[]): number[] {
+  if (values.length <= maximumCurve) return [...values];
+  const step = (values.length - 1) / (maximumCurve - 1);
+  return Array.from({ length: maximumCurve }, (_, index) => values[Math.round(index * step)]!);
+}
+
+/** Returns the result of a training. @param start time of its start, of `performance.now()` */
 export function finished(
   plan: TrainingPlan,
   result: {
@@ -15,25 +33,23 @@ export function finished(
     readonly accuracyByEpoch?: readonly number[];
     readonly newBackbone?: string;
   },
-): WatchTrainingResponse {
+): TrainingOutcome {
   const { metrics, predictions, parameters, start, adapter } = result;
+  const value = {
+    adapter,
+    metrics: { ...metrics, perClass: [...metrics.perClass], confusion: [...metrics.confusion] },
+    lossByEpoch: shortCurve(result.lossByEpoch ?? []),
+    validationAccuracyByEpoch: shortCurve(result.accuracyByEpoch ?? []),
+    elapsed: toDuration(performance.now() - start),
+    testPixels: plan.test.pixels.length,
+    patchSize: plan.patchSize,
+    trainPixels: plan.train.pixels.length,
+    split: plan.split,
+    parameters,
+    newBackbone: result.newBackbone ?? '',
+  };
   return {
-    event: {
-      $case: 'finished',
-      value: {
-        adapter,
-        metrics: { ...metrics, perClass: [...metrics.perClass], confusion: [...metrics.confusion] },
-        lossByEpoch: [...(result.lossByEpoch ?? [])],
-        validationAccuracyByEpoch: [...(result.accuracyByEpoch ?? [])],
-        seconds: (performance.now() - start) / 1000,
-        testPixels: [...plan.test.pixels],
-        testPredictions: Buffer.from(predictions),
-        patchSize: plan.patchSize,
-        trainPixels: plan.train.pixels.length,
-        split: plan.split,
-        parameters,
-        newBackbone: result.newBackbone ?? '',
-      },
-    },
+    response: { event: { $case: 'finished', value } },
+    predictions: { pixels: plan.test.pixels, labels: predictions },
   };
 }

@@ -12,14 +12,18 @@ import {
 import {
   StartPretrainingRequest,
   StartTrainingRequest,
-  TrainingState,
+  JobKind,
+  JobState,
   WatchTrainingResponse,
+  type ListTrainingsResponse,
   type Training,
-  type TrainingProgress,
 } from '@hyperswap/proto';
-import { follow } from '@hyperswap/rpc';
+import { follow, newestFirstKey, pageOf, toErrorStatus, type PageRequest } from '@hyperswap/rpc';
 import type { ObjectStore } from '@hyperswap/storage';
 import type { Logger } from '@hyperswap/telemetry';
+import { predictionsKey, writePredictions } from './predictions.js';
+import { toProgressMessage, type TrainingProgress } from './training-progress.js';
+import type { TrainingOutcome } from './training-result.js';
 
 /** What is to be done. */
 export type TrainingRequest =
@@ -37,6 +41,7 @@ interface Job {
   readonly state: 'queued' | 'running' | 'cancelling' | 'done' | 'failed' | 'cancelled';
   readonly error?: SerializedError;
   /** Milliseconds since 1970. */
+  readonly createdAt: number;
   readonly changedAt: number;
 }
 
@@ -47,8 +52,8 @@ export interface RunContext {
   readonly isRepeated: boolean;
 }
 
-/** Does what is to be done, and returns the last thing that watchers are told. */
-export type Run = (request: TrainingRequest, context: RunContext) => Promise<WatchTrainingResponse>;
+/** Runs a training, and returns its result. */
+export type Run = (request: TrainingRequest, context: RunContext) => Promise<TrainingOutcome>;
 
 export interface TrainingsContext {
   readonly store: ObjectStore;
@@ -60,13 +65,13 @@ export interface TrainingsContext {
   readonly keepMilliseconds: number;
 }
 
-const states: Readonly<Record<Job['state'], TrainingState>> = {
-  queued: TrainingState.TRAINING_STATE_QUEUED,
-  running: TrainingState.TRAINING_STATE_RUNNING,
-  cancelling: TrainingState.TRAINING_STATE_RUNNING,
-  done: TrainingState.TRAINING_STATE_DONE,
-  failed: TrainingState.TRAINING_STATE_FAILED,
-  cancelled: TrainingState.TRAINING_STATE_CANCELLED,
+const states: Readonly<Record<Job['state'], JobState>> = {
+  queued: JobState.JOB_STATE_QUEUED,
+  running: JobState.JOB_STATE_RUNNING,
+  cancelling: JobState.JOB_STATE_CANCELLING,
+  done: JobState.JOB_STATE_DONE,
+  failed: JobState.JOB_STATE_FAILED,
+  cancelled: JobState.JOB_STATE_CANCELLED,
 };
 const endStates: ReadonlySet<Job['state']> = new Set(['done', 'failed', 'cancelled']);
 /** A training that fails this often for passing reasons is given up. */
@@ -99,7 +104,10 @@ export class Trainings {
     this.stopSweeper = startSweeper({
       state: this.jobs,
       isOld: ({ state, changedAt }) => endStates.has(state) && changedAt + keepMilliseconds <= Date.now(),
-      clear: (training) => store.delete(resultKey(training)),
+      clear: async (training) => {
+        await store.delete(predictionsKey(training));
+        await store.delete(resultKey(training));
+      },
       onError: (error) => logger.warn({ err: error }, 'old trainings could not be cleared away'),
     });
   }
@@ -118,7 +126,7 @@ export class Trainings {
     const request = Buffer.from(message.finish()).toString('base64');
     await this.jobs.update(
       training,
-      { ...subject, kind: given.kind, request, state: 'queued', changedAt: Date.now() },
+      { ...subject, kind: given.kind, request, state: 'queued', createdAt: Date.now(), changedAt: Date.now() },
       0,
     );
     await this.queue.publish({ training }, training);
@@ -137,7 +145,7 @@ export class Trainings {
     const listen = (onNews: (news?: WatchTrainingResponse) => void): (() => void) =>
       bus.events.subscribe(`training.${training}`, (content) => {
         if (content === 'ended') onNews();
-        else onNews({ event: { $case: 'progress', value: content as TrainingProgress } });
+        else onNews({ event: { $case: 'progress', value: toProgressMessage(content as TrainingProgress) } });
       });
     for await (const news of follow({ look, listen }, signal)) {
       yield news;
@@ -154,15 +162,11 @@ export class Trainings {
     if (changed.state === 'cancelled') await this.context.bus.events.publish(`training.${training}`, 'ended');
   }
 
-  async list(): Promise<Training[]> {
-    return (await this.jobs.list()).map(({ key, value: { adapter, scene, method, state, error } }) => ({
-      training: key,
-      adapter,
-      scene,
-      method,
-      state: states[state],
-      error: error?.message ?? '',
-    }));
+  /** A page of all trainings, the newest first. @throws FIELD_INVALID */
+  async list(request: PageRequest): Promise<ListTrainingsResponse> {
+    const jobs = await this.jobs.list();
+    const { page, nextPageToken } = pageOf(jobs, ({ key, value }) => newestFirstKey(value.createdAt, key), request);
+    return { trainings: page.map(({ key, value }) => toMessage(key, value)), nextPageToken };
   }
 
   /** Gives back what is under way, and waits for it to end. */
@@ -224,7 +228,8 @@ export class Trainings {
         isRepeated: item.deliveries > 1,
         report: (progress) => void this.context.bus.events.publish(`training.${training}`, progress),
       });
-      await store.put(resultKey(training), WatchTrainingResponse.encode(result).finish());
+      if (result.predictions !== undefined) await writePredictions(store, training, result.predictions);
+      await store.put(resultKey(training), WatchTrainingResponse.encode(result.response).finish());
       await this.end(training, { state: 'done' });
       await item.acknowledge();
       logger.info({ training, adapter: started.adapter }, 'training done');
@@ -253,6 +258,26 @@ export class Trainings {
     await this.change(training, (job) => ({ ...job, ...outcome }));
     await this.context.bus.events.publish(`training.${training}`, 'ended');
   }
+}
+
+function toMessage(training: string, job: Job): Training {
+  const { adapter, scene, method, state, error, createdAt, changedAt } = job;
+  return {
+    status: {
+      job: training,
+      kind: job.kind === 'training' ? JobKind.JOB_KIND_TRAINING : JobKind.JOB_KIND_PRETRAINING,
+      state: states[state],
+      progress: undefined,
+      error: error && toErrorStatus(restoreError(error)),
+      createdAt: new Date(createdAt),
+      startedAt: undefined,
+      endedAt: endStates.has(state) ? new Date(changedAt) : undefined,
+      attempts: 1,
+    },
+    adapter,
+    scene,
+    method,
+  };
 }
 
 function toRequest({ kind, request }: Job): TrainingRequest {

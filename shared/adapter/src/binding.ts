@@ -19,6 +19,8 @@ export interface Classification {
   readonly labels: Uint8Array;
   /** Probability of that class, 255ths. */
   readonly confidence: Uint8Array;
+  /** Probability of every class in 255ths, `[patches, classes]`; empty unless asked for. */
+  readonly probabilities: Uint8Array;
 }
 
 /**
@@ -120,17 +122,20 @@ export class Binding {
   }
 
   /** The same, a step a block of the backbone. */
-  *classifyInSteps(patches: Tensor2D): Steps<Classification> {
+  *classifyInSteps(patches: Tensor2D, withProbabilities = false): Steps<Classification> {
     const tf = tensorflow();
     const logits = yield* this.logitsInSteps(patches);
-    const [classes, probabilities] = tf.tidy(() => {
-      const distribution = tf.softmax(logits);
-      return [tf.argMax(distribution, 1), tf.max(distribution, 1)] as [Tensor, Tensor];
+    const [classes, largest, distribution] = tf.tidy(() => {
+      const shares = tf.softmax(logits);
+      return [tf.argMax(shares, 1), tf.max(shares, 1), shares] as [Tensor, Tensor, Tensor];
     });
+    const inBytes = (shares: Tensor): Uint8Array =>
+      Uint8Array.from(shares.dataSync(), (share) => Math.round(255 * share));
     const labels = Uint8Array.from(classes.dataSync(), (index) => index + 1);
-    const confidence = Uint8Array.from(probabilities.dataSync(), (share) => Math.round(255 * share));
-    tf.dispose([logits, classes, probabilities]);
-    return { labels, confidence };
+    const confidence = inBytes(largest);
+    const probabilities = withProbabilities ? inBytes(distribution) : new Uint8Array(0);
+    tf.dispose([logits, classes, largest, distribution]);
+    return { labels, confidence, probabilities };
   }
 
   /** Mean over the views. */

@@ -11,12 +11,15 @@ const palette = [
   0x98df8a, 0xff9896, 0xc5b0d5, 0xc49c94, 0xf7b6d2, 0xdbdb8d, 0x9edae5, 0x7f7f7f, 0x393b79,
 ];
 
-/** A name and a colour for every class up to `count`, keeping those that are given. */
-export function completeClasses(given: readonly LandCoverClass[], count: number): LandCoverClass[] {
-  return Array.from(
-    { length: Math.max(given.length, count) },
-    (_, index) => given[index] ?? { name: `class ${index + 1}`, color: palette[index % palette.length]! },
-  );
+/** Class as a caller gives it, perhaps without a colour. */
+export type GivenClass = Omit<LandCoverClass, 'color'> & { readonly color?: number | undefined };
+
+/** Returns a name and a colour for every class up to `count`, keeping those that are given. */
+export function completeClasses(given: readonly GivenClass[], count: number): LandCoverClass[] {
+  return Array.from({ length: Math.max(given.length, count) }, (_, index) => ({
+    name: given[index]?.name ?? `class ${index + 1}`,
+    color: given[index]?.color ?? palette[index % palette.length]!,
+  }));
 }
 
 /** Red, green and blue of a colour, 0 to 255. */

@@ -1,7 +1,9 @@
-export { completeClasses, redGreenBlue, type LandCoverClass } from './classes.js';
+export { completeClasses, redGreenBlue, type GivenClass, type LandCoverClass } from './classes.js';
 export { mcnemar, type McNemar } from './evaluate/mcnemar.js';
 export { evaluate, type ClassMetrics, type Metrics } from './evaluate/metrics.js';
+export { spread, summarizeMetrics, type MetricsSummary, type Spread } from './evaluate/summary.js';
 export { MosaicMap } from './mosaic.js';
 export { drawConfidence, drawLabelMaps, type PixelMap } from './picture/map-picture.js';
 export { smoothMap, type ConfidentMap } from './smooth/smooth-map.js';
+export { smoothInThread } from './smooth/smooth-in-thread.js';
 export { SpectralEdges } from './smooth/spectral-edges.js';

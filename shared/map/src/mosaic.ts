@@ -1,4 +1,4 @@
-import type { Window } from '@hyperswap/raster';
+import { placeWindow, type Window } from '@hyperswap/raster';
 
 /** Labels and confidence of one tile, one byte a pixel, row by row. */
 export interface ClassifiedTile {
@@ -26,11 +26,7 @@ export class MosaicMap {
 
   /** Copies a tile to its place. */
   place({ window, labels, confidence }: ClassifiedTile): void {
-    const { row, column, height, width } = window;
-    for (let y = 0; y < height; y++) {
-      const target = (row + y) * this.width + column;
-      this.labels.set(labels.subarray(y * width, (y + 1) * width), target);
-      this.confidence.set(confidence.subarray(y * width, (y + 1) * width), target);
-    }
+    placeWindow(this.labels, this.width, window, labels);
+    placeWindow(this.confidence, this.width, window, confidence);
   }
 }

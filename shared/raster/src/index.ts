@@ -6,4 +6,4 @@ export { readLabels, toLabels, type LabelMap } from './labels/labels.js';
 export { requireFinitePixels, toRawScene, type AxisOrder, type RawScene } from './raw-scene.js';
 export { readArray } from './read-array.js';
 export { reflect } from './reflect.js';
-export type { Window } from './window.js';
+export { placeWindow, type Window } from './window.js';

@@ -1,5 +1,10 @@
-import type { AdapterVersion } from '@hyperswap/proto';
+import { AdapterOrigin, type AdapterVersion } from '@hyperswap/proto';
 import type { AdapterRecord } from './adapter-registry.js';
+
+function originOf(origin: 'training' | 'upload' | undefined): AdapterOrigin {
+  if (origin === undefined) return AdapterOrigin.ADAPTER_ORIGIN_UNSPECIFIED;
+  return origin === 'training' ? AdapterOrigin.ADAPTER_ORIGIN_TRAINING : AdapterOrigin.ADAPTER_ORIGIN_UPLOAD;
+}
 
 /** A version as it travels over gRPC. */
 export function toAdapterVersion(record: AdapterRecord): AdapterVersion {
@@ -23,9 +28,10 @@ export function toAdapterVersion(record: AdapterRecord): AdapterVersion {
     scene: metadata.training.scene,
     split: metadata.training.split,
     pcaDigest: metadata.pcaDigest,
-    publishedAt: record.lineage?.publishedAt ?? '',
-    origin: record.lineage?.origin ?? '',
+    publishedAt: record.lineage === undefined ? undefined : new Date(record.lineage.publishedAt),
+    origin: originOf(record.lineage?.origin),
     supersedes: record.lineage?.supersedes ?? '',
+    wavelengths: metadata.wavelengths ?? [],
     signedBy: record.signature?.keyId ?? '',
   };
 }

@@ -10,3 +10,14 @@ export interface HostedService {
   /** Role that each method needs, where tokens are asked for; methods that are not named need that of a reader. */
   readonly roles: Readonly<Record<string, Role>>;
 }
+
+/** Services that live and end together, such as those of a trainer. */
+export interface ServiceGroup {
+  readonly services: readonly HostedService[];
+  /** Begins work of its own, once the process serves. */
+  start?(): void;
+  /** Prepares for the end: no new work of its own. */
+  drain?(): void;
+  /** Ends all that goes on. */
+  stop?(): Promise<void>;
+}

@@ -8,7 +8,9 @@ export {
   unaryHandler,
   type CallContext,
 } from './handlers.js';
-export type { HostedService } from './hosted-service.js';
+export type { HostedService, ServiceGroup } from './hosted-service.js';
+export { fromErrorStatus, toDuration, toErrorStatus, toMilliseconds } from './messages.js';
+export { newestFirstKey, pageOf, pageSizeOf, type PageLimits, type PageRequest } from './paging.js';
 export { headerFirst, type HeaderAndRest } from './header-first.js';
 export { defaultMessageBytes, rowPieces, rowsPerMessage, type RowPiece } from './message-size.js';
 export { pieces } from './pieces.js';

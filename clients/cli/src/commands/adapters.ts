@@ -1,13 +1,24 @@
 import path from 'node:path';
 import { Option, type Command } from 'commander';
-import type { AdapterVersion, RegisterAdapterRequest, RegisterAdapterResponse } from '@hyperswap/proto';
+import {
+  AdapterFormat,
+  AdapterOrigin,
+  type AdapterVersion,
+  type RegisterAdapterRequest,
+  type RegisterAdapterResponse,
+} from '@hyperswap/proto';
 import { callUnary, pieces, readStream, upload } from '@hyperswap/rpc';
 import { blobDigest } from '@hyperswap/adapter';
 import { adapterStatement, readPrivateKey, signStatement } from '@hyperswap/keys';
-import { adapterFormats, readAdapterFile, writeAdapterFile, type AdapterFormat } from '../adapter-files.js';
+import {
+  adapterFormats,
+  readAdapterFile,
+  writeAdapterFile,
+  type AdapterFormat as FileFormat,
+} from '../adapter-files.js';
 import { percent, referenceOf } from '../report/report.js';
 import { withSession, type Session } from '../session.js';
-import { table } from '../terminal.js';
+import { shortTime, table } from '../terminal.js';
 
 export function addAdapterCommands(program: Command): void {
   const adapters = program.command('adapters').description('list, import, export and name adapters');
@@ -62,7 +73,7 @@ export function addAdapterCommands(program: Command): void {
     .argument('<dir>')
     .addOption(new Option('--format <format>').choices(adapterFormats).default('hyperswap'))
     .description('write a version’s blob, or the files of Hugging Face PEFT, to a folder')
-    .action((adapter: string, directory: string, { format }: { format: AdapterFormat }, command: Command) =>
+    .action((adapter: string, directory: string, { format }: { format: FileFormat }, command: Command) =>
       withSession(
         command,
         async (session) => ({
@@ -80,8 +91,8 @@ export function addAdapterCommands(program: Command): void {
     .action((adapter: string, alias: string, _: unknown, command: Command) =>
       withSession(
         command,
-        async ({ tileInference, signal }) =>
-          (await callUnary(tileInference, 'setAlias', { adapter, alias }, { signal })).adapter!,
+        async ({ adapters: registry, signal }) =>
+          (await callUnary(registry, 'setAlias', { adapter, alias }, { signal })).adapter!,
         (version) => [`${version.name}:${alias} is ${referenceOf(version)}.`],
       ),
     );
@@ -94,8 +105,8 @@ export function addAdapterCommands(program: Command): void {
     .action((adapter: string, { undo = false }: { undo?: boolean }, command: Command) =>
       withSession(
         command,
-        async ({ tileInference, signal }) =>
-          (await callUnary(tileInference, 'pinAdapter', { adapter, undo }, { signal })).adapter!,
+        async ({ adapters: registry, signal }) =>
+          (await callUnary(registry, 'pinAdapter', { adapter, undo }, { signal })).adapter!,
         (version) => [`${adapter} is ${undo ? 'no longer pinned' : `pinned; now it means ${referenceOf(version)}`}.`],
       ),
     );
@@ -106,8 +117,8 @@ export function addAdapterCommands(program: Command): void {
     .action((_: unknown, command: Command) =>
       withSession(
         command,
-        async ({ tileInference, signal }) =>
-          (await callUnary(tileInference, 'collectAdapters', {}, { signal, timeout: 600_000 })).adapters,
+        async ({ adapters: registry, signal }) =>
+          (await callUnary(registry, 'collectAdapters', {}, { signal, timeout: 600_000 })).adapters,
         (gone) => [gone.length === 0 ? 'There was nothing to clear away.' : `Cleared away ${gone.join(', ')}.`],
       ),
     );
@@ -120,17 +131,17 @@ export function addAdapterCommands(program: Command): void {
     .action((adapter: string, { undo = false }: { undo?: boolean }, command: Command) =>
       withSession(
         command,
-        async ({ tileInference, signal }) =>
-          (await callUnary(tileInference, 'retireAdapter', { adapter, undo }, { signal })).adapter!,
+        async ({ adapters: registry, signal }) =>
+          (await callUnary(registry, 'retireAdapter', { adapter, undo }, { signal })).adapter!,
         (version) => [`${referenceOf(version)} is ${version.retired ? 'retired' : 'in service'}.`],
       ),
     );
 }
 
-async function listAdapters({ tileInference, signal }: Session): Promise<AdapterVersion[]> {
+async function listAdapters({ adapters: registry, signal }: Session): Promise<AdapterVersion[]> {
   const all: AdapterVersion[] = [];
   for (let pageToken = ''; ;) {
-    const page = await callUnary(tileInference, 'listAdapters', { pageSize: 0, pageToken }, { signal });
+    const page = await callUnary(registry, 'listAdapters', { pageSize: 0, pageToken }, { signal });
     all.push(...page.adapters);
     if (page.nextPageToken === '') return all;
     pageToken = page.nextPageToken;
@@ -138,14 +149,14 @@ async function listAdapters({ tileInference, signal }: Session): Promise<Adapter
 }
 
 /** @throws ADAPTER_NOT_FOUND */
-export async function getAdapter({ tileInference, signal }: Session, adapter: string): Promise<AdapterVersion> {
-  return (await callUnary(tileInference, 'getAdapter', { adapter }, { signal })).adapter!;
+export async function getAdapter({ adapters: registry, signal }: Session, adapter: string): Promise<AdapterVersion> {
+  return (await callUnary(registry, 'getAdapter', { adapter }, { signal })).adapter!;
 }
 
-async function fetchBlob({ tileInference, signal }: Session, adapter: string): Promise<Buffer> {
+async function fetchBlob({ adapters: registry, signal }: Session, adapter: string): Promise<Buffer> {
   const chunks: Buffer[] = [];
-  const call = tileInference.exportAdapter({ adapter });
-  for await (const { chunk } of readStream(tileInference, call, signal)) chunks.push(chunk);
+  const call = registry.exportAdapter({ adapter, format: AdapterFormat.ADAPTER_FORMAT_HYPERSWAP });
+  for await (const { chunk } of readStream(registry, call, signal)) chunks.push(chunk!.content);
   return Buffer.concat(chunks);
 }
 
@@ -155,18 +166,21 @@ async function registerAdapter(
   fileName: string,
   blob: Uint8Array,
 ): Promise<AdapterVersion> {
-  const { tileInference, signal, config } = session;
+  const { adapters, signal, config } = session;
   const signature =
     config.signingKey === ''
       ? undefined
       : signStatement(readPrivateKey('signingKey', config.signingKey), adapterStatement(name, blobDigest(blob)));
+  const format = AdapterFormat.ADAPTER_FORMAT_HYPERSWAP;
   async function* requests(): AsyncGenerator<RegisterAdapterRequest> {
-    yield { part: { $case: 'header', value: { name, fileName, signature } } };
-    for await (const value of pieces(blob)) yield { part: { $case: 'chunk', value } };
+    yield { part: { $case: 'header', value: { name, fileName, signature, format, like: '' } } };
+    for await (const content of pieces(blob)) {
+      yield { part: { $case: 'chunk', value: { file: 'adapter.safetensors', content } } };
+    }
   }
   const { adapter } = await upload<RegisterAdapterRequest, RegisterAdapterResponse>(
-    tileInference,
-    (callback) => tileInference.registerAdapter(callback),
+    adapters,
+    (callback) => adapters.registerAdapter(callback),
     requests(),
     signal,
   );
@@ -185,7 +199,7 @@ function describeAdapter(adapter: AdapterVersion): string[] {
       : [
           `OA ${percent(metrics.overallAccuracy)}, AA ${percent(metrics.averageAccuracy)}, kappa ${metrics.kappa.toFixed(4)}`,
         ]),
-    `${adapter.origin === 'upload' ? 'uploaded' : 'trained'} ${adapter.publishedAt.slice(0, 19).replace('T', ' ')}${adapter.supersedes === '' ? '' : ` after ${adapter.supersedes}`}${adapter.signedBy === '' ? '' : `, signed by ${adapter.signedBy.slice(0, 12)}`}`,
+    `${adapter.origin === AdapterOrigin.ADAPTER_ORIGIN_UPLOAD ? 'uploaded' : 'trained'} ${shortTime(adapter.publishedAt)}${adapter.supersedes === '' ? '' : ` after ${adapter.supersedes}`}${adapter.signedBy === '' ? '' : `, signed by ${adapter.signedBy.slice(0, 12)}`}`,
     ...(adapter.aliases.length > 0 ? [`aliases: ${adapter.aliases.join(', ')}`] : []),
   ];
 }

@@ -4,7 +4,13 @@ import path from 'node:path';
 import { Option, type Command } from 'commander';
 import { importCheckpoint, type ConversionOptions } from '@hyperswap/checkpoint';
 import { failure } from '@hyperswap/errors';
-import type { Backbone, ImportBackboneRequest, ImportBackboneResponse } from '@hyperswap/proto';
+import {
+  Positions,
+  TokenPooling,
+  type Backbone,
+  type ImportBackboneRequest,
+  type ImportBackboneResponse,
+} from '@hyperswap/proto';
 import { callUnary, pieces, upload } from '@hyperswap/rpc';
 import { fetchFile } from '../fetch-file.js';
 import { openSession, type GlobalFlags, type Session } from '../session.js';
@@ -74,7 +80,13 @@ export function addBackboneCommands(program: Command): void {
       const flags = command.optsWithGlobals<GlobalFlags>();
       const session = await openSession(flags, ['trainer']);
       try {
-        const { names } = await callUnary(session.trainer, 'listBackbones', {}, { signal: session.signal });
+        const { backbones } = await callUnary(
+          session.backbones,
+          'listBackbones',
+          { pageSize: 1000, pageToken: '' },
+          { signal: session.signal },
+        );
+        const names = backbones.map(({ name }) => name);
         printResult(flags.json, names, names);
       } finally {
         await session.close();
@@ -90,7 +102,7 @@ export function addBackboneCommands(program: Command): void {
       const session = await openSession(flags, ['trainer']);
       try {
         const request = { backbone: name };
-        const found = await callUnary(session.trainer, 'getBackbone', request, { signal: session.signal });
+        const found = await callUnary(session.backbones, 'getBackbone', request, { signal: session.signal });
         printResult(flags.json, found.backbone, describe(found.backbone!));
       } finally {
         await session.close();
@@ -125,7 +137,7 @@ export function addBackboneCommands(program: Command): void {
 }
 
 async function sendBackbone(session: Session, name: string, directory: string): Promise<Backbone> {
-  const { trainer, signal } = session;
+  const { backbones, signal } = session;
   async function* requests(): AsyncGenerator<ImportBackboneRequest> {
     yield { part: { $case: 'header', value: { name } } };
     for (const file of ['config.json', 'model.safetensors']) {
@@ -135,8 +147,8 @@ async function sendBackbone(session: Session, name: string, directory: string): 
     }
   }
   const { backbone } = await upload<ImportBackboneRequest, ImportBackboneResponse>(
-    trainer,
-    (callback) => trainer.importBackbone(callback),
+    backbones,
+    (callback) => backbones.importBackbone(callback),
     requests(),
     signal,
   );
@@ -145,7 +157,7 @@ async function sendBackbone(session: Session, name: string, directory: string): 
 
 function describe({ name, digest, parameters, width, depth, heads, positions, pooling }: Backbone): string[] {
   return [
-    `${name} ${digest.slice(0, 12)}: ${parameters} parameters, ${width} wide, ${depth} blocks, ${heads} heads, ${positions} positions, pooling ${pooling}`,
+    `${name} ${digest.slice(0, 12)}: ${parameters} parameters, ${width} wide, ${depth} blocks, ${heads} heads, ${positions === Positions.POSITIONS_JOINT ? 'joint' : 'separate'} positions, pooling ${pooling === TokenPooling.TOKEN_POOLING_ALL ? 'all' : 'skip-first'}`,
   ];
 }
 

@@ -2,14 +2,14 @@ import { stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { Command } from 'commander';
 import { failure } from '@hyperswap/errors';
-import type { Scene, SceneMap } from '@hyperswap/proto';
 import { callUnary } from '@hyperswap/rpc';
 import { completeClasses } from '@hyperswap/map';
 import { percent, referenceOf } from '../report/report.js';
 import { writeMap } from '../report/write-map.js';
-import { classifyScene, startSceneJob } from '../scene-jobs.js';
+import { truthOf } from '../labels.js';
+import { classifyScene, startSceneJob, type SceneMap } from '../scene-jobs.js';
 import { openSession, type GlobalFlags, type Session } from '../session.js';
-import { smoothed } from '../smoothing.js';
+import { smoothRawMap } from '../smoothing.js';
 import { printResult, Progress, table } from '../terminal.js';
 import { classifyRawFile } from '../raw-file.js';
 import { smoothing, smoothingReach } from './options.js';
@@ -91,8 +91,8 @@ export async function reportMap(
   json: boolean | undefined,
 ): Promise<void> {
   const { height, width, labels, confidence, adapter, seconds } = map;
-  const classes = completeClasses(adapter!.classes, 0);
-  const reference = referenceOf(adapter!);
+  const classes = completeClasses(adapter.classes, 0);
+  const reference = referenceOf(adapter);
   await writeMap(out, { height, width, labels, confidence, classes, truth, title: reference });
   const counts = classes.map(({ name }, index) => ({
     name,
@@ -101,7 +101,7 @@ export async function reportMap(
   const summary = {
     scene,
     adapter: reference,
-    digest: adapter!.digest,
+    digest: adapter.digest,
     height,
     width,
     smoothed: reach,
@@ -128,7 +128,7 @@ async function classifyRaw(
   progress: Progress,
 ): Promise<MapAndTruth> {
   const { map, raw } = await classifyRawFile(session, scene, variable, adapter, progress);
-  return { map: await smoothed(session, map, raw, reach, progress), truth: undefined };
+  return { map: await smoothRawMap(session, map, raw, reach, progress), truth: undefined };
 }
 
 /** Classifies a prepared scene as a job, and fetches its labels to show beside the map. */
@@ -138,20 +138,8 @@ async function classifyPrepared(
   reach: number,
   progress: Progress,
 ): Promise<MapAndTruth> {
-  const { preprocessing, signal } = session;
-  const { scene } = await callUnary(preprocessing, 'getScene', { name }, { signal });
-  const map = await classifyScene(session, name, adapter, progress);
-  return {
-    map: await smoothed(session, map, scene!, reach, progress),
-    truth: await truthOf(session, scene!),
-  };
-}
-
-/** The first label map of a scene that has one; the others may disagree with it. */
-export async function truthOf(session: Session, { name, labelMaps }: Scene): Promise<Uint8Array | undefined> {
-  const [first] = labelMaps;
-  if (first === undefined) return undefined;
-  const { preprocessing, signal } = session;
-  const request = { scene: name, labelMap: first.name };
-  return (await callUnary(preprocessing, 'getLabels', request, { signal })).labels;
+  const { scenes, signal } = session;
+  const { scene } = await callUnary(scenes, 'getScene', { name }, { signal });
+  const map = await classifyScene(session, name, adapter, progress, reach);
+  return { map, truth: await truthOf(session, scene!) };
 }

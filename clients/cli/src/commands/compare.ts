@@ -1,13 +1,9 @@
 import type { Command } from 'commander';
-import { failure } from '@hyperswap/errors';
-import type { SceneMap } from '@hyperswap/proto';
 import { callUnary } from '@hyperswap/rpc';
-import { evaluate, mcnemar } from '@hyperswap/map';
 import { percent, referenceOf } from '../report/report.js';
 import { openSession, type GlobalFlags } from '../session.js';
-import { smoothed } from '../smoothing.js';
 import { printResult, Progress } from '../terminal.js';
-import { classifyScene } from '../scene-jobs.js';
+import { runSceneJob } from '../scene-jobs.js';
 import { smoothing, smoothingReach } from './options.js';
 
 interface CompareFlags extends GlobalFlags {
@@ -31,33 +27,26 @@ export function addCompareCommand(program: Command): void {
       const session = await openSession(flags);
       const progress = new Progress();
       try {
-        const { preprocessing, signal } = session;
-        const request = { scene: flags.scene, labelMap: flags.labels };
-        const { labels: all } = await callUnary(preprocessing, 'getLabels', request, { signal });
-        const pixels = [...all.keys()].filter((pixel) => all[pixel]! > 0);
-        const of = (map: Uint8Array): Uint8Array => Uint8Array.from(pixels, (pixel) => map[pixel]!);
-        const { scene } = await callUnary(preprocessing, 'getScene', { name: flags.scene }, { signal });
-        const mapBy = async (adapter: string): Promise<SceneMap> =>
-          smoothed(session, await classifyScene(session, flags.scene, adapter, progress), scene!, reach, progress);
-        const maps = [await mapBy(first), await mapBy(second)] as const;
-        const names = maps.map(({ adapter }) => adapter!.classes.map(({ name }) => name));
-        if (names[0]!.join() !== names[1]!.join()) {
-          throw failure('FIELD_INVALID', { field: second, reason: `it knows other classes than ${first}` });
-        }
-        const labels = of(all);
-        const predictions = [of(maps[0].labels), of(maps[1].labels)] as const;
-        const metrics = predictions.map((predicted) => evaluate(labels, predicted, names[0]!));
-        const difference = mcnemar(labels, ...predictions);
+        const { sceneJobs, signal } = session;
+        const jobs = [
+          await runSceneJob(session, flags.scene, first, progress),
+          await runSceneJob(session, flags.scene, second, progress),
+        ] as const;
+        const [firstJob, secondJob] = jobs.map(({ status }) => status!.job) as [string, string];
+        const request = { firstJob, secondJob, labelMap: flags.labels, smoothingReach: reach };
+        const found = await callUnary(sceneJobs, 'compareMaps', request, { signal, timeout: 600_000 });
         progress.stop();
-        const described = maps.map(({ adapter }, index) => {
+        const { pixels, onlyFirst, onlySecond, statistic, probability } = found;
+        const metrics = [found.first!, found.second!];
+        const described = jobs.map(({ adapter }, index) => {
           const { overallAccuracy, averageAccuracy, kappa } = metrics[index]!;
           const reference = referenceOf(adapter!);
           return `${reference}: OA ${percent(overallAccuracy)}, AA ${percent(averageAccuracy)}, kappa ${kappa.toFixed(4)}`;
         });
-        const { onlyFirst, onlySecond, statistic, probability } = difference;
-        printResult(flags.json, { pixels: pixels.length, metrics, mcnemar: difference }, [
+        const mcnemar = { onlyFirst, onlySecond, statistic, probability };
+        printResult(flags.json, { pixels, metrics, mcnemar }, [
           ...described,
-          `of ${pixels.length} pixels only the first has ${onlyFirst} right, only the second ${onlySecond}: ` +
+          `of ${pixels} pixels only the first has ${onlyFirst} right, only the second ${onlySecond}: ` +
             `McNemar χ² ${statistic.toFixed(2)}, p ${probability < 0.0001 ? '< 0.0001' : `= ${probability.toFixed(4)}`}`,
         ]);
       } finally {

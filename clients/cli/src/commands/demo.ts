@@ -2,7 +2,7 @@ import { readFile, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { Command } from 'commander';
 import type { Scene, Split, TrainingFinished } from '@hyperswap/proto';
-import { callUnary } from '@hyperswap/rpc';
+import { callUnary, toMilliseconds } from '@hyperswap/rpc';
 import { readArray, writeNpy } from '@hyperswap/raster';
 import { fetchIndianPines, splitNumbering } from '../datasets/indian-pines.js';
 import { renderReport } from '../report/report-html.js';
@@ -11,13 +11,13 @@ import { writeMap } from '../report/write-map.js';
 import { openSession, type GlobalFlags, type Session } from '../session.js';
 import { printResult, Progress } from '../terminal.js';
 import { classifyTiles } from '../tile-stream.js';
-import { MosaicMap } from '@hyperswap/map';
+import { completeClasses, MosaicMap } from '@hyperswap/map';
 import { trainAdapter } from '../training.js';
 import { fileToUpload, uploadScene, type LabelsToUpload } from '../upload.js';
 import { datasetDirectory } from './datasets.js';
 import { parseSplit } from '../split.js';
 import { collect, parseSettings } from './options.js';
-import { truthOf } from './classify.js';
+import { truthOf } from '../labels.js';
 
 interface DemoFlags extends GlobalFlags {
   readonly out: string;
@@ -99,14 +99,14 @@ async function demonstrate(session: Session, flags: DemoFlags, datasets: string,
   const second = await trainAdapter(session, { ...common, method: 'linear-probe', settings: {}, patchSize }, progress);
 
   const { map, swap, seconds } = await mapWhileSwapping(session, scene, trained, second, progress);
-  const { tileInference, signal } = session;
-  const status = await callUnary(tileInference, 'getStatus', {}, { signal });
+  const { tiles, signal } = session;
+  const status = await callUnary(tiles, 'getStatus', {}, { signal });
   const adapter = trained.adapter!;
   const report: Report = {
     scene: sceneName,
     split: {
       train: splitTotal(scene, trained),
-      test: trained.testPixels.length,
+      test: trained.testPixels,
       description: adapter.split,
     },
     method: flags.method,
@@ -120,11 +120,11 @@ async function demonstrate(session: Session, flags: DemoFlags, datasets: string,
     },
     metrics: shortMetrics(trained.metrics!),
     lossByEpoch: trained.lossByEpoch,
-    seconds: { prepare: prepareSeconds, train: trained.seconds, classify: seconds },
+    seconds: { prepare: prepareSeconds, train: toMilliseconds(trained.elapsed) / 1000, classify: seconds },
     patchesPerSecond: swap.patches / seconds,
     swap,
   };
-  const { height, width } = scene;
+  const { height, width } = scene.raster!;
   const truth = await truthOf(session, scene);
   const { labels, confidence } = map;
   const title = `${report.adapter.ref}, OA ${percent(report.metrics.oa)}`;
@@ -133,7 +133,7 @@ async function demonstrate(session: Session, flags: DemoFlags, datasets: string,
     confidence,
     height,
     width,
-    classes: adapter.classes,
+    classes: completeClasses(adapter.classes, 0),
     truth,
     title,
   });
@@ -153,21 +153,22 @@ async function mapWhileSwapping(
   second: TrainingFinished,
   progress: Progress,
 ): Promise<{ map: MosaicMap; swap: SwapReport & { patches: number }; seconds: number }> {
-  const { tileInference, signal } = session;
+  const { adapters, signal } = session;
   const alias = 'serving';
   const milliseconds: number[] = [];
   const pointTo = async ({ adapter }: TrainingFinished): Promise<void> => {
     const request = { adapter: referenceOf(adapter!), alias };
     const start = performance.now();
-    await callUnary(tileInference, 'setAlias', request, { signal });
+    await callUnary(adapters, 'setAlias', request, { signal });
     milliseconds.push(performance.now() - start);
   };
   await pointTo(first);
   milliseconds.length = 0;
 
-  const total = Math.ceil(scene.height / tileSize) * Math.ceil(scene.width / tileSize);
+  const { height, width } = scene.raster!;
+  const total = Math.ceil(height / tileSize) * Math.ceil(width / tileSize);
   const halo = first.adapter!.patchSize >> 1;
-  const map = new MosaicMap(scene.width, scene.height);
+  const map = new MosaicMap(width, height);
   const tilesByAdapter: Record<string, number> = {};
   let missing = new Set(Array.from({ length: total }, (_, tile) => tile));
   let tilesSent = 0;
@@ -196,7 +197,7 @@ async function mapWhileSwapping(
 
 function splitTotal(scene: Scene, { testPixels }: TrainingFinished): number {
   const maps = new Map(scene.labelMaps.map(({ name, labelledPixels }) => [name, labelledPixels]));
-  return maps.get('tr') ?? maps.get('truth')! - testPixels.length;
+  return maps.get('tr') ?? maps.get('truth')! - testPixels;
 }
 
 /** The TR and TE maps of SpectralFormer, in the ground truth's numbering. */

@@ -1,9 +1,13 @@
 import { arch, cpus, platform, totalmem } from 'node:os';
 import type { Command } from 'commander';
-import type { Engine } from '@hyperswap/proto';
+import { Precision, type Engine } from '@hyperswap/proto';
 import { callUnary } from '@hyperswap/rpc';
 import { openSession, type GlobalFlags } from '../session.js';
 import { printResult } from '../terminal.js';
+
+function precisionName(precision: Precision): string {
+  return precision === Precision.PRECISION_BFLOAT16 ? 'bfloat16' : 'float32';
+}
 
 /** The warm-up's figures, `-` where the machine has no such kernel. */
 function speeds({ plain, fused }: Engine): string {
@@ -22,8 +26,8 @@ export function addDoctorCommand(program: Command): void {
       const flags = command.optsWithGlobals<GlobalFlags>();
       const session = await openSession(flags);
       try {
-        const { tileInference, signal, local, endpoint } = session;
-        const status = await callUnary(tileInference, 'getStatus', {}, { signal });
+        const { tiles, signal, local, endpoint } = session;
+        const status = await callUnary(tiles, 'getStatus', {}, { signal });
         const engine = status.engine!;
         const elsewhere = `at ${endpoint}`;
         const found = {
@@ -31,7 +35,7 @@ export function addDoctorCommand(program: Command): void {
           machine: `${platform()} ${arch()}, ${cpus().length} × ${cpus()[0]?.model ?? 'unknown'}, ${Math.round(totalmem() / 2 ** 30)} GiB`,
           services: local === undefined ? elsewhere : 'started by this command',
           engine: `TensorFlow ${engine.tensorflow} on ${engine.device}, ${engine.threads} threads`,
-          precision: `${engine.precision}, ${engine.fusedKernels ? 'fused kernels' : 'public ops'} (GFLOP/s measured: ${speeds(engine)})`,
+          precision: `${precisionName(engine.precision)}, ${engine.fusedKernels ? 'fused kernels' : 'public ops'} (GFLOP/s measured: ${speeds(engine)})`,
           liveTensors: String(engine.liveTensors),
           memory: `${(engine.residentBytes / 2 ** 30).toFixed(2)} GiB in the process`,
           backbone: `${status.backbone} ${status.backboneDigest.slice(0, 12)}, ${status.backboneParameters} parameters`,

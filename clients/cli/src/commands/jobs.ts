@@ -1,20 +1,23 @@
 import type { Command } from 'commander';
-import { SceneJobState } from '@hyperswap/proto';
+import { JobState } from '@hyperswap/proto';
 import { callUnary } from '@hyperswap/rpc';
-import { watchSceneJob } from '../scene-jobs.js';
+import { truthOf } from '../labels.js';
+import { referenceOf } from '../report/report.js';
+import { readMap, watchSceneJob } from '../scene-jobs.js';
 import { openSession, withSession, type GlobalFlags } from '../session.js';
-import { smoothed } from '../smoothing.js';
-import { Progress, table } from '../terminal.js';
-import { reportMap, truthOf } from './classify.js';
+import { Progress, shortTime, table } from '../terminal.js';
+import { reportMap } from './classify.js';
 import { smoothing, smoothingReach } from './options.js';
 
-const stateNames: Readonly<Record<SceneJobState, string>> = {
-  [SceneJobState.SCENE_JOB_STATE_UNSPECIFIED]: 'unknown',
-  [SceneJobState.SCENE_JOB_STATE_RUNNING]: 'running',
-  [SceneJobState.SCENE_JOB_STATE_DONE]: 'done',
-  [SceneJobState.SCENE_JOB_STATE_FAILED]: 'failed',
-  [SceneJobState.SCENE_JOB_STATE_CANCELLED]: 'cancelled',
-  [SceneJobState.UNRECOGNIZED]: 'unknown',
+const stateNames: Readonly<Record<JobState, string>> = {
+  [JobState.JOB_STATE_UNSPECIFIED]: 'unknown',
+  [JobState.JOB_STATE_QUEUED]: 'queued',
+  [JobState.JOB_STATE_RUNNING]: 'running',
+  [JobState.JOB_STATE_CANCELLING]: 'cancelling',
+  [JobState.JOB_STATE_DONE]: 'done',
+  [JobState.JOB_STATE_FAILED]: 'failed',
+  [JobState.JOB_STATE_CANCELLED]: 'cancelled',
+  [JobState.UNRECOGNIZED]: 'unknown',
 };
 
 export function addJobCommands(program: Command): void {
@@ -22,22 +25,23 @@ export function addJobCommands(program: Command): void {
 
   jobs
     .command('list')
-    .description('those of the last day, the oldest first')
+    .description('those of the last day, the newest first')
     .action((_: unknown, command: Command) =>
       withSession(
         command,
-        async ({ tileInference, signal }) => (await callUnary(tileInference, 'listSceneJobs', {}, { signal })).jobs,
+        async ({ sceneJobs, signal }) =>
+          (await callUnary(sceneJobs, 'listSceneJobs', { pageSize: 1000, pageToken: '' }, { signal })).jobs,
         (all) =>
           table(
             ['job', 'scene', 'adapter', 'state', 'chunks', 'started', 'error'],
-            all.map(({ job, scene, adapter, state, doneChunks, totalChunks, startedAt, error }) => [
-              job,
+            all.map(({ status, scene, adapter }) => [
+              status!.job,
               scene,
-              adapter,
-              stateNames[state],
-              `${doneChunks} of ${totalChunks}`,
-              startedAt.slice(0, 19).replace('T', ' '),
-              error,
+              referenceOf(adapter!),
+              stateNames[status!.state],
+              `${status!.progress?.done ?? 0} of ${status!.progress?.total ?? 0}`,
+              shortTime(status!.createdAt),
+              status!.error?.message ?? '',
             ]),
           ),
         ['tile-inference'],
@@ -56,15 +60,13 @@ export function addJobCommands(program: Command): void {
       const session = await openSession(flags);
       const progress = new Progress();
       try {
-        const { preprocessing, tileInference, signal } = session;
-        const classified = await watchSceneJob(session, job, progress);
-        const known = (await callUnary(tileInference, 'listSceneJobs', {}, { signal })).jobs;
-        const name = known.find((found) => found.job === job)?.scene ?? '';
-        const { scene } = await callUnary(preprocessing, 'getScene', { name }, { signal });
+        const { scenes, signal } = session;
+        const done = await watchSceneJob(session, job, progress);
+        const { scene } = await callUnary(scenes, 'getScene', { name: done.scene }, { signal });
         const truth = await truthOf(session, scene!);
-        const map = await smoothed(session, classified, scene!, reach, progress);
+        const map = await readMap(session, done, progress, reach);
         progress.stop();
-        await reportMap({ scene: name, map, truth, reach }, out, flags.json);
+        await reportMap({ scene: done.scene, map, truth, reach }, out, flags.json);
       } finally {
         progress.stop();
         await session.close();
@@ -78,8 +80,8 @@ export function addJobCommands(program: Command): void {
     .action((job: string, _: unknown, command: Command) =>
       withSession(
         command,
-        async ({ tileInference, signal }) => {
-          await callUnary(tileInference, 'cancelSceneJob', { job }, { signal });
+        async ({ sceneJobs, signal }) => {
+          await callUnary(sceneJobs, 'cancelSceneJob', { job }, { signal });
           return { job };
         },
         () => [`${job} is cancelled.`],

@@ -1,7 +1,7 @@
 import { open, readFile, stat, writeFile, type FileHandle } from 'node:fs/promises';
 import type { Command } from 'commander';
 import { failure } from '@hyperswap/errors';
-import type { PredictHeader, PredictRequest } from '@hyperswap/proto';
+import { Precision, type PredictHeader, type PredictRequest } from '@hyperswap/proto';
 import { exchange } from '@hyperswap/rpc';
 import { readNpyHeader, writeNpy } from '@hyperswap/raster';
 import { openSession, type GlobalFlags } from '../session.js';
@@ -34,15 +34,15 @@ export function addPredictCommand(program: Command): void {
         try {
           const header: PredictHeader = {
             backbone: flags.backbone ?? '',
-            precision: flags.precision ?? '',
+            precision: precisionOf(flags.precision),
             adapter: await adapterPart(flags.adapter),
           };
-          const { tileInference, signal } = session;
+          const { tiles, signal } = session;
           const rows: Buffer[] = [];
           let done = 0;
           let columns = 0;
-          const call = tileInference.predict();
-          for await (const response of exchange(tileInference, call, requests(header, patches), signal)) {
+          const call = tiles.predict();
+          for await (const response of exchange(tiles, call, requests(header, patches), signal)) {
             rows.push(response.values);
             done += response.count;
             ({ columns } = response);
@@ -60,6 +60,22 @@ export function addPredictCommand(program: Command): void {
         await patches.handle.close();
       }
     });
+}
+
+/** Precision of `--precision`; without it that of the process. @throws FIELD_INVALID */
+function precisionOf(given: string | undefined): Precision {
+  switch (given) {
+    case undefined:
+      return Precision.PRECISION_UNSPECIFIED;
+    case 'auto':
+      return Precision.PRECISION_AUTO;
+    case 'float32':
+      return Precision.PRECISION_FLOAT32;
+    case 'bfloat16':
+      return Precision.PRECISION_BFLOAT16;
+    default:
+      throw failure('FIELD_INVALID', { field: '--precision', reason: `${given} is none of auto, float32, bfloat16` });
+  }
 }
 
 interface OpenPatches {

@@ -1,7 +1,7 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { Command } from 'commander';
-import { callUnary, readStream } from '@hyperswap/rpc';
+import { callUnary, readStream, toMilliseconds } from '@hyperswap/rpc';
 import { pretrainingScenes } from '../datasets/pretraining-scenes.js';
 import { renderLossCurve } from '../report/loss-curve.js';
 import { openSession, type GlobalFlags } from '../session.js';
@@ -43,7 +43,7 @@ export function addPretrainMiniCommand(program: Command): void {
           prepared.push(await uploadScene(session, { ...scene, replace: true }, new Progress(true)));
           progress.update('preparing scenes', index + 1, scenes.length, scene.name);
         }
-        const { trainer, signal } = session;
+        const { trainings, backbones, signal } = session;
         const settings = parseSettings(own.set);
         const names = prepared.map(({ name }) => name);
         const request = {
@@ -56,34 +56,43 @@ export function addPretrainMiniCommand(program: Command): void {
           from: '',
           resume: flags.resume === true,
         };
-        const { training } = await callUnary(trainer, 'startPretraining', request, { signal });
+        const { training } = await callUnary(trainings, 'startPretraining', request, { signal });
         const result = await watchPretraining(session, training, progress);
         progress.stop();
 
         const files = new Map<string, Buffer[]>();
-        const call = trainer.exportBackbone({ backbone });
-        for await (const { file, chunk } of readStream(trainer, call, signal)) {
+        const call = backbones.exportBackbone({ backbone });
+        for await (const { file, chunk } of readStream(backbones, call, signal)) {
           files.set(file, [...(files.get(file) ?? []), chunk]);
         }
         await mkdir(flags.out, { recursive: true });
         for (const [file, chunks] of files) await writeFile(path.join(flags.out, file), Buffer.concat(chunks));
-        const { digest, parameters, lossByStep, seconds } = result;
-        const curve = means(lossByStep, stepsPerPoint);
+        const { digest, parameters, lossByStep, steps, elapsed } = result;
+        const seconds = toMilliseconds(elapsed) / 1000;
+        const curve = means(lossByStep, Math.max(1, Math.round((stepsPerPoint * lossByStep.length) / steps)));
         const record = {
           backbone,
           digest,
           parameters,
-          scenes: prepared.map(({ name, height, width, bands }) => ({ name, height, width, bands })),
+          scenes: prepared.map(({ name, raster }) => ({
+            name,
+            height: raster!.height,
+            width: raster!.width,
+            bands: raster!.bands,
+          })),
           simulatedScenes,
           seed,
           settings,
-          steps: lossByStep.length,
+          steps,
           seconds: Math.round(seconds),
-          stepsPerPoint,
+          stepsPerPoint: Math.max(1, Math.round(steps / curve.length)),
           loss: curve.map((loss) => Number(loss.toFixed(4))),
         };
         await writeFile(path.join(flags.out, 'pretraining.json'), `${JSON.stringify(record, null, 2)}\n`);
-        await writeFile(path.join(flags.out, 'loss.svg'), `${renderLossCurve(curve, `${stepsPerPoint} steps`)}\n`);
+        await writeFile(
+          path.join(flags.out, 'loss.svg'),
+          `${renderLossCurve(curve, `${Math.max(1, Math.round(steps / curve.length))} steps`)}\n`,
+        );
         printResult(flags.json, record, [
           `${backbone} ${digest.slice(0, 12)}: ${parameters} parameters, loss ${curve.at(-1)!.toFixed(3)}, ${Math.round(seconds)} s, in ${flags.out}`,
         ]);

@@ -1,6 +1,6 @@
 import path from 'node:path';
 import type { Command } from 'commander';
-import type { Scene } from '@hyperswap/proto';
+import type { LandCoverClass, Scene } from '@hyperswap/proto';
 import { callUnary } from '@hyperswap/rpc';
 import { percent } from '../report/report.js';
 import { openSession, withSession, type GlobalFlags } from '../session.js';
@@ -73,11 +73,14 @@ export function addSceneCommands(program: Command): void {
     .action((_: unknown, command: Command) =>
       withSession(
         command,
-        async ({ preprocessing, signal }) => (await callUnary(preprocessing, 'listScenes', {}, { signal })).scenes,
+        async ({ scenes: service, signal }) => {
+          const request = { pageSize: 1000, pageToken: '' };
+          return (await callUnary(service, 'listScenes', request, { signal })).scenes;
+        },
         (all) => {
-          const rows = all.map(({ name, height, width, bands, labelMaps }) => [
+          const rows = all.map(({ name, raster, labelMaps }) => [
             name,
-            `${height} × ${width} × ${bands}`,
+            `${raster!.height} × ${raster!.width} × ${raster!.bands}`,
             labelMaps.map((map) => map.name).join(', '),
           ]);
           return table(['scene', 'size', 'labels'], rows);
@@ -92,7 +95,7 @@ export function addSceneCommands(program: Command): void {
     .action((name: string, _: unknown, command: Command) =>
       withSession(
         command,
-        async ({ preprocessing, signal }) => (await callUnary(preprocessing, 'getScene', { name }, { signal })).scene!,
+        async ({ scenes: service, signal }) => (await callUnary(service, 'getScene', { name }, { signal })).scene!,
         describeScene,
       ),
     );
@@ -104,8 +107,8 @@ export function addSceneCommands(program: Command): void {
     .action((name: string, _: unknown, command: Command) =>
       withSession(
         command,
-        async ({ preprocessing, signal }) => {
-          await callUnary(preprocessing, 'deleteScene', { name }, { signal });
+        async ({ scenes: service, signal }) => {
+          await callUnary(service, 'deleteScene', { name }, { signal });
           return { deleted: name };
         },
         ({ deleted }) => [`Deleted ${deleted}.`],
@@ -128,15 +131,16 @@ async function parseLabels(given: string): Promise<LabelsToUpload> {
   return { name, file: await fileToUpload(source) };
 }
 
-function parseClass(given: string): { name: string; color: number } {
+function parseClass(given: string): LandCoverClass {
   const match = /^(.*?)(?:#([0-9a-fA-F]{6}))?$/.exec(given)!;
-  return { name: match[1]!, color: Number.parseInt(match[2] ?? '888888', 16) };
+  return { name: match[1]!, color: match[2] === undefined ? undefined : Number.parseInt(match[2], 16) };
 }
 
 function describeScene(scene: Scene): string[] {
+  const { height, width, bands } = scene.raster!;
   const explained = scene.explainedVarianceRatio.reduce((sum, share) => sum + share, 0);
   return [
-    `${scene.name}: ${scene.height} × ${scene.width} pixels, ${scene.bands} bands, ${scene.components} components (${percent(explained)} of the variance)`,
+    `${scene.name}: ${height} × ${width} pixels, ${bands} bands, ${scene.components} components (${percent(explained)} of the variance)`,
     ...scene.labelMaps.map(({ name, labelledPixels }) => `labels ${name}: ${labelledPixels} pixels`),
     ...(scene.classes.length > 0 ? [`classes: ${scene.classes.map(({ name }) => name).join(', ')}`] : []),
     ...(scene.attribution === '' ? [] : [scene.attribution]),

@@ -13,6 +13,7 @@ import { renderStudy, type StudyPicture } from '../study/study-report.js';
 import { runStudy, testMap, type RunResult, type StudyPlan } from '../study/study-runs.js';
 import { summarise, toCsv, type SmoothedRuns, type StudyLine } from '../study/study-summary.js';
 import { printResult, Progress, table } from '../terminal.js';
+import { readLabelMap } from '../labels.js';
 import { classifyScene } from '../scene-jobs.js';
 import { collect, parseSettings, smoothingReach, wholeNumber } from './options.js';
 
@@ -59,9 +60,9 @@ export function addStudyCommand(program: Command): void {
       try {
         const plan = await planStudy(session, flags, own.set);
         const results = await runStudy(session, plan, path.join(flags.out, 'runs'), progress);
-        const { preprocessing, signal } = session;
-        const { scene } = await callUnary(preprocessing, 'getScene', { name: plan.scene }, { signal });
-        const truth = await labelsOfTests(session, plan, results);
+        const { scenes, signal } = session;
+        const { scene } = await callUnary(scenes, 'getScene', { name: plan.scene }, { signal });
+        const truth = await labelsOfTests(session, scene!, plan, results);
         const smoothed: SmoothedRuns =
           reach > 0 ? await smoothRuns(session, scene!, results, truth, reach, progress) : new Map();
         const lines = summarise(results, smoothed);
@@ -83,11 +84,11 @@ export function addStudyCommand(program: Command): void {
 
 /** @throws FIELD_INVALID */
 async function planStudy(
-  { trainer, signal, config: { backbone } }: Session,
+  { trainings, signal, config: { backbone } }: Session,
   flags: StudyFlags,
   settings: readonly string[],
 ): Promise<StudyPlan> {
-  const { methods } = await callUnary(trainer, 'listMethods', { backbone }, { signal });
+  const { methods } = await callUnary(trainings, 'listMethods', { backbone }, { signal });
   const baselines = methods.filter(({ kind }) => kind === MethodKind.METHOD_KIND_BASELINE).map(({ name }) => name);
   const list = (given: string): string[] =>
     given.split(',').flatMap((part) => (part.trim() === '' ? [] : [part.trim()]));
@@ -121,13 +122,14 @@ async function planStudy(
 
 /** Labels of a run's test pixels, from the map that the split takes them from. */
 async function labelsOfTests(
-  { preprocessing, signal }: Session,
-  { scene, split }: StudyPlan,
+  session: Session,
+  scene: Scene,
+  { split }: StudyPlan,
   results: readonly RunResult[],
 ): Promise<(run: RunResult) => Uint8Array> {
   const kind = split === undefined ? undefined : parseSplit(split, results[0]!.seed).kind;
   const labelMap = kind?.$case === 'labelMaps' ? kind.value.test : '';
-  const { labels } = await callUnary(preprocessing, 'getLabels', { scene, labelMap }, { signal });
+  const labels = await readLabelMap(session, scene, labelMap);
   return ({ testPixels }) => Uint8Array.from(testPixels, (pixel) => labels[pixel]!);
 }
 
@@ -140,9 +142,9 @@ async function drawMaps(
   lines: readonly StudyLine[],
   progress: Progress,
 ): Promise<StudyPicture[]> {
-  const { tileInference, signal } = session;
-  const { backbone } = await callUnary(tileInference, 'getStatus', {}, { signal });
-  const { height, width } = scene;
+  const { tiles, signal } = session;
+  const { backbone } = await callUnary(tiles, 'getStatus', {}, { signal });
+  const { height, width } = scene.raster!;
   const maps: PixelMap[] = [];
   for (const { label, method, lambda, runs } of lines) {
     if (lambda !== undefined) continue;
@@ -152,7 +154,7 @@ async function drawMaps(
       maps.push({ title: label, height, width, values: labels });
       continue;
     }
-    maps.push({ title: `${label} (test pixels)`, height, width, values: testMap(run, scene) });
+    maps.push({ title: `${label} (test pixels)`, height, width, values: testMap(run, scene.raster!) });
   }
   const names = lines[0]!.runs[0]!.metrics.perClass.map(({ name }) => name);
   const classes = completeClasses(scene.classes, names.length).map((found, index) => ({

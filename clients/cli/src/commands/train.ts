@@ -1,7 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import type { Command } from 'commander';
-import type { TrainingFinished } from '@hyperswap/proto';
-import { callUnary } from '@hyperswap/rpc';
+import { Normalizer, type TrainingFinished } from '@hyperswap/proto';
+import { callUnary, toMilliseconds } from '@hyperswap/rpc';
 import { renderLossCurve } from '../report/loss-curve.js';
 import { percent, referenceOf } from '../report/report.js';
 import { openSession, withSession, type GlobalFlags } from '../session.js';
@@ -34,6 +34,14 @@ interface PretrainFlags extends GlobalFlags {
   readonly seed: string;
   readonly set: readonly string[];
 }
+
+const normalizerNames: Readonly<Record<Normalizer, string>> = {
+  [Normalizer.NORMALIZER_UNSPECIFIED]: '',
+  [Normalizer.NORMALIZER_SCENE]: 'scene',
+  [Normalizer.NORMALIZER_BIGEARTHNET]: 'bigearthnet',
+  [Normalizer.NORMALIZER_MIN_MAX]: 'min-max',
+  [Normalizer.UNRECOGNIZED]: '',
+};
 
 export function addTrainingCommands(program: Command): void {
   program
@@ -77,11 +85,7 @@ export function addTrainingCommands(program: Command): void {
           progress,
         );
         progress.stop();
-        printResult(
-          flags.json,
-          { ...result, testPredictions: undefined, testPixels: undefined },
-          describeTraining(result, flags),
-        );
+        printResult(flags.json, result, describeTraining(result, flags));
       } finally {
         progress.stop();
         await session.close();
@@ -115,14 +119,19 @@ export function addTrainingCommands(program: Command): void {
           from: flags.from ?? '',
           resume: flags.resume === true,
         };
-        const { trainer, signal } = session;
-        const { training } = await callUnary(trainer, 'startPretraining', request, { signal });
+        const { trainings, signal } = session;
+        const { training } = await callUnary(trainings, 'startPretraining', request, { signal });
         const result = await watchPretraining(session, training, progress);
         progress.stop();
-        const { backbone, digest, parameters, lossByStep, seconds } = result;
-        if (flags.curve !== undefined) await writeFile(flags.curve, `${renderLossCurve(lossByStep, 'step')}\n`);
+        const { backbone, digest, parameters, lossByStep, steps, elapsed } = result;
+        const seconds = toMilliseconds(elapsed) / 1000;
+        if (flags.curve !== undefined)
+          await writeFile(
+            flags.curve,
+            `${renderLossCurve(lossByStep, lossByStep.length === steps ? 'step' : `${Math.round(steps / lossByStep.length)} steps`)}\n`,
+          );
         printResult(flags.json, result, [
-          `${backbone} ${digest.slice(0, 12)}: ${parameters} parameters, loss ${lossByStep.at(-1)!.toFixed(3)} after ${lossByStep.length} steps, ${seconds.toFixed(0)} s`,
+          `${backbone} ${digest.slice(0, 12)}: ${parameters} parameters, loss ${lossByStep.at(-1)!.toFixed(3)} after ${steps} steps, ${seconds.toFixed(0)} s`,
         ]);
       } finally {
         progress.stop();
@@ -136,12 +145,12 @@ export function addTrainingCommands(program: Command): void {
     .action((_: unknown, command: Command) =>
       withSession(
         command,
-        async ({ trainer, signal }) => (await callUnary(trainer, 'listPresets', {}, { signal })).presets,
+        async ({ trainings, signal }) => (await callUnary(trainings, 'listPresets', {}, { signal })).presets,
         (presets) => {
           const rows = presets.map(({ name, patchSize, normalizer, classes, counts }) => [
             name,
             String(patchSize),
-            normalizer,
+            normalizerNames[normalizer],
             String(classes.length),
             String(counts.reduce((sum, count) => sum + count, 0)),
           ]);
@@ -157,8 +166,8 @@ export function addTrainingCommands(program: Command): void {
     .action((_: unknown, command: Command) =>
       withSession(
         command,
-        async ({ trainer, signal, config }) =>
-          (await callUnary(trainer, 'listMethods', { backbone: config.backbone }, { signal })).methods,
+        async ({ trainings, signal, config }) =>
+          (await callUnary(trainings, 'listMethods', { backbone: config.backbone }, { signal })).methods,
         (methods) => {
           const rows = methods.map(({ name, parameters, settings, description }) => [
             name,
@@ -175,7 +184,8 @@ export function addTrainingCommands(program: Command): void {
 }
 
 function describeTraining(result: TrainingFinished, { method, validate }: TrainFlags): string[] {
-  const { adapter, metrics, seconds, parameters, patchSize, newBackbone } = result;
+  const { adapter, metrics, elapsed, parameters, patchSize, newBackbone } = result;
+  const seconds = toMilliseconds(elapsed) / 1000;
   const accuracies = `OA ${percent(metrics!.overallAccuracy)}, AA ${percent(metrics!.averageAccuracy)}, kappa ${metrics!.kappa.toFixed(4)}`;
   const size = `${parameters} ${adapter === undefined ? 'values' : 'learned values'}, patch size ${patchSize}`;
   if (adapter === undefined) {

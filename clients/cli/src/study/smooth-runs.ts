@@ -1,7 +1,7 @@
 import type { Scene } from '@hyperswap/proto';
-import { evaluate, smoothMap, type Metrics } from '@hyperswap/map';
+import { evaluate, smoothInThread, SpectralEdges, type Metrics } from '@hyperswap/map';
+import { readStream } from '@hyperswap/rpc';
 import type { Session } from '../session.js';
-import { edgesOfPrepared } from '../smoothing.js';
 import type { Progress } from '../terminal.js';
 import { testMap, type RunResult } from './study-runs.js';
 
@@ -23,12 +23,26 @@ export async function smoothRuns(
   const smoothed = new Map<RunResult, Metrics>();
   for (const [index, run] of results.entries()) {
     progress.update('smoothing', index, results.length);
-    const labels = testMap(run, scene);
+    const labels = testMap(run, scene.raster!);
     const map = { labels, confidence: new Uint8Array(labels.length).fill(255) };
-    const smooth = await smoothMap(map, edges, { reach, signal: session.signal });
+    const smooth = await smoothInThread(map, edges, { reach, signal: session.signal });
     const own = Uint8Array.from(run.testPixels, (pixel) => smooth.labels[pixel]!);
     const names = run.metrics.perClass.map(({ name }) => name);
     smoothed.set(run, evaluate(truth(run), own, names));
   }
   return smoothed;
+}
+
+/** Distances between the scores of neighbouring pixels of a prepared scene. */
+async function edgesOfPrepared(
+  { scenes, signal }: Session,
+  { name, raster, components }: Scene,
+): Promise<SpectralEdges> {
+  const edges = new SpectralEdges(raster!.height, raster!.width);
+  const call = scenes.streamTiles({ scene: name, tileSize: 0, halo: 1, window: undefined });
+  for await (const { window, halo, scores } of readStream(scenes, call, signal)) {
+    // Copied, since a message's bytes may begin anywhere.
+    edges.place(window!, halo, new Float32Array(new Uint8Array(scores).buffer), components);
+  }
+  return edges;
 }

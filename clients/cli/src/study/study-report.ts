@@ -3,7 +3,8 @@ import { escapeHtml } from '../report/escape-html.js';
 import { explainLeakage } from '../report/leakage.js';
 import { renderBars, renderLambdas } from './plots.js';
 import type { RunResult, StudyPlan } from './study-runs.js';
-import type { Spread, StudyLine } from './study-summary.js';
+import type { Spread } from '@hyperswap/map';
+import type { StudyLine } from './study-summary.js';
 
 export interface StudyPicture {
   readonly title: string;

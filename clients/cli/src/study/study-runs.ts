@@ -2,11 +2,12 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { StartTrainingRequest, TrainingFinished } from '@hyperswap/proto';
+import { callUnary, toMilliseconds } from '@hyperswap/rpc';
 import { referenceOf } from '../report/report.js';
 import type { Session } from '../session.js';
 import { parseSplit } from '../split.js';
 import type { Progress } from '../terminal.js';
-import { trainAdapter } from '../training.js';
+import { readPredictions, runTraining } from '../training.js';
 
 export interface StudyPlan {
   readonly scene: string;
@@ -119,6 +120,9 @@ export async function runStudy(
 ): Promise<RunResult[]> {
   await mkdir(directory, { recursive: true });
   const runs = studyRuns(plan);
+  // A mistake in the last method's settings shows before the first training.
+  const trainings = runs.map((run) => requestOf(plan, run));
+  await callUnary(session.trainings, 'checkTrainings', { trainings }, { signal: session.signal });
   const results: RunResult[] = [];
   for (const [index, run] of runs.entries()) {
     progress.update('study', index, runs.length, runName(run));
@@ -130,21 +134,22 @@ export async function runStudy(
       results.push(found);
       continue;
     }
-    const finished = await trainAdapter(session, request, progress);
-    const { adapter, testPixels, testPredictions, metrics, seconds, split, trainPixels, parameters } = finished;
+    const finished = await runTraining(session, request, progress);
+    const { adapter, metrics, elapsed, split, trainPixels, parameters } = finished.result;
+    const { pixels, predictions } = await readPredictions(session, finished.training);
     const result: RunResult = {
       ...run,
       request: fingerprint,
       adapter: adapter === undefined ? '' : referenceOf(adapter),
       bytes: adapter?.bytes ?? 0,
       parameters,
-      patchSize: finished.patchSize,
+      patchSize: finished.result.patchSize,
       trainPixels,
       split,
-      seconds,
+      seconds: toMilliseconds(elapsed) / 1000,
       metrics: metrics!,
-      testPixels,
-      testPredictions: testPredictions.toString('base64'),
+      testPixels: pixels,
+      testPredictions: Buffer.from(predictions).toString('base64'),
     };
     await writeFile(file, `${JSON.stringify(result)}\n`);
     results.push(result);

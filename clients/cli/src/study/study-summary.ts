@@ -1,32 +1,17 @@
 /** Many runs as few numbers: mean and deviation over the seeds. */
-import type { Metrics } from '@hyperswap/map';
+import { spread, summarizeMetrics, type Metrics, type MetricsSummary, type Spread } from '@hyperswap/map';
 import { runName, type RunResult } from './study-runs.js';
 
-export interface Spread {
-  readonly mean: number;
-  /** Of a sample, n − 1 below; 0 of one run. */
-  readonly deviation: number;
-}
-
 /** One line of the paper's tables: a method on a backbone, with a λ. */
-export interface StudyLine {
+export interface StudyLine extends MetricsSummary {
   readonly label: string;
   readonly method: string;
   readonly backbone: string;
   readonly lambda: number | undefined;
   readonly runs: readonly RunResult[];
-  readonly overallAccuracy: Spread;
-  readonly averageAccuracy: Spread;
-  readonly kappa: Spread;
   readonly seconds: Spread;
   /** Overall accuracy of the smoothed maps; undefined where none were made. */
   readonly smoothedAccuracy: Spread | undefined;
-}
-
-export function spread(values: readonly number[]): Spread {
-  const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
-  const squares = values.reduce((sum, value) => sum + (value - mean) ** 2, 0);
-  return { mean, deviation: values.length < 2 ? 0 : Math.sqrt(squares / (values.length - 1)) };
 }
 
 /** What smoothing made of runs; empty where nothing was smoothed. */
@@ -50,9 +35,7 @@ export function summarise(results: readonly RunResult[], smoothed: SmoothedRuns)
       backbone,
       lambda,
       runs,
-      overallAccuracy: of(({ metrics }) => metrics.overallAccuracy),
-      averageAccuracy: of(({ metrics }) => metrics.averageAccuracy),
-      kappa: of(({ metrics }) => metrics.kappa),
+      ...summarizeMetrics(runs.map(({ metrics }) => metrics)),
       seconds: of(({ seconds }) => seconds),
       smoothedAccuracy: smoothed.size === 0 ? undefined : of((run) => smoothed.get(run)!.overallAccuracy),
     };

@@ -1,6 +1,7 @@
 /** Tile-inference's program in the executor's worker: bindings and open tiles live here, from tile to labels nothing leaves the device. */
 import { Binding, readAdapter } from '@hyperswap/adapter';
 import { failure } from '@hyperswap/errors';
+import { reflect } from '@hyperswap/raster';
 import {
   features,
   gatherPatches,
@@ -26,16 +27,25 @@ export interface TileToOpen {
   readonly key: number;
   /** Digest of the adapter that will classify it. */
   readonly digest: string;
-  /** Pixels of window and halo, little-endian: row, column, band. */
+  /** Pixels of window and margins, little-endian: row, column, band. */
   readonly pixels: ArrayBuffer;
   readonly pixelType: PixelType;
   readonly bands: number;
   /** Whether pixels are raw, and the adapter's PCA is to be applied, or scores. */
   readonly raw: boolean;
-  /** Of the window. */
+  /** Size of the window. */
   readonly height: number;
   readonly width: number;
-  readonly halo: number;
+  /** Pixels around the window; those missing to half a patch are mirrored. */
+  readonly margins: TileMargins;
+}
+
+/** Pixels around a window, side by side. */
+export interface TileMargins {
+  readonly top: number;
+  readonly left: number;
+  readonly bottom: number;
+  readonly right: number;
 }
 
 /** Pixels `first` to `first + count` of a tile's window, row by row. */
@@ -48,8 +58,10 @@ export interface TileSegment {
 interface OpenTile {
   /** `[components, pixels]`, normalised for the adapter. */
   readonly pixels: Tensor2D;
+  /** Size of the window. */
+  readonly height: number;
   readonly width: number;
-  readonly halo: number;
+  readonly margins: TileMargins;
   /** Of the window, not yet in a batch. */
   remaining: number;
 }
@@ -73,21 +85,33 @@ function closeTile(key: number): void {
   tiles.delete(key);
 }
 
-/** Pixel numbers of the patches around a segment's pixels; the halo holds what lies outside the window. */
-function segmentIndices({ width, halo }: OpenTile, { first, count }: TileSegment, patchSize: number): Int32Array {
+/** Pixel numbers of the patches around a segment's pixels, in the tile with its margins. */
+function segmentIndices(
+  { height, width, margins }: OpenTile,
+  { first, count }: TileSegment,
+  patchSize: number,
+): Int32Array {
   const half = patchSize >> 1;
-  const stride = width + 2 * halo;
+  const stride = margins.left + width + margins.right;
+  const rows = reflectedPlaces(margins.top, height, margins.bottom, half);
+  const columns = reflectedPlaces(margins.left, width, margins.right, half);
   const indices = new Int32Array(count * patchSize ** 2);
   let position = 0;
   for (let pixel = first; pixel < first + count; pixel++) {
-    const top = Math.floor(pixel / width) + halo - half;
-    const left = (pixel % width) + halo - half;
-    for (let y = 0; y < patchSize; y++) {
-      const row = (top + y) * stride + left;
-      for (let x = 0; x < patchSize; x++) indices[position++] = row + x;
+    const top = Math.floor(pixel / width);
+    const left = pixel % width;
+    for (let y = top; y < top + patchSize; y++) {
+      const row = rows[y]! * stride;
+      for (let x = left; x < left + patchSize; x++) indices[position++] = row + columns[x]!;
     }
   }
   return indices;
+}
+
+/** Places along one axis from `half` before the window to `half` behind it, mirrored at the edges of what is there. */
+function reflectedPlaces(before: number, size: number, behind: number, half: number): Int32Array {
+  const available = before + size + behind;
+  return Int32Array.from({ length: size + 2 * half }, (_, index) => reflect(before - half + index, available));
 }
 
 const program = {
@@ -139,7 +163,7 @@ const program = {
     if (binding !== inUse) binding?.dispose();
   },
 
-  openTile({ key, digest, pixels, pixelType, bands, raw, height, width, halo }: TileToOpen): void {
+  openTile({ key, digest, pixels, pixelType, bands, raw, height, width, margins }: TileToOpen): void {
     const tf = tensorflow();
     const binding = findBinding(digest);
     const values = new arrayTypes[pixelType](pixels);
@@ -148,7 +172,7 @@ const program = {
       const table = tf.tensor2d(floats, [floats.length / bands, bands]);
       return raw ? binding.fromRaw(table) : binding.fromScores(table);
     });
-    tiles.set(key, { pixels: prepared, width, halo, remaining: height * width });
+    tiles.set(key, { pixels: prepared, height, width, margins, remaining: height * width });
   },
 
   /** Frees a tile that is not to be classified to its end. */
@@ -160,7 +184,7 @@ const program = {
    * Classifies one batch: segments of any number of tiles, all for one adapter. A tile whose last pixels it takes is closed, so that nothing of it is
    * left when its labels are there. Urgent calls, such as binding another adapter, pass between blocks.
    */
-  async classify({ digest, segments }: { digest: string; segments: readonly TileSegment[] }, context: MethodContext) {
+  async classify({ digest, segments, probabilities }: ClassifyArguments, context: MethodContext) {
     const tf = tensorflow();
     const binding = findBinding(digest);
     const patches = tf.tidy(() => {
@@ -176,8 +200,12 @@ const program = {
     });
     inUse = binding;
     try {
-      const result = await finishLettingUrgentPass(binding.classifyInSteps(patches), context, 'Classifying a batch');
-      return new Moved(result, [result.labels.buffer, result.confidence.buffer]);
+      const result = await finishLettingUrgentPass(
+        binding.classifyInSteps(patches, probabilities),
+        context,
+        'Classifying a batch',
+      );
+      return new Moved(result, [result.labels.buffer, result.confidence.buffer, result.probabilities.buffer]);
     } finally {
       inUse = undefined;
       if (bindings.get(digest) !== binding) binding.dispose();
@@ -185,6 +213,13 @@ const program = {
     }
   },
 };
+
+export interface ClassifyArguments {
+  readonly digest: string;
+  readonly segments: readonly TileSegment[];
+  /** Returns the probabilities of all classes too. */
+  readonly probabilities: boolean;
+}
 
 export interface BindArguments {
   /** `name@7`, for errors. */

@@ -27,6 +27,11 @@ export const jobErrors = {
     ({ kind, job }) =>
       `The ${kind} ${job} ended with the command that ran it: start it again. "hyperswap up" runs jobs that outlive a command.`,
   ),
+  JOB_NOT_DONE: entry(
+    'FAILED_PRECONDITION',
+    { kind: 'text', job: 'text', state: 'text' },
+    ({ kind, job, state }) => `The ${kind} ${job} is ${state}: it has a result only when it is done.`,
+  ),
   JOB_NOT_FAILED: entry(
     'FAILED_PRECONDITION',
     { kind: 'text', job: 'text', state: 'text' },

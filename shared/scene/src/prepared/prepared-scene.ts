@@ -37,7 +37,7 @@ export interface SceneList {
   /** Manifests by name. */
   readonly scenes: readonly SceneManifest[];
   /** Scenes whose manifest cannot be read, by name. They can be deleted or replaced. */
-  readonly damaged: readonly { readonly name: string; readonly reason: string }[];
+  readonly damaged: readonly { readonly name: string; readonly error: HyperswapError }[];
 }
 
 /** Lists all scenes; one whose manifest cannot be read spoils nothing but itself. @throws STORE_UNREACHABLE */
@@ -45,12 +45,12 @@ export async function listScenes(store: ObjectStore): Promise<SceneList> {
   const objects = await store.list('scenes/');
   const names = objects.flatMap(({ key }) => /^scenes\/([^/]+)\/scene\.json$/.exec(key)?.[1] ?? []);
   const scenes: SceneManifest[] = [];
-  const damaged: { name: string; reason: string }[] = [];
+  const damaged: { name: string; error: HyperswapError }[] = [];
   const read = await Promise.allSettled(names.map((name) => readManifest(store, name)));
   for (const [index, result] of read.entries()) {
     if (result.status === 'fulfilled') scenes.push(result.value);
     else if (HyperswapError.is(result.reason, 'OBJECT_DAMAGED', 'NAME_INVALID')) {
-      damaged.push({ name: names[index]!, reason: result.reason.message });
+      damaged.push({ name: names[index]!, error: result.reason });
       // One that is not found was deleted meanwhile.
     } else if (!HyperswapError.is(result.reason, 'SCENE_NOT_FOUND')) throw result.reason;
   }

@@ -1,0 +1,23 @@
+import type { Scene } from '@hyperswap/proto';
+import { placeWindow } from '@hyperswap/raster';
+import { readStream } from '@hyperswap/rpc';
+import type { Session } from './session.js';
+
+/** Reads a label map of a scene, `[height, width]`; an empty name merges all of them. @throws FIELD_INVALID when there is none */
+export async function readLabelMap(
+  { scenes, signal }: Session,
+  { name, raster }: Scene,
+  labelMap: string,
+): Promise<Uint8Array> {
+  const { height, width } = raster!;
+  const all = new Uint8Array(height * width);
+  const call = scenes.readLabels({ scene: name, labelMap, window: undefined });
+  for await (const { window, labels } of readStream(scenes, call, signal)) placeWindow(all, width, window!, labels);
+  return all;
+}
+
+/** Reads the first label map of a scene that has one; the others may disagree with it. */
+export async function truthOf(session: Session, scene: Scene): Promise<Uint8Array | undefined> {
+  const [first] = scene.labelMaps;
+  return first === undefined ? undefined : readLabelMap(session, scene, first.name);
+}

@@ -1,0 +1,35 @@
+import { failure } from '@hyperswap/errors';
+import type { ReadLabelsRequest, ReadLabelsResponse } from '@hyperswap/proto';
+import { PreparedScene } from '@hyperswap/scene';
+import type { ObjectStore } from '@hyperswap/storage';
+import { toBytes } from './messages.js';
+
+/** Labels of one message, far below the default limit of 4 MiB. */
+const messageLabels = 1024 * 1024;
+
+/** Returns a window of a label map as blocks of full rows. @throws SCENE_NOT_FOUND, FIELD_INVALID, OBJECT_DAMAGED */
+export async function* readLabels(
+  store: ObjectStore,
+  { scene: name, labelMap, window: wanted }: ReadLabelsRequest,
+): AsyncGenerator<ReadLabelsResponse> {
+  const scene = await PreparedScene.open(store, name);
+  const { height, width } = scene.manifest;
+  const part = wanted ?? { row: 0, column: 0, height, width };
+  if (part.row + part.height > height || part.column + part.width > width) {
+    throw failure('FIELD_INVALID', {
+      field: 'window',
+      reason: `it must be a part of the scene of ${height} × ${width} pixels`,
+    });
+  }
+  const labels = await scene.readLabels(labelMap === '' ? undefined : labelMap);
+  const rows = Math.max(1, Math.floor(messageLabels / Math.max(1, part.width)));
+  for (let top = 0; top < part.height; top += rows) {
+    const window = { ...part, row: part.row + top, height: Math.min(rows, part.height - top) };
+    const block = new Uint8Array(window.height * window.width);
+    for (let y = 0; y < window.height; y++) {
+      const start = (window.row + y) * width + window.column;
+      block.set(labels.subarray(start, start + window.width), y * window.width);
+    }
+    yield { window, labels: toBytes(block) };
+  }
+}

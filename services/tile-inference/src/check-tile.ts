@@ -1,0 +1,103 @@
+import { failure } from '@hyperswap/errors';
+import {
+  Padding,
+  PixelContent,
+  PixelType as PixelTypeMessage,
+  type ClassifyTilesHeader,
+  type Margins,
+  type Tile,
+  type Window,
+} from '@hyperswap/proto';
+import { maximumHalo, maximumTileSide } from '@hyperswap/scene';
+import type { BoundAdapter } from './binding-table.js';
+import type { PixelType } from './engine/program.js';
+
+/** Tile whose bytes are what its header says, ready for the engine. */
+export interface CheckedTile {
+  readonly window: Window;
+  readonly margins: Margins;
+  /** Values of window and margins, little-endian: row, column, band. */
+  readonly pixels: ArrayBuffer;
+  readonly pixelType: PixelType;
+  readonly bands: number;
+  /** The adapter's PCA is to be applied. */
+  readonly raw: boolean;
+}
+
+const pixelTypes = new Map<PixelTypeMessage, { readonly type: PixelType; readonly bytes: number }>([
+  [PixelTypeMessage.PIXEL_TYPE_UINT8, { type: 'uint8', bytes: 1 }],
+  [PixelTypeMessage.PIXEL_TYPE_UINT16, { type: 'uint16', bytes: 2 }],
+  [PixelTypeMessage.PIXEL_TYPE_INT16, { type: 'int16', bytes: 2 }],
+  [PixelTypeMessage.PIXEL_TYPE_FLOAT32, { type: 'float32', bytes: 4 }],
+]);
+
+/**
+ * Checks a tile against its stream's header and its adapter.
+ *
+ * @param pcaDigest PCA of the header's scene; undefined for raw pixels
+ * @throws TILE_HALO, TILE_SIZE, TILE_BYTES, TILE_BANDS, TILE_PIXELS_NOT_FINITE, PCA_MISMATCH, FIELD_INVALID
+ */
+export function checkTile(
+  header: ClassifyTilesHeader,
+  tile: Tile,
+  adapter: BoundAdapter,
+  pcaDigest: string | undefined,
+): CheckedTile {
+  const { metadata, reference } = adapter;
+  const stored = pixelTypes.get(header.pixelType);
+  if (stored === undefined) throw failure('FIELD_INVALID', { field: 'pixel_type', reason: 'it is missing or unknown' });
+  const { window, margins } = checkPlace(tile, metadata.patchSize >> 1, reference, header.padding);
+  const raw = header.content === PixelContent.PIXEL_CONTENT_RAW;
+  if (!raw && pcaDigest !== metadata.pcaDigest)
+    throw failure('PCA_MISMATCH', { adapter: reference, scene: header.scene });
+  const wantedBands = raw ? metadata.bands : adapter.components;
+  const bands = header.bands ?? wantedBands;
+  if (bands !== wantedBands) {
+    throw failure('TILE_BANDS', { tile: tile.id, adapter: reference, found: bands, wanted: wantedBands });
+  }
+  const rows = margins.top + window.height + margins.bottom;
+  const columns = margins.left + window.width + margins.right;
+  const wanted = rows * columns * bands * stored.bytes;
+  if (tile.pixels.byteLength !== wanted) {
+    const shape = `${rows} × ${columns} pixels of ${bands} ${stored.type} values`;
+    throw failure('TILE_BYTES', { tile: tile.id, found: tile.pixels.byteLength, wanted, shape });
+  }
+  // Copied out of the message, so that the buffer is aligned and can move to the engine.
+  const pixels = new Uint8Array(tile.pixels).buffer;
+  if (stored.type === 'float32') {
+    const place = new Float32Array(pixels).findIndex((value) => !Number.isFinite(value));
+    if (place >= 0) {
+      const pixel = Math.floor(place / bands);
+      const [row, column] = [Math.floor(pixel / columns), pixel % columns];
+      throw failure('TILE_PIXELS_NOT_FINITE', { tile: tile.id, row, column });
+    }
+  }
+  return { window, margins, pixels, pixelType: stored.type, bands, raw };
+}
+
+/** Checks window and margins, before anything is computed with them. */
+function checkPlace(
+  { window, halo, margins: given, id }: Tile,
+  half: number,
+  reference: string,
+  padding: Padding,
+): Pick<CheckedTile, 'window' | 'margins'> {
+  if (window === undefined || window.height === 0 || window.width === 0) {
+    throw failure('TILE_HALO', { tile: id, reason: 'its window is missing or empty' });
+  }
+  const margins = given ?? { top: halo, left: halo, bottom: halo, right: halo };
+  const sides = [margins.top, margins.left, margins.bottom, margins.right];
+  if (Math.max(window.height, window.width) > maximumTileSide || Math.max(...sides) > maximumHalo) {
+    const { height, width } = window;
+    const largest = Math.max(...sides);
+    throw failure('TILE_SIZE', { tile: id, height, width, halo: largest, maximumSide: maximumTileSide, maximumHalo });
+  }
+  const smallest = Math.min(...sides);
+  if (smallest < half && padding !== Padding.PADDING_REFLECT) {
+    const reason =
+      `${smallest} pixels around it are too few: adapter ${reference} needs ${half} on each side; send more, or let the ` +
+      'missing ones be mirrored with padding PADDING_REFLECT';
+    throw failure('TILE_HALO', { tile: id, reason });
+  }
+  return { window, margins };
+}

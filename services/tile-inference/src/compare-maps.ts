@@ -1,0 +1,49 @@
+import { failure } from '@hyperswap/errors';
+import { evaluate, mcnemar } from '@hyperswap/map';
+import type { CompareMapsRequest, CompareMapsResponse } from '@hyperswap/proto';
+import type { CallContext } from '@hyperswap/rpc';
+import { PreparedScene } from '@hyperswap/scene';
+import { wholeMap } from './finished-map.js';
+import type { SceneJob } from './scene-job.js';
+import type { SceneJobs } from './scene-jobs.js';
+import { smoothedMap } from './smoothed-map.js';
+
+/**
+ * Compares two maps of one scene on its labels.
+ *
+ * @throws JOB_NOT_FOUND, JOB_NOT_DONE, FIELD_INVALID when the maps are of other scenes or classes, or nothing is labelled
+ */
+export async function compareMaps(
+  jobs: SceneJobs,
+  { firstJob, secondJob, labelMap, smoothingReach }: CompareMapsRequest,
+  { signal }: CallContext,
+): Promise<CompareMapsResponse> {
+  const [first, second] = [await jobs.findDone(firstJob), await jobs.findDone(secondJob)];
+  const invalid = (field: string, reason: string): Error => failure('FIELD_INVALID', { field, reason });
+  if (first.scene !== second.scene) throw invalid('second_job', `it mapped ${second.scene}, the first ${first.scene}`);
+  const names = await jobs.classNames(first);
+  if (names.join('\n') !== (await jobs.classNames(second)).join('\n')) {
+    throw invalid('second_job', `its adapter ${second.adapter} knows other classes than ${first.adapter}`);
+  }
+  const scene = await PreparedScene.open(jobs.store, first.scene);
+  const truth = await scene.readLabels(labelMap === '' ? undefined : labelMap);
+  const pixels: number[] = [];
+  truth.forEach((label, pixel) => {
+    if (label > 0) pixels.push(pixel);
+  });
+  if (pixels.length === 0) throw invalid('label_map', 'it has no labelled pixel');
+  const labelsOf = async (id: string, job: SceneJob): Promise<Uint8Array> => {
+    const context = { store: jobs.store, signal, onProgress: () => undefined };
+    const { labels } =
+      smoothingReach > 0 ? await smoothedMap(id, job, smoothingReach, context) : await wholeMap(jobs.store, id, job);
+    return Uint8Array.from(pixels, (pixel) => labels[pixel]!);
+  };
+  const labels = Uint8Array.from(pixels, (pixel) => truth[pixel]!);
+  const predictions = [await labelsOf(firstJob, first), await labelsOf(secondJob, second)] as const;
+  const [a, b] = predictions.map((predicted) => {
+    const metrics = evaluate(labels, predicted, names);
+    return { ...metrics, perClass: [...metrics.perClass], confusion: [...metrics.confusion] };
+  });
+  const { onlyFirst, onlySecond, statistic, probability } = mcnemar(labels, ...predictions);
+  return { pixels: pixels.length, first: a, second: b, onlyFirst, onlySecond, statistic, probability };
+}

@@ -1,0 +1,106 @@
+import { failure } from '@hyperswap/errors';
+import { Output, type MapRows, type ReadMapRequest, type ReadMapResponse } from '@hyperswap/proto';
+import type { Window } from '@hyperswap/raster';
+import { ResponseQueue, type CallContext } from '@hyperswap/rpc';
+import type { ConfidentMap } from '@hyperswap/map';
+import { mapBlocks, type MapBlock } from './finished-map.js';
+import type { SceneJob } from './scene-job.js';
+import type { SceneJobs } from './scene-jobs.js';
+import { smoothedMap } from './smoothed-map.js';
+
+/** Bytes of one message, far below the default limit of 4 MiB. */
+const messageBytes = 2 * 1024 * 1024;
+
+/** Outputs of a request; none means labels and confidence. */
+export function wantedOutputs(outputs: readonly Output[]): ReadonlySet<Output> {
+  return new Set(outputs.length === 0 ? [Output.OUTPUT_LABELS, Output.OUTPUT_CONFIDENCE] : outputs);
+}
+
+/**
+ * Returns the map of a job that is done, as blocks of full rows.
+ *
+ * @throws JOB_NOT_FOUND, JOB_NOT_DONE, FIELD_INVALID when the window or an output cannot be had
+ */
+export async function* readMap(
+  jobs: SceneJobs,
+  { job: id, outputs, window: wanted, smoothingReach }: ReadMapRequest,
+  { signal }: CallContext,
+): AsyncGenerator<ReadMapResponse> {
+  const job = await jobs.findDone(id);
+  const { height, width } = job;
+  const window: Window = wanted ?? { row: 0, column: 0, height, width };
+  if (window.row + window.height > height || window.column + window.width > width) {
+    throw failure('FIELD_INVALID', {
+      field: 'window',
+      reason: `it must be a part of the map of ${height} × ${width} pixels`,
+    });
+  }
+  const planes = wantedOutputs(outputs);
+  if (planes.has(Output.OUTPUT_PROBABILITIES) && !job.probabilities) {
+    const reason = 'the job did not keep probabilities: classify the scene with "probabilities"';
+    throw failure('FIELD_INVALID', { field: 'outputs', reason });
+  }
+  const smoothed = yield* smoothing(jobs, id, job, smoothingReach, signal);
+  for await (const block of mapBlocks(jobs.store, id, job, window)) {
+    const own = smoothed === undefined ? block : withRows(block, smoothed, width);
+    for (const rows of cutRows(own, job, window, planes)) yield { event: { $case: 'rows', value: rows } };
+  }
+}
+
+/** Smooths where it is asked for, and reports the progress. */
+async function* smoothing(
+  jobs: SceneJobs,
+  id: string,
+  job: SceneJob,
+  reach: number,
+  signal: AbortSignal,
+): AsyncGenerator<ReadMapResponse, ConfidentMap | undefined> {
+  if (reach === 0) return undefined;
+  const progress = new ResponseQueue<ReadMapResponse>();
+  const onProgress = (done: number, total: number): void => {
+    progress.push({ event: { $case: 'progress', value: { stage: 'smoothing', done, total } } });
+  };
+  const smoothed = smoothedMap(id, job, reach, { store: jobs.store, signal, onProgress });
+  smoothed.then(
+    () => progress.end(),
+    (error: unknown) => progress.fail(error),
+  );
+  yield* progress;
+  return smoothed;
+}
+
+function withRows(block: MapBlock, { labels, confidence }: ConfidentMap, width: number): MapBlock {
+  const start = block.window.row * width;
+  const end = start + block.labels.length;
+  return { ...block, labels: labels.subarray(start, end), confidence: confidence.subarray(start, end) };
+}
+
+/** Cuts the wanted part of a block into messages. */
+function* cutRows(
+  { window: block, labels, confidence, probabilities }: MapBlock,
+  { width, classes }: SceneJob,
+  wanted: Window,
+  planes: ReadonlySet<Output>,
+): Generator<MapRows> {
+  const top = Math.max(block.row, wanted.row);
+  const bottom = Math.min(block.row + block.height, wanted.row + wanted.height);
+  const pixelBytes = 2 + (planes.has(Output.OUTPUT_PROBABILITIES) ? classes : 0);
+  const rowsOfMessage = Math.max(1, Math.floor(messageBytes / Math.max(1, wanted.width * pixelBytes)));
+  for (let row = top; row < bottom; row += rowsOfMessage) {
+    const window = { row, column: wanted.column, height: Math.min(rowsOfMessage, bottom - row), width: wanted.width };
+    const cut = (plane: Uint8Array, values: number): Buffer => {
+      const part = Buffer.alloc(window.height * window.width * values);
+      for (let y = 0; y < window.height; y++) {
+        const start = ((row - block.row + y) * width + window.column) * values;
+        part.set(plane.subarray(start, start + window.width * values), y * window.width * values);
+      }
+      return part;
+    };
+    yield {
+      window,
+      labels: planes.has(Output.OUTPUT_LABELS) ? cut(labels, 1) : Buffer.alloc(0),
+      confidence: planes.has(Output.OUTPUT_CONFIDENCE) ? cut(confidence, 1) : Buffer.alloc(0),
+      probabilities: planes.has(Output.OUTPUT_PROBABILITIES) ? cut(probabilities, classes) : Buffer.alloc(0),
+    };
+  }
+}

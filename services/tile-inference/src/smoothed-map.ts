@@ -1,0 +1,58 @@
+import { failure } from '@hyperswap/errors';
+import { smoothInThread, SpectralEdges, type ConfidentMap } from '@hyperswap/map';
+import { PreparedScene } from '@hyperswap/scene';
+import type { ObjectStore } from '@hyperswap/storage';
+import { wholeMap } from './finished-map.js';
+import type { SceneJob } from './scene-job.js';
+
+/** Pixels that votes reach at most. */
+const maximumReach = 1000;
+/** Side of the tiles that edges are computed from. */
+const tileSide = 64;
+
+export interface SmoothingContext {
+  readonly store: ObjectStore;
+  readonly signal: AbortSignal;
+  readonly onProgress: (done: number, total: number) => void;
+}
+
+/**
+ * Returns the map of a job, smoothed along the spectra of its scene in a thread of its own.
+ *
+ * @param reach pixels that votes reach, above 0
+ * @throws FIELD_INVALID, SCENE_NOT_FOUND, CANCELLED
+ */
+export async function smoothedMap(
+  id: string,
+  job: SceneJob,
+  reach: number,
+  { store, signal, onProgress }: SmoothingContext,
+): Promise<ConfidentMap> {
+  if (reach > maximumReach) {
+    throw failure('FIELD_INVALID', {
+      field: 'smoothing_reach',
+      reason: `${reach} is more than ${maximumReach} pixels`,
+    });
+  }
+  const map = await wholeMap(store, id, job);
+  return smoothInThread(map, await sceneEdges(store, job, signal), { reach, signal, onProgress });
+}
+
+/** Distances between the scores of neighbouring pixels. */
+async function sceneEdges(store: ObjectStore, { scene: name }: SceneJob, signal: AbortSignal): Promise<SpectralEdges> {
+  const scene = await PreparedScene.open(store, name);
+  const { height, width, components } = scene.manifest;
+  const edges = new SpectralEdges(height, width);
+  for (let row = 0; row < height; row += tileSide) {
+    for (let column = 0; column < width; column += tileSide) {
+      const window = {
+        row,
+        column,
+        height: Math.min(tileSide, height - row),
+        width: Math.min(tileSide, width - column),
+      };
+      edges.place(window, 1, await scene.readWindow(window, 1, signal), components);
+    }
+  }
+  return edges;
+}

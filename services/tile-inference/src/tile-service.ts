@@ -1,0 +1,68 @@
+import { TileServiceService, type GetStatusResponse, type TileServiceServer } from '@hyperswap/proto';
+import { bidiStreamHandler, toDuration, unaryHandler, type HostedService } from '@hyperswap/rpc';
+import type { Executor } from '@hyperswap/tensor';
+import type { BindingTable } from './binding-table.js';
+import { classifyTiles, type ClassifyTilesContext } from './classify-tiles.js';
+import type { PatchQueue } from './patch-queue.js';
+import { toPrecisionMessage } from './precision.js';
+import { predict, type PredictContext } from './predict.js';
+import type { Reconciler } from './reconciler.js';
+import { tileRoles } from './roles.js';
+import type { ServedBackbone } from './served-backbone.js';
+
+export interface TileServiceContext extends ClassifyTilesContext {
+  readonly executor: Executor;
+  readonly reconciler: Reconciler;
+  readonly served: ServedBackbone;
+  readonly predict: PredictContext;
+}
+
+/** Returns the service that classifies tiles. */
+export function createTileService(context: TileServiceContext): HostedService {
+  const implementation: TileServiceServer = {
+    classifyTiles: bidiStreamHandler((requests, call) => classifyTiles(context, requests, call)),
+    predict: bidiStreamHandler((requests, call) => predict(context.predict, requests, call)),
+    getStatus: unaryHandler(() => describe(context)),
+  };
+  return {
+    name: 'hyperswap.v1.TileService',
+    definition: TileServiceService,
+    implementation: { ...implementation },
+    roles: tileRoles,
+  };
+}
+
+async function describe({
+  executor,
+  bindings,
+  queue,
+  reconciler,
+  served,
+}: TileServiceContext & { readonly bindings: BindingTable; readonly queue: PatchQueue }): Promise<GetStatusResponse> {
+  const [description, bound] = await Promise.all([executor.describe(), bindings.bound()]);
+  const { tensorflow, device, threads, liveTensors, residentBytes, fusedKernels, speeds } = description;
+  return {
+    backbone: served.name,
+    backboneDigest: served.digest,
+    backboneParameters: served.parameters,
+    engine: {
+      tensorflow,
+      device,
+      threads,
+      liveTensors,
+      residentBytes,
+      fusedKernels,
+      ...speeds,
+      precision: toPrecisionMessage(served.precision),
+    },
+    bindings: bound.map(({ reference, digest, bindMilliseconds }) => ({
+      adapter: reference,
+      digest,
+      bindTime: toDuration(bindMilliseconds),
+    })),
+    waitingPatches: queue.waiting,
+    waitingBytes: queue.waitingBytes,
+    classifiedPatches: queue.classified,
+    desired: reconciler.status(),
+  };
+}

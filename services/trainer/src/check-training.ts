@@ -1,0 +1,42 @@
+import { validateName } from '@hyperswap/errors';
+import { adaptedWeight, findMethod, methodSettings } from '@hyperswap/peft';
+import type { StartTrainingRequest } from '@hyperswap/proto';
+import { withBackbone } from '@hyperswap/registry';
+import type { ObjectStore } from '@hyperswap/storage';
+import { findBaseline } from './engine/baselines/baselines.js';
+import { findPreset, presetSettings } from './presets.js';
+import { checkBaseline } from './run-baseline.js';
+import type { SceneSource } from './scene-source.js';
+import { namedPatchSize, planTraining } from './training-plan.js';
+import { parseTrainingSettings } from './training-settings.js';
+
+/**
+ * Checks all that decides a training before it is queued: method, settings, preset, patch size, scene, split and classes.
+ *
+ * @throws METHOD_UNKNOWN, METHOD_SETTINGS, NAME_INVALID, FIELD_INVALID, BACKBONE_NOT_FOUND, SCENE_NOT_FOUND, SPLIT_INVALID, TOO_FEW_CLASSES
+ */
+export async function checkTraining(
+  request: StartTrainingRequest,
+  {
+    store,
+    scenes,
+    signal,
+  }: { readonly store: ObjectStore; readonly scenes: SceneSource; readonly signal: AbortSignal },
+): Promise<void> {
+  const preset = request.preset === '' ? undefined : findPreset(request.preset);
+  const patchSize = namedPatchSize(request.patchSize, preset);
+  if (findBaseline(request.method) !== undefined) {
+    checkBaseline(request);
+    await planTraining(request, preset, { patchSize, validation: 0, shift: 0 }, scenes, signal);
+    return;
+  }
+  if (!request.validateOnly) validateName('Adapter name', request.adapter);
+  const method = findMethod(request.method);
+  const { validation, shift } = await withBackbone(store, request.backbone, ({ config }) => {
+    const given = { ...(preset && presetSettings(preset, request.method, config.width)), ...request.settings };
+    const parsed = parseTrainingSettings(given, request.method, config, request.seed);
+    methodSettings(method, adaptedWeight(config), parsed.method);
+    return Promise.resolve({ validation: parsed.validation, shift: parsed.training.augmentation.shift });
+  });
+  await planTraining(request, preset, { patchSize, validation, shift }, scenes, signal);
+}
