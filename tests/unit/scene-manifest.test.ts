@@ -66,7 +66,7 @@ test('a scene whose manifest cannot be read spoils nothing but itself', async ()
     damaged.map(({ name }) => name),
     ['null', 'stranger', 'text'],
   );
-  assert.match(damaged[0]!.reason, /deviation/);
+  assert.match(damaged[0]!.error.message, /deviation/);
   await assert.rejects(readManifest(store, 'null'), hasCode('OBJECT_DAMAGED', /scenes\/null\/scene\.json.*deviation/));
   for (const { name } of damaged) {
     await deleteScene(store, name);
