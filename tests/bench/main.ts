@@ -8,9 +8,16 @@ import { cpus, tmpdir, totalmem } from 'node:os';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
 import { adaptationParameterCount, adaptedWeight, findMethod, methodNames, methodSettings } from '@hyperswap/peft';
-import { initialParameters, backboneConfigs, encoderShapes, tokenCount, writeBackbone } from '@hyperswap/spectralgpt';
+import {
+  initialParameters,
+  backboneConfigs,
+  encoderShapes,
+  readBackbone,
+  tokenCount,
+  writeBackbone,
+} from '@hyperswap/spectralgpt';
 import { inMemory } from '@hyperswap/safetensors';
-import { storeBackboneFiles } from '@hyperswap/registry';
+import { Backbones } from '@hyperswap/registry';
 import { DirectoryObjectStore } from '@hyperswap/storage';
 import { repository } from '../support/fixtures.js';
 import { madeUpBlob } from '../support/made-up-adapter.js';
@@ -191,7 +198,7 @@ async function pod(): Promise<void> {
     const home = await mkdtemp(path.join(tmpdir(), 'hyperswap-bench-'));
     try {
       const store = new DirectoryObjectStore(path.join(home, 'store'));
-      await storeBackboneFiles(store, 'bench-base', baseFolder);
+      await new Backbones(store).keep(await readBackbone('bench-base', baseFolder), baseFolder);
       const given = { size: 'base', precision, side: 24, repetitions: 1, home };
       const found = await runCase<BindingMeasured>(ourCase('./serving-case.js', 'bind', given));
       const row = (work: string, ours: number, unit: string): void => {

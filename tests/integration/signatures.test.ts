@@ -7,7 +7,7 @@ import { after, before, describe, test } from 'node:test';
 import { blobDigest } from '@hyperswap/adapter';
 import { adapterStatement, createKeyFiles, readPrivateKey, signStatement, type NamedKey } from '@hyperswap/keys';
 import { EmbeddedBus } from '@hyperswap/messaging';
-import { AdapterRegistry } from '@hyperswap/registry';
+import { AdapterRegistry, Backbones } from '@hyperswap/registry';
 import { AdapterOrigin } from '@hyperswap/proto';
 import { callUnary } from '@hyperswap/rpc';
 import { DirectoryObjectStore } from '@hyperswap/storage';
@@ -68,7 +68,8 @@ describe('services that trust one key', () => {
   test('a version that somebody put into store and state without the key is not served, and others are', async () => {
     const { home } = services;
     const bus = await EmbeddedBus.open({ directory: path.join(home, 'bus'), work: 'private' });
-    const intruder = new AdapterRegistry(new DirectoryObjectStore(path.join(home, 'store')), bus);
+    const store = new DirectoryObjectStore(path.join(home, 'store'));
+    const intruder = new AdapterRegistry(store, bus, new Backbones(store));
     await train(services, { adapter: 'source', seed: 3, settings: { epochs: '2' } });
     const { version } = await intruder.publish('toy', 'f', await exportBlob(services, 'source'), {
       origin: 'training',

@@ -17,6 +17,7 @@ import {
   type RunningServer,
   type ServerGuard,
 } from '@hyperswap/rpc';
+import { Backbones } from '@hyperswap/registry';
 import { DirectoryObjectStore, S3ObjectStore, type ObjectStore } from '@hyperswap/storage';
 import { startTelemetry, type Logger } from '@hyperswap/telemetry';
 import { Executor } from '@hyperswap/tensor';
@@ -79,6 +80,7 @@ async function start(
     await store.close();
     throw error;
   });
+  const backbones = new Backbones(store, { cacheBytes: config.backboneCacheBytes });
   const stopTelemetry = await startTelemetry('hyperswap');
   const executor = names.some((name) => name !== 'preprocessing') ? new Executor() : undefined;
   const groups: ServiceGroup[] = [];
@@ -86,6 +88,7 @@ async function start(
   const close = async (): Promise<void> => {
     for (const group of groups) await group.stop?.();
     await executor?.stop();
+    await backbones.close();
     await bus.close();
     await store.close();
     await stopTelemetry();
@@ -106,13 +109,13 @@ async function start(
       });
       const { backbone, precision, leaseMilliseconds } = config;
       const training = { backbone, precision, leaseMilliseconds, keepJobsMilliseconds, preprocessing, ...trust };
-      const context = { store, bus, executor, logger, ...training };
+      const context = { store, backbones, bus, executor, logger, ...training };
       groups.push(createTrainerServices(context));
     }
     if (executor !== undefined && names.includes('tile-inference')) {
       const { backbone, precision, batchSize, queueLimit, leaseMilliseconds } = config;
       const serving = { backbone, precision, batchSize, queueLimit, leaseMilliseconds, keepJobsMilliseconds, ...trust };
-      const context = { store, bus, executor, logger, ...serving };
+      const context = { store, backbones, bus, executor, logger, ...serving };
       groups.push(await createTileInferenceServices(context));
     }
     const services = groups.flatMap((group) => group.services);

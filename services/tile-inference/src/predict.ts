@@ -2,16 +2,15 @@ import { randomUUID } from 'node:crypto';
 import { maximumBlobBytes } from '@hyperswap/adapter';
 import { failure, throwIfAborted } from '@hyperswap/errors';
 import type { PredictHeader, PredictRequest, PredictResponse } from '@hyperswap/proto';
-import { withBackbone, type AdapterRegistry } from '@hyperswap/registry';
+import type { AdapterRegistry, Backbones } from '@hyperswap/registry';
 import { headerFirst, rowPieces, type CallContext } from '@hyperswap/rpc';
 import type { BackboneConfig, PrecisionChoice } from '@hyperswap/spectralgpt';
-import type { ObjectStore } from '@hyperswap/storage';
 import type { Precision, ProgramClient } from '@hyperswap/tensor';
 import type { TileProgram } from './engine/program.js';
 import { precisionChoice } from './precision.js';
 
 export interface PredictContext {
-  readonly store: ObjectStore;
+  readonly backbones: Backbones;
   readonly registry: AdapterRegistry;
   readonly engine: ProgramClient<TileProgram>;
   /** The backbone that is served, and what it runs in, for headers that name none. */
@@ -57,11 +56,11 @@ export async function* predict(
 }
 
 async function prepare(
-  { store, registry, engine, backbone: served, precision: usual }: PredictContext,
+  { backbones, registry, engine, backbone: served, precision: usual }: PredictContext,
   { backbone: wanted, precision: wantedPrecision, adapter }: PredictHeader,
 ): Promise<Prepared> {
   const choice = precisionChoice(wantedPrecision, usual);
-  const { backbone, precision } = await withBackbone(store, wanted === '' ? served : wanted, async (found) => ({
+  const { backbone, precision } = await backbones.use(wanted === '' ? served : wanted, async (found) => ({
     backbone: found,
     precision: await engine.call('makeResident', { backbone: found, precision: choice }),
   }));

@@ -10,7 +10,7 @@ import type {
   WatchAdaptersResponse,
 } from '@hyperswap/proto';
 import { toAdapterVersion, type AdapterRegistry } from '@hyperswap/registry';
-import { headerFirst, pageSizeOf, pieces, ResponseQueue } from '@hyperswap/rpc';
+import { headerFirst, pageSizeOf, pieces, ResponseQueue, toErrorStatus } from '@hyperswap/rpc';
 
 /** Receives a blob and makes it a version. @throws FIELD_INVALID without a header first, ADAPTER_INVALID, NAME_INVALID, ADAPTER_EXISTS */
 export async function registerAdapter(
@@ -38,13 +38,13 @@ export async function registerAdapter(
   return { adapter: toAdapterVersion(record) };
 }
 
-/** Some adapters. @throws FIELD_INVALID when the page is too large */
+/** Returns a page of versions. @throws FIELD_INVALID when the page is too large; NAME_INVALID, ADAPTER_NOT_FOUND for a token that is no version */
 export async function listAdapters(
   registry: AdapterRegistry,
   request: ListAdaptersRequest,
 ): Promise<ListAdaptersResponse> {
-  const { records, next } = await registry.list(request.pageToken, pageSizeOf(request, { usual: 500, most: 2000 }));
-  return { adapters: records.map(toAdapterVersion), nextPageToken: next, damaged: [] };
+  const { records, next, damaged } = await registry.list(request.pageToken, pageSizeOf(request, { usual: 500, most: 2000 }));
+  return { adapters: records.map(toAdapterVersion), nextPageToken: next, damaged: damaged.map(({ name, error }) => ({ name, error: toErrorStatus(error) })) };
 }
 
 /** The blob of a version, in chunks. */

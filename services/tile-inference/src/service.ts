@@ -1,5 +1,5 @@
 import type { Bus } from '@hyperswap/messaging';
-import { AdapterRegistry, withBackbone, type TrustedKeys } from '@hyperswap/registry';
+import { AdapterRegistry, type Backbones, type TrustedKeys } from '@hyperswap/registry';
 import type { ServiceGroup } from '@hyperswap/rpc';
 import type { PrecisionChoice } from '@hyperswap/spectralgpt';
 import { suitableBatch } from './batch-size.js';
@@ -17,6 +17,7 @@ import { createTileService } from './tile-service.js';
 
 export interface TileInferenceContext {
   readonly store: ObjectStore;
+  readonly backbones: Backbones;
   readonly bus: Bus;
   readonly executor: Executor;
   readonly logger: Logger;
@@ -41,17 +42,13 @@ export interface TileInferenceContext {
  * @throws BACKBONE_NOT_FOUND, BACKBONE_INVALID, ENGINE_MISSING
  */
 export async function createTileInferenceServices(context: TileInferenceContext): Promise<ServiceGroup> {
-  const { store, bus, executor, logger } = context;
-  const registry = new AdapterRegistry(store, bus, context.trustedKeys);
+  const { store, backbones, bus, executor, logger } = context;
+  const registry = new AdapterRegistry(store, bus, backbones, context.trustedKeys);
   const engine = await executor.load<TileProgram>(new URL('./engine/program.js', import.meta.url));
-  const { name, digest, config, parameters, precision } = await withBackbone(
-    store,
-    context.backbone,
-    async (backbone) => ({
-      ...backbone,
-      precision: await engine.call('makeResident', { backbone, precision: context.precision }),
-    }),
-  );
+  const { name, digest, config, parameters, precision } = await backbones.use(context.backbone, async (backbone) => ({
+    ...backbone,
+    precision: await engine.call('makeResident', { backbone, precision: context.precision }),
+  }));
   const bindings = new BindingTable(registry, engine, { name, digest, precision }, logger);
   const { device } = await executor.describe();
   const batchSize = context.batchSize === 0 ? suitableBatch(config, device) : context.batchSize;
@@ -73,7 +70,7 @@ export async function createTileInferenceServices(context: TileInferenceContext)
   });
 
   const served = { name, digest, parameters, precision };
-  const prediction = { store, registry, engine, backbone: name, precision: context.precision };
+  const prediction = { backbones, registry, engine, backbone: name, precision: context.precision };
   return {
     services: [
       createTileService({ store, executor, bindings, queue, reconciler, served, predict: prediction }),

@@ -12,16 +12,15 @@ import {
   type ImportBackboneRequest,
   type ImportBackboneResponse,
 } from '@hyperswap/proto';
-import { backboneFiles, hasBackbone, storeBackboneFiles, withBackbone } from '@hyperswap/registry';
+import { backboneFiles, type Backbones } from '@hyperswap/registry';
 import { headerFirst } from '@hyperswap/rpc';
-import { readBackbone, type Backbone } from '@hyperswap/spectralgpt';
-import type { ObjectStore } from '@hyperswap/storage';
+import { readBackbone, type BackboneDescription } from '@hyperswap/spectralgpt';
 
 /** Far above huge in float32 (2.6 GB). */
 const maximumBackboneBytes = 8 * 1024 ** 3;
 
 /** A backbone as it travels. */
-export function toBackboneMessage({ name, digest, parameters, config }: Backbone): BackboneMessage {
+export function toBackboneMessage({ name, digest, parameters, config }: BackboneDescription): BackboneMessage {
   const { width, depth, heads, imageSize, components, tokenSize, tokenComponents } = config;
   const size = { width, depth, heads, imageSize, components, tokenSize, tokenComponents };
   const isJoint = config.positions === 'joint';
@@ -35,18 +34,13 @@ export function toBackboneMessage({ name, digest, parameters, config }: Backbone
   };
 }
 
-/** A backbone by name. @throws BACKBONE_NOT_FOUND, BACKBONE_INVALID, OBJECT_DAMAGED */
-export function getBackbone(store: ObjectStore, name: string): Promise<BackboneMessage> {
-  return withBackbone(store, name, (backbone) => Promise.resolve(toBackboneMessage(backbone)));
-}
-
 /**
  * Receives a backbone's files into a temporary folder, checks them there, and keeps them.
  *
- * @throws FIELD_INVALID, NAME_INVALID, BACKBONE_INVALID; BACKBONE_EXISTS when the name has other weights: nothing is changed then
+ * @throws FIELD_INVALID, NAME_INVALID, BACKBONE_INVALID; BACKBONE_EXISTS when the name has other weights or another config: nothing is changed then
  */
 export async function importBackbone(
-  store: ObjectStore,
+  backbones: Backbones,
   requests: AsyncIterable<ImportBackboneRequest>,
 ): Promise<ImportBackboneResponse> {
   const directory = await mkdtemp(path.join(tmpdir(), 'hyperswap-import-'));
@@ -54,11 +48,11 @@ export async function importBackbone(
   try {
     const name = await receive(requests, directory, open);
     const backbone = await readBackbone(name, directory);
-    if (await hasBackbone(store, name)) {
-      const { digest } = await getBackbone(store, name);
+    if (await backbones.isStored(name)) {
+      const { digest } = await backbones.describe(name);
       if (digest !== backbone.digest) throw failure('BACKBONE_EXISTS', { backbone: name });
     } else {
-      await storeBackboneFiles(store, name, directory);
+      await backbones.keep(backbone, directory);
     }
     return { backbone: toBackboneMessage(backbone) };
   } finally {

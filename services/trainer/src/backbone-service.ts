@@ -1,22 +1,34 @@
 import { BackboneServiceService, type BackboneServiceServer } from '@hyperswap/proto';
-import { listBackbones } from '@hyperswap/registry';
-import { clientStreamHandler, pageOf, serverStreamHandler, unaryHandler, type HostedService } from '@hyperswap/rpc';
-import type { ObjectStore } from '@hyperswap/storage';
-import { getBackbone, importBackbone } from './backbone-calls.js';
+import type { Backbones } from '@hyperswap/registry';
+import {
+  clientStreamHandler,
+  pageOf,
+  serverStreamHandler,
+  toErrorStatus,
+  unaryHandler,
+  type HostedService,
+} from '@hyperswap/rpc';
+import { importBackbone, toBackboneMessage } from './backbone-calls.js';
 import { exportBackbone } from './export-backbone.js';
 import { backboneRoles } from './roles.js';
 
 /** Returns the service that keeps backbones. @param usual name of the backbone of requests that name none */
-export function createBackboneService(store: ObjectStore, usual: string): HostedService {
+export function createBackboneService(backbones: Backbones, usual: string): HostedService {
   const implementation: BackboneServiceServer = {
-    importBackbone: clientStreamHandler((requests) => importBackbone(store, requests)),
-    exportBackbone: serverStreamHandler(({ backbone }) => exportBackbone(store, backbone || usual)),
+    importBackbone: clientStreamHandler((requests) => importBackbone(backbones, requests)),
+    exportBackbone: serverStreamHandler(({ backbone }) => exportBackbone(backbones, backbone || usual)),
     listBackbones: unaryHandler(async (request) => {
-      const { page, nextPageToken } = pageOf(await listBackbones(store), (name) => name, request);
-      const backbones = await Promise.all(page.map((name) => getBackbone(store, name)));
-      return { backbones, nextPageToken };
+      const { page, nextPageToken } = pageOf(await backbones.names(), (name) => name, request);
+      const { described, damaged } = await backbones.describeAll(page);
+      return {
+        backbones: described.map(toBackboneMessage),
+        damaged: damaged.map(({ name, error }) => ({ name, error: toErrorStatus(error) })),
+        nextPageToken,
+      };
     }),
-    getBackbone: unaryHandler(async ({ backbone }) => ({ backbone: await getBackbone(store, backbone || usual) })),
+    getBackbone: unaryHandler(async ({ backbone }) => ({
+      backbone: toBackboneMessage(await backbones.describe(backbone || usual)),
+    })),
   };
   return {
     name: 'hyperswap.v1.BackboneService',

@@ -1,8 +1,7 @@
 import { validateName } from '@hyperswap/errors';
 import { adaptedWeight, findMethod, methodSettings } from '@hyperswap/peft';
 import type { StartTrainingRequest } from '@hyperswap/proto';
-import { withBackbone } from '@hyperswap/registry';
-import type { ObjectStore } from '@hyperswap/storage';
+import type { Backbones } from '@hyperswap/registry';
 import { findBaseline } from './engine/baselines/baselines.js';
 import { findPreset, presetSettings } from './presets.js';
 import { checkBaseline } from './run-baseline.js';
@@ -18,10 +17,10 @@ import { parseTrainingSettings } from './training-settings.js';
 export async function checkTraining(
   request: StartTrainingRequest,
   {
-    store,
+    backbones,
     scenes,
     signal,
-  }: { readonly store: ObjectStore; readonly scenes: SceneSource; readonly signal: AbortSignal },
+  }: { readonly backbones: Backbones; readonly scenes: SceneSource; readonly signal: AbortSignal },
 ): Promise<void> {
   const preset = request.preset === '' ? undefined : findPreset(request.preset);
   const patchSize = namedPatchSize(request.patchSize, preset);
@@ -32,11 +31,11 @@ export async function checkTraining(
   }
   if (!request.validateOnly) validateName('Adapter name', request.adapter);
   const method = findMethod(request.method);
-  const { validation, shift } = await withBackbone(store, request.backbone, ({ config }) => {
-    const given = { ...(preset && presetSettings(preset, request.method, config.width)), ...request.settings };
-    const parsed = parseTrainingSettings(given, request.method, config, request.seed);
-    methodSettings(method, adaptedWeight(config), parsed.method);
-    return Promise.resolve({ validation: parsed.validation, shift: parsed.training.augmentation.shift });
-  });
+  const { config } = await backbones.describe(request.backbone);
+  const given = { ...(preset && presetSettings(preset, request.method, config.width)), ...request.settings };
+  const parsed = parseTrainingSettings(given, request.method, config, request.seed);
+  methodSettings(method, adaptedWeight(config), parsed.method);
+  const { validation, training } = parsed;
+  const { shift } = training.augmentation;
   await planTraining(request, preset, { patchSize, validation, shift }, scenes, signal);
 }

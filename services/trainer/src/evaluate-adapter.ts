@@ -1,4 +1,4 @@
-import { blobDigest, writeAdapter, type Adapter, type AdapterMetadata } from '@hyperswap/adapter';
+import { blobDigest, writeAdapter, type Adapter } from '@hyperswap/adapter';
 import { throwIfAborted } from '@hyperswap/errors';
 import { adapterStatement, signStatement } from '@hyperswap/keys';
 import type { AdapterVersion } from '@hyperswap/proto';
@@ -54,11 +54,7 @@ export async function publishAdapter(
   { registry, signingKey, signal }: TrainingContext,
 ): Promise<AdapterVersion> {
   throwIfAborted(signal, 'Training');
-  const metadata: AdapterMetadata = {
-    ...adapter.metadata,
-    metrics: { ...metrics, perClass: [...metrics.perClass], confusion: [...metrics.confusion] },
-  };
-  const blob = writeAdapter({ ...adapter, metadata });
+  const blob = writeAdapter({ ...adapter, metadata: { ...adapter.metadata, metrics } });
   const digest = blobDigest(blob);
   const twin = await registry.findByDigest(name, digest);
   const signature = signingKey && signStatement(signingKey, adapterStatement(name, digest));

@@ -1,5 +1,5 @@
 import { formatVersion, type Adapter } from '@hyperswap/adapter';
-import { adaptedWeight, findMethod, methodSettings } from '@hyperswap/peft';
+import { adaptableProjections, adaptedWeight, findMethod, methodSettings } from '@hyperswap/peft';
 import type { NamedTensor } from '@hyperswap/safetensors';
 import type { Backbone } from '@hyperswap/spectralgpt';
 import type { Precision } from '@hyperswap/tensor';
@@ -95,6 +95,7 @@ export async function fitAdapter(recipe: AdapterRecipe, context: TrainingContext
       backbone: { name: backbone.name, digest: backbone.digest },
       method: recipe.method,
       settings,
+      ...(trained.learned.size > 0 && method.scope === 'factors' && { targets: adaptableProjections(backbone.config) }),
       pooling: training.pooling,
       views: recipe.views,
       patchSize,

@@ -2,7 +2,6 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { AdapterVersion, StartTrainingRequest } from '@hyperswap/proto';
-import { listBackbones, storeBackboneFiles } from '@hyperswap/registry';
 import { inMemory } from '@hyperswap/safetensors';
 import { readBackbone, writeBackbone, type Backbone } from '@hyperswap/spectralgpt';
 import type { Precision } from '@hyperswap/tensor';
@@ -23,10 +22,10 @@ export async function keepTunedBackbone(
   request: StartTrainingRequest,
   context: TrainingContext,
 ): Promise<Tested & { readonly adapter?: AdapterVersion; readonly newBackbone?: string }> {
-  const { store, engine } = context;
+  const { backbones, engine } = context;
   const directory = await mkdtemp(path.join(tmpdir(), 'hyperswap-tuned-'));
   try {
-    const name = nextName(`${request.adapter || 'validation'}-full`, await listBackbones(store));
+    const name = nextName(`${request.adapter || 'validation'}-full`, await backbones.names());
     await writeBackbone(directory, config, inMemory(trained.learned), 'F32');
     const backbone = await readBackbone(name, directory);
     const { digest } = backbone;
@@ -39,7 +38,7 @@ export async function keepTunedBackbone(
       await engine.call('releaseResident', { digest, precision });
     }
     if (request.validateOnly) return tested;
-    await storeBackboneFiles(store, name, directory);
+    await backbones.keep(backbone, directory);
     return { ...tested, newBackbone: name, adapter: await publishAdapter(request.adapter, adapter, tested, context) };
   } finally {
     await rm(directory, { recursive: true, force: true });

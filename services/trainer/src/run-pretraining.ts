@@ -3,7 +3,6 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { failure, throwIfAborted, validateName } from '@hyperswap/errors';
 import type { StartPretrainingRequest } from '@hyperswap/proto';
-import { storeBackboneFiles, withBackbone } from '@hyperswap/registry';
 import { toDuration } from '@hyperswap/rpc';
 import { inMemory } from '@hyperswap/safetensors';
 import { componentStatistics, simulateScene, type ComponentStatistics } from '@hyperswap/scene';
@@ -28,7 +27,7 @@ export async function runPretraining(
 ): Promise<TrainingOutcome> {
   validateName('Backbone name', request.backbone);
   if (request.from === '') return pretrainFrom(request, undefined, context);
-  return withBackbone(context.store, request.from, (start) => pretrainFrom(request, start, context));
+  return context.backbones.use(request.from, (start) => pretrainFrom(request, start, context));
 }
 
 async function pretrainFrom(
@@ -36,7 +35,7 @@ async function pretrainFrom(
   from: Backbone | undefined,
   context: TrainingContext,
 ): Promise<TrainingOutcome> {
-  const { store, engine, precision, signal, report } = context;
+  const { store, backbones, engine, precision, signal, report } = context;
   const start = performance.now();
   const settings = parsePretrainingSettings(from?.config ?? sizeConfig(request.size), request.settings, request.seed);
   if (from !== undefined && settings.config.tokenSize !== from.config.tokenSize) {
@@ -79,7 +78,7 @@ async function pretrainFrom(
   try {
     await writeBackbone(directory, settings.config, inMemory(tensors), 'F16');
     const backbone = await readBackbone(request.backbone, directory);
-    await storeBackboneFiles(store, request.backbone, directory);
+    await backbones.keep(backbone, directory);
     await checkpoints.remove();
     const value = {
       backbone: backbone.name,

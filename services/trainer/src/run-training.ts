@@ -2,7 +2,6 @@ import { learnedParameterCount } from '@hyperswap/adapter';
 import { validateName } from '@hyperswap/errors';
 import { adaptationParameterCount, adaptedWeight, findMethod, methodSettings } from '@hyperswap/peft';
 import type { StartTrainingRequest } from '@hyperswap/proto';
-import { withBackbone } from '@hyperswap/registry';
 import type { Backbone } from '@hyperswap/spectralgpt';
 import type { Precision } from '@hyperswap/tensor';
 import { Checkpoints } from './checkpoints.js';
@@ -26,7 +25,7 @@ import { parseTrainingSettings } from './training-settings.js';
 export async function runTraining(request: StartTrainingRequest, context: TrainingContext): Promise<TrainingOutcome> {
   if (!request.validateOnly) validateName('Adapter name', request.adapter);
   findMethod(request.method);
-  return withBackbone(context.store, request.backbone, async (backbone) => {
+  return context.backbones.use(request.backbone, async (backbone) => {
     const precision = await context.engine.call('makeResident', { backbone, precision: context.precision });
     return trainOn(backbone, precision, request, context);
   });

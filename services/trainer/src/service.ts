@@ -3,7 +3,7 @@ import type { NamedKey } from '@hyperswap/keys';
 import type { Bus } from '@hyperswap/messaging';
 import { summarizeMetrics } from '@hyperswap/map';
 import { TrainingServiceService, type StartTrainingRequest, type TrainingServiceServer } from '@hyperswap/proto';
-import { AdapterRegistry, withBackbone, type TrustedKeys } from '@hyperswap/registry';
+import { AdapterRegistry, type Backbones, type TrustedKeys } from '@hyperswap/registry';
 import { serverStreamHandler, unaryHandler, type HostedService, type ServiceGroup } from '@hyperswap/rpc';
 import type { PrecisionChoice } from '@hyperswap/spectralgpt';
 import type { ObjectStore } from '@hyperswap/storage';
@@ -25,6 +25,7 @@ import { Trainings } from './trainings.js';
 
 export interface TrainerContext {
   readonly store: ObjectStore;
+  readonly backbones: Backbones;
   readonly bus: Bus;
   readonly executor: Executor;
   readonly logger: Logger;
@@ -48,8 +49,8 @@ const maximumChecks = 1000;
 
 /** Returns the services that train adapters, pretrain backbones, and keep backbones. */
 export function createTrainerServices(context: TrainerContext): ServiceGroup {
-  const { store, bus, executor, precision, logger } = context;
-  const registry = new AdapterRegistry(store, bus, context.trustedKeys);
+  const { store, backbones, bus, executor, precision, logger } = context;
+  const registry = new AdapterRegistry(store, bus, backbones, context.trustedKeys);
   // Loaded for the first training: a process that only keeps backbones has no use for TensorFlow.
   let loading: Promise<ProgramClient<TrainerProgram>> | undefined;
   const loadEngine = (): Promise<ProgramClient<TrainerProgram>> =>
@@ -67,7 +68,7 @@ export function createTrainerServices(context: TrainerContext): ServiceGroup {
       try {
         const engine = await loadEngine();
         const { signingKey } = context;
-        const training: TrainingContext = { store, registry, engine, scenes, precision, signingKey, ...running };
+        const training: TrainingContext = { store, registry, backbones, engine, scenes, precision, signingKey, ...running };
         if (given.kind === 'pretraining') return await runPretraining(given.request, training);
         const { request } = given;
         return await (findBaseline(request.method) === undefined
@@ -87,7 +88,7 @@ export function createTrainerServices(context: TrainerContext): ServiceGroup {
   const check = async (requests: readonly StartTrainingRequest[], signal: AbortSignal): Promise<void> => {
     const scenes = new SceneSource(context.preprocessing());
     try {
-      for (const request of requests) await checkTraining(request, { store, scenes, signal });
+      for (const request of requests) await checkTraining(request, { backbones, scenes, signal });
     } finally {
       scenes.close();
     }
@@ -128,9 +129,7 @@ export function createTrainerServices(context: TrainerContext): ServiceGroup {
       }),
     ),
     listMethods: unaryHandler(async ({ backbone }) => ({
-      methods: await withBackbone(store, backbone || context.backbone, ({ config }) =>
-        Promise.resolve(listMethods(config)),
-      ),
+      methods: listMethods((await backbones.describe(backbone || context.backbone)).config),
     })),
     listPresets: unaryHandler(() => Promise.resolve({ presets: listPresets() })),
   };
@@ -141,7 +140,7 @@ export function createTrainerServices(context: TrainerContext): ServiceGroup {
     roles: trainingRoles,
   };
   return {
-    services: [training, createBackboneService(store, context.backbone)],
+    services: [training, createBackboneService(backbones, context.backbone)],
     // Not before this process serves: a training may ask its own preprocessing service.
     start: () => {
       trainings.begin();

@@ -1,5 +1,5 @@
 import type { NamedKey } from '@hyperswap/keys';
-import type { AdapterRegistry } from '@hyperswap/registry';
+import type { AdapterRegistry, Backbones } from '@hyperswap/registry';
 import type { PrecisionChoice } from '@hyperswap/spectralgpt';
 import type { ObjectStore } from '@hyperswap/storage';
 import type { ProgramClient } from '@hyperswap/tensor';
@@ -11,6 +11,7 @@ import type { TrainingProgress } from './training-progress.js';
 export interface TrainingContext {
   readonly store: ObjectStore;
   readonly registry: AdapterRegistry;
+  readonly backbones: Backbones;
   readonly engine: ProgramClient<TrainerProgram>;
   readonly scenes: SceneSource;
   /** Signs what is published. */

@@ -1,5 +1,6 @@
 import type { AdapterVersion, WatchTrainingResponse } from '@hyperswap/proto';
 import type { Metrics } from '@hyperswap/map';
+import { toMetricsMessage } from '@hyperswap/registry';
 import { toDuration } from '@hyperswap/rpc';
 import type { Predictions } from './predictions.js';
 import type { TrainingPlan } from './training-plan.js';
@@ -37,7 +38,7 @@ export function finished(
   const { metrics, predictions, parameters, start, adapter } = result;
   const value = {
     adapter,
-    metrics: { ...metrics, perClass: [...metrics.perClass], confusion: [...metrics.confusion] },
+    metrics: toMetricsMessage(metrics),
     lossByEpoch: shortCurve(result.lossByEpoch ?? []),
     validationAccuracyByEpoch: shortCurve(result.accuracyByEpoch ?? []),
     elapsed: toDuration(performance.now() - start),

@@ -80,8 +80,10 @@ export function parseTrainingSettings(
   seed: number,
 ): ParsedSettings {
   const schema = trainingSchema(method, config);
-  const own = Object.fromEntries(Object.entries(given).filter(([key]) => key in schema.shape));
-  const rest = Object.fromEntries(Object.entries(given).filter(([key]) => !(key in schema.shape)));
+  // Not `in`: a setting may be called as a member of every object is, as "constructor".
+  const isCommon = ([key]: [string, string]): boolean => Object.hasOwn(schema.shape, key);
+  const own = Object.fromEntries(Object.entries(given).filter(isCommon));
+  const rest = Object.fromEntries(Object.entries(given).filter((entry) => !isCommon(entry)));
   const { orientations, shift, gain, noise, mixture, normalizer, validation, views, pseudoLabels, ...settings } = parse(
     schema,
     own,

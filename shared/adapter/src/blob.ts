@@ -4,13 +4,34 @@
  */
 import { createHash } from 'node:crypto';
 import { failure, HyperswapError } from '@hyperswap/errors';
-import { adaptationShapes, adaptedWeight, findMethod, methodSettings, type Adaptation } from '@hyperswap/peft';
-import { readSafetensors, SafetensorsError, writeSafetensors, type NamedTensor } from '@hyperswap/safetensors';
-import { pooledWidth, type BackboneConfig } from '@hyperswap/spectralgpt';
-import { adapterMetadataSchema, type AdapterMetadata } from './metadata.js';
+import {
+  adaptableProjections,
+  adaptationShapes,
+  adaptedWeight,
+  findMethod,
+  methodSettings,
+  type Adaptation,
+} from '@hyperswap/peft';
+import {
+  parseShallowJson,
+  readSafetensors,
+  SafetensorsError,
+  ShallowJsonError,
+  unusableValue,
+  writeSafetensors,
+  type NamedTensor,
+} from '@hyperswap/safetensors';
+import { isDigestOf, pooledWidth, type BackboneDescription } from '@hyperswap/spectralgpt';
+import { adapterMetadataSchema, thinCurve, writtenCurvePoints, type AdapterMetadata } from './metadata.js';
 
 /** Far above any adapter's size (0.2 MB), far below what would hurt. */
 export const maximumBlobBytes = 64 * 1024 * 1024;
+/** Largest header, which holds the metadata. */
+const maximumHeaderBytes = 1024 * 1024;
+/** Objects and lists inside each other in the metadata: a class's metrics are the deepest. */
+const metadataLevels = 4;
+/** The smallest number that scores are divided by: its square is not zero in float32. */
+const smallestDeviation = 1e-18;
 
 export interface AdapterTensors {
   /** The method's factors by name, as `blocks.0.attn.q.krona_a`. */
@@ -48,10 +69,14 @@ export function blobDigest(blob: Uint8Array): string {
   return createHash('sha256').update(blob).digest('hex');
 }
 
+/** Writes a blob; a long loss curve is thinned out. */
 export function writeAdapter({ metadata, tensors }: Adapter): Uint8Array {
   const named = new Map(tensors.factors);
   for (const [field, name] of Object.entries(fixedNames)) named.set(name, tensors[field as keyof typeof fixedNames]);
-  return writeSafetensors({ tensors: named, metadata: { hyperswap: JSON.stringify(metadata) } });
+  const { training } = metadata;
+  const lossByEpoch = thinCurve(training.lossByEpoch, writtenCurvePoints);
+  const hyperswap = JSON.stringify({ ...metadata, training: { ...training, lossByEpoch } });
+  return writeSafetensors({ tensors: named, metadata: { hyperswap } });
 }
 
 /**
@@ -68,7 +93,7 @@ export function readAdapter(file: string, blob: Uint8Array): Adapter {
   let tensors: Map<string, NamedTensor>;
   let metadata: AdapterMetadata;
   try {
-    const content = readSafetensors(blob);
+    const content = readSafetensors(blob, { maximumHeaderBytes });
     tensors = new Map(content.tensors);
     metadata = parseMetadata(content.metadata.hyperswap, invalid);
   } catch (cause) {
@@ -76,7 +101,8 @@ export function readAdapter(file: string, blob: Uint8Array): Adapter {
     throw cause;
   }
   for (const [name, { values }] of tensors) {
-    if (!values.every(Number.isFinite)) throw invalid(`tensor ${name} holds NaN or infinite values`);
+    const unusable = unusableValue(values);
+    if (unusable !== undefined) throw invalid(`tensor ${name} holds the value ${unusable}`);
   }
   const take = (name: string): NamedTensor => {
     const tensor = tensors.get(name);
@@ -94,14 +120,17 @@ export function readAdapter(file: string, blob: Uint8Array): Adapter {
  * The adapter's method, checked against the backbone it is to run on: its digest, and the exact set, names and shapes of its tensors.
  *
  * @param reference named in errors
- * @throws ADAPTER_BACKBONE, ADAPTER_INVALID
+ * @throws ADAPTER_BACKBONE, ADAPTER_INVALID; ADAPTER_OUTDATED when it names the backbone's weights without its config
  */
 export function validateAgainstBackbone(
   reference: string,
   { metadata, tensors }: Adapter,
-  backbone: { readonly name: string; readonly digest: string; readonly config: BackboneConfig },
+  backbone: BackboneDescription,
 ): Adaptation {
-  if (metadata.backbone.digest !== backbone.digest) {
+  if (!isDigestOf(metadata.backbone.digest, backbone)) {
+    if (metadata.backbone.digest === backbone.weightsDigest) {
+      throw failure('ADAPTER_OUTDATED', { adapter: reference, backbone: backbone.name });
+    }
     throw failure('ADAPTER_BACKBONE', {
       adapter: reference,
       wanted: `${metadata.backbone.name} (${metadata.backbone.digest.slice(0, 12)})`,
@@ -113,11 +142,15 @@ export function validateAgainstBackbone(
   let adaptation: Adaptation;
   try {
     const method = findMethod(metadata.method);
-    adaptation = { method, settings: methodSettings(method, adaptedWeight(config), metadata.settings) };
+    const settings = methodSettings(method, adaptedWeight(config), metadata.settings);
+    adaptation = { method, settings, ...(metadata.targets && { targets: metadata.targets }) };
   } catch (cause) {
     if (cause instanceof HyperswapError) throw invalid(cause.message);
     throw cause;
   }
+  const known = new Set(adaptableProjections(config));
+  const strange = metadata.targets?.find((target) => !known.has(target));
+  if (strange !== undefined) throw invalid(`it changes ${strange}, which ${backbone.name} does not have`);
   const shapes = adaptationShapes(adaptation, config);
   const expectShape = (name: string, tensor: NamedTensor | undefined, shape: readonly number[]): void => {
     if (tensor === undefined) throw invalid(`tensor ${name} is missing`);
@@ -135,8 +168,9 @@ export function validateAgainstBackbone(
   expectShape('pca.components', tensors.pcaComponents, [config.components, metadata.bands]);
   expectShape('normalizer.mean', tensors.normalizerMean, [config.components]);
   expectShape('normalizer.deviation', tensors.normalizerDeviation, [config.components]);
-  if (tensors.normalizerDeviation.values.some((value) => value <= 0)) {
-    throw invalid('normalizer.deviation holds values that are not positive');
+  const tooSmall = tensors.normalizerDeviation.values.find((value) => value < smallestDeviation);
+  if (tooSmall !== undefined) {
+    throw invalid(`normalizer.deviation holds ${tooSmall}; it must be positive, at least ${smallestDeviation}`);
   }
   return adaptation;
 }
@@ -151,9 +185,10 @@ function parseMetadata(text: string | undefined, invalid: (reason: string, cause
   if (text === undefined) throw invalid('its header has no hyperswap metadata');
   let content: unknown;
   try {
-    content = JSON.parse(text);
+    content = parseShallowJson(Buffer.from(text), metadataLevels);
   } catch (cause) {
-    throw invalid('its metadata is not JSON', cause);
+    if (cause instanceof ShallowJsonError) throw invalid(`its metadata ${cause.message}`, cause);
+    throw cause;
   }
   const parsed = adapterMetadataSchema.safeParse(content);
   if (parsed.success) return parsed.data;

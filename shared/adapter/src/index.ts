@@ -9,6 +9,6 @@ export {
   type Adapter,
   type AdapterTensors,
 } from './blob.js';
-export { formatVersion, type AdapterMetadata, type LandCoverClass, type Metrics } from './metadata.js';
+export { formatVersion, type AdapterMetadata } from './metadata.js';
 export { exportPeft, type PeftFiles } from './hugging-face/export-peft.js';
 export { completePeft, importPeft, type PeftAdapter } from './hugging-face/import-peft.js';

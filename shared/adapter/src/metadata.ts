@@ -1,77 +1,120 @@
+import type { LandCoverClass, Metrics } from '@hyperswap/map';
+import { maximumHalo } from '@hyperswap/scene';
 import { poolings } from '@hyperswap/spectralgpt';
 import { z } from 'zod';
 
 /** Raised when a reader of the old format would misread the new one. */
 export const formatVersion = 1;
+/** Points of a loss curve that are written; longer curves are thinned out. */
+export const writtenCurvePoints = 200;
+
+/** Points of a loss curve that are read: earlier releases wrote one for each epoch. */
+const maximumCurvePoints = 10_000;
+const maximumClasses = 255;
+/** Queries and values of 256 blocks. */
+const maximumTargets = 512;
+const maximumSettings = 32;
+const settingMagnitude = 1e9;
 
 const count = z.number().int().positive();
+const shortText = z.string().max(200);
 const digest = z.string().regex(/^[0-9a-f]{64}$/, 'must be a sha-256 in hexadecimal');
 
-export const landCoverClassSchema = z
+export const landCoverClassSchema: z.ZodType<LandCoverClass> = z
   .object({
     name: z.string().min(1).max(100),
-    /** 0xRRGGBB. */
     color: z.number().int().min(0).max(0xffffff),
   })
   .strict();
 
-export const metricsSchema = z
+export const metricsSchema: z.ZodType<Metrics> = z
   .object({
     overallAccuracy: z.number(),
     averageAccuracy: z.number(),
     kappa: z.number(),
-    perClass: z.array(
-      z
-        .object({
-          name: z.string(),
-          recall: z.number(),
-          precision: z.number(),
-          f1: z.number(),
-          pixels: z.number().int().nonnegative(),
-        })
-        .strict(),
-    ),
-    /** Rows are the true classes, columns the predicted ones. */
-    confusion: z.array(z.number().int().nonnegative()),
+    perClass: z
+      .array(
+        z
+          .object({
+            name: z.string().max(100),
+            recall: z.number(),
+            precision: z.number(),
+            f1: z.number(),
+            pixels: z.number().int().nonnegative(),
+          })
+          .strict(),
+      )
+      .max(maximumClasses),
+    confusion: z.array(z.number().int().nonnegative()).max(maximumClasses ** 2),
   })
-  .strict();
+  .strict()
+  .refine(({ perClass, confusion }) => confusion.length === perClass.length ** 2, {
+    message: 'must be a square of as many rows as there are classes',
+    path: ['confusion'],
+  });
 
-/** What an adapter says of itself beside its tensors. Nothing that serving needs is inferred from tensors' shapes. */
+/**
+ * What an adapter says of itself beside its tensors. Nothing that serving needs is inferred from tensors' shapes, and nothing has
+ * more than a bounded number of parts.
+ */
 export const adapterMetadataSchema = z
   .object({
     formatVersion: z.literal(formatVersion),
     backbone: z.object({ name: z.string().min(1).max(100), digest }).strict(),
     method: z.string().min(1).max(64),
     /** The method's settings, all of them: shapes, ranks, scale. */
-    settings: z.record(z.string().max(64), z.number()),
+    settings: z
+      .record(z.string().max(64), z.number().min(-settingMagnitude).max(settingMagnitude))
+      .refine((settings) => Object.keys(settings).length <= maximumSettings, `must be at most ${maximumSettings}`),
+    /** Projections that the method changes, as `blocks.0.attn.q`; absent: queries and values of every block. */
+    targets: z
+      .array(z.string().regex(/^blocks\.(0|[1-9]\d{0,3})\.attn\.[qv]$/, 'must be attn.q or attn.v of a block'))
+      .min(1)
+      .max(maximumTargets)
+      .refine((targets) => new Set(targets).size === targets.length, 'must not name a projection twice')
+      .optional(),
     /** What the head sees of the tokens. */
     pooling: z.enum(poolings).default('mean'),
     /** Ways that each patch is laid to be classified, whose logits are averaged: 1, or the eight quarter turns and mirror images. */
     views: z.union([z.literal(1), z.literal(8)]).default(1),
-    patchSize: count.max(255).refine((size) => size % 2 === 1, 'must be odd'),
+    patchSize: count.max(2 * maximumHalo + 1).refine((size) => size % 2 === 1, 'must be odd'),
     bands: count.max(65_535),
     /** Names the PCA in the blob. */
     pcaDigest: digest,
     /** Band centres in nanometres, when the scene's file told them. */
-    wavelengths: z.array(z.number()).optional(),
-    classes: z.array(landCoverClassSchema).min(2).max(255),
+    wavelengths: z.array(z.number()).max(65_535).optional(),
+    classes: z.array(landCoverClassSchema).min(2).max(maximumClasses),
     training: z
       .object({
-        scene: z.string(),
-        split: z.string(),
+        scene: shortText,
+        /** How training and test pixels were chosen, in words. */
+        split: z.string().max(2000),
         trainPixels: count,
         testPixels: z.number().int().nonnegative(),
         epochs: count,
         batchSize: count,
         learningRate: z.number(),
         seed: z.number().int(),
-        lossByEpoch: z.array(z.number()),
+        /** Mean loss of each epoch, of long trainings the means of as many epochs as make the curve short. */
+        lossByEpoch: z.array(z.number()).max(maximumCurvePoints),
       })
       .strict(),
     metrics: metricsSchema.optional(),
   })
   .strict();
 
-export type LandCoverClass = z.infer<typeof landCoverClassSchema>;
-export type Metrics = z.infer<typeof metricsSchema>;
 export type AdapterMetadata = Readonly<z.infer<typeof adapterMetadataSchema>>;
+
+/**
+ * A curve of at most so many points, each the mean of as many neighbours.
+ *
+ * @param points at least 1
+ */
+export function thinCurve(values: readonly number[], points: number): number[] {
+  if (values.length <= points) return [...values];
+  return Array.from({ length: points }, (_, point) => {
+    const first = Math.floor((point * values.length) / points);
+    const part = values.slice(first, Math.floor(((point + 1) * values.length) / points));
+    return part.reduce((sum, value) => sum + value, 0) / part.length;
+  });
+}

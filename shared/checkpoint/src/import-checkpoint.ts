@@ -1,6 +1,6 @@
 import { open } from 'node:fs/promises';
 import { failure, HyperswapError } from '@hyperswap/errors';
-import { SafetensorsError, SafetensorsFile, type TensorSource } from '@hyperswap/safetensors';
+import { SafetensorsError, SafetensorsFile, unusableValue, type TensorSource } from '@hyperswap/safetensors';
 import { writeBackbone, type BackboneConfig } from '@hyperswap/spectralgpt';
 import { convertCheckpoint, type ConversionOptions } from './convert.js';
 import { PickleError } from './pickle-values.js';
@@ -35,8 +35,9 @@ export async function importCheckpoint(
         shapes: tensors.shapes,
         read: (name) => {
           const values = tensors.read(name);
-          if (values.every(Number.isFinite)) return values;
-          throw failure('BACKBONE_INVALID', { file, reason: `tensor ${name} holds NaN or infinite values` });
+          const unusable = unusableValue(values);
+          if (unusable === undefined) return values;
+          throw failure('BACKBONE_INVALID', { file, reason: `tensor ${name} holds the value ${unusable}` });
         },
       };
       await writeBackbone(directory, config, finite, 'F32');

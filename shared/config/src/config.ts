@@ -24,6 +24,12 @@ const schema = z
     batchSize: z.coerce.number().int().min(0).max(4096).default(0),
     /** Largest upload of a scene, in bytes. */
     maximumSceneBytes: byteCount.default(4 * 1024 ** 3),
+    /** Bytes of backbones fetched from the store that a process keeps on disk, in the system's folder for temporary files. */
+    backboneCacheBytes: z.coerce
+      .number()
+      .int()
+      .nonnegative()
+      .default(4 * 1024 ** 3),
     /** Milliseconds that open calls get after SIGTERM. */
     drainMilliseconds: z.coerce.number().int().nonnegative().default(30_000),
     /** Milliseconds that a worker may show no sign of life before its work goes to another one. */

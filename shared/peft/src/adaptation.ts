@@ -34,9 +34,18 @@ import type { FactorShape, Factors, Method, MethodSettings, WeightShape } from '
 const adaptedProjections = ['q', 'v'] as const;
 type AdaptedProjection = (typeof adaptedProjections)[number];
 
+/** A method with its settings, and where it is applied. */
 export interface Adaptation {
   readonly method: Method;
   readonly settings: MethodSettings;
+  /** Projections that are changed, as `blocks.0.attn.q`; the others stay as they are. @default all that adapters may change */
+  readonly targets?: readonly string[];
+}
+
+/** All projections that adapters may change, as `blocks.0.attn.q`: W_Q and W_V of every block. */
+export function adaptableProjections({ depth }: Pick<BackboneConfig, 'depth'>): string[] {
+  const blocks = Array.from({ length: depth }, (_, block) => block);
+  return blocks.flatMap((block) => adaptedProjections.map((projection) => projectionName(block, projection)));
 }
 
 /** The shape of every weight that adapters change. */
@@ -46,14 +55,13 @@ export function adaptedWeight({ width }: BackboneConfig): WeightShape {
 
 /** All factors of a method on a backbone by tensor name, as `blocks.0.attn.q.krona_a`. */
 export function adaptationShapes(
-  { method, settings }: Adaptation,
+  { method, settings, targets }: Adaptation,
   config: BackboneConfig,
 ): ReadonlyMap<string, FactorShape> {
   const factors = Object.entries(method.factorShapes(adaptedWeight(config), settings));
   const shapes = new Map<string, FactorShape>();
-  for (let block = 0; block < config.depth; block++)
-    for (const projection of adaptedProjections)
-      for (const [factor, shape] of factors) shapes.set(`${projectionName(block, projection)}.${factor}`, shape);
+  for (const projection of targets ?? adaptableProjections(config))
+    for (const [factor, shape] of factors) shapes.set(`${projection}.${factor}`, shape);
   return shapes;
 }
 
@@ -87,7 +95,7 @@ export function initialFactors(adaptation: Adaptation, config: BackboneConfig, s
  * @param weights of the frozen backbone, which stay as they are
  */
 export function adaptedParameters(
-  { method, settings }: Adaptation,
+  { method, settings, targets }: Adaptation,
   factors: ReadonlyMap<string, Tensor>,
   config: BackboneConfig,
   weights: Weights,
@@ -96,21 +104,18 @@ export function adaptedParameters(
   const replaced = new Map<string, Tensor>();
   const updates = new Map<string, WeightUpdate>();
   if (factors.size === 0) return { replaced, updates };
-  for (let block = 0; block < config.depth; block++) {
-    for (const projection of adaptedProjections) {
-      const name = projectionName(block, projection);
-      const frozen = {
-        weight: weights.get(`${name}.weight`) as Tensor2D,
-        bias: weights.get(`${name}.bias`) as Tensor1D,
-      };
-      // A gradient keeps what it needs on its own tape.
-      const { left, right, ...parts } = tf.tidy(() => {
-        const { update, ...changed } = method.adapt(frozen, factorsOf(factors, name), settings);
-        return { ...changed, ...update };
-      });
-      for (const [part, tensor] of Object.entries(parts)) replaced.set(`${name}.${part}`, tensor);
-      if (left !== undefined && right !== undefined) updates.set(name, { left, right });
-    }
+  for (const name of targets ?? adaptableProjections(config)) {
+    const frozen = {
+      weight: weights.get(`${name}.weight`) as Tensor2D,
+      bias: weights.get(`${name}.bias`) as Tensor1D,
+    };
+    // A gradient keeps what it needs on its own tape.
+    const { left, right, ...parts } = tf.tidy(() => {
+      const { update, ...changed } = method.adapt(frozen, factorsOf(factors, name), settings);
+      return { ...changed, ...update };
+    });
+    for (const [part, tensor] of Object.entries(parts)) replaced.set(`${name}.${part}`, tensor);
+    if (left !== undefined && right !== undefined) updates.set(name, { left, right });
   }
   return { replaced, updates };
 }
@@ -129,6 +134,7 @@ export function mergeAdaptation(
   if (factors.size === 0) return { blocks, own: [] };
   const { config } = backbone;
   const headWidth = config.width / config.heads;
+  const targets = new Set(adaptation.targets ?? adaptableProjections(config));
   const own: DeviceLinear[] = [];
   let merged = blocks;
   tensorflow().tidy(() => {
@@ -148,7 +154,8 @@ export function mergeAdaptation(
       return { weight, bias };
     };
     merged = blocks.map((layers, block) => {
-      const copied = adaptedProjections.map((projection) => {
+      const changed = adaptedProjections.filter((projection) => targets.has(projectionName(block, projection)));
+      const copied = changed.map((projection) => {
         const kept = merge(block, `attn.${projection}`);
         own.push(kept);
         return [`attn.${projection}`, kept] as const;

@@ -1,4 +1,5 @@
 export {
+  adaptableProjections,
   adaptationParameterCount,
   adaptationShapes,
   adaptedParameters,

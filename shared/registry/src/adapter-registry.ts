@@ -4,14 +4,16 @@
  * whoever sees a version finds all of it.
  */
 import type { KeyObject } from 'node:crypto';
-import { blobDigest, readAdapter } from '@hyperswap/adapter';
-import { failure, HyperswapError, validateName } from '@hyperswap/errors';
+import { blobDigest, readAdapter, validateAgainstBackbone, type Adapter } from '@hyperswap/adapter';
+import { failure, HyperswapError, toHyperswapError, validateName } from '@hyperswap/errors';
 import { adapterStatement, whyNotSigned, type Signature } from '@hyperswap/keys';
 import { changeValue, type Bus, type KeyValue } from '@hyperswap/messaging';
+import { isDigestOf } from '@hyperswap/spectralgpt';
 import type { ObjectStore } from '@hyperswap/storage';
-import { LRUCache } from 'lru-cache';
 import { meantBy, nextVersion, type AdapterState, type VersionState } from './adapter-state.js';
+import type { Backbones } from './backbones.js';
 import { blobKey, describeVersion, manifestKey, type Lineage, type Manifest } from './manifest.js';
+import { Manifests } from './manifests.js';
 import { parseReference } from './reference.js';
 
 /** One version with all that is known of it. */
@@ -32,40 +34,44 @@ export interface PublishOptions {
   readonly signature?: Signature;
 }
 
-/** Some adapters, in the order of their names. */
+/** Some versions, in the order of their names and numbers. */
 export interface AdapterPage {
   readonly records: readonly AdapterRecord[];
-  /** The last name; empty when there are no more. */
+  /** The last version of the page, as `name@7`; empty when there are no more. */
   readonly next: string;
+  /** Versions of the page, as `name@7`, whose manifests cannot be read; nothing else suffers from it. */
+  readonly damaged: readonly { readonly name: string; readonly error: HyperswapError }[];
 }
 
 /** Public keys by id; those who sign with others are not believed. */
 export type TrustedKeys = ReadonlyMap<string, KeyObject>;
 
-/** Manifests never change, so that those read once need not be read again; some kB each. */
-const cachedManifests = 20_000;
 /** Objects that are read at once. */
 const readsAtOnce = 32;
+/** JSON of the manifests of one page: the page fits a message of 4 MiB. */
+const pageBytes = 2 * 1024 * 1024;
 
 export class AdapterRegistry {
   private readonly states: KeyValue<AdapterState>;
-  /** By key and digest: a name that was deleted with its store may be given to another blob. */
-  private readonly manifests = new LRUCache<string, Manifest>({ max: cachedManifests });
+  private readonly manifests: Manifests;
 
   /** @param trustedKeys undefined: signatures are not asked for */
   constructor(
     private readonly store: ObjectStore,
     private readonly bus: Bus,
+    private readonly backbones: Backbones,
     private readonly trustedKeys?: TrustedKeys,
   ) {
+    this.manifests = new Manifests(store);
     this.states = bus.keyValue<AdapterState>('adapters');
   }
 
   /**
-   * Makes a blob the next version of a name.
+   * Makes a blob the next version of a name, after all checks that binding it makes: a version that is registered can be bound.
    *
    * @param file named in errors
-   * @throws NAME_INVALID, ADAPTER_INVALID, ADAPTER_EXISTS when the name has this very blob, SIGNATURE_INVALID, STORE_FULL
+   * @throws NAME_INVALID, ADAPTER_INVALID, ADAPTER_BACKBONE_UNKNOWN, ADAPTER_OUTDATED, ADAPTER_EXISTS when the name has this very blob,
+   * SIGNATURE_INVALID, STORE_FULL
    */
   async publish(
     name: string,
@@ -75,6 +81,7 @@ export class AdapterRegistry {
   ): Promise<AdapterRecord> {
     validateName('Adapter name', name);
     const adapter = readAdapter(file, blob);
+    await this.requireBindable(file, adapter);
     const digest = blobDigest(blob);
     this.requireSignature(file, name, digest, signature);
     const before = await this.states.get(name);
@@ -136,21 +143,44 @@ export class AdapterRegistry {
   }
 
   /**
-   * All versions of some names, in the order of the names.
+   * Versions in the order of their names and numbers: as many as asked for, or fewer that fit a message.
    *
-   * @param after the last name of the page before; empty for the first
-   * @param names how many
+   * @param after the last version of the page before, as `name@7`; empty for the first page
+   * @throws NAME_INVALID, ADAPTER_NOT_FOUND when `after` is no version
    */
-  async list(after: string, names: number): Promise<AdapterPage> {
-    const all = (await this.states.list()).filter(({ key }) => key > after);
-    const page = all.slice(0, names);
-    const wanted = page.flatMap(({ key, value }) => value.versions.map((version) => ({ key, value, version })));
+  async list(after: string, versions: number): Promise<AdapterPage> {
+    const wanted = await this.versionsAfter(after);
     const records: AdapterRecord[] = [];
+    const damaged: { name: string; error: HyperswapError }[] = [];
+    let next = after;
+    let bytes = 0;
     for (let first = 0; first < wanted.length; first += readsAtOnce) {
       const some = wanted.slice(first, first + readsAtOnce);
-      records.push(...(await Promise.all(some.map(({ key, value, version }) => this.record(key, value, version)))));
+      const read = await Promise.allSettled(some.map(({ name, version }) => this.manifests.read(name, version)));
+      for (const [index, { name, state, version }] of some.entries()) {
+        const settled = read[index]!;
+        const reference = `${name}@${version.version}`;
+        if (settled.status === 'rejected') {
+          damaged.push({ name: reference, error: toHyperswapError(settled.reason) });
+        } else {
+          bytes += settled.value.bytes;
+          const isFull = records.length === versions || (bytes > pageBytes && records.length > 0);
+          if (isFull) return { records, next, damaged };
+          records.push(describe(name, state, version, settled.value.manifest));
+        }
+        next = reference;
+      }
     }
-    return { records, next: all.length > page.length ? page.at(-1)!.key : '' };
+    return { records, next: '', damaged };
+  }
+
+  private async versionsAfter(after: string): Promise<NamedVersion[]> {
+    const { name: last, version: lastVersion = 0 } = after === '' ? { name: '' } : parseReference(after);
+    const states = (await this.states.list()).filter(({ key }) => key >= last);
+    return states
+      .sort((a, b) => (a.key < b.key ? -1 : 1))
+      .flatMap(({ key, value }) => value.versions.map((version) => ({ name: key, state: value, version })))
+      .filter(({ name, version }) => name !== last || version.version > lastVersion);
   }
 
   /**
@@ -161,7 +191,7 @@ export class AdapterRegistry {
   async readBlob(reference: string): Promise<Buffer> {
     const { name, version } = await this.locate(reference);
     if (this.trustedKeys !== undefined) {
-      const { signature } = await this.manifest(name, version);
+      const { signature } = (await this.manifests.read(name, version)).manifest;
       this.requireSignature(reference, name, version.digest, signature);
     }
     const key = blobKey(name, version.version);
@@ -271,23 +301,29 @@ export class AdapterRegistry {
     if (reason !== undefined) throw failure('SIGNATURE_INVALID', { adapter, reason });
   }
 
-  private async manifest(name: string, { version, digest }: VersionState): Promise<Manifest> {
-    const key = manifestKey(name, version);
-    const known = this.manifests.get(`${key} ${digest}`);
-    if (known !== undefined) return known;
-    const manifest = JSON.parse((await this.store.get(key)).toString('utf8')) as Manifest;
-    this.manifests.set(`${key} ${digest}`, manifest);
-    return manifest;
+  /**
+   * Checks an adapter against the backbone that it names.
+   *
+   * @throws ADAPTER_INVALID, ADAPTER_OUTDATED; ADAPTER_BACKBONE_UNKNOWN when the store has no such backbone
+   */
+  private async requireBindable(file: string, adapter: Adapter): Promise<void> {
+    const { name, digest } = adapter.metadata.backbone;
+    const { described: known } = await this.backbones.describeAll(await this.backbones.names());
+    // The check itself tells of an adapter that names a backbone's weights without its config.
+    const backbone =
+      known.find((candidate) => isDigestOf(digest, candidate)) ??
+      known.find(({ weightsDigest }) => weightsDigest === digest);
+    if (backbone === undefined) {
+      const available = known.map((candidate) => candidate.name).join(', ') || 'none';
+      const wanted = `${name} (${digest.slice(0, 12)})`;
+      throw failure('ADAPTER_BACKBONE_UNKNOWN', { adapter: file, wanted, available });
+    }
+    validateAgainstBackbone(file, adapter, backbone);
   }
 
-  private async record(name: string, state: AdapterState, versionState: VersionState): Promise<AdapterRecord> {
-    const { version, retired } = versionState;
-    const manifest = await this.manifest(name, versionState);
-    const aliases = Object.keys(state.aliases).filter((alias) => state.aliases[alias] === version);
-    const pins = (state.pins ?? []).filter(
-      (pin) => meantBy(state, parseReference(`${name}${pin}`))?.version === version,
-    );
-    return { ...manifest, name, version, retired, aliases, pins };
+  private async record(name: string, state: AdapterState, version: VersionState): Promise<AdapterRecord> {
+    const { manifest } = await this.manifests.read(name, version);
+    return describe(name, state, version, manifest);
   }
 
   /** Writes the blob under the first free version; a number taken by a publisher that died in between is passed over. */
@@ -306,4 +342,21 @@ export class AdapterRegistry {
   private async change(name: string, next: (state: AdapterState) => AdapterState): Promise<void> {
     await changeValue(this.states, name, (state = { versions: [], aliases: {} }) => next(state));
   }
+}
+
+interface NamedVersion {
+  readonly name: string;
+  readonly state: AdapterState;
+  readonly version: VersionState;
+}
+
+function describe(
+  name: string,
+  state: AdapterState,
+  { version, retired }: VersionState,
+  manifest: Manifest,
+): AdapterRecord {
+  const aliases = Object.keys(state.aliases).filter((alias) => state.aliases[alias] === version);
+  const pins = (state.pins ?? []).filter((pin) => meantBy(state, parseReference(`${name}${pin}`))?.version === version);
+  return { ...manifest, name, version, retired, aliases, pins };
 }

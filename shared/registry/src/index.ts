@@ -1,12 +1,6 @@
 export { adapterPublished, AdapterRegistry, type AdapterRecord, type TrustedKeys } from './adapter-registry.js';
 export type { AdapterState } from './adapter-state.js';
-export {
-  backboneFiles,
-  fetchBackboneFiles,
-  hasBackbone,
-  listBackbones,
-  storeBackboneFiles,
-  withBackbone,
-} from './backbones.js';
-export { toAdapterVersion } from './message.js';
+export { backboneFiles, manifestFile } from './backbone-manifest.js';
+export { Backbones } from './backbones.js';
+export { toAdapterVersion, toMetricsMessage } from './message.js';
 export { parseReference, type AdapterReference } from './reference.js';

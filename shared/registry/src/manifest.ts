@@ -1,5 +1,8 @@
 /** What is written of a version beside its blob, once. */
 import { learnedParameterCount, type Adapter, type AdapterMetadata } from '@hyperswap/adapter';
+import { failure } from '@hyperswap/errors';
+import { parseShallowJson, ShallowJsonError } from '@hyperswap/safetensors';
+import { z } from 'zod';
 import type { Signature } from '@hyperswap/keys';
 
 /** Where a version came from. What it was trained on is in its metadata. */
@@ -20,6 +23,28 @@ export interface Manifest {
   /** Versions of before there was one have none. */
   readonly lineage?: Lineage;
   readonly signature?: Signature;
+}
+
+/** Objects and lists inside each other: the metadata's, in the manifest. */
+const manifestLevels = 5;
+/** What decides how a manifest is used; the metadata was checked when the version was registered. */
+const manifestSchema = z.object({
+  digest: z.string(),
+  bytes: z.number(),
+  parameters: z.number(),
+  metadata: z.record(z.string(), z.unknown()),
+});
+
+/** @param key named in errors @throws OBJECT_DAMAGED */
+export function parseManifest(key: string, content: Uint8Array): Manifest {
+  try {
+    const parsed = parseShallowJson(content, manifestLevels);
+    manifestSchema.parse(parsed);
+    return parsed as Manifest;
+  } catch (cause) {
+    const reason = cause instanceof ShallowJsonError ? `it ${cause.message}` : 'it is no manifest of an adapter';
+    throw failure('OBJECT_DAMAGED', { key, reason }, cause);
+  }
 }
 
 export function describeVersion(

@@ -1,9 +1,15 @@
-import { AdapterOrigin, type AdapterVersion } from '@hyperswap/proto';
+import type { Metrics } from '@hyperswap/map';
+import { AdapterOrigin, type AdapterVersion, type Metrics as MetricsMessage } from '@hyperswap/proto';
 import type { AdapterRecord } from './adapter-registry.js';
 
 function originOf(origin: 'training' | 'upload' | undefined): AdapterOrigin {
   if (origin === undefined) return AdapterOrigin.ADAPTER_ORIGIN_UNSPECIFIED;
   return origin === 'training' ? AdapterOrigin.ADAPTER_ORIGIN_TRAINING : AdapterOrigin.ADAPTER_ORIGIN_UPLOAD;
+}
+
+/** Metrics as they travel over gRPC. */
+export function toMetricsMessage({ perClass, confusion, ...shares }: Metrics): MetricsMessage {
+  return { ...shares, perClass: perClass.map((found) => ({ ...found })), confusion: [...confusion] };
 }
 
 /** A version as it travels over gRPC. */
@@ -23,8 +29,8 @@ export function toAdapterVersion(record: AdapterRecord): AdapterVersion {
     backboneDigest: metadata.backbone.digest,
     patchSize: metadata.patchSize,
     bands: metadata.bands,
-    classes: metadata.classes,
-    metrics: metadata.metrics,
+    classes: metadata.classes.map(({ name, color }) => ({ name, color })),
+    metrics: metadata.metrics && toMetricsMessage(metadata.metrics),
     scene: metadata.training.scene,
     split: metadata.training.split,
     pcaDigest: metadata.pcaDigest,

@@ -5,6 +5,8 @@ export {
   inMemory,
   readSafetensors,
   tensorsDigest,
+  tensorsDigestInTurns,
+  unusableValue,
   writeSafetensors,
   type NamedTensor,
   type TensorFile,

@@ -4,6 +4,7 @@
  * https://github.com/huggingface/safetensors, "Format". No JavaScript library both reads and writes it.
  */
 import { createHash } from 'node:crypto';
+import { setImmediate } from 'node:timers/promises';
 import { bfloat16ToFloat32, float16ToFloat32, float32ToFloat16 } from './half-precision.js';
 import { lengthBytes, parseHeader, type HeaderLimits, type ReadableType, type StoredType } from './header.js';
 
@@ -103,12 +104,41 @@ export function encodeHeader(
 
 /** The sha-256 over all tensors' names, shapes and float32 values: a name for weights however they are stored. */
 export function tensorsDigest(tensors: TensorSource): string {
+  const steps = digestSteps(tensors);
+  for (;;) {
+    const { done, value } = steps.next();
+    if (done === true) return value;
+  }
+}
+
+/** The same of tensors in a file, one tensor a turn of the event loop. */
+export async function tensorsDigestInTurns(tensors: TensorSource): Promise<string> {
+  const steps = digestSteps(tensors);
+  for (;;) {
+    const { done, value } = steps.next();
+    if (done === true) return value;
+    await setImmediate();
+  }
+}
+
+function* digestSteps(tensors: TensorSource): Generator<void, string> {
   const hash = createHash('sha256');
   for (const name of sortedNames(tensors.shapes)) {
     const shape = tensors.shapes.get(name)!;
     hash.update(`${name} [${shape.join(',')}]\n`).update(storedBytes(tensors.read(name), 'F32'));
+    yield;
   }
   return hash.digest('hex');
+}
+
+/** The largest magnitude whose square is finite in float32, rounded down. */
+const largestValue = 1e18;
+
+/** The first value that is NaN, infinite or so large that its square is; undefined when there is none. */
+export function unusableValue(values: Float32Array): number | undefined {
+  // A loop: `find` calls a function for each of what may be millions of values.
+  for (const value of values) if (!(Math.abs(value) <= largestValue)) return value;
+  return undefined;
 }
 
 /** A tensor's bytes as they are stored. */

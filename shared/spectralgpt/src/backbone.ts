@@ -1,4 +1,4 @@
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { failure } from '@hyperswap/errors';
@@ -7,23 +7,34 @@ import {
   SafetensorsError,
   SafetensorsFile,
   tensorsDigest,
+  tensorsDigestInTurns,
+  unusableValue,
   writeSafetensorsFile,
   type NamedTensor,
   type StoredType,
   type TensorSource,
 } from '@hyperswap/safetensors';
 import { backboneConfigSchema, type BackboneConfig } from './config.js';
+import { backboneDigest } from './digest.js';
 import { encoderShapes } from './parameters.js';
 
-/**
- * A frozen encoder that was checked: where its numbers are, not the numbers, which are read when it is made resident. It crosses threads as it is.
- */
-export interface Backbone {
+/** What a backbone is, without its numbers. */
+export interface BackboneDescription {
   readonly name: string;
   readonly config: BackboneConfig;
-  /** Of names, shapes and float32 values: the same weights have the same digest however they are stored. */
+  /** Digest of the config and the weights: what decides what the backbone computes. Adapters belong to it. */
   readonly digest: string;
+  /** Digest of names, shapes and float32 values of the tensors alone, the same however they are stored. */
+  readonly weightsDigest: string;
+  /** Learned values. */
   readonly parameters: number;
+}
+
+/**
+ * A frozen encoder that was checked: where its numbers are, not the numbers, which are read when it is made resident. It crosses
+ * threads as it is.
+ */
+export interface Backbone extends BackboneDescription {
   /** A safetensors file, or the tensors themselves. */
   readonly weights: string | ReadonlyMap<string, NamedTensor>;
 }
@@ -31,14 +42,16 @@ export interface Backbone {
 /** Folder of the backbones that ship with hyperswap, one folder each. */
 export const pretrainedDirectory = fileURLToPath(new URL('../pretrained', import.meta.url));
 
-/** A backbone of tensors in memory, checked by nobody. */
+/** Largest `config.json` that is read. */
+const maximumConfigBytes = 64 * 1024;
+
+/** A backbone of tensors in memory, which nobody checks. */
 export function makeBackbone(
   name: string,
   config: BackboneConfig,
   weights: ReadonlyMap<string, NamedTensor>,
 ): Backbone {
-  const source = inMemory(weights);
-  return { name, config, digest: tensorsDigest(source), parameters: countParameters(config), weights };
+  return { ...describeBackbone(name, config, tensorsDigest(inMemory(weights))), weights };
 }
 
 /** Runs a function on a backbone's tensors, which are open for so long. */
@@ -52,52 +65,70 @@ export function withTensors<Result>({ weights }: Backbone, use: (tensors: Tensor
   }
 }
 
+function describeBackbone(name: string, config: BackboneConfig, weightsDigest: string): BackboneDescription {
+  const digest = backboneDigest(config, weightsDigest);
+  return { name, config, digest, weightsDigest, parameters: countParameters(config) };
+}
+
 function countParameters(config: BackboneConfig): number {
   return [...encoderShapes(config).values()].reduce((sum, shape) => sum + shape.reduce((a, b) => a * b, 1), 0);
 }
 
 /**
- * Checks a backbone in a folder of `config.json` and `model.safetensors`, tensor by tensor.
+ * Checks a backbone in a folder of `config.json` and `model.safetensors`, tensor by tensor. Each tensor takes a turn of the event loop.
  *
  * @throws FILE_UNREADABLE; BACKBONE_INVALID when the config or a tensor's name, shape or value is not right
  */
 export async function readBackbone(name: string, directory: string): Promise<Backbone> {
-  const configFile = path.join(directory, 'config.json');
-  const modelFile = path.join(directory, 'model.safetensors');
-  const configText = await readFile(configFile, 'utf8').catch((cause: unknown) => {
-    throw failure('FILE_UNREADABLE', { file: configFile, reason: firstLine(cause) }, cause);
-  });
-  let config: BackboneConfig;
+  const config = await readConfig(path.join(directory, 'config.json'));
+  const file = path.join(directory, 'model.safetensors');
+  const tensors = openTensors(file);
   try {
-    config = backboneConfigSchema.parse(JSON.parse(configText));
-  } catch (cause) {
-    throw failure('BACKBONE_INVALID', { file: configFile, reason: firstLine(cause) }, cause);
-  }
-  let tensors: SafetensorsFile;
-  try {
-    tensors = SafetensorsFile.open(modelFile);
-  } catch (cause) {
-    if (cause instanceof SafetensorsError) {
-      throw failure('BACKBONE_INVALID', { file: modelFile, reason: cause.message }, cause);
-    }
-    throw failure('FILE_UNREADABLE', { file: modelFile, reason: firstLine(cause) }, cause);
-  }
-  try {
-    checkShapes(modelFile, config, tensors.shapes);
-    const digest = tensorsDigest({
+    checkShapes(file, config, tensors.shapes);
+    const weightsDigest = await tensorsDigestInTurns({
       shapes: tensors.shapes,
       read: (tensor) => {
         const values = tensors.read(tensor);
-        if (values.every(Number.isFinite)) return values;
-        throw failure('BACKBONE_INVALID', {
-          file: modelFile,
-          reason: `tensor ${tensor} holds NaN or infinite values`,
-        });
+        const unusable = unusableValue(values);
+        if (unusable === undefined) return values;
+        throw failure('BACKBONE_INVALID', { file, reason: `tensor ${tensor} holds the value ${unusable}` });
       },
     });
-    return { name, config, digest, parameters: countParameters(config), weights: modelFile };
+    return { ...describeBackbone(name, config, weightsDigest), weights: file };
   } finally {
     tensors.close();
+  }
+}
+
+async function readConfig(file: string): Promise<BackboneConfig> {
+  const unreadable = (cause: unknown): Error => failure('FILE_UNREADABLE', { file, reason: firstLine(cause) }, cause);
+  const { size } = await stat(file).catch((cause: unknown) => {
+    throw unreadable(cause);
+  });
+  if (size > maximumConfigBytes) {
+    throw failure('BACKBONE_INVALID', {
+      file,
+      reason: `it has ${size} bytes, more than the ${maximumConfigBytes} allowed`,
+    });
+  }
+  const text = await readFile(file, 'utf8').catch((cause: unknown) => {
+    throw unreadable(cause);
+  });
+  try {
+    return backboneConfigSchema.parse(JSON.parse(text));
+  } catch (cause) {
+    throw failure('BACKBONE_INVALID', { file, reason: firstLine(cause) }, cause);
+  }
+}
+
+function openTensors(file: string): SafetensorsFile {
+  try {
+    return SafetensorsFile.open(file);
+  } catch (cause) {
+    if (cause instanceof SafetensorsError) {
+      throw failure('BACKBONE_INVALID', { file, reason: cause.message }, cause);
+    }
+    throw failure('FILE_UNREADABLE', { file, reason: firstLine(cause) }, cause);
   }
 }
 

@@ -1,6 +1,8 @@
 import { z } from 'zod';
 
-const count = z.number().int().positive();
+/** Far above SpectralGPT huge, far below what would hurt when somebody else's config is read. */
+const maximumTokens = 4096;
+const count = z.number().int().positive().max(65_536);
 
 /** The numbers that make one SpectralGPT encoder out of the family; everything else follows from them. */
 export const backboneConfigSchema = z
@@ -8,12 +10,12 @@ export const backboneConfigSchema = z
     /** Token width. */
     width: count,
     /** Transformer blocks. */
-    depth: count,
+    depth: count.max(256),
     heads: count,
     /** Side of the square input, in pixels. */
-    imageSize: count,
+    imageSize: count.max(1024),
     /** Spectral components of the input. */
-    components: count,
+    components: count.max(1024),
     /** Side of a token, in pixels. */
     tokenSize: count,
     /** Components of a token. */
@@ -35,7 +37,12 @@ export const backboneConfigSchema = z
   })
   .refine(({ components, tokenComponents }) => components % tokenComponents === 0, {
     message: 'components must be a multiple of tokenComponents',
-  });
+  })
+  .refine(
+    ({ imageSize, tokenSize, components, tokenComponents }) =>
+      (imageSize / tokenSize) ** 2 * (components / tokenComponents) <= maximumTokens,
+    { message: `it cuts a patch into more than ${maximumTokens} tokens` },
+  );
 
 export type BackboneConfig = Readonly<z.infer<typeof backboneConfigSchema>>;
 

@@ -5,6 +5,7 @@ export {
   withTensors,
   writeBackbone,
   type Backbone,
+  type BackboneDescription,
 } from './backbone.js';
 export {
   backboneConfigs,
@@ -15,6 +16,7 @@ export {
   tokenValues,
   type BackboneConfig,
 } from './config.js';
+export { backboneDigest, isDigestOf } from './digest.js';
 export { encode, encodeLearning, type BlockStack, type LearningBlocks } from './encoder.js';
 export { embed, encoderStack, type VisibleTokens } from './embedding.js';
 export { features, featuresInSteps, learningFeatures, type FeatureOptions, type LearningOptions } from './features.js';

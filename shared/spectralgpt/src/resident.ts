@@ -1,13 +1,13 @@
 /** Backbones that are on the device of this thread: one copy each, however many programs use it. */
 import { failure } from '@hyperswap/errors';
 import { chooseKernels, type DeviceLinear, type Precision } from '@hyperswap/tensor';
-import { withTensors, type Backbone } from './backbone.js';
+import { withTensors, type Backbone, type BackboneDescription } from './backbone.js';
 import { foldLayer, keepLayer, layerNames, releaseLayer, type BlockLayers, type LayerName } from './folding.js';
 import { Weights } from './weights.js';
 
 /** A frozen backbone on the device. */
 export interface ResidentBackbone {
-  readonly backbone: Pick<Backbone, 'name' | 'digest' | 'config'>;
+  readonly backbone: BackboneDescription;
   readonly precision: Precision;
   /** What is used outside the blocks, and what adapters and their gradients are made from; float32. */
   readonly weights: Weights;
@@ -32,7 +32,8 @@ function key(digest: string, precision: PrecisionChoice): string {
 /** Uploads a backbone, unless it is there already. It is read and folded block by block, so that float32 copies never pile up. @returns the precision */
 export function makeResident(backbone: Backbone, choice: PrecisionChoice = 'auto'): Precision {
   const precision = choice === 'auto' ? chooseKernels().precision : choice;
-  const { name, digest, config } = backbone;
+  const { name, digest, weightsDigest, config, parameters } = backbone;
+  const description: BackboneDescription = { name, digest, weightsDigest, config, parameters };
   if (residents.has(key(digest, precision))) return precision;
   chooseKernels();
   withTensors(backbone, (tensors) => {
@@ -57,7 +58,7 @@ export function makeResident(backbone: Backbone, choice: PrecisionChoice = 'auto
     });
     const weights = upload((tensor) => !tensor.startsWith('blocks.') || adaptable.test(tensor));
     const precise = new Map<string, DeviceLinear>();
-    residents.set(key(digest, precision), { backbone: { name, digest, config }, precision, weights, blocks, precise });
+    residents.set(key(digest, precision), { backbone: description, precision, weights, blocks, precise });
   });
   return precision;
 }

@@ -29,6 +29,18 @@ export const adapterErrors = {
     ({ adapter, wanted, serving }) =>
       `Adapter ${adapter} belongs to backbone ${wanted}, but this process serves ${serving}: start it with that backbone (--backbone), or train the adapter again.`,
   ),
+  ADAPTER_OUTDATED: entry(
+    'FAILED_PRECONDITION',
+    { adapter: 'text', backbone: 'text' },
+    ({ adapter, backbone }) =>
+      `Adapter ${adapter} names the weights of backbone ${backbone} only, as releases did whose digest left the config out: nobody knows which heads, positions and pooling it was trained with. Train it again on ${backbone}, or import that backbone with the config it had and train it there.`,
+  ),
+  ADAPTER_BACKBONE_UNKNOWN: entry(
+    'FAILED_PRECONDITION',
+    { adapter: 'text', wanted: 'text', available: 'text' },
+    ({ adapter, wanted, available }) =>
+      `Adapter ${adapter} belongs to backbone ${wanted}, which the store does not hold; it holds ${available}: import that backbone first, with the same heads, positions and pooling, or train the adapter again.`,
+  ),
   BACKBONE_NOT_FOUND: entry(
     'NOT_FOUND',
     { backbone: 'text', available: 'text' },
@@ -38,7 +50,7 @@ export const adapterErrors = {
     'ALREADY_EXISTS',
     { backbone: 'text' },
     ({ backbone }) =>
-      `There is a backbone ${backbone} already with other weights; it was left as it is, since adapters belong to it. Choose another name.`,
+      `There is a backbone ${backbone} already with other weights or another config; it was left as it is, since adapters belong to it. Choose another name.`,
   ),
   PATCHES_SHAPE: entry(
     'INVALID_ARGUMENT',

@@ -1,0 +1,35 @@
+import { createHash } from 'node:crypto';
+import type { BackboneConfig } from './config.js';
+
+/**
+ * Digest of a backbone: a sha-256 over its config and the digest of its weights. The same weights with other heads, positions or
+ * pooling compute something else, and are another backbone.
+ *
+ * A setting that the config gains later must be left out where it has the value that all backbones had before, so that they keep
+ * their digests.
+ *
+ * @param weightsDigest of the tensors alone
+ */
+export function backboneDigest(config: BackboneConfig, weightsDigest: string): string {
+  const sorted = Object.fromEntries(Object.entries(config).sort(([a], [b]) => (a < b ? -1 : 1)));
+  return createHash('sha256')
+    .update(`hyperswap backbone 2\nconfig ${JSON.stringify(sorted)}\nweights ${weightsDigest}\n`)
+    .digest('hex');
+}
+
+/**
+ * Digests that backbones had in releases whose digest covered the weights only, by the digest that they have now. Only a backbone
+ * whose config was the same for everybody is here, as it shipped: of others nobody knows what config an adapter was trained with.
+ */
+const formerDigests: ReadonlyMap<string, string> = new Map([
+  // spectralgpt-mini
+  [
+    '21076eac9500ce36d232d7d8ee0acf3809fbc04774e963d68595b93dc1857f16',
+    'dc76806052d1d7a9c41843f72850198b3bc7842da457891553f2f3295d5fc374',
+  ],
+]);
+
+/** Tells whether an adapter that names this digest belongs to a backbone. */
+export function isDigestOf(named: string, { digest }: { readonly digest: string }): boolean {
+  return named === digest || named === formerDigests.get(digest);
+}
