@@ -39,7 +39,7 @@ async function keep(name: string, kept: typeof config): Promise<Backbone> {
 before(async () => {
   directory = await mkdtemp(path.join(tmpdir(), 'hyperswap-registry-test-'));
   store = new DirectoryObjectStore(path.join(directory, 'store'));
-  bus = new EmbeddedBus(path.join(directory, 'bus'));
+  bus = await EmbeddedBus.open({ directory: path.join(directory, 'bus'), work: 'private' });
   registry = new AdapterRegistry(store, bus, new Backbones(store));
   await keep('reference', config);
 });
@@ -214,6 +214,7 @@ test('a page of versions fits a message, and what cannot be read spoils nothing 
     if (after === '') break;
   }
   const all = Array.from({ length: 40 }, (_, index) => (index < 30 ? `many@${index + 1}` : `more@${index - 29}`));
+  all.push('partial@1');
   assert.deepEqual(
     listed,
     all.filter((reference) => reference !== 'many@7'),
@@ -231,7 +232,7 @@ test('the largest manifests of many adapters stay in bounded memory', async () =
     import { AdapterRegistry, Backbones } from '@hyperswap/registry';
     import { DirectoryObjectStore } from '@hyperswap/storage';
     const store = new DirectoryObjectStore(${JSON.stringify(path.join(home, 'store'))});
-    const bus = new EmbeddedBus(${JSON.stringify(path.join(home, 'bus'))});
+    const bus = await EmbeddedBus.open({ directory: ${JSON.stringify(path.join(home, 'bus'))}, work: 'private' });
     const versions = Array.from({ length: 2000 }, (_, index) => ({ version: index + 1, digest: String(index), retired: false }));
     const metadata = { metrics: { confusion: new Array(255 ** 2).fill(0) } };
     const manifest = Buffer.from(JSON.stringify({ digest: '0', bytes: 1, parameters: 1, metadata }));
