@@ -5,8 +5,8 @@ export class ShallowJsonError extends Error {
 
 const quote = 0x22;
 const backslash = 0x5c;
-const opening: ReadonlySet<number> = new Set([0x5b, 0x7b]);
-const closing: ReadonlySet<number> = new Set([0x5d, 0x7d]);
+/** `[` and `]`; `{` and `}` differ from them in this bit only. */
+const [opening, closing, brace] = [0x5b, 0x5d, 0x20];
 
 /**
  * Parses JSON whose objects and lists are nested no deeper than allowed. The depth is checked before anything is parsed: each
@@ -22,10 +22,10 @@ export function parseShallowJson(json: Uint8Array, levels: number): unknown {
     const byte = json[i]!;
     if (byte === quote) {
       for (i++; i < json.byteLength && json[i] !== quote; i++) if (json[i] === backslash) i++;
-    } else if (opening.has(byte)) {
+    } else if ((byte | brace) === (opening | brace)) {
       level += 1;
       if (level > levels) throw new ShallowJsonError(`nests more than ${levels} levels`);
-    } else if (closing.has(byte)) level -= 1;
+    } else if ((byte | brace) === (closing | brace)) level -= 1;
   }
   try {
     return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(json));
