@@ -61,7 +61,7 @@ describe('services that trust one key', () => {
     }
     await assert.rejects(mapOf(services, 'given', 0), hasCode('ADAPTER_NOT_FOUND'));
     const version = await registerBlob(services, 'given', blob, 'given.safetensors', of(key, 'given'));
-    assert.deepEqual([version.origin, version.signedBy], ['upload', key.id]);
+    assert.deepEqual([version.origin, version.signedBy], [AdapterOrigin.ADAPTER_ORIGIN_UPLOAD, key.id]);
     assert.equal((await mapOf(services, 'given', 0)).byteLength, 2 * 24 * 30);
   });
 

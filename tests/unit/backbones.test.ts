@@ -157,7 +157,10 @@ test('weights that are not the manifest’s are never used, and nothing of them 
   await store.put('backbones/small/manifest.json', Buffer.from('{"digest":1}'));
   await assert.rejects(backbones.describe('small'), hasCode('OBJECT_DAMAGED', /manifest\.json/));
   const { described, damaged } = await backbones.describeAll(await backbones.names());
-  assert.deepEqual([described.map(({ name }) => name), damaged.map(({ name }) => name)], [['spectralgpt-mini'], ['small']]);
+  assert.deepEqual(
+    [described.map(({ name }) => name), damaged.map(({ name }) => name)],
+    [['spectralgpt-mini'], ['small']],
+  );
   await backbones.close();
 });
 

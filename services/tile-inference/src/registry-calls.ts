@@ -43,8 +43,15 @@ export async function listAdapters(
   registry: AdapterRegistry,
   request: ListAdaptersRequest,
 ): Promise<ListAdaptersResponse> {
-  const { records, next, damaged } = await registry.list(request.pageToken, pageSizeOf(request, { usual: 500, most: 2000 }));
-  return { adapters: records.map(toAdapterVersion), nextPageToken: next, damaged: damaged.map(({ name, error }) => ({ name, error: toErrorStatus(error) })) };
+  const { records, next, damaged } = await registry.list(
+    request.pageToken,
+    pageSizeOf(request, { usual: 500, most: 2000 }),
+  );
+  return {
+    adapters: records.map(toAdapterVersion),
+    nextPageToken: next,
+    damaged: damaged.map(({ name, error }) => ({ name, error: toErrorStatus(error) })),
+  };
 }
 
 /** The blob of a version, in chunks. */

@@ -68,7 +68,16 @@ export function createTrainerServices(context: TrainerContext): ServiceGroup {
       try {
         const engine = await loadEngine();
         const { signingKey } = context;
-        const training: TrainingContext = { store, registry, backbones, engine, scenes, precision, signingKey, ...running };
+        const training: TrainingContext = {
+          store,
+          registry,
+          backbones,
+          engine,
+          scenes,
+          precision,
+          signingKey,
+          ...running,
+        };
         if (given.kind === 'pretraining') return await runPretraining(given.request, training);
         const { request } = given;
         return await (findBaseline(request.method) === undefined
