@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict';
-import { connect as connectHttp2 } from 'node:http2';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
@@ -22,6 +21,7 @@ import {
   type RunningServer,
 } from '@hyperswap/rpc';
 import { Python } from '../support/python.js';
+import { rawFields } from '../support/raw-call.js';
 
 const { ErrorInfo, RetryInfo } = errorDetails;
 
@@ -100,29 +100,8 @@ function oneOfEach(text: (name: string) => string): Wanted[] {
   });
 }
 
-/** Header fields of the answer to one request of raw bytes, as HTTP/2 carries them. */
-async function rawCall(method: string, message: Buffer): Promise<Record<string, string>> {
-  const session = connectHttp2(`http://${server.endpoint}`);
-  try {
-    const path = `/hyperswap.v1.AdapterService/${method}`;
-    const headers = { ':method': 'POST', ':path': path, 'content-type': 'application/grpc', te: 'trailers' };
-    const call = session.request(headers);
-    const prefix = Buffer.alloc(5);
-    prefix.writeUInt32BE(message.byteLength, 1);
-    call.end(Buffer.concat([prefix, message]));
-    call.resume();
-    return await new Promise((resolve, reject) => {
-      const found: Record<string, string> = {};
-      const take = (fields: object): void => {
-        for (const [name, value] of Object.entries(fields)) found[name] = String(value);
-      };
-      call.on('response', take).on('trailers', take).on('error', reject);
-      call.on('close', () => resolve(found));
-    });
-  } finally {
-    session.close();
-  }
-}
+const rawCall = (method: string, message: Uint8Array): Promise<Readonly<Record<string, string>>> =>
+  rawFields(server.endpoint, `/hyperswap.v1.AdapterService/${method}`, message);
 
 test('an error of each code keeps code, status, details and sentence through gRPC', async () => {
   for (const wanted of oneOfEach((name) => `${name} ü`)) {

@@ -1,4 +1,3 @@
-import { failure } from '@hyperswap/errors';
 import {
   Reduction,
   Retention,
@@ -7,7 +6,7 @@ import {
   type PrepareSceneResponse,
 } from '@hyperswap/proto';
 import { completeClasses } from '@hyperswap/map';
-import { ResponseQueue, type CallContext } from '@hyperswap/rpc';
+import { headerFirst, ResponseQueue, type CallContext } from '@hyperswap/rpc';
 import { writeScene, type SceneManifest } from '@hyperswap/scene';
 import type { ObjectStore } from '@hyperswap/storage';
 import { toSceneMessage } from './messages.js';
@@ -25,20 +24,17 @@ export function prepareScene(
 ): AsyncIterable<PrepareSceneResponse> {
   const responses = new ResponseQueue<PrepareSceneResponse>();
   const onProgress = (stage: string, fraction: number): void =>
-    responses.push({ event: { $case: 'progress', value: { stage, done: Math.round(100 * fraction), total: 100 } } });
+    responses.replace('progress', {
+      event: { $case: 'progress', value: { stage, done: Math.round(100 * fraction), total: 100 } },
+    });
   const run = async (): Promise<SceneManifest> => {
-    const iterator = requests[Symbol.asyncIterator]();
-    const first = await iterator.next();
-    const part = first.done === true ? undefined : first.value.part;
-    if (part?.$case !== 'header') throw failure('FIELD_INVALID', { field: 'header', reason: 'it must be sent first' });
-    responses.push({ event: { $case: 'accepted', value: { job: '', nextRow: 0, nextLabelRows: {} } } });
-    const rest = { [Symbol.asyncIterator]: () => iterator };
-    const received = await receiveRows(part.value, rest, maximumBytes);
-    return prepare(store, part.value, received, signal, onProgress);
+    const { header, rest } = await headerFirst(requests);
+    await responses.push({ event: { $case: 'accepted', value: { job: '', nextRow: 0, nextLabelRows: {} } } });
+    return prepare(store, header, await receiveRows(header, rest, maximumBytes), signal, onProgress);
   };
   run().then(
-    (manifest) => {
-      responses.push({ event: { $case: 'scene', value: toSceneMessage(manifest) } });
+    async (manifest) => {
+      await responses.push({ event: { $case: 'scene', value: toSceneMessage(manifest) } });
       responses.end();
     },
     (error: unknown) => responses.fail(error),

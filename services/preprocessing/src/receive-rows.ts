@@ -8,6 +8,7 @@ export interface ReceivedScene {
   readonly labelMaps: readonly LabelMap[];
 }
 
+type PartAfterHeader = Exclude<PrepareSceneRequest['part'], { readonly $case: 'header' } | undefined>;
 type ArrayConstructor = new (buffer: ArrayBuffer) => NumericArray;
 
 const arrayTypes = new Map<PixelType, { readonly type: ArrayConstructor; readonly bytes: number }>([
@@ -28,7 +29,7 @@ const arrayTypes = new Map<PixelType, { readonly type: ArrayConstructor; readonl
  */
 export async function receiveRows(
   header: PrepareSceneHeader,
-  requests: AsyncIterable<PrepareSceneRequest>,
+  parts: AsyncIterable<PartAfterHeader>,
   limit: number,
 ): Promise<ReceivedScene> {
   const raster = checkRaster(header.raster);
@@ -41,9 +42,9 @@ export async function receiveRows(
   }
   const pixels = new RowCollector('pixels', height, rowBytes);
   const labels = new Map(header.labelMaps.map((name) => [name, new RowCollector(`labels ${name}`, height, width)]));
-  for await (const { part } of requests) {
-    if (part?.$case === 'pixels') pixels.add(part.value.row, part.value.values);
-    else if (part?.$case === 'labels') {
+  for await (const part of parts) {
+    if (part.$case === 'pixels') pixels.add(part.value.row, part.value.values);
+    else {
       const map = labels.get(part.value.labelMap);
       if (map === undefined) {
         throw failure('FIELD_INVALID', {

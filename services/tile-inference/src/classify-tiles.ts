@@ -45,7 +45,7 @@ export function classifyTiles(
   requests: AsyncIterable<ClassifyTilesRequest>,
   { signal }: CallContext,
 ): AsyncIterable<ClassifyTilesResponse> {
-  const responses = new ResponseQueue<ClassifyTilesResponse>();
+  const responses = new ResponseQueue<ClassifyTilesResponse>(bytesOf);
   readTiles(context, requests, responses, signal).then(
     () => responses.end(),
     (error: unknown) => responses.fail(error),
@@ -66,16 +66,20 @@ async function readTiles(
   const open = new Set<Promise<void>>();
   for await (const { value: tile } of rest) {
     throwIfAborted(signal, 'Classifying tiles');
-    if (responses.failed) break;
-    const patches = (tile.window?.height ?? 0) * (tile.window?.width ?? 0);
+    if (responses.closed) break;
+    // One at least, so that the answers of invalid tiles wait for their reader too.
+    const patches = Math.max(1, (tile.window?.height ?? 0) * (tile.window?.width ?? 0));
     openPatches += patches;
     const work = classifyTile(context, settings, tile, signal)
       .then(
         (value) => responses.push({ id: tile.id, outcome: { $case: 'result', value } }),
         (error: unknown) => {
           // The stream ends with what ends all its tiles.
-          if (signal.aborted) responses.fail(error);
-          else responses.push({ id: shortId(tile.id), outcome: { $case: 'error', value: toErrorStatus(error) } });
+          if (!signal.aborted) {
+            return responses.push({ id: shortId(tile.id), outcome: { $case: 'error', value: toErrorStatus(error) } });
+          }
+          responses.fail(error);
+          return undefined;
         },
       )
       .finally(() => {
@@ -86,6 +90,12 @@ async function readTiles(
     while (openPatches >= patchesPerCall) await Promise.race(open);
   }
   await Promise.all(open);
+}
+
+function bytesOf({ outcome }: ClassifyTilesResponse): number {
+  if (outcome?.$case !== 'result') return 0;
+  const { labels, confidence, probabilities } = outcome.value;
+  return labels.byteLength + confidence.byteLength + probabilities.byteLength;
 }
 
 /** @throws FIELD_INVALID, SCENE_NOT_FOUND */

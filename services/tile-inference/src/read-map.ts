@@ -58,7 +58,7 @@ async function* smoothing(
   if (reach === 0) return undefined;
   const progress = new ResponseQueue<ReadMapResponse>();
   const onProgress = (done: number, total: number): void => {
-    progress.push({ event: { $case: 'progress', value: { stage: 'smoothing', done, total } } });
+    progress.replace('progress', { event: { $case: 'progress', value: { stage: 'smoothing', done, total } } });
   };
   const smoothed = smoothedMap(id, job, reach, { store: jobs.store, signal, onProgress });
   smoothed.then(

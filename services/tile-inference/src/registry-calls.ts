@@ -67,7 +67,7 @@ export async function* exportAdapter(
 export function watchAdapters(registry: AdapterRegistry, signal: AbortSignal): AsyncIterable<WatchAdaptersResponse> {
   const changes = new ResponseQueue<WatchAdaptersResponse>();
   const unwatch = registry.watch((name, { versions, aliases }) => {
-    changes.push({ name, versions: versions.map(({ version }) => version), aliases: { ...aliases } });
+    changes.replace(name, { name, versions: versions.map(({ version }) => version), aliases: { ...aliases } });
   });
   signal.addEventListener('abort', () => {
     unwatch();

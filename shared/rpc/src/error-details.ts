@@ -1,14 +1,13 @@
 /** Details of errors as `google.rpc.Status`, which clients of any language decode. */
 import type { HyperswapError } from '@hyperswap/errors';
 import { errorDetails, RpcStatus } from '@hyperswap/proto';
+import { detailTexts, toDuration, toMilliseconds } from './messages.js';
 
 const { BadRequest, ErrorInfo, RetryInfo } = errorDetails;
 
 /** Domain of the codes in `ErrorInfo.reason`. */
 const domain = 'hyperswap';
 const typePrefix = 'type.googleapis.com/google.rpc.';
-const millisecondsPerSecond = 1000;
-const nanosecondsPerMillisecond = 1e6;
 
 /** What the status of a call tells beside its gRPC code and its message. */
 export interface ReceivedDetails {
@@ -27,13 +26,13 @@ export interface ReceivedDetails {
  */
 export function encodeDetails(error: HyperswapError, grpcCode: number): Buffer {
   const { code, message, field, retryAfterMilliseconds: retry } = error;
-  const metadata = Object.fromEntries(Object.entries(error.details).map(([name, value]) => [name, String(value)]));
+  const metadata = detailTexts(error);
   const details = [any('ErrorInfo', ErrorInfo.encode({ reason: code, domain, metadata }))];
   if (field !== undefined) {
     const violation = { field, description: message, reason: code, localizedMessage: undefined };
     details.push(any('BadRequest', BadRequest.encode({ fieldViolations: [violation] })));
   }
-  if (retry > 0) details.push(any('RetryInfo', RetryInfo.encode({ retryDelay: durationOf(retry) })));
+  if (retry > 0) details.push(any('RetryInfo', RetryInfo.encode({ retryDelay: toDuration(retry) })));
   return Buffer.from(RpcStatus.encode({ code: grpcCode, message, details }).finish());
 }
 
@@ -51,9 +50,14 @@ export function decodeDetails(bytes: Uint8Array): ReceivedDetails | undefined {
     if (info === undefined) return undefined;
     const { reason, domain: found, metadata } = ErrorInfo.decode(info);
     if (found !== domain) return undefined;
+    // One millisecond at least: 0 means that a retry does not help.
     const retry = find('RetryInfo');
     const delay = retry && RetryInfo.decode(retry).retryDelay;
-    return { code: reason, details: metadata, retryAfterMilliseconds: delay === undefined ? 0 : millisecondsOf(delay) };
+    return {
+      code: reason,
+      details: metadata,
+      retryAfterMilliseconds: delay === undefined ? 0 : Math.max(1, toMilliseconds(delay)),
+    };
   } catch {
     return undefined;
   }
@@ -61,20 +65,4 @@ export function decodeDetails(bytes: Uint8Array): ReceivedDetails | undefined {
 
 function any(name: string, message: { finish(): Uint8Array }): { typeUrl: string; value: Buffer } {
   return { typeUrl: typePrefix + name, value: Buffer.from(message.finish()) };
-}
-
-interface Duration {
-  readonly seconds: number;
-  readonly nanos: number;
-}
-
-function durationOf(milliseconds: number): Duration {
-  const seconds = Math.floor(milliseconds / millisecondsPerSecond);
-  const rest = milliseconds - seconds * millisecondsPerSecond;
-  return { seconds, nanos: Math.round(rest * nanosecondsPerMillisecond) };
-}
-
-/** Milliseconds of a retry delay; at least one, because 0 means that a retry does not help. */
-function millisecondsOf({ seconds, nanos }: Duration): number {
-  return Math.max(1, seconds * millisecondsPerSecond + nanos / nanosecondsPerMillisecond);
 }

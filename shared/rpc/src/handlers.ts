@@ -1,5 +1,4 @@
 /** Service methods as plain async functions. Errors, cancellation, deadlines and back-pressure are handled here, once. */
-import { once } from 'node:events';
 import type { Readable } from 'node:stream';
 import type {
   handleBidiStreamingCall,
@@ -91,16 +90,32 @@ async function answer<Response>(method: () => Promise<Response>, callback: sendU
   callback(error, response);
 }
 
+/**
+ * Responses that are written before the client has taken them: one on its way and the next. gRPC's own bound is a number
+ * of messages too, but 16 of them, which can be 64 MiB.
+ */
+const responsesAhead = 2;
+
 /** Writes responses as fast as the client reads them. */
 async function send<Request, Response>(
   call: ServerWritableStream<Request, Response>,
   respond: () => AsyncIterable<Response>,
   signal: AbortSignal,
 ): Promise<void> {
+  const isOver = (): boolean => signal.aborted;
+  let ahead = 0;
+  let taken: () => void = () => undefined;
+  // Nothing is taken any more from a call that is over.
+  signal.addEventListener('abort', () => taken(), { once: true });
   try {
     for await (const response of respond()) {
-      if (signal.aborted) return;
-      if (!call.write(response)) await once(call, 'drain', { signal });
+      if (isOver()) return;
+      ahead += 1;
+      call.write(response, () => {
+        ahead -= 1;
+        taken();
+      });
+      while (ahead >= responsesAhead && !isOver()) await new Promise<void>((resolve) => (taken = resolve));
     }
     call.end();
   } catch (error) {

@@ -14,13 +14,19 @@ export function toMilliseconds(duration: Duration | undefined): number {
   return duration === undefined ? 0 : 1000 * duration.seconds + duration.nanos / 1e6;
 }
 
+/** Returns the details of an error as text. */
+export function detailTexts({ details }: HyperswapError): Record<string, string> {
+  return Object.fromEntries(Object.entries(details).map(([name, value]) => [name, String(value)]));
+}
+
 /** Returns an error of a part of a call as it travels. */
 export function toErrorStatus(thrown: unknown): ErrorStatus {
-  const { code, message, details, retryAfterMilliseconds } = shortenError(toHyperswapError(thrown));
+  const error = shortenError(toHyperswapError(thrown));
+  const { code, message, retryAfterMilliseconds } = error;
   return {
     code,
     message,
-    details: Object.fromEntries(Object.entries(details).map(([name, value]) => [name, String(value)])),
+    details: detailTexts(error),
     retryAfter: retryAfterMilliseconds > 0 ? toDuration(retryAfterMilliseconds) : undefined,
   };
 }

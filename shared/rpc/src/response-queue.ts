@@ -1,43 +1,116 @@
+import { defaultMessageBytes } from './message-size.js';
+
+const maximumItems = 1024;
+
+interface Waiting<Response> {
+  readonly response: Response;
+  readonly bytes: number;
+}
+
+interface Pusher<Response> extends Waiting<Response> {
+  readonly admitted: () => void;
+}
+
 /**
- * The responses of a stream that are made elsewhere, in any order: what is pushed comes out when the client is ready for it.
- * It ends when told to, or with the first error.
+ * Responses of a stream that are made elsewhere, in any order. They come out when the client is ready for them. At most
+ * 1024 wait, and at most a message's bytes (or one larger response); whoever pushes more waits for room. The queue ends
+ * when it is told to, or with the first error.
  */
 export class ResponseQueue<Response> implements AsyncIterable<Response> {
-  private readonly waiting: Response[] = [];
+  /** By key of {@link replace}; each pushed response has a key of its own. */
+  private readonly waiting = new Map<unknown, Waiting<Response>>();
+  private waitingBytes = 0;
+  /** Those that wait for room, in their order. */
+  private readonly pushers: Pusher<Response>[] = [];
   private outcome: { readonly error?: unknown } | undefined;
   private wake: () => void = () => undefined;
 
-  push(response: Response): void {
-    this.waiting.push(response);
-    this.wake();
+  /** @param sizeOf bytes of a response; without it only their number is bounded */
+  constructor(private readonly sizeOf: (response: Response) => number = () => 0) {}
+
+  /** The queue ended, it failed, or its reader left: what is pushed now is dropped. */
+  get closed(): boolean {
+    return this.outcome !== undefined;
   }
 
-  /** No more responses will come. */
+  /** Adds a response. @returns when it has room, or when the queue is closed */
+  push(response: Response): Promise<void> {
+    if (this.closed) return Promise.resolve();
+    const bytes = this.sizeOf(response);
+    return new Promise((resolve) => {
+      this.pushers.push({ response, bytes, admitted: resolve });
+      this.admit();
+    });
+  }
+
+  /** Adds news of something, in place of older news of it that nobody has read. */
+  replace(key: string, news: Response): void {
+    if (this.closed) return;
+    this.take(key);
+    this.add(key, { response: news, bytes: this.sizeOf(news) });
+  }
+
+  /** Ends the stream after the responses that wait. */
   end(): void {
     this.outcome ??= {};
     this.wake();
   }
 
-  /** Ends the stream with an error, unless it has ended. */
+  /** Ends the stream with an error, after the responses that wait. */
   fail(error: unknown): void {
     this.outcome ??= { error };
     this.wake();
   }
 
-  get failed(): boolean {
-    return this.outcome !== undefined && 'error' in this.outcome;
+  async *[Symbol.asyncIterator](): AsyncGenerator<Response, void, undefined> {
+    try {
+      for (;;) {
+        const changed = new Promise<void>((resolve) => {
+          this.wake = resolve;
+        });
+        for (const key of this.waiting.keys()) yield this.take(key)!.response;
+        if (this.waiting.size > 0) continue;
+        if (this.outcome !== undefined && 'error' in this.outcome) throw this.outcome.error;
+        if (this.closed) return;
+        await changed;
+      }
+    } finally {
+      this.close();
+    }
   }
 
-  async *[Symbol.asyncIterator](): AsyncGenerator<Response, void, undefined> {
-    for (;;) {
-      const changed = new Promise<void>((resolve) => {
-        this.wake = resolve;
-      });
-      yield* this.waiting.splice(0);
-      if (this.failed) throw this.outcome?.error;
-      if (this.waiting.length > 0) continue;
-      if (this.outcome !== undefined) return;
-      await changed;
+  private add(key: unknown, waiting: Waiting<Response>): void {
+    this.waiting.set(key, waiting);
+    this.waitingBytes += waiting.bytes;
+    this.wake();
+  }
+
+  private take(key: unknown): Waiting<Response> | undefined {
+    const found = this.waiting.get(key);
+    this.waiting.delete(key);
+    this.waitingBytes -= found?.bytes ?? 0;
+    this.admit();
+    return found;
+  }
+
+  /** Lets those in as far as there is room, in their order. */
+  private admit(): void {
+    for (let next; (next = this.pushers[0]) !== undefined && this.hasRoom(next.bytes);) {
+      this.pushers.shift();
+      this.add(Symbol('pushed'), next);
+      next.admitted();
     }
+  }
+
+  private hasRoom(bytes: number): boolean {
+    if (this.waiting.size === 0) return true;
+    return this.waiting.size < maximumItems && this.waitingBytes + bytes <= defaultMessageBytes;
+  }
+
+  /** The reader left, or has read all: nobody waits any more. */
+  private close(): void {
+    this.outcome ??= {};
+    this.waiting.clear();
+    for (const { admitted } of this.pushers.splice(0)) admitted();
   }
 }

@@ -1,0 +1,67 @@
+/** Calls of bytes over HTTP/2 without a gRPC library, for messages and readers that no library would send or be. */
+import { connect, type ClientHttp2Session, type ClientHttp2Stream } from 'node:http2';
+
+const prefixBytes = 5;
+
+/** A call whose request was sent, and whose answer nobody has read yet. */
+export class RawCall {
+  /** Header fields and trailers of the answer, as far as they have come. */
+  readonly fields: Record<string, string> = {};
+  private readonly session: ClientHttp2Session;
+  private readonly stream: ClientHttp2Stream;
+
+  /** @param method path, as `/hyperswap.v1.TrainerService/WatchTraining` */
+  constructor(endpoint: string, method: string, message: Uint8Array) {
+    this.session = connect(`http://${endpoint}`);
+    const headers = { ':method': 'POST', ':path': method, 'content-type': 'application/grpc', te: 'trailers' };
+    this.stream = this.session.request(headers);
+    const take = (fields: object): void => {
+      for (const [name, value] of Object.entries(fields)) this.fields[name] = String(value);
+    };
+    this.stream.on('response', take).on('trailers', take);
+    const prefix = Buffer.alloc(prefixBytes);
+    prefix.writeUInt32BE(message.byteLength, 1);
+    this.stream.end(Buffer.concat([prefix, message]));
+  }
+
+  /** Messages of the answer; after the last one the trailers are in {@link fields}. */
+  async *messages(): AsyncGenerator<Buffer, void, undefined> {
+    let chunks: Buffer[] = [];
+    let bytes = 0;
+    let wanted = prefixBytes;
+    for await (const chunk of this.stream) {
+      chunks.push(chunk as Buffer);
+      bytes += (chunk as Buffer).byteLength;
+      while (bytes >= wanted) {
+        const received = Buffer.concat(chunks);
+        const end = prefixBytes + received.readUInt32BE(1);
+        const isWhole = bytes >= end;
+        if (isWhole) yield received.subarray(prefixBytes, end);
+        const rest = isWhole ? received.subarray(end) : received;
+        chunks = [rest];
+        bytes = rest.byteLength;
+        wanted = isWhole ? prefixBytes : end;
+      }
+    }
+  }
+
+  close(): void {
+    this.session.destroy();
+  }
+}
+
+/** Sends one request and returns the header fields and trailers of the answer. */
+export async function rawFields(
+  endpoint: string,
+  method: string,
+  message: Uint8Array,
+): Promise<Readonly<Record<string, string>>> {
+  const call = new RawCall(endpoint, method, message);
+  try {
+    const messages = call.messages();
+    while ((await messages.next()).done !== true);
+    return call.fields;
+  } finally {
+    call.close();
+  }
+}
