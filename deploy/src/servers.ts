@@ -16,6 +16,9 @@ export interface ManagedServer {
   stop(): Promise<void>;
   /** Ends it at once, as a crash does. */
   kill(): Promise<void>;
+  /** Makes it hang: it answers nothing until it is thawed, and connections to it stay. */
+  freeze(): void;
+  thaw(): void;
 }
 
 export interface MinioServer extends ManagedServer {
@@ -101,6 +104,8 @@ function manage(
     },
     stop: () => end('SIGTERM'),
     kill: () => end('SIGKILL'),
+    freeze: () => void child?.kill('SIGSTOP'),
+    thaw: () => void child?.kill('SIGCONT'),
   };
 }
 

@@ -37,6 +37,13 @@ for (const [name, { open, skip }] of Object.entries(implementations)) {
       assert.equal((await store.getRange('a/b', 4, 100)).toString(), 'nd');
     });
 
+    test('a probe succeeds while the store answers', async () => {
+      const store = await open();
+      await store.probe(2_000);
+      await store.put('a', Buffer.from('x'));
+      await store.probe(2_000);
+    });
+
     test('an empty object is an object', async () => {
       const store = await open();
       await store.put('empty', Buffer.alloc(0));

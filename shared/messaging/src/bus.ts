@@ -105,5 +105,12 @@ export interface Bus {
    * @throws NAME_INVALID
    */
   keyValue<Value>(bucket: string, read?: (stored: unknown) => Value): KeyValue<Value>;
+  /**
+   * Asks once whether the bus answers, without repeating.
+   *
+   * @param milliseconds that the answer may take
+   * @throws BUS_UNREACHABLE
+   */
+  probe(milliseconds: number): Promise<void>;
   close(): Promise<void>;
 }

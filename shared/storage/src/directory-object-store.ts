@@ -167,6 +167,15 @@ export class DirectoryObjectStore implements ObjectStore {
     }
   }
 
+  async probe(): Promise<void> {
+    try {
+      await mkdir(this.objects, { recursive: true });
+      await access(this.objects, constants.R_OK | constants.W_OK);
+    } catch (cause) {
+      throw failure('STORE_UNREACHABLE', { reason: (cause as Error).message }, cause);
+    }
+  }
+
   close(): Promise<void> {
     return Promise.resolve();
   }

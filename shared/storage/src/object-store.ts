@@ -38,5 +38,12 @@ export interface ObjectStore {
   list(prefix: string): Promise<StoredObject[]>;
   /** Removing what is not there is no error. */
   delete(key: string): Promise<void>;
+  /**
+   * Asks once whether the store answers, without repeating.
+   *
+   * @param milliseconds that the answer may take
+   * @throws STORE_UNREACHABLE, STORE_REFUSED
+   */
+  probe(milliseconds: number): Promise<void>;
   close(): Promise<void>;
 }

@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { EventEmitter } from 'node:events';
+import { access, constants, mkdir } from 'node:fs/promises';
 import path from 'node:path';
-import { isId, validateChannel, validateSubject } from '@hyperswap/errors';
+import { failure, isId, validateChannel, validateSubject } from '@hyperswap/errors';
 import { defaultLeaseMilliseconds, type Bus, type Events, type KeyValue, type WorkQueue } from '../bus.js';
 import { CheckedKeyValue } from '../checked-key-value.js';
 import type { DamageListener } from '../value-reader.js';
@@ -88,6 +89,16 @@ export class EmbeddedBus implements Bus {
     return read === undefined
       ? (state as KeyValue<unknown> as KeyValue<Value>)
       : new CheckedKeyValue(state, bucket, read, onDamaged);
+  }
+
+  async probe(): Promise<void> {
+    const { directory } = this.settings;
+    try {
+      await mkdir(directory, { recursive: true });
+      await access(directory, constants.R_OK | constants.W_OK);
+    } catch (cause) {
+      throw failure('BUS_UNREACHABLE', { reason: (cause as Error).message }, cause);
+    }
   }
 
   async close(): Promise<void> {

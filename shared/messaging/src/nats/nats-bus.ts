@@ -1,3 +1,4 @@
+import { failure } from '@hyperswap/errors';
 import { JSONCodec, type NatsConnection } from 'nats';
 import { validateChannel, validateSubject } from '@hyperswap/errors';
 import { defaultLeaseMilliseconds, type Bus, type Events, type KeyValue, type WorkQueue } from '../bus.js';
@@ -85,6 +86,17 @@ export class NatsBus implements Bus {
     return read === undefined
       ? (state as KeyValue<unknown> as KeyValue<Value>)
       : new CheckedKeyValue(state, bucket, read, this.onDamaged);
+  }
+
+  async probe(milliseconds: number): Promise<void> {
+    try {
+      // JetStream answers with what the account may use, or with an error.
+      const answer = await this.connection.request('$JS.API.INFO', undefined, { timeout: milliseconds });
+      const { error } = answer.json<{ readonly error?: { readonly description?: string } }>();
+      if (error !== undefined) throw new Error(error.description ?? 'JetStream answers with an error');
+    } catch (cause) {
+      throw failure('BUS_UNREACHABLE', { reason: (cause as Error).message }, cause);
+    }
   }
 
   async close(): Promise<void> {

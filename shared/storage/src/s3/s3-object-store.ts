@@ -1,7 +1,8 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { createReadStream, createWriteStream } from 'node:fs';
 import { rm, stat } from 'node:fs/promises';
-import { Agent } from 'node:https';
+import http from 'node:http';
+import https, { Agent } from 'node:https';
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { failure, HyperswapError, isObjectKey, validateObjectKey, validateObjectPrefix } from '@hyperswap/errors';
@@ -35,27 +36,20 @@ export class S3ObjectStore implements ObjectStore {
   readonly description: string;
   private readonly client: Client;
   private readonly agent: Agent | undefined;
+  /** Client whose requests end with the signal of the newest probe. */
+  private readonly prober: Client;
+  private probeSignal: AbortSignal | undefined;
   private readonly closing = new AbortController();
 
   private constructor(private readonly settings: S3Settings) {
-    const { endpoint, accessKey, secretKey, bucket, trusted, identity } = settings;
-    const { protocol, hostname, port } = new URL(endpoint);
-    if (protocol === 'https:') {
+    const { endpoint, bucket, trusted, identity } = settings;
+    if (new URL(endpoint).protocol === 'https:') {
       const { certificate: cert, key } = identity ?? {};
       this.agent = new Agent({ ca: trusted, cert, key, keepAlive: true });
     }
     this.description = `bucket ${bucket} at ${endpoint}`;
-    this.client = new Client({
-      endPoint: hostname,
-      port: port === '' ? undefined : Number(port),
-      useSSL: protocol === 'https:',
-      transportAgent: this.agent,
-      accessKey,
-      secretKey,
-      partSize: partBytes,
-      // Ours, which know what may be repeated.
-      retryOptions: { disableRetry: true },
-    });
+    this.client = this.connect();
+    this.prober = this.connect(() => this.probeSignal);
   }
 
   /** Opens a bucket, and makes it where it is missing and may be made. @throws STORE_UNREACHABLE, STORE_REFUSED */
@@ -166,9 +160,39 @@ export class S3ObjectStore implements ObjectStore {
     await this.repeat(key, () => this.client.removeObject(this.settings.bucket, key));
   }
 
+  async probe(milliseconds: number): Promise<void> {
+    const { bucket } = this.settings;
+    try {
+      this.probeSignal = AbortSignal.timeout(milliseconds);
+      const isThere = await this.prober.bucketExists(bucket);
+      if (!isThere) throw failure('STORE_UNREACHABLE', { reason: `there is no bucket ${bucket}` });
+    } catch (cause) {
+      throw translate('', cause);
+    }
+  }
+
   close(): Promise<void> {
     this.closing.abort(failure('CANCELLED', { what: 'The request to the object store' }));
     return Promise.resolve();
+  }
+
+  /** @param signal ends requests, whether or not the server is still connected */
+  private connect(signal?: () => AbortSignal | undefined): Client {
+    const { endpoint, accessKey, secretKey } = this.settings;
+    const { protocol, hostname, port } = new URL(endpoint);
+    const useSSL = protocol === 'https:';
+    return new Client({
+      endPoint: hostname,
+      port: port === '' ? undefined : Number(port),
+      useSSL,
+      transportAgent: this.agent,
+      accessKey,
+      secretKey,
+      partSize: partBytes,
+      ...(signal && { transport: withSignal(useSSL ? https.request : http.request, signal) }),
+      // Requests are repeated here, where it is known which of them may be.
+      retryOptions: { disableRetry: true },
+    });
   }
 
   private async upload(
@@ -212,6 +236,15 @@ export class S3ObjectStore implements ObjectStore {
       throw translate(key, cause);
     }
   }
+}
+
+/** Returns a way to make requests that end with a signal, which is asked for as each of them begins. */
+function withSignal(request: typeof http.request, signal: () => AbortSignal | undefined): Pick<typeof http, 'request'> {
+  const limited = (
+    options: http.RequestOptions,
+    onResponse?: (response: http.IncomingMessage) => void,
+  ): http.ClientRequest => request({ ...options, signal: signal() }, onResponse);
+  return { request: limited as typeof http.request };
 }
 
 /** @throws OBJECT_DAMAGED when content is not what was written */
