@@ -35,7 +35,7 @@ test('a call outlives its connection, which takes no more calls when it is old',
     implementation,
     roles: {},
   };
-  const server = await startServer([hosted], { host: '127.0.0.1', port: 0, connectionAgeMilliseconds: 300 });
+  const server = await startServer([hosted], { host: '127.0.0.1', port: 0, ageMilliseconds: 300 });
   const trainings = connect(TrainingServiceClient, server.endpoint);
   try {
     let heard = 0;

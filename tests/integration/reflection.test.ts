@@ -108,10 +108,9 @@ describe('reflection, seen by grpcurl', { skip: grpcurlMissing }, () => {
   test('a map travels from JSON to the service', async () => {
     const settings = { epochs: '3', misspelled: 'x' };
     const request = { scene: 'toy', method: 'lora', adapter: 'x', settings, patchSize: 9 };
-    const service = 'hyperswap.v1.TrainerService';
-    const { stdout, stderr } = await grpcurl('-d', JSON.stringify(request), endpoint, `${service}/StartTraining`);
-    const watched = stderr === '' ? await grpcurl('-d', stdout, endpoint, `${service}/WatchTraining`) : { stderr };
-    assert.match(watched.stderr, /InvalidArgument/);
-    assert.match(watched.stderr, /misspelled/);
+    const method = 'hyperswap.v1.TrainingService/StartTraining';
+    const { stderr } = await grpcurl('-d', JSON.stringify(request), endpoint, method);
+    assert.match(stderr, /InvalidArgument/);
+    assert.match(stderr, /misspelled/);
   });
 });

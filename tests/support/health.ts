@@ -1,17 +1,17 @@
-import { Client, credentials, Metadata } from '@grpc/grpc-js';
+import { health } from '@hyperswap/proto';
+import { callUnary, connect, type ClientAccess } from '@hyperswap/rpc';
 
-/** Asks `grpc.health.v1` over TLS as a probe does, without a token. @returns the response's bytes: field 1 is the status, 1 for SERVING */
-export async function probeHealth(endpoint: string, authority: string): Promise<Buffer> {
-  const client = new Client(endpoint, credentials.createSsl(Buffer.from(authority)));
-  const same = (bytes: Buffer): Buffer => bytes;
+export const { SERVING, NOT_SERVING, SERVICE_UNKNOWN } = health.HealthCheckResponse_ServingStatus;
+
+/** Asks `grpc.health.v1` once, as a probe does. @param service full name; the empty one stands for all, `liveness` for the process */
+export async function healthOf(
+  endpoint: string,
+  service = '',
+  access: ClientAccess = {},
+): Promise<health.HealthCheckResponse_ServingStatus> {
+  const client = connect(health.HealthClient, endpoint, access);
   try {
-    return await new Promise((resolve, reject) => {
-      const path = '/grpc.health.v1.Health/Check';
-      client.makeUnaryRequest(path, same, same, Buffer.alloc(0), new Metadata(), (error, response) => {
-        if (error === null) resolve(response!);
-        else reject(error);
-      });
-    });
+    return (await callUnary(client, 'check', { service }, { timeout: 5_000 })).status;
   } finally {
     client.close();
   }

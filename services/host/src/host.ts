@@ -7,12 +7,14 @@ import {
   type ServiceName,
   type TransportSecurity,
 } from '@hyperswap/config';
+import { failure, type HyperswapError } from '@hyperswap/errors';
 import { EmbeddedBus, NatsBus, type Bus, type DamagedValue, type EmbeddedBusSettings } from '@hyperswap/messaging';
 import { createPreprocessingService } from '@hyperswap/preprocessing';
 import {
   clientAccess,
   startServer,
   type ClientAccess,
+  type ServerAddress,
   type ServiceGroup,
   type RunningServer,
   type ServerGuard,
@@ -24,6 +26,7 @@ import { Executor } from '@hyperswap/tensor';
 import { createTileInferenceServices } from '@hyperswap/tile-inference';
 import { createTrainerServices, type PreprocessingAddress } from '@hyperswap/trainer';
 import { adapterTrust, ownAccess, serverGuard } from './guard.js';
+import { Readiness } from './readiness.js';
 
 /** Services running in this process. */
 export interface Host {
@@ -31,7 +34,9 @@ export interface Host {
   /** In words, for `doctor`. */
   readonly store: string;
   readonly bus: string;
-  /** Stops admitting, lets open calls finish within the grace, and closes all that was opened. */
+  /** Resolves with the reason when the process cannot serve any more: its executor has ended. Everything is NOT_SERVING by then. */
+  readonly failed: Promise<HyperswapError>;
+  /** Refuses new calls, ends watches, lets the other open calls finish within the grace, and closes all that was opened. */
   stop(graceMilliseconds: number): Promise<void>;
 }
 
@@ -119,12 +124,17 @@ async function start(
       groups.push(await createTileInferenceServices(context));
     }
     const services = groups.flatMap((group) => group.services);
-    server = await startServer(services, { host: config.host, port: config.port }, guard);
+    server = await startServer(services, addressOf(config), guard);
   } catch (error) {
     await close();
     throw error;
   }
   const running = server;
+  const dependencies = [
+    { name: store.description, probe: (milliseconds: number) => store.probe(milliseconds) },
+    { name: bus.description, probe: (milliseconds: number) => bus.probe(milliseconds) },
+  ];
+  const readiness = new Readiness(groups, dependencies, running.health, logger, config.healthMilliseconds);
   for (const group of groups) group.start?.();
   logger.info(
     { endpoint: running.endpoint, services: names, store: store.description, bus: bus.description },
@@ -134,14 +144,28 @@ async function start(
     server: running,
     store: store.description,
     bus: bus.description,
+    failed: failureOf(executor, running),
     stop: async (graceMilliseconds) => {
       logger.info('draining');
+      readiness.stop();
       for (const group of groups) group.drain?.();
       await running.drain(graceMilliseconds);
       await close();
       logger.info('stopped');
     },
   };
+}
+
+/** Never resolves where there is no executor, and while it works. */
+async function failureOf(executor: Executor | undefined, { health }: RunningServer): Promise<HyperswapError> {
+  const reason = await (executor?.crashed ?? new Promise<never>(() => undefined));
+  health.fail();
+  return failure('ENGINE_STOPPED', { reason });
+}
+
+function addressOf(config: Config): ServerAddress {
+  const { host, port, maximumConnections, maximumStreams, handshakeMilliseconds, idleMilliseconds } = config;
+  return { host, port, maximumConnections, maximumStreams, handshakeMilliseconds, idleMilliseconds };
 }
 
 /** MinIO where it is configured, else a directory. */

@@ -23,17 +23,19 @@ const graceMilliseconds = 1000;
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => undefined);
 process.once('message', (order: PrivateHostOrder) => {
   void run(order).catch((error: unknown) => {
+    process.exitCode = 1;
+    if (!process.connected) return;
     process.send?.(serializeError(error));
     process.disconnect();
-    process.exitCode = 1;
   });
 });
 
 async function run({ config, services }: PrivateHostOrder): Promise<void> {
   const logger = createLogger(config.logLevel, 'hyperswap');
-  const left = new Promise((resolve) => process.once('disconnect', resolve));
+  const left = new Promise<undefined>((resolve) => process.once('disconnect', () => resolve(undefined)));
   const host = await startPrivateHost(config, services, logger);
   process.send?.({ endpoint: host.server.endpoint, store: host.store, bus: host.bus } satisfies PrivateHostAnswer);
-  await left;
+  const failed = await Promise.race([left, host.failed]);
   await host.stop(graceMilliseconds);
+  if (failed !== undefined) throw failed;
 }

@@ -1,6 +1,12 @@
 import { AdapterServiceService, type AdapterServiceServer } from '@hyperswap/proto';
 import { toAdapterVersion, type AdapterRegistry } from '@hyperswap/registry';
-import { clientStreamHandler, serverStreamHandler, unaryHandler, type HostedService } from '@hyperswap/rpc';
+import {
+  clientStreamHandler,
+  serverStreamHandler,
+  unaryHandler,
+  watchHandler,
+  type HostedService,
+} from '@hyperswap/rpc';
 import type { BindingTable } from './binding-table.js';
 import { exportAdapter, listAdapters, registerAdapter, watchAdapters } from './registry-calls.js';
 import { adapterRoles } from './roles.js';
@@ -24,7 +30,7 @@ export function createAdapterService(registry: AdapterRegistry, bindings: Bindin
       adapter: toAdapterVersion(await registry.setPinned(adapter, !undo)),
     })),
     collectAdapters: unaryHandler(async () => ({ adapters: await registry.collectGarbage() })),
-    watchAdapters: serverStreamHandler((_, { signal }) => watchAdapters(registry, signal)),
+    watchAdapters: watchHandler((_, { signal }) => watchAdapters(registry, signal)),
   };
   return {
     name: 'hyperswap.v1.AdapterService',

@@ -22,6 +22,9 @@ interface Holding {
 export class Reconciler {
   /** By `name@7`. */
   private readonly holdings = new Map<string, Holding>();
+  /** Resolves when everything desired at the start is bound or has failed, which its status says then. */
+  readonly settled: Promise<void>;
+  private settle: () => void = () => undefined;
   private readonly unwatch: () => void;
   private timer: NodeJS.Timeout | undefined;
   private running: Promise<void> | undefined;
@@ -33,11 +36,14 @@ export class Reconciler {
     private readonly bindings: BindingTable,
     private readonly logger: Logger,
   ) {
+    this.settled = new Promise((resolve) => {
+      this.settle = resolve;
+    });
     this.unwatch = registry.watch(() => this.look());
     this.look();
   }
 
-  /** What is desired, and how far it is. */
+  /** Returns every desired adapter with its state. */
   status(): DesiredAdapter[] {
     return [...this.holdings].map(([adapter, { state, error }]) => ({ adapter, state, error }));
   }
@@ -51,7 +57,7 @@ export class Reconciler {
     this.holdings.clear();
   }
 
-  /** Looks now, or as soon as the look under way is over. */
+  /** Reconciles now, or as soon as the run under way is over. */
   private look(): void {
     this.isStale = true;
     this.running ??= this.reconcile().finally(() => {
@@ -60,24 +66,28 @@ export class Reconciler {
   }
 
   private async reconcile(): Promise<void> {
+    let isRead = true;
     while (this.isStale && !this.isStopped) {
       this.isStale = false;
       clearTimeout(this.timer);
       try {
         await this.bringAbout(await this.registry.desired());
+        isRead = true;
+        this.settle();
       } catch (error) {
-        this.logger.warn({ err: error }, 'what adapters are desired could not be read');
+        isRead = false;
+        this.logger.warn({ err: error }, 'the desired adapters could not be read');
       }
     }
     if (this.isStopped) return;
     const hasFailed = [...this.holdings.values()].some(({ state }) => state === DesiredState.DESIRED_STATE_FAILED);
-    const pause = hasFailed ? retryMilliseconds : relistMilliseconds;
+    const pause = hasFailed || !isRead ? retryMilliseconds : relistMilliseconds;
     this.timer = setTimeout(() => this.look(), pause * (0.75 + 0.5 * Math.random()));
     this.timer.unref();
   }
 
   private async bringAbout(wanted: ReadonlySet<string>): Promise<void> {
-    // The new first, so that a version that takes another's place is ready before that one may go.
+    // New ones first: a version that replaces another is ready before the old one is released.
     await Promise.all([...wanted].map((reference) => this.hold(reference)));
     for (const [reference, { bound }] of this.holdings) {
       if (wanted.has(reference)) continue;

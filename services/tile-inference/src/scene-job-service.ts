@@ -1,5 +1,5 @@
 import { SceneJobServiceService, type SceneJobServiceServer } from '@hyperswap/proto';
-import { serverStreamHandler, unaryHandler, type HostedService } from '@hyperswap/rpc';
+import { serverStreamHandler, unaryHandler, watchHandler, type HostedService } from '@hyperswap/rpc';
 import { compareMaps } from './compare-maps.js';
 import { readMap } from './read-map.js';
 import { sceneJobRoles } from './roles.js';
@@ -9,7 +9,7 @@ import type { SceneJobs } from './scene-jobs.js';
 export function createSceneJobService(jobs: SceneJobs): HostedService {
   const implementation: SceneJobServiceServer = {
     classifyScene: serverStreamHandler((request, call) => jobs.classify(request, call)),
-    watchSceneJob: serverStreamHandler(({ job }, call) => jobs.watch(job, call)),
+    watchSceneJob: watchHandler(({ job }, call) => jobs.watch(job, call)),
     cancelSceneJob: unaryHandler(async ({ job }) => {
       await jobs.cancel(job);
       return {};

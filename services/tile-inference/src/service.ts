@@ -77,6 +77,8 @@ export async function createTileInferenceServices(context: TileInferenceContext)
       createSceneJobService(jobs),
       createAdapterService(registry, bindings),
     ],
+    // The backbone is resident by now.
+    ready: reconciler.settled,
     drain: () => {
       jobs.drain();
     },

@@ -4,7 +4,7 @@ import type { Bus } from '@hyperswap/messaging';
 import { summarizeMetrics } from '@hyperswap/map';
 import { TrainingServiceService, type StartTrainingRequest, type TrainingServiceServer } from '@hyperswap/proto';
 import { AdapterRegistry, type Backbones, type TrustedKeys } from '@hyperswap/registry';
-import { serverStreamHandler, unaryHandler, type HostedService, type ServiceGroup } from '@hyperswap/rpc';
+import { serverStreamHandler, unaryHandler, watchHandler, type HostedService, type ServiceGroup } from '@hyperswap/rpc';
 import type { PrecisionChoice } from '@hyperswap/spectralgpt';
 import type { ObjectStore } from '@hyperswap/storage';
 import type { Logger } from '@hyperswap/telemetry';
@@ -122,7 +122,7 @@ export function createTrainerServices(context: TrainerContext): ServiceGroup {
     startPretraining: unaryHandler(async (request) => ({
       training: await trainings.start({ kind: 'pretraining', request }),
     })),
-    watchTraining: serverStreamHandler(({ training }, { signal }) => trainings.watch(training, signal)),
+    watchTraining: watchHandler(({ training }, { signal }) => trainings.watch(training, signal)),
     cancelTraining: unaryHandler(async ({ training }) => {
       await trainings.cancel(training);
       return {};

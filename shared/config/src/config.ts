@@ -30,6 +30,20 @@ const schema = z
       .int()
       .nonnegative()
       .default(4 * 1024 ** 3),
+    /** Connections at a time; one more is closed at once. */
+    maximumConnections: z.coerce.number().int().positive().default(1000),
+    /** Calls at a time of one connection; clients hold back more. */
+    maximumStreams: z.coerce.number().int().positive().default(128),
+    /** Milliseconds that a client may take for the TLS handshake, and then for the beginning of HTTP/2. */
+    handshakeMilliseconds: z.coerce.number().int().min(100).default(10_000),
+    /** Milliseconds that a connection may stay without a call until it is asked to end; it is cut off after twice the time. */
+    idleMilliseconds: z.coerce
+      .number()
+      .int()
+      .min(100)
+      .default(5 * 60_000),
+    /** Milliseconds between the probes of object store and bus, and for the answer of each; three failures make the services NOT_SERVING. */
+    healthMilliseconds: z.coerce.number().int().min(100).default(2_000),
     /** Milliseconds that open calls get after SIGTERM. */
     drainMilliseconds: z.coerce.number().int().nonnegative().default(30_000),
     /** Milliseconds that a worker may show no sign of life before its work goes to another one. */

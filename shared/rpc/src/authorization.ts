@@ -7,20 +7,19 @@ import {
 } from '@grpc/grpc-js';
 import { failure } from '@hyperswap/errors';
 import type { TokenVerifier } from '@hyperswap/keys';
+import { healthPath } from './health.js';
 import { allows, type Role } from './roles.js';
 import { toStatus } from './status.js';
 
-/** Probes of whatever runs the services carry no token. */
-const openToAll = '/grpc.health.v1.Health/';
-
 /**
- * Lets a call through when its bearer token allows it; the token goes no further. Methods without a role, as reflection, need that of a reader.
+ * Interceptor that lets a call through when its bearer token allows it. The token goes no further. Methods without a role, as reflection, need the role reader.
  *
- * @param roleOf what a method needs, by its path, as `/hyperswap.v1.TrainerService/StartTraining`
+ * @param roleOf role that a method needs, by its path, as `/hyperswap.v1.TrainingService/StartTraining`
  */
 export function authorization(verifier: TokenVerifier, roleOf: (path: string) => Role | undefined): ServerInterceptor {
   const check = async (path: string, metadata: Metadata): Promise<void> => {
-    if (path.startsWith(openToAll)) return;
+    // Health probes carry no token.
+    if (path.startsWith(healthPath)) return;
     const method = path.slice(path.lastIndexOf('/') + 1);
     const given = metadata.get('authorization')[0]?.toString() ?? '';
     metadata.remove('authorization');

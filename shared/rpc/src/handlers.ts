@@ -9,12 +9,15 @@ import type {
   ServerWritableStream,
 } from '@grpc/grpc-js';
 import { failure, HyperswapError } from '@hyperswap/errors';
+import { drainingOf } from './draining.js';
 import { toStatus } from './status.js';
 import { UndecodableRequest } from './undecodable.js';
 
 export interface CallContext {
   /** Aborted when the client cancels or goes away, or its deadline passes. */
   readonly signal: AbortSignal;
+  /** Aborted when the server drains, with DRAINING as its reason: finish, or hand over, work that could go on for long. */
+  readonly draining: AbortSignal;
 }
 
 interface ServerCall {
@@ -28,7 +31,7 @@ function contextOf(call: ServerCall): CallContext {
     const late = Number(call.getDeadline()) <= Date.now();
     controller.abort(failure(late ? 'DEADLINE' : 'CANCELLED', { what: 'The call' }));
   });
-  return { signal: controller.signal };
+  return { signal: controller.signal, draining: drainingOf(call) };
 }
 
 /** Makes a handler of a method with one request and one response. */

@@ -3,7 +3,7 @@ import type { Role } from './roles.js';
 
 /** A service of a server, with its methods. */
 export interface HostedService {
-  /** Full name, as `hyperswap.v1.TrainerService`. */
+  /** Full name, as `hyperswap.v1.TrainingService`. */
   readonly name: string;
   readonly definition: ServiceDefinition;
   readonly implementation: UntypedServiceImplementation;
@@ -14,6 +14,8 @@ export interface HostedService {
 /** Services that live and end together, such as those of a trainer. */
 export interface ServiceGroup {
   readonly services: readonly HostedService[];
+  /** Resolves once the services have what they need of themselves, such as adapters; absent: they do from the start. */
+  readonly ready?: Promise<void>;
   /** Begins work of its own, once the process serves. */
   start?(): void;
   /** Prepares for the end: no new work of its own. */

@@ -11,9 +11,18 @@ export {
 export type { HostedService, ServiceGroup } from './hosted-service.js';
 export { fromErrorStatus, toDuration, toErrorStatus, toMilliseconds } from './messages.js';
 export { newestFirstKey, pageOf, pageSizeOf, type PageLimits, type PageRequest } from './paging.js';
+export type { ConnectionLimits } from './connections.js';
+export { Health } from './health.js';
 export { headerFirst, type HeaderAndRest } from './header-first.js';
 export { defaultMessageBytes, rowPieces, rowsPerMessage, type RowPiece } from './message-size.js';
 export { pieces } from './pieces.js';
 export { ResponseQueue } from './response-queue.js';
 export { roles, type Role } from './roles.js';
-export { maximumMessageBytes, startServer, type RunningServer, type ServerGuard } from './server.js';
+export {
+  maximumMessageBytes,
+  startServer,
+  type RunningServer,
+  type ServerAddress,
+  type ServerGuard,
+} from './server.js';
+export { watchHandler } from './watch-handler.js';

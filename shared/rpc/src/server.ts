@@ -1,31 +1,36 @@
 import { Server, ServerCredentials } from '@grpc/grpc-js';
-import { failure } from '@hyperswap/errors';
 import type { TokenVerifier } from '@hyperswap/keys';
-import { HealthImplementation } from 'grpc-health-check';
 import { descriptorSetFile } from '@hyperswap/proto';
+import { Admission } from './admission.js';
 import { authorization } from './authorization.js';
+import { listen, type ConnectionLimits, type Listener } from './connections.js';
+import { Health, healthPath } from './health.js';
 import type { HostedService } from './hosted-service.js';
+import { IdleConnections } from './idle-connections.js';
 import { Descriptors } from './reflection/descriptors.js';
 import { reflectionServices } from './reflection/reflection.js';
 import type { Role } from './roles.js';
 import { withUndecodableRequests } from './undecodable.js';
 
-/** Tiles and batches of patches are messages; larger ones are a mistake. */
+/** Largest message either way, in bytes. Tiles and batches of patches are messages; larger ones are a mistake. */
 export const maximumMessageBytes = 64 * 1024 * 1024;
+/** Milliseconds between looks whether a silent client is still there, and for its answer: a machine that lost its network says nothing. */
+const keepaliveMilliseconds = { time: 60_000, timeout: 20_000 };
+/** Milliseconds for the last bytes of calls that have ended. */
+const closeMilliseconds = 1_000;
 
-export interface ServerAddress {
+/** Where a server listens, and what a connection may take. */
+export interface ServerAddress extends ConnectionLimits {
   readonly host: string;
   /** 0 for a free one. */
   readonly port: number;
-  /** When connections are asked to take no more calls. */
-  readonly connectionAgeMilliseconds?: number;
 }
 
-/** How a server is guarded; an empty one takes all who reach it. */
+/** Protection of a server; an empty one takes all who reach it. */
 export interface ServerGuard {
-  /** PEM of who it is; with it, TLS is spoken. */
+  /** Who the server is, in PEM. With it, the server speaks TLS. */
   readonly identity?: { readonly certificate: string; readonly key: string };
-  /** PEM of the authority that clients' certificates must come from; without it none is asked for. */
+  /** PEM of the authority that clients' certificates must come from. Without it, no certificate is asked for. */
   readonly clientAuthority?: string;
   /** Checks the token of every call. */
   readonly tokens?: TokenVerifier;
@@ -34,13 +39,15 @@ export interface ServerGuard {
 /** A running gRPC server: serving, then draining, then closed. */
 export interface RunningServer {
   readonly host: string;
-  /** The port it got, when asked for 0. */
+  /** Port that was asked for, or the free one that was found. */
   readonly port: number;
   readonly endpoint: string;
-  /** Full names of the hosted services, as `hyperswap.v1.TrainerService`. */
+  /** Full names of the hosted services, as `hyperswap.v1.TrainingService`. */
   readonly services: readonly string[];
+  /** Health that the server tells. No service is ready at the start. */
+  readonly health: Health;
   /**
-   * Stops admitting calls, lets open ones finish, and cuts them off after the grace.
+   * Makes every service NOT_SERVING, refuses new calls with DRAINING, ends watches, lets the other open calls finish, and cuts them off after the grace.
    *
    * @param graceMilliseconds how long open calls may take
    */
@@ -48,54 +55,85 @@ export interface RunningServer {
 }
 
 /**
- * Serves services on one port, with `grpc.health.v1` and reflection. Headers of a call are limited to 64 KiB by HTTP/2 as Node speaks it.
+ * Serves services on one port, with `grpc.health.v1` and reflection. HTTP/2 as Node speaks it limits the headers of a call to 64 KiB.
  *
- * @throws PORT_IN_USE
+ * @throws PORT_IN_USE, CONFIG_INVALID when the host is not an address of this machine
  */
 export async function startServer(
   services: readonly HostedService[],
-  { host, port, connectionAgeMilliseconds = 30 * 60_000 }: ServerAddress,
-  guard: ServerGuard = {},
+  { host, port, ...limits }: ServerAddress,
+  { identity, clientAuthority, tokens }: ServerGuard = {},
 ): Promise<RunningServer> {
+  const { maximumStreams = 128, idleMilliseconds = 5 * 60_000, ageMilliseconds = 30 * 60_000 } = limits;
+  // grpc-js asks within this time at the latest.
+  const connections = new IdleConnections(2 * idleMilliseconds + closeMilliseconds);
+  const admission = new Admission(healthPath, connections);
   const server = new Server({
-    interceptors: guard.tokens === undefined ? [] : [authorization(guard.tokens, rolesByPath(services))],
+    interceptors: [
+      admission.interceptor,
+      ...(tokens === undefined ? [] : [authorization(tokens, rolesByPath(services))]),
+    ],
     'grpc.max_receive_message_length': maximumMessageBytes,
     'grpc.max_send_message_length': maximumMessageBytes,
-    // Clients that balance over pods notice new ones when connections end; calls that are open then last as long as they need.
-    'grpc.max_connection_age_ms': connectionAgeMilliseconds,
-    // Whoever vanished without a word, as a machine that lost its network, is found out.
-    'grpc.keepalive_time_ms': 5 * 60_000,
-    'grpc.keepalive_timeout_ms': 60_000,
+    'grpc.max_concurrent_streams': maximumStreams,
+    'grpc.max_connection_idle_ms': idleMilliseconds,
+    // Calls that are open when a connection gets too old last as long as they need.
+    'grpc.max_connection_age_ms': ageMilliseconds,
+    'grpc.keepalive_time_ms': keepaliveMilliseconds.time,
+    'grpc.keepalive_timeout_ms': keepaliveMilliseconds.timeout,
   });
-  const listed = [...services.map(({ name }) => name), 'grpc.health.v1.Health'];
-  const reflection = reflectionServices(listed, Descriptors.read(descriptorSetFile));
-  for (const { definition, implementation } of [...services, ...reflection]) {
-    server.addService(withUndecodableRequests(definition), implementation);
+  const names = services.map(({ name }) => name);
+  const health = new Health(names);
+  const hosted = [...services, health.service()];
+  const reflection = reflectionServices(
+    hosted.map(({ name }) => name),
+    Descriptors.read(descriptorSetFile),
+  );
+  for (const { definition, implementation } of [...hosted, ...reflection]) {
+    server.addService(withUndecodableRequests(definition), admission.attach(implementation));
   }
-  const names = ['', ...services.map(({ name }) => name)];
-  const health = new HealthImplementation(Object.fromEntries(names.map((name) => [name, 'SERVING'])));
-  health.addToServer(server);
-
-  const bound = await bind(server, host, port, serverCredentials(guard));
+  // TLS ends at the listener; what comes from there is plain HTTP/2.
+  const http2 = server.createConnectionInjector(ServerCredentials.createInsecure());
+  const tls = identity && { ...identity, clientAuthority };
+  const listener = await listen({ host, port }, tls, limits, (connection) => {
+    connections.add(connection);
+    http2.injectConnection(connection);
+  });
   return {
     host,
-    port: bound,
-    endpoint: `${host}:${bound}`,
-    services: services.map(({ name }) => name),
+    port: listener.port,
+    endpoint: `${host}:${listener.port}`,
+    services: names,
+    health,
     drain: async (graceMilliseconds) => {
-      for (const name of names) health.setStatus(name, 'NOT_SERVING');
-      await new Promise<void>((resolve) => {
-        const force = setTimeout(() => {
-          server.forceShutdown();
-          resolve();
-        }, graceMilliseconds);
-        server.tryShutdown(() => {
-          clearTimeout(force);
-          resolve();
-        });
-      });
+      health.drain();
+      admission.drain();
+      // Clients are told to take their next calls elsewhere. Who comes back nevertheless, a probe say, is still answered.
+      http2.drain(graceMilliseconds);
+      await within(graceMilliseconds, admission.idle());
+      await close(server, listener);
     },
   };
+}
+
+/** Closes all connections: after what is under way to clients, or, if that takes too long, before. */
+async function close(server: Server, listener: Listener): Promise<void> {
+  // grpc-js takes connections for closed that still have bytes to send. The listener knows better.
+  const closed = listener.close();
+  server.tryShutdown(() => undefined);
+  await within(closeMilliseconds, closed);
+  server.forceShutdown();
+  await within(closeMilliseconds, closed);
+}
+
+/** Waits for something, but no longer than some time. */
+async function within(milliseconds: number, something: Promise<void>): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, milliseconds);
+  });
+  await Promise.race([something, late]);
+  clearTimeout(timer);
 }
 
 function rolesByPath(services: readonly HostedService[]): (path: string) => Role | undefined {
@@ -105,30 +143,4 @@ function rolesByPath(services: readonly HostedService[]): (path: string) => Role
     ),
   );
   return (path) => found.get(path);
-}
-
-function serverCredentials({ identity, clientAuthority }: ServerGuard): ServerCredentials {
-  if (identity === undefined) return ServerCredentials.createInsecure();
-  const pair = { private_key: Buffer.from(identity.key), cert_chain: Buffer.from(identity.certificate) };
-  const authority = clientAuthority === undefined ? null : Buffer.from(clientAuthority);
-  return ServerCredentials.createSsl(authority, [pair], authority !== null);
-}
-
-function bind(server: Server, host: string, port: number, credentials: ServerCredentials): Promise<number> {
-  const address = `${host}:${port}`;
-  return new Promise((resolve, reject) => {
-    server.bindAsync(address, credentials, (error, bound) => {
-      if (error === null) resolve(bound);
-      else if (/EADDRINUSE|address already in use/.test(error.message))
-        reject(failure('PORT_IN_USE', { address }, error));
-      else
-        reject(
-          failure(
-            'CONFIG_INVALID',
-            { key: 'host', value: address, allowed: `an address of this machine (${error.message})` },
-            error,
-          ),
-        );
-    });
-  });
 }

@@ -77,6 +77,11 @@ export const processErrors = {
     ({ home, reason }) =>
       `HYPERSWAP_HOME is ${home}, which cannot be used: ${reason}. Name a folder that this process may write to.`,
   ),
+  SERVICE_UNKNOWN: entry(
+    'NOT_FOUND',
+    { service: 'text' },
+    ({ service }) => `This process hosts no service ${service}: leave the name empty to ask for all that it hosts.`,
+  ),
   CONFIG_INVALID: entry(
     'INVALID_ARGUMENT',
     { key: 'text', value: 'text', allowed: 'text' },

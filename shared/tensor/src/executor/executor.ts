@@ -36,18 +36,22 @@ export class Executor {
   // TensorFlow reads its settings from the process's real environment; a worker's own copy would not reach it.
   private readonly worker = new Worker(new URL('./worker.js', import.meta.url), { env: SHARE_ENV });
   private readonly pending = new Map<number, Pending>();
+  /** Resolves with the reason when the worker ends by itself, as in a crash; stays open when it is stopped. */
+  readonly crashed: Promise<string>;
   private nextId = 1;
   private stopped: string | undefined;
 
   constructor() {
+    this.crashed = new Promise((resolve) => {
+      const crash = (reason: string): void => {
+        if (this.stopped === undefined) resolve(reason);
+        this.end(reason);
+      };
+      this.worker.on('error', (error) => crash(error instanceof Error ? error.message : String(error)));
+      this.worker.on('exit', (code) => crash(`its worker ended with code ${code}`));
+    });
     this.worker.on('message', (reply: Reply) => {
       this.receive(reply);
-    });
-    this.worker.on('error', (error) => {
-      this.end(error instanceof Error ? error.message : String(error));
-    });
-    this.worker.on('exit', (code) => {
-      this.end(`its worker ended with code ${code}`);
     });
     // Only open calls keep the process alive.
     this.worker.unref();

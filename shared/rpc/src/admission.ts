@@ -1,0 +1,98 @@
+import {
+  ResponderBuilder,
+  ServerInterceptingCall,
+  ServerListenerBuilder,
+  type handleUnaryCall,
+  type ServerInterceptor,
+  type UntypedServiceImplementation,
+} from '@grpc/grpc-js';
+import { failure } from '@hyperswap/errors';
+import { attachDraining } from './draining.js';
+import type { IdleConnections } from './idle-connections.js';
+import { toStatus } from './status.js';
+
+/** Milliseconds that a client may take to send the one request of a method that takes no stream. */
+const requestMilliseconds = 30_000;
+
+/** Admission of calls to a server: counts the open ones, refuses new ones once the server drains, and gives up on requests that do not arrive. */
+export class Admission {
+  private readonly controller = new AbortController();
+  private open = 0;
+  private whenIdle: () => void = () => undefined;
+
+  /** @param exempt beginning of the paths of calls that are admitted while the server drains */
+  constructor(
+    private readonly exempt: string,
+    private readonly connections: IdleConnections,
+  ) {}
+
+  /** Refuses calls from now on with DRAINING, except exempt ones, and tells open ones by their signal. */
+  drain(): void {
+    this.controller.abort(failure('DRAINING', {}));
+  }
+
+  /** Resolves when no call is open. Call it after `drain`. */
+  async idle(): Promise<void> {
+    if (this.open === 0) return;
+    await new Promise<void>((resolve) => {
+      this.whenIdle = resolve;
+    });
+  }
+
+  /** Returns methods whose calls know when the server drains. */
+  attach(implementation: UntypedServiceImplementation): UntypedServiceImplementation {
+    const { signal } = this.controller;
+    return Object.fromEntries(
+      Object.entries(implementation).map(([name, method]) => {
+        const handler = method as handleUnaryCall<unknown, unknown>;
+        const attached: typeof handler = (call, callback) => {
+          attachDraining(call, signal);
+          handler(call, callback);
+        };
+        return [name, attached] as const;
+      }),
+    );
+  }
+
+  readonly interceptor: ServerInterceptor = ({ path, requestStream }, call) => {
+    const peer = call.getPeer();
+    this.open += 1;
+    this.connections.enter(peer);
+    let isOpen = true;
+    const end = (): void => {
+      clearTimeout(deadline);
+      if (!isOpen) return;
+      isOpen = false;
+      this.open -= 1;
+      this.connections.leave(peer);
+      if (this.open === 0) this.whenIdle();
+    };
+    const refuseWith = (error: unknown): void => {
+      end();
+      call.sendStatus(toStatus(error));
+    };
+    const deadline = requestStream
+      ? undefined
+      : setTimeout(() => refuseWith(failure('DEADLINE', { what: 'Sending the request' })), requestMilliseconds).unref();
+    const listener = new ServerListenerBuilder()
+      .withOnReceiveMetadata((metadata, next) => {
+        const { signal } = this.controller;
+        if (signal.aborted && !path.startsWith(this.exempt)) refuseWith(signal.reason);
+        else next(metadata);
+      })
+      .withOnReceiveHalfClose((next) => {
+        clearTimeout(deadline);
+        next();
+      })
+      .withOnCancel(end)
+      .build();
+    const responder = new ResponderBuilder()
+      .withStart((next) => next(listener))
+      .withSendStatus((status, next) => {
+        end();
+        next(status);
+      })
+      .build();
+    return new ServerInterceptingCall(call, responder);
+  };
+}

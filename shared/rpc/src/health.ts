@@ -1,0 +1,92 @@
+import { EventEmitter, once } from 'node:events';
+import { health } from '@hyperswap/proto';
+import { failure } from '@hyperswap/errors';
+import { unaryHandler } from './handlers.js';
+import type { HostedService } from './hosted-service.js';
+import { watchHandler } from './watch-handler.js';
+
+const { HealthCheckResponse_ServingStatus: ServingStatus } = health;
+type Response = health.HealthCheckResponse;
+
+const healthName = 'grpc.health.v1.Health';
+export const healthPath = `/${healthName}/`;
+
+/** Name that stands for all hosted services together. */
+const overall = '';
+/** Name to ask for by whoever restarts a process that does not work any more, as the liveness probe of Kubernetes. */
+const liveness = 'liveness';
+
+/**
+ * Health of a server after https://github.com/grpc/grpc/blob/master/doc/health-checking.md, by name: each hosted service is SERVING while it is ready, the
+ * empty name while all of them are, and `liveness` as long as the process works at all, ready or not.
+ */
+export class Health {
+  private readonly ready: Map<string, boolean>;
+  private readonly changes = new EventEmitter().setMaxListeners(0);
+  private isDraining = false;
+  private isAlive = true;
+
+  /** @param services full names of the hosted services, not ready yet */
+  constructor(services: readonly string[]) {
+    this.ready = new Map(services.map((name) => [name, false]));
+  }
+
+  /** Changes whether a service is ready. */
+  set(service: string, isReady: boolean): void {
+    if (this.ready.get(service) === isReady) return;
+    this.ready.set(service, isReady);
+    this.changes.emit('change');
+  }
+
+  /** Makes every service NOT_SERVING for good; `liveness` stays. */
+  drain(): void {
+    this.isDraining = true;
+    this.changes.emit('change');
+  }
+
+  /** Makes everything NOT_SERVING for good. */
+  fail(): void {
+    this.isAlive = false;
+    this.changes.emit('change');
+  }
+
+  service(): HostedService {
+    const implementation: health.HealthServer = {
+      check: unaryHandler(({ service }) => Promise.resolve({ status: this.check(service) })),
+      watch: watchHandler(({ service }, { signal }) => this.watch(service, signal)),
+      list: unaryHandler(() => {
+        const names = [overall, liveness, ...this.ready.keys()];
+        return Promise.resolve({
+          statuses: Object.fromEntries(names.map((name) => [name, { status: this.check(name) }])),
+        });
+      }),
+    };
+    return { name: healthName, definition: health.HealthService, implementation: { ...implementation }, roles: {} };
+  }
+
+  /** @throws SERVICE_UNKNOWN */
+  private check(service: string): Response['status'] {
+    const isServing = this.isServing(service);
+    if (isServing === undefined) throw failure('SERVICE_UNKNOWN', { service });
+    return isServing ? ServingStatus.SERVING : ServingStatus.NOT_SERVING;
+  }
+
+  private isServing(service: string): boolean | undefined {
+    if (service === liveness) return this.isAlive;
+    const isReady = service === overall ? [...this.ready.values()].every(Boolean) : this.ready.get(service);
+    return isReady === undefined ? undefined : isReady && this.isAlive && !this.isDraining;
+  }
+
+  private async *watch(service: string, signal: AbortSignal): AsyncGenerator<Response> {
+    let told: Response['status'] | undefined;
+    for (;;) {
+      const isServing = this.isServing(service);
+      const status = isServing === undefined ? ServingStatus.SERVICE_UNKNOWN : this.check(service);
+      if (status !== told) {
+        told = status;
+        yield { status };
+      } else if (signal.aborted) return;
+      else await once(this.changes, 'change', { signal }).catch(() => undefined);
+    }
+  }
+}

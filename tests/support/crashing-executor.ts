@@ -1,0 +1,17 @@
+/** Loaded before a process's own code (`--import`), ends its worker threads when SIGUSR2 comes, as a crash of each does. */
+import { syncBuiltinESMExports } from 'node:module';
+import workers, { type WorkerOptions } from 'node:worker_threads';
+
+const started: workers.Worker[] = [];
+
+workers.Worker = class extends workers.Worker {
+  constructor(file: string | URL, options?: WorkerOptions) {
+    super(file, options);
+    started.push(this);
+  }
+};
+syncBuiltinESMExports();
+
+process.on('SIGUSR2', () => {
+  for (const worker of started) void worker.terminate();
+});
