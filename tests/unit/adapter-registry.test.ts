@@ -252,3 +252,20 @@ test('the largest manifests of many adapters stay in bounded memory', async () =
   // All of them take more than 700 MiB.
   assert.ok(mebibytes < 600, `${mebibytes} MiB`);
 });
+
+test('a name whose state cannot be read spoils nothing but itself', async () => {
+  const adapter = parityAdapter('lora', {}, 1);
+  for (const name of ['spoilt', 'whole']) await publish(adapter, name);
+  const states = bus.keyValue<unknown>('adapters');
+  const { revision } = (await states.get('spoilt'))!;
+  await states.update('spoilt', { versions: [{ version: null, digest: 'x', retired: false }], aliases: {} }, revision);
+  const names = (await registry.list('partial@1', 1000)).records.map(({ name }) => name);
+  assert.ok(names.includes('whole') && !names.includes('spoilt'), names.join(' '));
+  await assert.rejects(
+    registry.resolve('spoilt'),
+    hasCode('OBJECT_DAMAGED', /adapters\/spoilt .*versions\.0\.version/),
+  );
+  await registry.desired();
+  await registry.collectGarbage();
+  assert.equal((await registry.resolve('whole')).name, 'whole');
+});

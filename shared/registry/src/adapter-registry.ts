@@ -10,7 +10,7 @@ import { adapterStatement, whyNotSigned, type Signature } from '@hyperswap/keys'
 import { changeValue, type Bus, type KeyValue } from '@hyperswap/messaging';
 import { isDigestOf } from '@hyperswap/spectralgpt';
 import type { ObjectStore } from '@hyperswap/storage';
-import { meantBy, nextVersion, type AdapterState, type VersionState } from './adapter-state.js';
+import { meantBy, nextVersion, readAdapterState, type AdapterState, type VersionState } from './adapter-state.js';
 import type { Backbones } from './backbones.js';
 import { blobKey, describeVersion, manifestKey, type Lineage, type Manifest } from './manifest.js';
 import { Manifests } from './manifests.js';
@@ -63,7 +63,7 @@ export class AdapterRegistry {
     private readonly trustedKeys?: TrustedKeys,
   ) {
     this.manifests = new Manifests(store);
-    this.states = bus.keyValue<AdapterState>('adapters');
+    this.states = bus.keyValue('adapters', readAdapterState);
   }
 
   /**

@@ -1,4 +1,5 @@
 /** The small shared state of a name: which versions there are, and what is said of them. */
+import { z } from 'zod';
 import type { AdapterReference } from './reference.js';
 
 export interface VersionState {
@@ -17,6 +18,22 @@ export interface AdapterState {
   readonly pins?: readonly string[];
   /** Highest version that ever was: the number of one that was cleared away is not given again. */
   readonly highest?: number;
+}
+
+const version = z.number().int().positive();
+/** What has to be there; a later release may add more. */
+const stateSchema = z.object({
+  versions: z.array(z.object({ version, digest: z.string(), retired: z.boolean() })),
+  aliases: z.record(z.string(), version),
+  pins: z.array(z.string()).optional(),
+  highest: version.optional(),
+});
+
+/** Returns stored JSON as the state of a name, with all that a later release added. @throws an error that names the field which is wrong */
+export function readAdapterState(stored: unknown): AdapterState {
+  const { error } = stateSchema.safeParse(stored);
+  if (error !== undefined) throw new Error(error.issues.map(({ path, message }) => `${path.join('.')}: ${message}`)[0]);
+  return stored as AdapterState;
 }
 
 /** The version that a reference means in a state of its name. */
