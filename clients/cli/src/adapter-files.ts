@@ -1,75 +1,85 @@
 /** Adapters on disk: hyperswap's blob, or the two files of Hugging Face's PEFT. */
 import { mkdir, readFile, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { completePeft, exportPeft, importPeft, readAdapter, writeAdapter } from '@hyperswap/adapter';
 import { failure } from '@hyperswap/errors';
+import { AdapterFormat } from '@hyperswap/proto';
 
-export const adapterFormats = ['hyperswap', 'peft'] as const;
-export type AdapterFormat = (typeof adapterFormats)[number];
+/** Formats by the names that `--format` takes. */
+export const adapterFormats = {
+  hyperswap: AdapterFormat.ADAPTER_FORMAT_HYPERSWAP,
+  peft: AdapterFormat.ADAPTER_FORMAT_PEFT,
+} as const;
 
+const blobName = 'adapter.safetensors';
 const configName = 'adapter_config.json';
 const modelName = 'adapter_model.safetensors';
+const pickleName = 'adapter_model.bin';
+
+/** Files of an adapter by the names that they travel under. */
+export interface AdapterFiles {
+  readonly format: AdapterFormat;
+  readonly files: ReadonlyMap<string, Uint8Array>;
+}
 
 /**
- * Reads an adapter's blob. A folder is taken for PEFT's, whose files lack patch size, classes, PCA and normaliser; those come from another adapter.
+ * Reads the files of an adapter: a folder is taken for PEFT's, anything else for a blob.
  *
- * @param like blob of an adapter of the same backbone and scene
- * @throws FILE_UNREADABLE, ADAPTER_INVALID
+ * @throws FILE_UNREADABLE; PEFT_UNSUPPORTED for a pickle
  */
-export async function readAdapterFile(
-  given: string,
-  like: (() => Promise<Uint8Array>) | undefined,
-): Promise<Uint8Array> {
-  const isFolder = await stat(given).then(
-    (entry) => entry.isDirectory(),
-    () => false,
-  );
-  if (!isFolder) {
-    if (given.endsWith('.bin')) {
-      const reason =
-        'it is a pickle, which could run anything; in Python save it with save_pretrained(…, safe_serialization=True) and import that folder';
-      throw failure('ADAPTER_INVALID', { file: given, reason });
-    }
-    return read(given);
+export async function readAdapterFiles(given: string): Promise<AdapterFiles> {
+  if (!(await isFolder(given))) {
+    if (given.endsWith('.bin')) throw pickled(given);
+    return { format: adapterFormats.hyperswap, files: new Map([[blobName, await read(given)]]) };
   }
   const config = await read(path.join(given, configName));
   const model = await read(path.join(given, modelName)).catch(async (error: unknown) => {
-    const hasPickle = await stat(path.join(given, 'adapter_model.bin')).then(
-      () => true,
-      () => false,
-    );
-    if (hasPickle) return readAdapterFile(path.join(given, 'adapter_model.bin'), like);
-    throw error;
+    const pickle = path.join(given, pickleName);
+    throw (await isThere(pickle)) ? pickled(pickle) : error;
   });
-  if (like === undefined) {
-    const reason =
-      'PEFT’s files hold no patch size, classes, PCA or normaliser: name with --like an adapter of the same scene and backbone that has them';
-    throw failure('ADAPTER_INVALID', { file: given, reason });
-  }
-  const complete = readAdapter('--like', await like());
-  return writeAdapter(completePeft(importPeft(config.toString('utf8'), model), complete));
+  return {
+    format: adapterFormats.peft,
+    files: new Map([
+      [configName, config],
+      [modelName, model],
+    ]),
+  };
 }
 
-/** @returns the files written @throws ADAPTER_INVALID when the format cannot hold it */
-export async function writeAdapterFile(
-  reference: string,
-  blob: Uint8Array,
+/** Writes files into a folder. @returns their paths @throws what the file system throws */
+export async function writeAdapterFiles(
+  files: ReadonlyMap<string, readonly Uint8Array[]>,
   directory: string,
-  format: AdapterFormat,
 ): Promise<string[]> {
-  const files: [string, Uint8Array | string][] =
-    format === 'hyperswap' ? [['adapter.safetensors', blob]] : peftFiles(reference, blob);
   await mkdir(directory, { recursive: true });
-  for (const [name, content] of files) await writeFile(path.join(directory, name), content);
-  return files.map(([name]) => path.join(directory, name));
+  const written: string[] = [];
+  for (const [name, pieces] of files) {
+    const file = path.join(directory, path.basename(name));
+    await writeFile(file, Buffer.concat(pieces));
+    written.push(file);
+  }
+  return written;
 }
 
-function peftFiles(reference: string, blob: Uint8Array): [string, Uint8Array | string][] {
-  const { config, model } = exportPeft(reference, readAdapter(reference, blob));
-  return [
-    [configName, config],
-    [modelName, model],
-  ];
+function pickled(file: string): Error {
+  return failure('PEFT_UNSUPPORTED', {
+    file,
+    reason: 'it is a pickle, which could run anything',
+    mend: 'In Python save it with save_pretrained(…, safe_serialization=True) and import that folder',
+  });
+}
+
+async function isFolder(given: string): Promise<boolean> {
+  return stat(given).then(
+    (entry) => entry.isDirectory(),
+    () => false,
+  );
+}
+
+async function isThere(file: string): Promise<boolean> {
+  return stat(file).then(
+    () => true,
+    () => false,
+  );
 }
 
 async function read(file: string): Promise<Buffer> {

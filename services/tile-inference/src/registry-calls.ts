@@ -1,5 +1,3 @@
-import { failure } from '@hyperswap/errors';
-import { maximumBlobBytes } from '@hyperswap/adapter';
 import type {
   ExportAdapterRequest,
   ExportAdapterResponse,
@@ -11,8 +9,13 @@ import type {
 } from '@hyperswap/proto';
 import { toAdapterVersion, type AdapterRegistry } from '@hyperswap/registry';
 import { headerFirst, pageSizeOf, pieces, ResponseQueue, toErrorStatus } from '@hyperswap/rpc';
+import { readAdapterFiles, receiveAdapter } from './adapter-files.js';
 
-/** Receives a blob and makes it a version. @throws FIELD_INVALID without a header first, ADAPTER_INVALID, NAME_INVALID, ADAPTER_EXISTS */
+/**
+ * Receives an adapter's files and makes them a version.
+ *
+ * @throws FIELD_INVALID, ADAPTER_INVALID, PEFT_UNSUPPORTED, NAME_INVALID, and what registering refuses
+ */
 export async function registerAdapter(
   registry: AdapterRegistry,
   requests: AsyncIterable<RegisterAdapterRequest>,
@@ -20,22 +23,13 @@ export async function registerAdapter(
   const { header, rest } = await headerFirst(requests);
   const { name, signature } = header;
   const fileName = header.fileName === '' ? name : header.fileName;
-  const chunks: Buffer[] = [];
-  let bytes = 0;
-  for await (const { value } of rest) {
-    const { content: chunk } = value;
-    bytes += chunk.byteLength;
-    if (bytes > maximumBlobBytes) {
-      const reason = `it has more than the ${maximumBlobBytes} bytes allowed`;
-      throw failure('ADAPTER_INVALID', { file: fileName, reason });
-    }
-    chunks.push(chunk);
-  }
-  const record = await registry.publish(name, fileName, Buffer.concat(chunks), {
-    origin: 'upload',
-    ...(signature && { signature }),
-  });
+  const blob = await receiveAdapter(registry, header, fileName, contents(rest));
+  const record = await registry.publish(name, fileName, blob, { origin: 'upload', ...(signature && { signature }) });
   return { adapter: toAdapterVersion(record) };
+}
+
+async function* contents<Content>(parts: AsyncIterable<{ readonly value: Content }>): AsyncGenerator<Content> {
+  for await (const { value } of parts) yield value;
 }
 
 /** Returns a page of versions. @throws FIELD_INVALID when the page is too large; NAME_INVALID, ADAPTER_NOT_FOUND for a token that is no version */
@@ -54,13 +48,14 @@ export async function listAdapters(
   };
 }
 
-/** The blob of a version, in chunks. */
+/** Returns the files of a version, in pieces. @throws what {@link readAdapterFiles} throws */
 export async function* exportAdapter(
   registry: AdapterRegistry,
-  { adapter }: ExportAdapterRequest,
+  { adapter, format }: ExportAdapterRequest,
 ): AsyncGenerator<ExportAdapterResponse> {
-  const blob = await registry.readBlob(adapter);
-  for await (const content of pieces(blob)) yield { chunk: { file: 'adapter.safetensors', content } };
+  for (const [file, bytes] of await readAdapterFiles(registry, adapter, format)) {
+    for await (const content of pieces(bytes)) yield { chunk: { file, content } };
+  }
 }
 
 /** Changes of adapters, of any process, until the client leaves. */

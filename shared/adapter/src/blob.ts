@@ -27,7 +27,7 @@ import { adapterMetadataSchema, thinCurve, writtenCurvePoints, type AdapterMetad
 /** Far above any adapter's size (0.2 MB), far below what would hurt. */
 export const maximumBlobBytes = 64 * 1024 * 1024;
 /** Largest header, which holds the metadata. */
-const maximumHeaderBytes = 1024 * 1024;
+export const maximumHeaderBytes = 1024 * 1024;
 /** Objects and lists inside each other in the metadata: a class's metrics are the deepest. */
 const metadataLevels = 4;
 /** The smallest number that scores are divided by: its square is not zero in float32. */

@@ -11,4 +11,10 @@ export {
 } from './blob.js';
 export { formatVersion, type AdapterMetadata } from './metadata.js';
 export { exportPeft, type PeftFiles } from './hugging-face/export-peft.js';
-export { completePeft, importPeft, type PeftAdapter } from './hugging-face/import-peft.js';
+export {
+  completePeft,
+  importPeft,
+  peftConfigFile,
+  peftModelFile,
+  type PeftAdapter,
+} from './hugging-face/import-peft.js';

@@ -1,21 +1,19 @@
+import { createHash } from 'node:crypto';
 import path from 'node:path';
 import { Option, type Command } from 'commander';
 import {
-  AdapterFormat,
   AdapterOrigin,
+  type AdapterFormat,
   type AdapterVersion,
+  type RegisterAdapterHeader,
   type RegisterAdapterRequest,
   type RegisterAdapterResponse,
+  type Signature,
 } from '@hyperswap/proto';
 import { callUnary, pieces, readStream, upload } from '@hyperswap/rpc';
-import { blobDigest } from '@hyperswap/adapter';
 import { adapterStatement, readPrivateKey, signStatement } from '@hyperswap/keys';
-import {
-  adapterFormats,
-  readAdapterFile,
-  writeAdapterFile,
-  type AdapterFormat as FileFormat,
-} from '../adapter-files.js';
+import { failure } from '@hyperswap/errors';
+import { adapterFormats, readAdapterFiles, writeAdapterFiles, type AdapterFiles } from '../adapter-files.js';
 import { percent, referenceOf } from '../report/report.js';
 import { withSession, type Session } from '../session.js';
 import { shortTime, table } from '../terminal.js';
@@ -56,12 +54,17 @@ export function addAdapterCommands(program: Command): void {
     .requiredOption('--name <name>')
     .option('--like <ref>', 'adapter of the same scene, from which a PEFT one gets classes, PCA and normaliser')
     .description('register a blob as the next version of a name')
-    .action((file: string, { name, like }: { name: string; like?: string }, command: Command) =>
+    .action((file: string, { name, like = '' }: { name: string; like?: string }, command: Command) =>
       withSession(
         command,
         async (session) => {
-          const template = like === undefined ? undefined : () => fetchBlob(session, like);
-          return registerAdapter(session, name, path.basename(file), await readAdapterFile(file, template));
+          const { format, files } = await readAdapterFiles(file);
+          if (format === adapterFormats.peft && like === '') {
+            const reason =
+              'PEFT’s files hold no patch size, classes, PCA or normaliser: name an adapter of the same scene and backbone';
+            throw failure('FIELD_INVALID', { field: '--like', reason });
+          }
+          return registerAdapter(session, { name, fileName: path.basename(file), format, like }, files);
         },
         describeAdapter,
       ),
@@ -71,16 +74,17 @@ export function addAdapterCommands(program: Command): void {
     .command('export')
     .argument('<ref>')
     .argument('<dir>')
-    .addOption(new Option('--format <format>').choices(adapterFormats).default('hyperswap'))
+    .addOption(new Option('--format <format>').choices(Object.keys(adapterFormats)).default('hyperswap'))
     .description('write a version’s blob, or the files of Hugging Face PEFT, to a folder')
-    .action((adapter: string, directory: string, { format }: { format: FileFormat }, command: Command) =>
-      withSession(
-        command,
-        async (session) => ({
-          files: await writeAdapterFile(adapter, await fetchBlob(session, adapter), directory, format),
-        }),
-        ({ files }) => files.map((file) => `Wrote ${file}.`),
-      ),
+    .action(
+      (adapter: string, directory: string, { format }: { format: keyof typeof adapterFormats }, command: Command) =>
+        withSession(
+          command,
+          async (session) => ({
+            files: await writeAdapterFiles(await fetchFiles(session, adapter, adapterFormats[format]), directory),
+          }),
+          ({ files }) => files.map((file) => `Wrote ${file}.`),
+        ),
     );
 
   adapters
@@ -153,29 +157,30 @@ export async function getAdapter({ adapters: registry, signal }: Session, adapte
   return (await callUnary(registry, 'getAdapter', { adapter }, { signal })).adapter!;
 }
 
-async function fetchBlob({ adapters: registry, signal }: Session, adapter: string): Promise<Buffer> {
-  const chunks: Buffer[] = [];
-  const call = registry.exportAdapter({ adapter, format: AdapterFormat.ADAPTER_FORMAT_HYPERSWAP });
-  for await (const { chunk } of readStream(registry, call, signal)) chunks.push(chunk!.content);
-  return Buffer.concat(chunks);
+async function fetchFiles(
+  { adapters: registry, signal }: Session,
+  adapter: string,
+  format: AdapterFormat,
+): Promise<Map<string, Uint8Array[]>> {
+  const files = new Map<string, Uint8Array[]>();
+  for await (const { chunk } of readStream(registry, registry.exportAdapter({ adapter, format }), signal)) {
+    const { file, content } = chunk!;
+    files.set(file, [...(files.get(file) ?? []), content]);
+  }
+  return files;
 }
 
 async function registerAdapter(
   session: Session,
-  name: string,
-  fileName: string,
-  blob: Uint8Array,
+  header: Pick<RegisterAdapterHeader, 'name' | 'fileName' | 'format' | 'like'>,
+  files: AdapterFiles['files'],
 ): Promise<AdapterVersion> {
   const { adapters, signal, config } = session;
-  const signature =
-    config.signingKey === ''
-      ? undefined
-      : signStatement(readPrivateKey('signingKey', config.signingKey), adapterStatement(name, blobDigest(blob)));
-  const format = AdapterFormat.ADAPTER_FORMAT_HYPERSWAP;
+  const signature = config.signingKey === '' ? undefined : sign(config.signingKey, header.name, files);
   async function* requests(): AsyncGenerator<RegisterAdapterRequest> {
-    yield { part: { $case: 'header', value: { name, fileName, signature, format, like: '' } } };
-    for await (const content of pieces(blob)) {
-      yield { part: { $case: 'chunk', value: { file: 'adapter.safetensors', content } } };
+    yield { part: { $case: 'header', value: { ...header, signature } } };
+    for (const [file, bytes] of files) {
+      for await (const content of pieces(bytes)) yield { part: { $case: 'chunk', value: { file, content } } };
     }
   }
   const { adapter } = await upload<RegisterAdapterRequest, RegisterAdapterResponse>(
@@ -185,6 +190,20 @@ async function registerAdapter(
     signal,
   );
   return adapter!;
+}
+
+/** @throws PEFT_UNSUPPORTED when there is no blob to sign yet */
+function sign(keyFile: string, name: string, files: AdapterFiles['files']): Signature {
+  const [blob, ...others] = files.values();
+  if (blob === undefined || others.length > 0) {
+    throw failure('PEFT_UNSUPPORTED', {
+      file: 'the folder',
+      reason: 'a signature is of hyperswap’s blob, which the server makes of PEFT’s files',
+      mend: 'Import it where no signature is asked for, export it there as hyperswap’s blob, and import that one',
+    });
+  }
+  const digest = createHash('sha256').update(blob).digest('hex');
+  return signStatement(readPrivateKey('signingKey', keyFile), adapterStatement(name, digest));
 }
 
 function describeAdapter(adapter: AdapterVersion): string[] {

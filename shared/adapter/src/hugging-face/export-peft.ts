@@ -10,20 +10,26 @@ export interface PeftFiles {
   readonly model: Uint8Array;
 }
 
+/** The highest rank of a LoRA that a Kronecker product is written as. The paper's KronA has 4. */
+const maximumRank = 256;
+
 /**
  * LoRA as LORA. LoKr as LOKR. KronA with a square A as LOKR, whose two factors are full then; PEFT splits both sides of a weight alike, so that another A goes
  * as the LORA that it equals: A ⊗ B = (A ⊗ I)(I ⊗ B), of rank (columns of A) · (rows of B).
  *
  * @param reference named in errors
- * @throws ADAPTER_INVALID when PEFT has no such method
+ * @throws PEFT_EXPORT with what to do when PEFT has no such method, or would need a rank that is no adapter's
  */
 export function exportPeft(reference: string, { metadata, tensors }: Adapter): PeftFiles {
   const { method, settings, pooling } = metadata;
+  const refuse = (reason: string, mend: string): Error => failure('PEFT_EXPORT', { adapter: reference, reason, mend });
   if (pooling !== 'mean') {
-    const reason = `its head sees ${pooling} of the tokens, the release's classifier their mean: train with --set pooling=mean`;
-    throw failure('ADAPTER_INVALID', { file: reference, reason });
+    const reason = `its head sees ${pooling} of the tokens, the release's classifier their mean`;
+    throw refuse(reason, 'Train with the setting pooling=mean');
   }
   const modules = groupByModule(tensors.factors);
+  // PEFT takes each for the end of a module's name.
+  const targets = metadata.targets ?? ['q', 'v'];
   const files = (config: Record<string, unknown>, parts: ReadonlyMap<string, NamedTensor>): PeftFiles => {
     const head = { 'base_model.model.head.weight': tensors.headWeight, 'base_model.model.head.bias': tensors.headBias };
     const common = {
@@ -33,7 +39,7 @@ export function exportPeft(reference: string, { metadata, tensors }: Adapter): P
       modules_to_save: ['head'],
       rank_pattern: {},
       alpha_pattern: {},
-      target_modules: ['q', 'v'],
+      target_modules: targets,
       task_type: null,
     };
     return {
@@ -58,10 +64,10 @@ export function exportPeft(reference: string, { metadata, tensors }: Adapter): P
     const side = Math.max(first.lokr_b!.shape[0]!, first.lokr_a!.shape[1]!);
     // PEFT keeps the second factor whole unless the rank is below half its side.
     if (rank! < side / 2) return lokr(rank!, alpha!, factor!, rename(modules, names));
-    throw failure('ADAPTER_INVALID', {
-      file: reference,
-      reason: `PEFT does not decompose a factor of ${side} at rank ${rank}, which has to be below ${side / 2}`,
-    });
+    throw refuse(
+      `PEFT does not decompose a factor of ${side} at rank ${rank}`,
+      `Train with a rank below ${side / 2}, or with KronA, whose factors are whole`,
+    );
   }
   if (method === 'krona' || method === 'krona+') {
     const { rows, columns, scale } = settings as { rows: number; columns: number; scale: number };
@@ -73,6 +79,9 @@ export function exportPeft(reference: string, { metadata, tensors }: Adapter): P
       return lokr(rank, rank * scale, rows, rename(modules, { krona_a: 'lokr_w1', krona_b: 'lokr_w2' }));
     }
     const rank = columns * b1;
+    if (rank > maximumRank) {
+      throw refuse(`it equals a LoRA of rank ${rank}`, `Train with columns · (width / rows) of at most ${maximumRank}`);
+    }
     const parts = new Map<string, NamedTensor>();
     for (const [module, { krona_a: a, krona_b: b }] of modules) {
       parts.set(`base_model.model.${module}.lora_B.weight`, kronecker(a!, identity(b1)));
@@ -80,8 +89,7 @@ export function exportPeft(reference: string, { metadata, tensors }: Adapter): P
     }
     return lora(rank, rank * scale, parts);
   }
-  const reason = `PEFT has no ${method} that it could be written as; lora, lokr and krona can`;
-  throw failure('ADAPTER_INVALID', { file: reference, reason });
+  throw refuse(`PEFT has no ${method} that it could be written as`, 'Train with lora, lora+, lokr, krona or krona+');
 }
 
 function groupByModule(factors: ReadonlyMap<string, NamedTensor>): Map<string, Record<string, NamedTensor>> {

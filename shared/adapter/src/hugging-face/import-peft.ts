@@ -1,18 +1,22 @@
 /**
- * Reads adapters of Hugging Face's PEFT (its `save_pretrained`) on SpectralGPT: LORA and LOKR on `attn.q` and `attn.v`, with the head as a module to save.
+ * Reads adapters of Hugging Face's PEFT (its `save_pretrained`) on SpectralGPT: LORA and LOKR on `attn.q` and `attn.v` of any blocks, with the head as a
+ * module to save.
  *
  * PEFT scales by α / r, or α / √r for rsLoRA, LoKr with full factors too. Ranks and α may differ by module; here they are the same for all, so that
  * thinner factors are filled up with zeros and their scale goes into B: the update is the same.
  */
 import { failure } from '@hyperswap/errors';
-import { readSafetensors, SafetensorsError, type NamedTensor } from '@hyperswap/safetensors';
-import type { Adapter } from '../blob.js';
-import { byPattern, parsePeftConfig, type LokrConfig, type LoraConfig } from './peft-config.js';
+import { readSafetensors, SafetensorsError, unusableValue, type NamedTensor } from '@hyperswap/safetensors';
+import { maximumBlobBytes, maximumHeaderBytes, type Adapter } from '../blob.js';
+import { parsePeftConfig, type LokrConfig, type LoraConfig } from './peft-config.js';
+import { byPattern } from './peft-pattern.js';
 
 /** What PEFT's files tell; patch size, classes, PCA and normaliser have to come from elsewhere. */
 export interface PeftAdapter {
   readonly method: string;
   readonly settings: Readonly<Record<string, number>>;
+  /** Projections that it adapts, as `blocks.0.attn.q`. */
+  readonly targets: readonly string[];
   readonly factors: ReadonlyMap<string, NamedTensor>;
   readonly headWeight: NamedTensor;
   readonly headBias: NamedTensor;
@@ -20,24 +24,31 @@ export interface PeftAdapter {
 
 type Parts = ReadonlyMap<string, NamedTensor>;
 
+/** Counts values before they are made. @throws ADAPTER_INVALID when all together are more than a blob holds */
+type Claim = (values: number) => void;
+
 /** What a module's tensors are after its scale went into them, and their rank. */
 interface Scaled {
   readonly factors: Readonly<Record<string, NamedTensor>>;
   readonly rank: number;
 }
 
+/** Names of the two files of an adapter. */
+export const peftConfigFile = 'adapter_config.json';
+export const peftModelFile = 'adapter_model.safetensors';
+
 /**
- * @param configText `adapter_config.json`
- * @param model `adapter_model.safetensors`
- * @throws ADAPTER_INVALID naming the field or tensor
+ * @param configFile content of `adapter_config.json`
+ * @param model content of `adapter_model.safetensors`
+ * @throws ADAPTER_INVALID naming the field or tensor; PEFT_UNSUPPORTED with what to do
  */
-export function importPeft(configText: string, model: Uint8Array): PeftAdapter {
-  const config = parsePeftConfig('adapter_config.json', configText);
-  const file = 'adapter_model.safetensors';
+export function importPeft(configFile: Uint8Array, model: Uint8Array): PeftAdapter {
+  const config = parsePeftConfig(peftConfigFile, configFile);
+  const file = peftModelFile;
   const invalid = (reason: string, cause?: unknown): Error => failure('ADAPTER_INVALID', { file, reason }, cause);
   let tensors: ReadonlyMap<string, NamedTensor>;
   try {
-    ({ tensors } = readSafetensors(model));
+    ({ tensors } = readSafetensors(model, { maximumHeaderBytes }));
   } catch (cause) {
     if (!(cause instanceof SafetensorsError)) throw cause;
     throw invalid(cause.message, cause);
@@ -45,6 +56,8 @@ export function importPeft(configText: string, model: Uint8Array): PeftAdapter {
   const modules = new Map<string, Map<string, NamedTensor>>();
   const head = new Map<string, NamedTensor>();
   for (const [key, tensor] of tensors) {
+    const unusable = unusableValue(tensor.values);
+    if (unusable !== undefined) throw invalid(`tensor ${key} holds the value ${unusable}`);
     const headPart = /^base_model\.model\.head\.(?:modules_to_save\.(?:default\.)?)?(weight|bias)$/.exec(key);
     const part = /^base_model\.model\.(blocks\.\d+\.attn\.[qv])\.(lora_[AB]|lokr_w[12](?:_[ab])?)(?:\.weight)?$/.exec(
       key,
@@ -52,33 +65,46 @@ export function importPeft(configText: string, model: Uint8Array): PeftAdapter {
     if (headPart !== null) head.set(headPart[1]!, tensor);
     else if (part !== null) getOrMake(modules, part[1]!).set(part[2]!, tensor);
     else
-      throw invalid(`tensor ${key} has no place here: adapters change attn.q and attn.v of the blocks, and the head`);
+      throw failure('PEFT_UNSUPPORTED', {
+        file,
+        reason: `tensor ${key} has no place here: adapters change attn.q and attn.v of the blocks, and the head`,
+        mend: 'Train with target_modules=["q", "v"] and modules_to_save=["head"]',
+      });
   }
   const [headWeight, headBias] = [head.get('weight'), head.get('bias')];
   if (headWeight === undefined || headBias === undefined) {
     throw invalid('the head is missing: train with modules_to_save=["head"]');
   }
   if (modules.size === 0) throw invalid('it adapts no module');
+  let values = 0;
+  const claim: Claim = (count) => {
+    values += count;
+    const most = maximumBlobBytes / Float32Array.BYTES_PER_ELEMENT;
+    if (values > most) throw invalid(`multiplied and filled up, its factors have more than ${most} values`);
+  };
   const read = (module: string, parts: Parts): Scaled & { method: string } =>
     config.peft_type === 'LORA'
       ? { method: 'lora', ...scaledLora(module, parts, config, invalid) }
-      : scaledLokr(module, parts, config, invalid);
+      : scaledLokr(module, parts, config, claim, invalid);
   const scaled = new Map([...modules].map(([module, parts]) => [module, read(module, parts)]));
   const methods = new Set([...scaled.values()].map(({ method }) => method));
   if (methods.size > 1) throw invalid('some modules have a low-rank second factor and some a full one');
   const [method] = methods as Set<string> as unknown as [string];
+  requireOneSize(scaled, invalid);
   const rank = Math.max(...[...scaled.values()].map((found) => found.rank));
-  return { method, ...assemble(method, scaled, rank, invalid), headWeight, headBias };
+  const targets = [...scaled.keys()].sort(byBlock);
+  return { method, targets, ...assemble(method, scaled, rank, claim), headWeight, headBias };
 }
 
 /** The whole adapter: what PEFT's files tell, the rest from an adapter of the same backbone and scene. */
 export function completePeft(peft: PeftAdapter, like: Adapter): Adapter {
-  const { method, settings, factors, headWeight, headBias } = peft;
+  const { method, settings, targets, factors, headWeight, headBias } = peft;
   const pooling = 'mean' as const;
   const metadata = {
     ...like.metadata,
     method,
     settings: { ...settings },
+    targets: [...targets],
     pooling,
     views: 1 as const,
     metrics: undefined,
@@ -86,7 +112,7 @@ export function completePeft(peft: PeftAdapter, like: Adapter): Adapter {
   const classes = like.metadata.classes.length;
   if (headWeight.shape[0] !== classes) {
     const reason = `its head knows ${headWeight.shape[0]} classes, the adapter it is completed from ${classes}`;
-    throw failure('ADAPTER_INVALID', { file: 'adapter_model.safetensors', reason });
+    throw failure('ADAPTER_INVALID', { file: peftModelFile, reason });
   }
   return { metadata, tensors: { ...like.tensors, factors, headWeight, headBias } };
 }
@@ -94,6 +120,7 @@ export function completePeft(peft: PeftAdapter, like: Adapter): Adapter {
 function scaledLora(module: string, parts: Parts, config: LoraConfig, invalid: (reason: string) => Error): Scaled {
   const [a, b] = [parts.get('lora_A'), parts.get('lora_B')];
   if (a === undefined || b === undefined) throw invalid(`${module} lacks lora_A or lora_B`);
+  requireMatrices(module, [a, b], invalid);
   const rank = a.shape[0]!;
   const named = byPattern(config.rank_pattern, module) ?? config.r;
   if (b.shape[1] !== rank || named !== rank) {
@@ -108,11 +135,17 @@ function scaledLokr(
   module: string,
   parts: Parts,
   config: LokrConfig,
+  claim: Claim,
   invalid: (reason: string) => Error,
 ): Scaled & { method: string } {
   const rank = byPattern(config.rank_pattern, module) ?? config.r;
   const scale = (byPattern(config.alpha_pattern, module) ?? config.alpha) / rank;
+  requireMatrices(module, [...parts.values()], invalid);
   const [w1a, w1b] = [parts.get('lokr_w1_a'), parts.get('lokr_w1_b')];
+  if (w1a !== undefined && w1b !== undefined) {
+    requireProduct(module, w1a, w1b, invalid);
+    claim(w1a.shape[0]! * w1b.shape[1]!);
+  }
   const first = parts.get('lokr_w1') ?? (w1a && w1b && multiply(w1a, w1b));
   if (first === undefined) throw invalid(`${module} lacks lokr_w1`);
   const second = parts.get('lokr_w2');
@@ -134,22 +167,16 @@ function assemble(
   method: string,
   scaled: ReadonlyMap<string, Scaled>,
   rank: number,
-  invalid: (reason: string) => Error,
+  claim: Claim,
 ): { settings: Record<string, number>; factors: Map<string, NamedTensor> } {
   const factors = new Map<string, NamedTensor>();
   for (const [module, found] of scaled) {
     for (const [name, tensor] of Object.entries(found.factors)) {
-      if (tensor.values.some((value) => !Number.isFinite(value))) throw invalid(`${module}.${name} holds NaN`);
+      claim(tensor.shape.reduce((product, side, axis) => product * (isRank(name, axis) ? rank : side), 1));
       factors.set(`${module}.${name}`, fill(name, tensor, rank));
     }
   }
   const [{ factors: any }] = [...scaled.values()] as [Scaled];
-  for (const module of unadapted(scaled)) {
-    for (const name of Object.keys(any)) {
-      const { shape, values } = factors.get(`${[...scaled.keys()][0]!}.${name}`)!;
-      factors.set(`${module}.${name}`, { shape, values: new Float32Array(values.length) });
-    }
-  }
   if (method === 'lora') return { factors, settings: { rank, alpha: rank, lambda: 1 } };
   if (method === 'lokr') {
     return { factors, settings: { factor: any.lokr_c!.shape[0]!, rank, alpha: rank, lambda: 1 } };
@@ -158,11 +185,40 @@ function assemble(
   return { factors, settings: { rows, columns, scale: 1, lambda: 1 } };
 }
 
-/** Queries and values, up to the last block that is adapted, that are not: their update is zero. */
-function unadapted(scaled: ReadonlyMap<string, unknown>): string[] {
-  const last = Math.max(...[...scaled.keys()].map((module) => Number(module.split('.')[1])));
-  const all = Array.from({ length: last + 1 }, (_, block) => [`blocks.${block}.attn.q`, `blocks.${block}.attn.v`]);
-  return all.flat().filter((module) => !scaled.has(module));
+function requireMatrices(module: string, parts: readonly NamedTensor[], invalid: (reason: string) => Error): void {
+  const wrong = parts.find(({ shape }) => shape.length !== 2 || shape.some((side) => side < 1));
+  if (wrong !== undefined) throw invalid(`${module} has a factor of [${wrong.shape.join(', ')}], which is no matrix`);
+}
+
+function requireProduct(module: string, a: NamedTensor, b: NamedTensor, invalid: (reason: string) => Error): void {
+  if (a.shape[1] === b.shape[0]) return;
+  throw invalid(`${module} has factors of [${a.shape.join(', ')}] and [${b.shape.join(', ')}], which have no product`);
+}
+
+/** Filling up to one rank is bounded only where all modules have factors of one size. */
+function requireOneSize(scaled: ReadonlyMap<string, Scaled>, invalid: (reason: string) => Error): void {
+  const size = ({ factors }: Scaled): string =>
+    Object.entries(factors)
+      .map(
+        ([name, { shape }]) => `${name} ${shape.map((side, axis) => (isRank(name, axis) ? 'rank' : side)).join(' × ')}`,
+      )
+      .join(', ');
+  const [[first, expected], ...others] = [...scaled].map(([module, found]) => [module, size(found)] as const) as [
+    readonly [string, string],
+  ];
+  const other = (others as (readonly [string, string])[]).find(([, found]) => found !== expected);
+  if (other !== undefined) {
+    throw invalid(`${first} has factors ${expected}, ${other[0]} has ${other[1]}: all projections are of one size`);
+  }
+}
+
+/** Tells the axis of a low-rank factor that has as many rows or columns as its rank. */
+function isRank(name: string, axis: number): boolean {
+  return /^lo(ra|kr)_a$/.test(name) ? axis === 0 : /^lo(ra|kr)_b$/.test(name) && axis === 1;
+}
+
+function byBlock(a: string, b: string): number {
+  return Number(a.split('.')[1]) - Number(b.split('.')[1]) || (a < b ? -1 : 1);
 }
 
 /** Low-rank factors filled up with zeros to a rank; the others as they are. */

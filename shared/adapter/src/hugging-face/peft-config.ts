@@ -1,31 +1,40 @@
 /** `adapter_config.json` of Hugging Face's PEFT, as far as it decides what an adapter computes. */
 import { failure } from '@hyperswap/errors';
+import { parseShallowJson, ShallowJsonError } from '@hyperswap/safetensors';
 import { z } from 'zod';
+import { checkMeaning } from './peft-meaning.js';
+import { checkPattern } from './peft-pattern.js';
 
-const pattern = z.record(z.string().max(200), z.number().positive());
+/** Far above what PEFT writes, some kB. */
+const maximumConfigBytes = 256 * 1024;
+/** Objects and lists inside each other: configs of variants that are not read nest some more than what is read. */
+const configLevels = 8;
+const maximumPatterns = 1024;
 
-const common = {
-  rank_pattern: pattern.nullish(),
-  alpha_pattern: pattern.nullish(),
-  modules_to_save: z.array(z.string()).nullish(),
-};
+const rank = z.number().int().positive().max(65_536);
+const alpha = z.number().positive().max(1e9);
 
-const loraConfigSchema = z.object({
-  ...common,
+const pattern = <Value extends z.ZodType<number>>(value: Value) =>
+  z
+    .record(z.string().max(200), value)
+    .refine((patterns) => Object.keys(patterns).length <= maximumPatterns, `must be at most ${maximumPatterns}`)
+    .nullish();
+
+const patterns = { rank_pattern: pattern(rank), alpha_pattern: pattern(alpha) };
+
+const loraConfigSchema = z.looseObject({
+  ...patterns,
   peft_type: z.literal('LORA'),
-  r: z.number().int().positive(),
-  lora_alpha: z.number().positive(),
+  r: rank,
+  lora_alpha: alpha,
   use_rslora: z.boolean().nullish(),
-  use_dora: z.literal(false, 'DoRA is not read').nullish(),
-  bias: z.literal('none', 'only "none" is read').nullish(),
-  lora_bias: z.literal(false, 'biases of LoRA’s layers are not read').nullish(),
 });
 
-const lokrConfigSchema = z.object({
-  ...common,
+const lokrConfigSchema = z.looseObject({
+  ...patterns,
   peft_type: z.literal('LOKR'),
-  r: z.number().int().positive(),
-  alpha: z.number().positive(),
+  r: rank,
+  alpha,
 });
 
 export type LoraConfig = z.infer<typeof loraConfigSchema>;
@@ -33,27 +42,26 @@ export type LokrConfig = z.infer<typeof lokrConfigSchema>;
 
 /**
  * @param file named in errors
- * @throws ADAPTER_INVALID when it is no config of LORA or LOKR, or asks for what is not read
+ * @throws ADAPTER_INVALID when it is no config of LORA or LOKR; PEFT_UNSUPPORTED with what to do when it asks for what is not read
  */
-export function parsePeftConfig(file: string, text: string): LoraConfig | LokrConfig {
-  let content: unknown;
-  try {
-    content = JSON.parse(text);
-  } catch (cause) {
-    throw failure('ADAPTER_INVALID', { file, reason: 'it is not JSON' }, cause);
+export function parsePeftConfig(file: string, content: Uint8Array): LoraConfig | LokrConfig {
+  const invalid = (reason: string, cause?: unknown): Error => failure('ADAPTER_INVALID', { file, reason }, cause);
+  if (content.byteLength > maximumConfigBytes) {
+    throw invalid(`it has ${content.byteLength} bytes, more than the ${maximumConfigBytes} allowed`);
   }
-  const parsed = z.discriminatedUnion('peft_type', [loraConfigSchema, lokrConfigSchema]).safeParse(content);
-  if (parsed.success) return parsed.data;
-  const issue = parsed.error.issues[0]!;
-  const reason = `its field ${issue.path.join('.') || '(all)'}: ${issue.message}; LORA and LOKR are read`;
-  throw failure('ADAPTER_INVALID', { file, reason });
-}
-
-/** What a pattern says of a module: its keys are regular expressions for the end of the module's name, as PEFT matches them. */
-export function byPattern(
-  patterns: Readonly<Record<string, number>> | null | undefined,
-  module: string,
-): number | undefined {
-  const found = Object.entries(patterns ?? {}).find(([key]) => new RegExp(`^(?:.*\\.)?(?:${key})$`).test(module));
-  return found?.[1];
+  let given: unknown;
+  try {
+    given = parseShallowJson(content, configLevels);
+  } catch (cause) {
+    if (cause instanceof ShallowJsonError) throw invalid(`it ${cause.message}`, cause);
+    throw cause;
+  }
+  const parsed = z.discriminatedUnion('peft_type', [loraConfigSchema, lokrConfigSchema]).safeParse(given);
+  if (!parsed.success) {
+    const issue = parsed.error.issues[0]!;
+    throw invalid(`its field ${issue.path.join('.') || '(all)'}: ${issue.message}; LORA and LOKR are read`);
+  }
+  checkMeaning(file, parsed.data);
+  for (const key of Object.keys({ ...parsed.data.rank_pattern, ...parsed.data.alpha_pattern })) checkPattern(file, key);
+  return parsed.data;
 }

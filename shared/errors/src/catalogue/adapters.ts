@@ -29,6 +29,16 @@ export const adapterErrors = {
     ({ adapter, wanted, serving }) =>
       `Adapter ${adapter} belongs to backbone ${wanted}, but this process serves ${serving}: start it with that backbone (--backbone), or train the adapter again.`,
   ),
+  PEFT_EXPORT: entry(
+    'FAILED_PRECONDITION',
+    { adapter: 'text', reason: 'text', mend: 'text' },
+    ({ adapter, reason, mend }) => `Adapter ${adapter} cannot be written for PEFT: ${reason}. ${mend}.`,
+  ),
+  PEFT_UNSUPPORTED: entry(
+    'INVALID_ARGUMENT',
+    { file: 'text', reason: 'text', mend: 'text' },
+    ({ file, reason, mend }) => `${file} holds a PEFT adapter that cannot be read: ${reason}. ${mend}.`,
+  ),
   ADAPTER_OUTDATED: entry(
     'FAILED_PRECONDITION',
     { adapter: 'text', backbone: 'text' },
