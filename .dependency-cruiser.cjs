@@ -1,39 +1,70 @@
-/** Direction of imports: clients → services (only through gRPC) → shared, and inside shared only downwards. */
-const below = {
-  errors: [],
-  random: [],
-  telemetry: [],
-  pypi: ['errors'],
-  config: ['errors'],
-  keys: ['errors'],
-  safetensors: ['errors'],
-  storage: ['errors'],
-  messaging: ['errors'],
-  rpc: ['errors', 'keys'],
-  raster: ['errors'],
-  splits: ['errors', 'random'],
-  map: ['errors', 'raster'],
-  scene: ['errors', 'random', 'raster', 'map', 'storage'],
-  tensor: ['errors', 'pypi'],
-  spectralgpt: ['errors', 'random', 'tensor', 'safetensors'],
-  checkpoint: ['errors', 'safetensors', 'spectralgpt'],
-  peft: ['errors', 'random', 'tensor', 'safetensors', 'spectralgpt'],
-  adapter: ['errors', 'tensor', 'safetensors', 'spectralgpt', 'peft', 'map', 'scene', 'storage'],
-  jobs: ['errors', 'messaging', 'storage', 'telemetry'],
-  registry: ['errors', 'keys', 'storage', 'messaging', 'spectralgpt', 'safetensors', 'adapter', 'map'],
-};
+/**
+ * Direction of imports: clients → services (only through gRPC) → shared, and inside shared only to a lower layer. What a package may import is what
+ * its package.json names; TypeScript's project references are written from the same list (`npm run references`).
+ */
+const { existsSync, readdirSync, readFileSync } = require('node:fs');
+const path = require('node:path');
 
+/** Layers of shared packages, the lowest first. A package may depend on packages of lower layers alone. */
+const layers = [
+  ['errors', 'random', 'telemetry'],
+  ['pypi', 'config', 'keys', 'safetensors', 'storage', 'messaging', 'raster', 'splits'],
+  ['tensor', 'rpc', 'map', 'jobs'],
+  ['spectralgpt', 'scene'],
+  ['checkpoint', 'peft'],
+  ['adapter'],
+  ['registry'],
+];
 /** What no client may import: a client can do what any client of the protos can. */
 const behindTheServices = ['registry', 'storage', 'messaging', 'jobs', 'scene'];
+
+const packages = ['proto', 'deploy', 'tests', ...list('shared'), ...list('services'), ...list('clients')].map(
+  (directory) => {
+    const { name, dependencies = {} } = JSON.parse(
+      readFileSync(path.join(__dirname, directory, 'package.json'), 'utf8'),
+    );
+    return {
+      name,
+      directory,
+      dependencies: Object.keys(dependencies).filter((other) => other.startsWith('@hyperswap/')),
+    };
+  },
+);
+const directoryOf = new Map(packages.map(({ name, directory }) => [name, directory]));
+
+function list(kind) {
+  return readdirSync(path.join(__dirname, kind), { withFileTypes: true })
+    .filter((entry) => entry.isDirectory() && existsSync(path.join(__dirname, kind, entry.name, 'package.json')))
+    .map(({ name }) => `${kind}/${name}`);
+}
+
+function layerOf(directory) {
+  const layer = layers.findIndex((names) => names.includes(directory.slice('shared/'.length)));
+  if (layer < 0) throw new Error(`${directory} is in no layer of .dependency-cruiser.cjs`);
+  return layer;
+}
+
+for (const { directory, dependencies } of packages.filter((found) => found.directory.startsWith('shared/'))) {
+  for (const name of dependencies) {
+    const other = directoryOf.get(name);
+    if (other === 'proto') continue;
+    if (!other?.startsWith('shared/') || layerOf(other) >= layerOf(directory)) {
+      throw new Error(`${directory} depends on ${other ?? name}, which is in no lower layer`);
+    }
+  }
+}
 
 module.exports = {
   forbidden: [
     { name: 'no-cycles', severity: 'error', from: {}, to: { circular: true } },
-    ...Object.entries(below).map(([name, allowed]) => ({
-      name: `shared-${name}-imports-only-what-is-below`,
+    ...packages.map(({ name, directory, dependencies }) => ({
+      name: `${name}-imports-what-its-package-names`,
       severity: 'error',
-      from: { path: `^shared/${name}/` },
-      to: { path: '^(shared|services|clients)/', pathNot: `^shared/(${[name, ...allowed].join('|')})/` },
+      from: { path: `^${directory}/` },
+      to: {
+        path: '^(proto|deploy|tests|shared|services|clients)/',
+        pathNot: `^(${[directory, ...dependencies.map((other) => directoryOf.get(other))].join('|')})/`,
+      },
     })),
     {
       name: 'services-do-not-import-each-other',

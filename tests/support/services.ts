@@ -115,7 +115,7 @@ export function toyScene(height = 24, width = 30, bands = 16, seed = 1): ToyScen
 export const npy = (shape: number[], values: NumericArray): Buffer => Buffer.from(writeNpy({ shape, values }));
 
 /** Raster of pixels that a test sends. */
-export function rasterInfo(info: Pick<RasterInfo, 'height' | 'width' | 'bands'> & Partial<RasterInfo>): RasterInfo {
+function rasterInfo(info: Pick<RasterInfo, 'height' | 'width' | 'bands'> & Partial<RasterInfo>): RasterInfo {
   return {
     pixelType: PixelType.PIXEL_TYPE_UINT16,
     wavelengths: [],

@@ -20,14 +20,14 @@ const count = z.number().int().positive();
 const shortText = z.string().max(200);
 const digest = z.string().regex(/^[0-9a-f]{64}$/, 'must be a sha-256 in hexadecimal');
 
-export const landCoverClassSchema: z.ZodType<LandCoverClass> = z
+const landCoverClassSchema: z.ZodType<LandCoverClass> = z
   .object({
     name: z.string().min(1).max(100),
     color: z.number().int().min(0).max(0xffffff),
   })
   .strict();
 
-export const metricsSchema: z.ZodType<Metrics> = z
+const metricsSchema: z.ZodType<Metrics> = z
   .object({
     overallAccuracy: z.number(),
     averageAccuracy: z.number(),

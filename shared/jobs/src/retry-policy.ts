@@ -1,7 +1,7 @@
 import { HyperswapError } from '@hyperswap/errors';
 
 /** Attempts with an error that a retry may mend, at a job or a part, before the job fails. */
-export const maximumFailures = 5;
+const maximumFailures = 5;
 /** Times that a job or a part may lose its worker before the job fails: what it asks for may be what ends processes. */
 export const maximumLosses = 10;
 

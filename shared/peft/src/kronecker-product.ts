@@ -2,7 +2,7 @@ import type { WeightUpdate } from '@hyperswap/spectralgpt';
 import { tensorflow, type Tensor2D } from '@hyperswap/tensor';
 
 /** A ⊗ B, differentiable. @param a `[a1, a2]` @param b `[b1, b2]` @returns `[a1 · b1, a2 · b2]` */
-export function kroneckerProduct(a: Tensor2D, b: Tensor2D): Tensor2D {
+function kroneckerProduct(a: Tensor2D, b: Tensor2D): Tensor2D {
   const tf = tensorflow();
   const [a1, a2] = a.shape;
   const [b1, b2] = b.shape;

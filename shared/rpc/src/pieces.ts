@@ -1,7 +1,7 @@
 import { createReadStream } from 'node:fs';
 
 /** Bytes of a message that carries a piece of something larger: far below the limit, large enough to be fast. */
-export const pieceBytes = 1024 * 1024;
+const pieceBytes = 1024 * 1024;
 
 /** Bytes, or a file's content, in pieces that fit a message. @param content bytes, or the path of a file */
 export async function* pieces(content: string | Uint8Array): AsyncGenerator<Buffer> {

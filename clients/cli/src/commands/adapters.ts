@@ -153,7 +153,7 @@ async function listAdapters({ adapters: registry, signal }: Session): Promise<Ad
 }
 
 /** @throws ADAPTER_NOT_FOUND */
-export async function getAdapter({ adapters: registry, signal }: Session, adapter: string): Promise<AdapterVersion> {
+async function getAdapter({ adapters: registry, signal }: Session, adapter: string): Promise<AdapterVersion> {
   return (await callUnary(registry, 'getAdapter', { adapter }, { signal })).adapter!;
 }
 

@@ -117,7 +117,7 @@ export function addSceneCommands(program: Command): void {
 }
 
 /** The file's name without its ending, made a valid name. */
-export function defaultName(file: string): string {
+function defaultName(file: string): string {
   const stem = path.basename(file, path.extname(file)).toLowerCase();
   return stem.replaceAll(/[^a-z0-9._-]+/g, '-').replace(/^[^a-z0-9]+/, '');
 }

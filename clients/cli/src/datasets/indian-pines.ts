@@ -13,7 +13,7 @@ const wheel: PinnedWheel = {
   sha256: '90becb3d28023638ec60d19fbf8d87735b4ce1537fe3eb881897d69e107b882d',
 };
 
-export const indianPinesAttribution =
+const indianPinesAttribution =
   'Baumgardner, M. F., Biehl, L. L., Landgrebe, D. A. (2015). 220 Band AVIRIS Hyperspectral Image Data Set: June 12, 1992 Indian Pine Test Site 3. ' +
   'Purdue University Research Repository. doi:10.4231/R7RX991C. CC BY 3.0. From the package tensorly 0.10.0 (BSD-3-Clause), line-ending damage repaired.';
 

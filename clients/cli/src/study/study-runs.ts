@@ -65,7 +65,7 @@ export function testMap(
 }
 
 /** Every run, method by method. */
-export function studyRuns({ methods, baselines, seeds, backbones, lambdas }: StudyPlan): StudyRun[] {
+function studyRuns({ methods, baselines, seeds, backbones, lambdas }: StudyPlan): StudyRun[] {
   return methods.flatMap((method) =>
     (baselines.includes(method) ? backbones.slice(0, 1) : backbones).flatMap((backbone) =>
       seeds.flatMap((seed) => [
