@@ -18,7 +18,7 @@ const layers = [
 /** What no client may import: a client can do what any client of the protos can. */
 const behindTheServices = ['registry', 'storage', 'messaging', 'jobs', 'scene'];
 
-const packages = ['proto', 'deploy', 'tests', ...list('shared'), ...list('services'), ...list('clients')].map(
+const packages = ['proto', 'deploy', 'docs', 'tests', ...list('shared'), ...list('services'), ...list('clients')].map(
   (directory) => {
     const { name, dependencies = {} } = JSON.parse(
       readFileSync(path.join(__dirname, directory, 'package.json'), 'utf8'),
@@ -62,7 +62,7 @@ module.exports = {
       severity: 'error',
       from: { path: `^${directory}/` },
       to: {
-        path: '^(proto|deploy|tests|shared|services|clients)/',
+        path: '^(proto|deploy|docs|tests|shared|services|clients)/',
         pathNot: `^(${[directory, ...dependencies.map((other) => directoryOf.get(other))].join('|')})/`,
       },
     })),

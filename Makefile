@@ -6,18 +6,18 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 
 CACHE := node_modules/.cache/hyperswap
-sources := $(shell find proto shared services clients deploy tests -name node_modules -prune -o -name dist -prune -o -name generated -prune \
+sources := $(shell find proto shared services clients deploy docs tests -name node_modules -prune -o -name dist -prune -o -name generated -prune \
   -o \( -name '*.ts' -o -name '*.proto' -o -name 'tsconfig.json' -o -name 'buf*.yaml' \) -print)
 
-.PHONY: help setup build engine demo test servers lint format pretrain-mini parity-fixtures peft-fixtures parity-peft parity-base bench bench-pytorch clean
+.PHONY: help setup build engine demo test servers lint format references reference pretrain-mini parity-fixtures peft-fixtures parity-peft parity-base bench bench-pytorch clean
 
 help:
-	@sed -n 's/^# //p' Makefile | head -3; echo "also: setup lint format pretrain-mini parity-fixtures parity-base clean"
+	@sed -n 's/^# //p' Makefile | head -3; echo "also: setup lint format references reference pretrain-mini parity-fixtures parity-base clean"
 
 setup: build engine
 
 # Install scripts stay off: tfjs-node's would fetch a TensorFlow of 2022.
-$(CACHE)/installed: package.json package-lock.json $(wildcard shared/*/package.json services/*/package.json clients/*/package.json proto/package.json deploy/package.json tests/package.json)
+$(CACHE)/installed: package.json package-lock.json $(wildcard shared/*/package.json services/*/package.json clients/*/package.json proto/package.json deploy/package.json docs/package.json tests/package.json)
 	npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
 	@mkdir -p $(CACHE) && touch $@
 
@@ -49,6 +49,14 @@ servers: build
 
 lint: build
 	npm run --silent lint
+
+# Writes TypeScript's project references again, from the dependencies in package.json.
+references: $(CACHE)/installed
+	npm run --silent references
+
+# Writes docs/reference again, from protos, error catalogue and configuration schema.
+reference: build
+	node docs/dist/main.js
 
 format: $(CACHE)/installed
 	npm run --silent format
@@ -87,4 +95,4 @@ bench-pytorch: setup
 
 clean:
 	rm -rf out $(CACHE) proto/generated
-	find shared services clients proto deploy tests -name dist -not -path '*/node_modules/*' -prune -exec rm -rf {} +
+	find shared services clients proto deploy docs tests -name dist -not -path '*/node_modules/*' -prune -exec rm -rf {} +

@@ -1,4 +1,6 @@
-export { environmentName, loadConfig, type Config, type ConfigSources } from './config.js';
+export { describeSettings, type SettingDescription } from './describe-settings.js';
+export { environmentName } from './environment.js';
+export { loadConfig, type Config, type ConfigSources } from './config.js';
 export { requireGuardedServer, requireGuardedServers, requireGuardedToken } from './exposure.js';
 export { prepareHome } from './home.js';
 export { readTransportSecurity, type TransportSecurity } from './transport-security.js';

@@ -1,6 +1,6 @@
 export { throwIfAborted } from './cancellation.js';
 export { catalogue, isErrorCode, type ErrorCode, type ErrorDetails } from './catalogue/catalogue.js';
-export type { GrpcStatusName } from './catalogue/entry.js';
+export type { CatalogueEntry, DetailKinds, GrpcStatusName } from './catalogue/entry.js';
 export {
   failure,
   HyperswapError,
