@@ -20,7 +20,7 @@ import { readBackbone, type BackboneDescription } from '@hyperswap/spectralgpt';
 const maximumBackboneBytes = 8 * 1024 ** 3;
 
 /** A backbone as it travels. */
-function toBackboneMessage({ name, digest, parameters, config }: BackboneDescription): BackboneMessage {
+export function toBackboneMessage({ name, digest, parameters, config }: BackboneDescription): BackboneMessage {
   const { width, depth, heads, imageSize, components, tokenSize, tokenComponents } = config;
   const size = { width, depth, heads, imageSize, components, tokenSize, tokenComponents };
   const isJoint = config.positions === 'joint';
