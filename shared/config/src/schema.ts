@@ -44,11 +44,40 @@ export const settings = z
       .nonnegative()
       .default(4 * 1024 ** 3)
       .describe('Bytes of backbones, fetched from the store, that a process keeps in the folder for temporary files.'),
-    maximumConnections: z.coerce.number().int().positive().default(1000).describe('Connections at a time; one more is closed at once.'),
-    maximumStreams: z.coerce.number().int().positive().default(128).describe('Calls at a time of one connection; clients hold back more.'),
-    handshakeMilliseconds: z.coerce.number().int().min(100).default(10_000).describe('Milliseconds that a client may take for the TLS handshake, and then for the start of HTTP/2.'),
-    idleMilliseconds: z.coerce.number().int().min(100).default(5 * 60_000).describe('Milliseconds that a connection may stay without a call until it is asked to end; after twice the time it is closed.'),
-    healthMilliseconds: z.coerce.number().int().min(100).default(2_000).describe('Milliseconds between probes of object store and bus, and limit of each answer; after three failures services report NOT_SERVING.'),
+    maximumConnections: z.coerce
+      .number()
+      .int()
+      .positive()
+      .default(1000)
+      .describe('Connections at a time; one more is closed at once.'),
+    maximumStreams: z.coerce
+      .number()
+      .int()
+      .positive()
+      .default(128)
+      .describe('Calls at a time of one connection; clients hold back more.'),
+    handshakeMilliseconds: z.coerce
+      .number()
+      .int()
+      .min(100)
+      .default(10_000)
+      .describe('Milliseconds that a client may take for the TLS handshake, and then for the start of HTTP/2.'),
+    idleMilliseconds: z.coerce
+      .number()
+      .int()
+      .min(100)
+      .default(5 * 60_000)
+      .describe(
+        'Milliseconds that a connection may stay without a call until it is asked to end; after twice the time it is closed.',
+      ),
+    healthMilliseconds: z.coerce
+      .number()
+      .int()
+      .min(100)
+      .default(2_000)
+      .describe(
+        'Milliseconds between probes of object store and bus, and limit of each answer; after three failures services report NOT_SERVING.',
+      ),
     drainMilliseconds: z.coerce
       .number()
       .int()
