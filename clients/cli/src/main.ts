@@ -9,11 +9,13 @@ import { addDemoCommand } from './commands/demo.js';
 import { addDoctorCommand } from './commands/doctor.js';
 import { addJobCommands } from './commands/jobs.js';
 import { addKeyCommands } from './commands/keys.js';
+import { addMethodCommands } from './commands/methods.js';
 import { addPredictCommand } from './commands/predict.js';
+import { addPretrainCommand } from './commands/pretrain.js';
 import { addPretrainMiniCommand } from './commands/pretrain-mini.js';
 import { addSceneCommands } from './commands/scenes.js';
 import { addStudyCommand } from './commands/study.js';
-import { addTrainingCommands } from './commands/train.js';
+import { addTrainCommand } from './commands/train.js';
 import { addUpCommand } from './commands/up.js';
 
 const exitFailed = 1;
@@ -41,7 +43,9 @@ export async function run(argv: readonly string[]): Promise<void> {
   addDoctorCommand(program);
   addDatasetCommands(program);
   addSceneCommands(program);
-  addTrainingCommands(program);
+  addTrainCommand(program);
+  addPretrainCommand(program);
+  addMethodCommands(program);
   addAdapterCommands(program);
   addClassifyCommand(program);
   addJobCommands(program);

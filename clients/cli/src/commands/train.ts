@@ -1,13 +1,11 @@
-import { writeFile } from 'node:fs/promises';
 import type { Command } from 'commander';
-import { Normalizer, type TrainingFinished } from '@hyperswap/proto';
-import { callUnary, toMilliseconds } from '@hyperswap/rpc';
-import { renderLossCurve } from '../report/loss-curve.js';
+import type { TrainingFinished } from '@hyperswap/proto';
+import { toMilliseconds } from '@hyperswap/rpc';
 import { percent, referenceOf } from '../report/report.js';
-import { openSession, withSession, type GlobalFlags } from '../session.js';
+import { openSession, type GlobalFlags } from '../session.js';
 import { parseSplit, splitHelp } from '../split.js';
-import { printResult, Progress, table } from '../terminal.js';
-import { trainAdapter, watchPretraining } from '../training.js';
+import { printResult, Progress } from '../terminal.js';
+import { trainAdapter } from '../training.js';
 import { collect, parseSettings, wholeNumber } from './options.js';
 
 interface TrainFlags extends GlobalFlags {
@@ -23,27 +21,7 @@ interface TrainFlags extends GlobalFlags {
   readonly set: readonly string[];
 }
 
-interface PretrainFlags extends GlobalFlags {
-  readonly scene: readonly string[];
-  readonly simulated: string;
-  readonly size: string;
-  readonly from?: string;
-  readonly resume?: boolean;
-  readonly curve?: string;
-  readonly name: string;
-  readonly seed: string;
-  readonly set: readonly string[];
-}
-
-const normalizerNames: Readonly<Record<Normalizer, string>> = {
-  [Normalizer.NORMALIZER_UNSPECIFIED]: '',
-  [Normalizer.NORMALIZER_SCENE]: 'scene',
-  [Normalizer.NORMALIZER_BIGEARTHNET]: 'bigearthnet',
-  [Normalizer.NORMALIZER_MIN_MAX]: 'min-max',
-  [Normalizer.UNRECOGNIZED]: '',
-};
-
-export function addTrainingCommands(program: Command): void {
+export function addTrainCommand(program: Command): void {
   program
     .command('train')
     .description('fine-tune an adapter on labelled pixels of a prepared scene')
@@ -91,96 +69,6 @@ export function addTrainingCommands(program: Command): void {
         await session.close();
       }
     });
-
-  program
-    .command('pretrain')
-    .description('pretrain a backbone on unlabelled prepared scenes, as a masked autoencoder')
-    .option('--scene <name>', 'a scene; repeat', collect, [])
-    .option('--simulated <count>', 'made-up scenes to add', '0')
-    .option('--size <name>', 'mini, base, large, huge', 'mini')
-    .option('--from <backbone>', 'backbone to go on from, with its size: continued pretraining on your own scenes')
-    .option('--resume', 'go on at the last checkpoint of an earlier run')
-    .option('--curve <file>', 'gets the loss curve, SVG')
-    .requiredOption('--name <name>', 'name of the backbone')
-    .option('--seed <number>', 'of the start, the patches and the masks', '1')
-    .option('--set <key=value>', 'a setting, as steps=1000; repeat', collect, [])
-    .action(async (own: PretrainFlags, command: Command) => {
-      const flags = command.optsWithGlobals<PretrainFlags>();
-      const session = await openSession(flags);
-      const progress = new Progress();
-      try {
-        const request = {
-          scenes: [...own.scene],
-          simulatedScenes: wholeNumber('--simulated', flags.simulated),
-          size: flags.size,
-          backbone: flags.name,
-          settings: parseSettings(own.set),
-          seed: wholeNumber('--seed', flags.seed),
-          from: flags.from ?? '',
-          resume: flags.resume === true,
-        };
-        const { trainings, signal } = session;
-        const { training } = await callUnary(trainings, 'startPretraining', request, { signal });
-        const result = await watchPretraining(session, training, progress);
-        progress.stop();
-        const { backbone, digest, parameters, lossByStep, steps, elapsed } = result;
-        const seconds = toMilliseconds(elapsed) / 1000;
-        if (flags.curve !== undefined)
-          await writeFile(
-            flags.curve,
-            `${renderLossCurve(lossByStep, lossByStep.length === steps ? 'step' : `${Math.round(steps / lossByStep.length)} steps`)}\n`,
-          );
-        printResult(flags.json, result, [
-          `${backbone} ${digest.slice(0, 12)}: ${parameters} parameters, loss ${lossByStep.at(-1)!.toFixed(3)} after ${steps} steps, ${seconds.toFixed(0)} s`,
-        ]);
-      } finally {
-        progress.stop();
-        await session.close();
-      }
-    });
-
-  program
-    .command('presets')
-    .description('the paper’s settings of known scenes')
-    .action((_: unknown, command: Command) =>
-      withSession(
-        command,
-        async ({ trainings, signal }) => (await callUnary(trainings, 'listPresets', {}, { signal })).presets,
-        (presets) => {
-          const rows = presets.map(({ name, patchSize, normalizer, classes, counts }) => [
-            name,
-            String(patchSize),
-            normalizerNames[normalizer],
-            String(classes.length),
-            String(counts.reduce((sum, count) => sum + count, 0)),
-          ]);
-          return table(['preset', 'patch', 'normaliser', 'classes', 'training pixels'], rows);
-        },
-        ['trainer'],
-      ),
-    );
-
-  program
-    .command('methods')
-    .description('methods that can be trained, with their settings on a backbone')
-    .action((_: unknown, command: Command) =>
-      withSession(
-        command,
-        async ({ trainings, signal, config }) =>
-          (await callUnary(trainings, 'listMethods', { backbone: config.backbone }, { signal })).methods,
-        (methods) => {
-          const rows = methods.map(({ name, parameters, settings, description }) => [
-            name,
-            String(parameters),
-            Object.entries(settings)
-              .map(([key, value]) => `${key}=${value}`)
-              .join(' '),
-            description,
-          ]);
-          return table(['method', 'values', 'settings', 'what it is'], rows);
-        },
-      ),
-    );
 }
 
 function describeTraining(result: TrainingFinished, { method, validate }: TrainFlags): string[] {

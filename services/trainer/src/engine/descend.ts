@@ -65,99 +65,151 @@ export async function descend(
   context: MethodContext,
   resumed?: StageCheckpoint,
 ): Promise<StageResult> {
-  const { name, epochs, learner, head, validation } = stage;
-  const { batchSize, warmUpEpochs, learningRate, labelSmoothing, schedule, patience } = settings;
-  const { labels } = learner;
-  const parameters = [...stage.variables, ['head.weight', head.weight], ['head.bias', head.bias]] as [
-    string,
-    Variable,
-  ][];
-  const optimizer = new AdamW(
-    parameters.map(([, variable]) => variable),
-    { weightDecay: settings.weightDecay, maximumGradientNorm: settings.gradientClip },
-  );
-  const batches = Math.ceil(labels.length / batchSize);
-  const steps = epochs * batches;
-  const lossByEpoch: number[] = [...(resumed?.losses ?? [])];
-  const accuracyByEpoch: number[] = [...(resumed?.accuracies ?? [])];
-  let best = new Map<string, NamedTensor>();
-  if (resumed !== undefined) {
-    restoreState(resumed.tensors, parameters, optimizer, resumed.steps);
-    random.restore(resumed.random);
-    best = new Map(
-      parameters.flatMap(([key]) => {
-        const kept = resumed.tensors.get(`best.${key}`);
-        return kept === undefined ? [] : [[key, kept] as const];
-      }),
-    );
-  }
+  const descent = new Descent(stage, settings, random, context);
   try {
-    for (let epoch = lossByEpoch.length; epoch < epochs; epoch++) {
-      if (patience > 0 && epochsSinceBest(accuracyByEpoch) >= patience) break;
-      // Every epoch's order depends on where the random numbers stand, not on the order before: a resumed run has the same.
-      const order = random.shuffle(Int32Array.from({ length: labels.length }, (_, patch) => patch));
-      let sum = 0;
-      for (let batch = 0; batch < batches; batch++) {
-        throwIfAborted(context.signal, 'Training');
-        const step = epoch * batches + batch;
-        const chosen = order.slice(batch * batchSize, (batch + 1) * batchSize);
-        const factor = schedule === 'cosine' ? cosineSchedule(step, steps, warmUpEpochs * batches) : 1;
-        const classesOf = (some: Int32Array): Int32Array => some.map((patch) => labels[patch]!);
-        const weight = totalWeight(classesOf(chosen), stage.classWeights);
-        const parts = inParts(chosen, learner.atOnce).map((part) => ({
-          classes: classesOf(part),
-          prepared: learner.prepare(part),
-        }));
-        const loss = optimizer.minimise(
-          parts.map(({ classes, prepared }) => () => {
-            return crossEntropy(
-              logitsOf(head, prepared.features()),
-              classes,
-              labelSmoothing,
-              stage.classWeights,
-              weight,
-            );
-          }),
-          (parameter) => factor * stage.rate(parameter),
-        );
-        for (const { prepared } of parts) prepared.input.dispose();
-        if (!Number.isFinite(loss))
-          throw failure('TRAINING_DIVERGED', { epoch: epoch + 1, step: step + 1, learningRate });
-        sum += loss * chosen.length;
-        if (batch === batches - 1) {
-          lossByEpoch.push(sum / labels.length);
-          if (validation !== undefined) accuracyByEpoch.push(await accuracy(learner, head, validation));
-          if (patience > 0 && epochsSinceBest(accuracyByEpoch) === 0) {
-            best = new Map(parameters.map(([key, variable]) => [key, download(variable)]));
-          }
-        }
-        const report: TrainingReport = {
-          stage: name,
-          epoch: epoch + 1,
-          step: step + 1,
-          steps,
-          loss: lossByEpoch.at(-1),
-        };
-        context.progress(report);
-        await context.pause();
-      }
-      const { checkpointEvery } = settings;
-      if (name === 'training' && checkpointEvery > 0 && (epoch + 1) % checkpointEvery === 0 && epoch + 1 < epochs) {
-        const tensors = takeState(parameters, optimizer);
-        for (const [key, value] of best) tensors.set(`best.${key}`, value);
-        const done = { epoch: epoch + 1, steps: (epoch + 1) * batches, random: random.state(), tensors };
-        const checkpoint = { ...done, losses: [...lossByEpoch], accuracies: [...accuracyByEpoch] };
-        const step = (epoch + 1) * batches;
-        context.progress({ stage: name, epoch: epoch + 1, step, steps, loss: lossByEpoch.at(-1), checkpoint });
-      }
+    if (resumed !== undefined) descent.restore(resumed);
+    return await descent.run();
+  } finally {
+    descent.dispose();
+  }
+}
+
+/** State of a stage that runs: optimiser, curves, and the parameters of the best epoch. */
+class Descent {
+  private readonly parameters: readonly (readonly [string, Variable])[];
+  private readonly optimizer: AdamW;
+  private readonly batches: number;
+  private readonly steps: number;
+  private lossByEpoch: number[] = [];
+  private accuracyByEpoch: number[] = [];
+  /** Parameters of the best epoch, where patience looks for it. */
+  private best = new Map<string, NamedTensor>();
+
+  constructor(
+    private readonly stage: Stage,
+    private readonly settings: TrainingSettings,
+    private readonly random: Random,
+    private readonly context: MethodContext,
+  ) {
+    const { head, variables, learner, epochs } = stage;
+    this.parameters = [...variables, ['head.weight', head.weight], ['head.bias', head.bias]];
+    const { weightDecay, gradientClip: maximumGradientNorm, batchSize } = settings;
+    this.optimizer = new AdamW(
+      this.parameters.map(([, variable]) => variable),
+      { weightDecay, maximumGradientNorm },
+    );
+    this.batches = Math.ceil(learner.labels.length / batchSize);
+    this.steps = epochs * this.batches;
+  }
+
+  /** Goes on where a checkpoint was taken. */
+  restore({ tensors, steps, random, losses, accuracies }: StageCheckpoint): void {
+    restoreState(tensors, this.parameters, this.optimizer, steps);
+    this.random.restore(random);
+    this.lossByEpoch = [...losses];
+    this.accuracyByEpoch = [...accuracies];
+    for (const [key] of this.parameters) {
+      const kept = tensors.get(`best.${key}`);
+      if (kept !== undefined) this.best.set(key, kept);
     }
-    for (const [key, variable] of parameters) {
-      const kept = best.get(key);
+  }
+
+  async run(): Promise<StageResult> {
+    const { epochs, validation, learner, head } = this.stage;
+    const { patience } = this.settings;
+    for (let epoch = this.lossByEpoch.length; epoch < epochs; epoch++) {
+      if (patience > 0 && epochsSinceBest(this.accuracyByEpoch) >= patience) break;
+      const meanLoss = await this.runEpoch(epoch);
+      this.lossByEpoch.push(meanLoss);
+      if (validation !== undefined) this.accuracyByEpoch.push(await accuracy(learner, head, validation));
+      if (patience > 0 && epochsSinceBest(this.accuracyByEpoch) === 0) {
+        this.best = new Map(this.parameters.map(([key, variable]) => [key, download(variable)]));
+      }
+      await this.report(epoch, (epoch + 1) * this.batches);
+      this.offerCheckpoint(epoch);
+    }
+    for (const [key, variable] of this.parameters) {
+      const kept = this.best.get(key);
       if (kept !== undefined) assign(variable, kept);
     }
-    return { lossByEpoch, accuracyByEpoch };
-  } finally {
-    optimizer.dispose();
+    return { lossByEpoch: this.lossByEpoch, accuracyByEpoch: this.accuracyByEpoch };
+  }
+
+  dispose(): void {
+    this.optimizer.dispose();
+  }
+
+  /** Runs all batches of an epoch. @returns the mean loss of a patch @throws TRAINING_DIVERGED, CANCELLED */
+  private async runEpoch(epoch: number): Promise<number> {
+    const { length } = this.stage.learner.labels;
+    const { batchSize, learningRate } = this.settings;
+    // The order depends on the state of the random numbers, not on the order before: a resumed run has the same.
+    const order = this.random.shuffle(Int32Array.from({ length }, (_, patch) => patch));
+    let sum = 0;
+    for (let batch = 0; batch < this.batches; batch++) {
+      throwIfAborted(this.context.signal, 'Training');
+      const step = epoch * this.batches + batch;
+      const chosen = order.slice(batch * batchSize, (batch + 1) * batchSize);
+      const loss = this.descendStep(chosen, step);
+      if (!Number.isFinite(loss))
+        throw failure('TRAINING_DIVERGED', { epoch: epoch + 1, step: step + 1, learningRate });
+      sum += loss * chosen.length;
+      // The last step of an epoch is reported with the epoch's loss.
+      if (batch < this.batches - 1) await this.report(epoch, step + 1);
+    }
+    return sum / length;
+  }
+
+  /** Takes one step of the optimiser on a batch, part by part. @returns the loss */
+  private descendStep(chosen: Int32Array, step: number): number {
+    const { learner, head, classWeights, rate } = this.stage;
+    const { schedule, warmUpEpochs, labelSmoothing } = this.settings;
+    const factor = schedule === 'cosine' ? cosineSchedule(step, this.steps, warmUpEpochs * this.batches) : 1;
+    const classesOf = (some: Int32Array): Int32Array => some.map((patch) => learner.labels[patch]!);
+    const weight = totalWeight(classesOf(chosen), classWeights);
+    const parts = inParts(chosen, learner.atOnce).map((part) => ({
+      classes: classesOf(part),
+      prepared: learner.prepare(part),
+    }));
+    const loss = this.optimizer.minimise(
+      parts.map(
+        ({ classes, prepared }) =>
+          () =>
+            crossEntropy(logitsOf(head, prepared.features()), classes, labelSmoothing, classWeights, weight),
+      ),
+      (parameter) => factor * rate(parameter),
+    );
+    for (const { prepared } of parts) prepared.input.dispose();
+    return loss;
+  }
+
+  private async report(epoch: number, step: number): Promise<void> {
+    const { steps } = this;
+    const loss = this.lossByEpoch.at(-1);
+    const report: TrainingReport = { stage: this.stage.name, epoch: epoch + 1, step, steps, loss };
+    this.context.progress(report);
+    await this.context.pause();
+  }
+
+  /** Sends a checkpoint after every so many epochs of the training itself. */
+  private offerCheckpoint(epoch: number): void {
+    const { name, epochs } = this.stage;
+    const { checkpointEvery } = this.settings;
+    const done = epoch + 1;
+    if (name !== 'training' || checkpointEvery === 0 || done % checkpointEvery !== 0 || done === epochs) return;
+    const tensors = takeState(this.parameters, this.optimizer);
+    for (const [key, value] of this.best) tensors.set(`best.${key}`, value);
+    const step = done * this.batches;
+    const checkpoint: StageCheckpoint = {
+      epoch: done,
+      steps: step,
+      random: this.random.state(),
+      tensors,
+      losses: [...this.lossByEpoch],
+      accuracies: [...this.accuracyByEpoch],
+    };
+    const report = { stage: name, epoch: done, step, steps: this.steps, loss: this.lossByEpoch.at(-1), checkpoint };
+    this.context.progress(report satisfies TrainingReport);
   }
 }
 

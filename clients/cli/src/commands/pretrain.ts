@@ -1,0 +1,69 @@
+import { writeFile } from 'node:fs/promises';
+import type { Command } from 'commander';
+import { callUnary, toMilliseconds } from '@hyperswap/rpc';
+import { renderLossCurve } from '../report/loss-curve.js';
+import { openSession, type GlobalFlags } from '../session.js';
+import { printResult, Progress } from '../terminal.js';
+import { watchPretraining } from '../training.js';
+import { collect, parseSettings, wholeNumber } from './options.js';
+
+interface PretrainFlags extends GlobalFlags {
+  readonly scene: readonly string[];
+  readonly simulated: string;
+  readonly size: string;
+  readonly from?: string;
+  readonly resume?: boolean;
+  readonly curve?: string;
+  readonly name: string;
+  readonly seed: string;
+  readonly set: readonly string[];
+}
+
+export function addPretrainCommand(program: Command): void {
+  program
+    .command('pretrain')
+    .description('pretrain a backbone on unlabelled prepared scenes, as a masked autoencoder')
+    .option('--scene <name>', 'a scene; repeat', collect, [])
+    .option('--simulated <count>', 'made-up scenes to add', '0')
+    .option('--size <name>', 'mini, base, large, huge', 'mini')
+    .option('--from <backbone>', 'backbone to go on from, with its size: continued pretraining on your own scenes')
+    .option('--resume', 'go on at the last checkpoint of an earlier run')
+    .option('--curve <file>', 'gets the loss curve, SVG')
+    .requiredOption('--name <name>', 'name of the backbone')
+    .option('--seed <number>', 'of the start, the patches and the masks', '1')
+    .option('--set <key=value>', 'a setting, as steps=1000; repeat', collect, [])
+    .action(async (own: PretrainFlags, command: Command) => {
+      const flags = command.optsWithGlobals<PretrainFlags>();
+      const session = await openSession(flags);
+      const progress = new Progress();
+      try {
+        const request = {
+          scenes: [...own.scene],
+          simulatedScenes: wholeNumber('--simulated', flags.simulated),
+          size: flags.size,
+          backbone: flags.name,
+          settings: parseSettings(own.set),
+          seed: wholeNumber('--seed', flags.seed),
+          from: flags.from ?? '',
+          resume: flags.resume === true,
+        };
+        const { trainings, signal } = session;
+        const { training } = await callUnary(trainings, 'startPretraining', request, { signal });
+        const result = await watchPretraining(session, training, progress);
+        progress.stop();
+        const { backbone, digest, parameters, lossByStep, steps, elapsed } = result;
+        const seconds = toMilliseconds(elapsed) / 1000;
+        if (flags.curve !== undefined)
+          await writeFile(
+            flags.curve,
+            `${renderLossCurve(lossByStep, lossByStep.length === steps ? 'step' : `${Math.round(steps / lossByStep.length)} steps`)}\n`,
+          );
+        printResult(flags.json, result, [
+          `${backbone} ${digest.slice(0, 12)}: ${parameters} parameters, loss ${lossByStep.at(-1)!.toFixed(3)} after ${steps} steps, ${seconds.toFixed(0)} s`,
+        ]);
+      } finally {
+        progress.stop();
+        await session.close();
+      }
+    });
+}
