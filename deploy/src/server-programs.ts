@@ -1,4 +1,4 @@
-/** Programs that tests and development need and npm does not carry: from the PATH, else built once by Go in pinned versions. */
+/** Programs for tests and development that npm does not carry: from the PATH, else built once by Go in pinned versions. */
 import { execFile } from 'node:child_process';
 import { access, constants, mkdir, mkdtemp, rename, rm } from 'node:fs/promises';
 import { homedir } from 'node:os';

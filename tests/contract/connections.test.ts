@@ -1,12 +1,22 @@
 /** Connections that never become calls: whoever opens them, they end, and calls of others go on meanwhile. */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
+import { connect as connectHttp2 } from 'node:http2';
 import { connect as connectSocket, type Socket } from 'node:net';
 import { test } from 'node:test';
 import { setTimeout } from 'node:timers/promises';
 import { connect as connectTls } from 'node:tls';
+import { status } from '@grpc/grpc-js';
 import { TrainingServiceClient, TrainingServiceService } from '@hyperswap/proto';
-import { callUnary, connect, readStream, startServer, type RunningServer, type ServerGuard } from '@hyperswap/rpc';
+import {
+  callUnary,
+  connect,
+  readStream,
+  startServer,
+  type ConnectionLimits,
+  type RunningServer,
+  type ServerGuard,
+} from '@hyperswap/rpc';
 import { makeCertificates } from '../support/certificates.js';
 import { collect } from '../support/collect.js';
 
@@ -19,9 +29,10 @@ const clientHello = Buffer.from([0x16, 0x03, 0x01, 0x02, 0x00, 0x01, 0x00, 0x01,
 const everything = { pageSize: 0, pageToken: '' };
 const limits = { handshakeMilliseconds: 1_000, idleMilliseconds: 1_500 };
 
-async function serve(
-  more: { readonly guard?: ServerGuard; readonly maximumConnections?: number } = {},
-): Promise<RunningServer> {
+async function serve({
+  guard,
+  ...more
+}: ConnectionLimits & { readonly guard?: ServerGuard } = {}): Promise<RunningServer> {
   const implementation = {
     listTrainings: (_: unknown, answer: (error: null, response: object) => void) =>
       answer(null, { trainings: [], nextPageToken: '' }),
@@ -33,8 +44,7 @@ async function serve(
     implementation,
     roles: {},
   };
-  const { guard, ...address } = more;
-  return startServer([hosted], { host: '127.0.0.1', port: 0, ...limits, ...address }, guard);
+  return startServer([hosted], { host: '127.0.0.1', port: 0, ...limits, ...more }, guard);
 }
 
 /** A connection, and when it was closed, in milliseconds after it was opened. */
@@ -147,6 +157,36 @@ test('TLS handshakes that do not come to an end are closed', async () => {
     await callUnary(trainings, 'listTrainings', everything, { timeout: 10_000 });
     assert.equal((await closings(closed, 10_000)).length, 200);
   } finally {
+    trainings.close();
+    await server.drain(0);
+  }
+});
+
+test('a request that does not arrive ends its call, and calls beyond the limit of a connection wait', async () => {
+  const server = await serve({ maximumStreams: 4, requestMilliseconds: 500 });
+  const trainings = connect(TrainingServiceClient, server.endpoint);
+  const session = connectHttp2(`http://${server.endpoint}`);
+  try {
+    await once(session, 'remoteSettings');
+    assert.equal(session.remoteSettings.maxConcurrentStreams, 4);
+    const start = performance.now();
+    const calls = Array.from({ length: 4 }, async () => {
+      const headers = { 'content-type': 'application/grpc', te: 'trailers' };
+      const call = session.request({
+        ':method': 'POST',
+        ':path': '/hyperswap.v1.TrainingService/ListTrainings',
+        ...headers,
+      });
+      // Half the length of a message, and no more.
+      call.write(Buffer.from([0, 0, 0]));
+      const [trailers] = (await once(call, 'response')) as [{ readonly 'grpc-status'?: string }];
+      assert.equal(Number(trailers['grpc-status']), status.DEADLINE_EXCEEDED);
+      return performance.now() - start;
+    });
+    for (const milliseconds of await Promise.all(calls)) assert.ok(milliseconds < 5_000, `${milliseconds} ms`);
+    await Promise.all(Array.from({ length: 20 }, () => callUnary(trainings, 'listTrainings', everything)));
+  } finally {
+    session.destroy();
     trainings.close();
     await server.drain(0);
   }

@@ -4,6 +4,7 @@ import { afterEach, beforeEach, test } from 'node:test';
 import { setTimeout } from 'node:timers/promises';
 import {
   health,
+  SceneServiceClient,
   SceneServiceService,
   TrainingServiceClient,
   TrainingServiceService,
@@ -11,6 +12,7 @@ import {
   type WatchTrainingResponse,
 } from '@hyperswap/proto';
 import {
+  bidiStreamHandler,
   callUnary,
   connect,
   readStream,
@@ -53,10 +55,17 @@ beforeEach(async () => {
     }),
     listTrainings: unaryHandler(() => Promise.resolve({ trainings: [] as Training[], nextPageToken: '' })),
   };
+  const sceneMethods = {
+    // An answer to each request.
+    prepareScene: bidiStreamHandler(async function* (requests: AsyncIterable<unknown>) {
+      const answered = { event: undefined };
+      for await (const request of requests) if (request !== undefined) yield answered;
+    }),
+  };
   server = await startServer(
     [
       { name: trainingName, definition: TrainingServiceService, implementation: trainingMethods, roles: {} },
-      { name: sceneName, definition: SceneServiceService, implementation: {}, roles: {} },
+      { name: sceneName, definition: SceneServiceService, implementation: sceneMethods, roles: {} },
     ],
     { host: '127.0.0.1', port: 0 },
   );
@@ -143,6 +152,29 @@ test('draining: NOT_SERVING, new calls refused, watches ended at once, work fini
   await drained;
   assert.ok(performance.now() - start < 10_000, `${performance.now() - start} ms`);
   await assert.rejects(callUnary(trainings, 'listTrainings', everything), hasCode('SERVICE_UNREACHABLE'));
+});
+
+test('draining: a stream with a silent client ends, one whose client goes on sending is finished', async () => {
+  const client = connect(SceneServiceClient, server.endpoint);
+  const silent = client.prepareScene();
+  const busy = client.prepareScene();
+  const silentEnded = assert.rejects(collect(readStream(client, silent)), hasCode('DRAINING'));
+  const answers = collect(readStream(client, busy));
+  silent.write({ part: undefined });
+  busy.write({ part: undefined });
+  await setTimeout(300);
+  const start = performance.now();
+  const drained = server.drain(20_000);
+  for (let request = 1; request < 10; request++) {
+    await setTimeout(300);
+    busy.write({ part: undefined });
+  }
+  busy.end();
+  await silentEnded;
+  assert.equal((await answers).length, 10);
+  await drained;
+  assert.ok(performance.now() - start < 10_000, `${performance.now() - start} ms`);
+  client.close();
 });
 
 test('work that outlasts the grace is cut off', async () => {

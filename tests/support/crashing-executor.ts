@@ -1,4 +1,4 @@
-/** Loaded before a process's own code (`--import`), ends its worker threads when SIGUSR2 comes, as a crash of each does. */
+/** Loaded before a process's own code (`--import`): ends its worker threads on SIGUSR2, as a crash of each does. */
 import { syncBuiltinESMExports } from 'node:module';
 import workers, { type WorkerOptions } from 'node:worker_threads';
 

@@ -34,9 +34,9 @@ export interface Host {
   /** In words, for `doctor`. */
   readonly store: string;
   readonly bus: string;
-  /** Resolves with the reason when the process cannot serve any more: its executor has ended. Everything is NOT_SERVING by then. */
+  /** Resolves when the executor has ended and the process cannot serve any more. Every name is NOT_SERVING then. */
   readonly failed: Promise<HyperswapError>;
-  /** Refuses new calls, ends watches, lets the other open calls finish within the grace, and closes all that was opened. */
+  /** Refuses new calls, ends watches, lets other open calls finish within the grace, and closes everything. */
   stop(graceMilliseconds: number): Promise<void>;
 }
 
@@ -156,7 +156,7 @@ async function start(
   };
 }
 
-/** Never resolves where there is no executor, and while it works. */
+/** Resolves when the executor ends by itself. */
 async function failureOf(executor: Executor | undefined, { health }: RunningServer): Promise<HyperswapError> {
   const reason = await (executor?.crashed ?? new Promise<never>(() => undefined));
   health.fail();

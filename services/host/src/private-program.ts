@@ -1,6 +1,6 @@
 /**
- * Program of the services that one command starts for itself. The parent sends what to start; it ends the program by closing the channel, and so
- * does the parent's death. Ctrl-C reaches both processes, and the parent decides what it means.
+ * Program of the services that one command starts for itself. The parent process sends what to start. The program ends when the
+ * channel to the parent closes, which also happens when the parent dies. Ctrl-C reaches both processes, and the parent decides.
  */
 import { serializeError, type SerializedError } from '@hyperswap/errors';
 import type { Config, ServiceName } from '@hyperswap/config';

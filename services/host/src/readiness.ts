@@ -4,13 +4,16 @@ import type { Logger } from '@hyperswap/telemetry';
 
 /** Something outside this process that services need. */
 export interface Dependency {
-  /** In words, for the log. */
+  /** Name for the log. */
   readonly name: string;
   /** Asks once whether it answers. @throws when it does not within the time */
   probe(milliseconds: number): Promise<void>;
 }
 
-/** Probes in a row that have to fail until a dependency counts as away, and to succeed until it counts as back: one slow answer changes nothing. */
+/**
+ * Number of probes in a row that fail until a dependency counts as away, and that succeed until it counts as back. One slow
+ * answer changes nothing.
+ */
 const probesToChange = { away: 3, back: 2 };
 
 interface Watched {
@@ -21,8 +24,8 @@ interface Watched {
 }
 
 /**
- * Readiness of the services of this process: each is ready while it has what it needs of itself and every dependency answers. Dependencies have just been
- * opened, so that all count as answering at the start.
+ * Readiness of the services of this process. A service is ready while its group is and every dependency answers. Dependencies
+ * count as answering at the start, because they have just been opened.
  */
 export class Readiness {
   private readonly watched: readonly Watched[];
@@ -31,7 +34,7 @@ export class Readiness {
   private isStopped = false;
 
   /**
-   * @param health is told what changes
+   * @param health receives the changes
    * @param milliseconds between the probes of a dependency, and for the answer of each
    */
   constructor(

@@ -3,16 +3,16 @@ import type { HyperswapError } from '@hyperswap/errors';
 import type { Logger } from '@hyperswap/telemetry';
 import { startHost } from './host.js';
 
-/** Milliseconds that open calls get when the process cannot go on; most of them have failed already. */
+/** Grace of open calls when the executor has ended; most of them have failed already. */
 const failureGraceMilliseconds = 1_000;
-/** Milliseconds for closing, after the grace, before the process ends without it. */
+/** Milliseconds after the grace until the process ends without closing everything. */
 const closeMilliseconds = 10_000;
 
 /**
- * Serves until SIGTERM or SIGINT, then drains: refuses new work, ends watches, lets other open calls finish, closes everything. A second signal ends the
- * process at once.
+ * Serves until SIGTERM or SIGINT, then drains: refuses new work, ends watches, lets other open calls finish, closes everything.
+ * A second signal ends the process at once.
  *
- * @throws what `startHost` throws; ENGINE_STOPPED when the executor ends, once the rest is closed
+ * @throws the errors of `startHost`; ENGINE_STOPPED when the executor ends, after everything is closed
  */
 export async function serve(config: Config, names: readonly ServiceName[], logger: Logger): Promise<void> {
   const host = await startHost(config, names, logger);
@@ -36,7 +36,7 @@ export async function serve(config: Config, names: readonly ServiceName[], logge
       process.exit(1);
     }, graceMilliseconds + closeMilliseconds);
     await host.stop(graceMilliseconds);
-    // Where something keeps the process alive nevertheless, the timer still ends it.
+    // If something else keeps the process alive, the timer still ends it.
     timer.unref();
   }
 }

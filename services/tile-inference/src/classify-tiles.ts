@@ -64,32 +64,36 @@ async function readTiles(
   const settings = await readSettings(context.store, header);
   let openPatches = 0;
   const open = new Set<Promise<void>>();
-  for await (const { value: tile } of rest) {
-    throwIfAborted(signal, 'Classifying tiles');
-    if (responses.closed) break;
-    // One at least, so that the answers of invalid tiles wait for their reader too.
-    const patches = Math.max(1, (tile.window?.height ?? 0) * (tile.window?.width ?? 0));
-    openPatches += patches;
-    const work = classifyTile(context, settings, tile, signal)
-      .then(
-        (value) => responses.push({ id: tile.id, outcome: { $case: 'result', value } }),
-        (error: unknown) => {
-          // The stream ends with what ends all its tiles.
-          if (!signal.aborted) {
-            return responses.push({ id: shortId(tile.id), outcome: { $case: 'error', value: toErrorStatus(error) } });
-          }
-          responses.fail(error);
-          return undefined;
-        },
-      )
-      .finally(() => {
-        openPatches -= patches;
-        open.delete(work);
-      });
-    open.add(work);
-    while (openPatches >= patchesPerCall) await Promise.race(open);
+  try {
+    for await (const { value: tile } of rest) {
+      throwIfAborted(signal, 'Classifying tiles');
+      if (responses.closed) break;
+      // One at least, so that the answers of invalid tiles wait for their reader too.
+      const patches = Math.max(1, (tile.window?.height ?? 0) * (tile.window?.width ?? 0));
+      openPatches += patches;
+      const work = classifyTile(context, settings, tile, signal)
+        .then(
+          (value) => responses.push({ id: tile.id, outcome: { $case: 'result', value } }),
+          (error: unknown) => {
+            // The stream ends with what ends all its tiles.
+            if (!signal.aborted) {
+              return responses.push({ id: shortId(tile.id), outcome: { $case: 'error', value: toErrorStatus(error) } });
+            }
+            responses.fail(error);
+            return undefined;
+          },
+        )
+        .finally(() => {
+          openPatches -= patches;
+          open.delete(work);
+        });
+      open.add(work);
+      while (openPatches >= patchesPerCall) await Promise.race(open);
+    }
+  } finally {
+    // Tiles that have come are answered, whatever ends the stream.
+    await Promise.all(open);
   }
-  await Promise.all(open);
 }
 
 function bytesOf({ outcome }: ClassifyTilesResponse): number {

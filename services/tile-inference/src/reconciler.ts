@@ -16,13 +16,14 @@ interface Holding {
 }
 
 /**
- * Brings what this pod has ready to what pins ask for: on every change of the shared state, after each silence, and again after failures. A version that
- * cannot be loaded leaves everything else serving, and its reason in the status.
+ * Binds the adapters that pins ask for on this pod, and releases those that they no longer ask for. It runs on every change of
+ * the shared state, from time to time without one, and again after failures. A version that cannot be loaded has its reason in
+ * the status; the others serve.
  */
 export class Reconciler {
   /** By `name@7`. */
   private readonly holdings = new Map<string, Holding>();
-  /** Resolves when everything desired at the start is bound or has failed, which its status says then. */
+  /** Resolves when every adapter that was desired at the start is bound or has failed. */
   readonly settled: Promise<void>;
   private settle: () => void = () => undefined;
   private readonly unwatch: () => void;

@@ -11,22 +11,27 @@ import { attachDraining } from './draining.js';
 import type { IdleConnections } from './idle-connections.js';
 import { toStatus } from './status.js';
 
-/** Milliseconds that a client may take to send the one request of a method that takes no stream. */
-const requestMilliseconds = 30_000;
-
-/** Admission of calls to a server: counts the open ones, refuses new ones once the server drains, and gives up on requests that do not arrive. */
+/**
+ * Admission of calls to a server. It counts open calls, refuses new ones once the server drains, and ends calls whose request
+ * does not arrive.
+ */
 export class Admission {
   private readonly controller = new AbortController();
   private open = 0;
   private whenIdle: () => void = () => undefined;
 
-  /** @param exempt beginning of the paths of calls that are admitted while the server drains */
+  /**
+   * @param exempt beginning of the paths of calls that are admitted while the server drains
+   * @param connections is told when a call of a connection begins and ends
+   * @param requestMilliseconds time for the one request of a method that takes no stream
+   */
   constructor(
     private readonly exempt: string,
     private readonly connections: IdleConnections,
+    private readonly requestMilliseconds: number,
   ) {}
 
-  /** Refuses calls from now on with DRAINING, except exempt ones, and tells open ones by their signal. */
+  /** Refuses further calls with DRAINING, except exempt ones, and aborts the draining signal of open calls. */
   drain(): void {
     this.controller.abort(failure('DRAINING', {}));
   }
@@ -39,7 +44,7 @@ export class Admission {
     });
   }
 
-  /** Returns methods whose calls know when the server drains. */
+  /** Returns the methods of a service with the draining signal attached to each call. */
   attach(implementation: UntypedServiceImplementation): UntypedServiceImplementation {
     const { signal } = this.controller;
     return Object.fromEntries(
@@ -73,7 +78,10 @@ export class Admission {
     };
     const deadline = requestStream
       ? undefined
-      : setTimeout(() => refuseWith(failure('DEADLINE', { what: 'Sending the request' })), requestMilliseconds).unref();
+      : setTimeout(
+          () => refuseWith(failure('DEADLINE', { what: 'Sending the request' })),
+          this.requestMilliseconds,
+        ).unref();
     const listener = new ServerListenerBuilder()
       .withOnReceiveMetadata((metadata, next) => {
         const { signal } = this.controller;

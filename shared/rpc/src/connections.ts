@@ -3,40 +3,42 @@ import { createServer as createTlsServer } from 'node:tls';
 import { failure } from '@hyperswap/errors';
 import { awaitPreface } from './http2-preface.js';
 
-/** Who this server is, in PEM, and who its clients must be. */
+/** Certificates of a TLS server, in PEM. */
 export interface ServerIdentity {
   readonly certificate: string;
   readonly key: string;
-  /** Authority whose certificates clients must show; undefined: none is asked for. */
+  /** Authority that must have signed the certificates of clients. When undefined, clients need no certificate. */
   readonly clientAuthority: string | undefined;
 }
 
-/** Limits of the connections of a server. */
+/** Limits of a server's connections. */
 export interface ConnectionLimits {
-  /** Connections at a time; one more is closed at once. @default 1000 */
+  /** Number of connections at a time; further ones are closed at once. @default 1000 */
   readonly maximumConnections?: number;
-  /** Calls at a time of one connection; clients hold back more. @default 128 */
+  /** Number of calls at a time on one connection; clients hold further ones back. @default 128 */
   readonly maximumStreams?: number;
-  /** Milliseconds for each step of a beginning: the TLS handshake, then the preface of HTTP/2 with the client's settings. @default 10 s */
+  /** Milliseconds for the TLS handshake, and again for the HTTP/2 preface with the client's settings. @default 10 s */
   readonly handshakeMilliseconds?: number;
-  /** Milliseconds that a connection may stay without a call. @default 5 min */
+  /** Milliseconds for the one request of a call whose method takes no stream. @default 30 s */
+  readonly requestMilliseconds?: number;
+  /** Milliseconds without a call until a client is asked to leave. It is cut off after twice the time. @default 5 min */
   readonly idleMilliseconds?: number;
-  /** Milliseconds after which a connection takes no more calls, so that clients that balance over pods notice new ones. @default 30 min */
+  /** Milliseconds until a connection takes no more calls, which spreads clients over new pods. @default 30 min */
   readonly ageMilliseconds?: number;
 }
 
-/** Port that takes connections and hands over those that have begun to speak HTTP/2. */
+/** Open port of a server. */
 export interface Listener {
   readonly port: number;
-  /** Stops listening and closes connections that have not been handed over. */
+  /** Stops listening, closes connections that have not sent their preface, and waits for the others to end. */
   close(): Promise<void>;
 }
 
 /**
- * Listens for connections. gRPC counts a connection from its first stream on: before that, nothing but this bounds what a client that stays silent, stalls or
- * drips bytes can hold.
+ * Listens for connections and passes on those that have sent the HTTP/2 preface in time. grpc-js has no limit for a
+ * connection before its first call.
  *
- * @param accept takes a connection that has sent the preface; its bytes are still in the stream
+ * @param accept takes a connection; the bytes of the preface are still to be read from it
  * @throws PORT_IN_USE, CONFIG_INVALID when the host is not an address of this machine
  */
 export async function listen(
@@ -48,7 +50,7 @@ export async function listen(
   const beginning = new Set<Socket>();
   const begin = (socket: Socket): void => {
     beginning.add(socket);
-    // Errors end the connection, and that is all there is to do.
+    // An error closes the connection; nothing else depends on it.
     socket.on('error', () => undefined).once('close', () => beginning.delete(socket));
   };
   const greet = (socket: Socket): void => {

@@ -1,4 +1,4 @@
-/** Service methods as plain async functions. Errors, cancellation, deadlines and back-pressure are handled here, once. */
+/** Service methods as plain async functions. Errors, cancellation, deadlines, draining and back-pressure are handled here. */
 import type { Readable } from 'node:stream';
 import type {
   handleBidiStreamingCall,
@@ -9,14 +9,14 @@ import type {
   ServerWritableStream,
 } from '@grpc/grpc-js';
 import { failure, HyperswapError } from '@hyperswap/errors';
-import { drainingOf } from './draining.js';
+import { drainingOf, untilDrained } from './draining.js';
 import { toStatus } from './status.js';
 import { UndecodableRequest } from './undecodable.js';
 
 export interface CallContext {
   /** Aborted when the client cancels or goes away, or its deadline passes. */
   readonly signal: AbortSignal;
-  /** Aborted when the server drains, with DRAINING as its reason: finish, or hand over, work that could go on for long. */
+  /** Aborted when the server drains, with DRAINING as its reason. Work that could go on for long ends or is handed over. */
   readonly draining: AbortSignal;
 }
 
@@ -79,10 +79,10 @@ function decoded<Request>(request: Request | UndecodableRequest): Request {
   return request;
 }
 
-/** Requests of a call. Plain iteration would destroy the stream after the last one, and nobody could answer any more. */
+/** Requests of a call. Plain iteration would destroy the stream after the last one, and no answer could be sent any more. */
 async function* requestsOf<Request>(call: Readable): AsyncGenerator<Request, void, undefined> {
   const received = call.iterator({ destroyOnReturn: false }) as AsyncIterable<Request | UndecodableRequest>;
-  for await (const request of received) yield decoded(request);
+  for await (const request of untilDrained(received, drainingOf(call))) yield decoded(request);
 }
 
 async function answer<Response>(method: () => Promise<Response>, callback: sendUnaryData<Response>): Promise<void> {

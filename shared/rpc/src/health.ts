@@ -11,14 +11,14 @@ type Response = health.HealthCheckResponse;
 const healthName = 'grpc.health.v1.Health';
 export const healthPath = `/${healthName}/`;
 
-/** Name that stands for all hosted services together. */
+/** Name of all hosted services together. */
 const overall = '';
-/** Name to ask for by whoever restarts a process that does not work any more, as the liveness probe of Kubernetes. */
+/** Name of the process itself, for a liveness probe as Kubernetes has it. */
 const liveness = 'liveness';
 
 /**
- * Health of a server after https://github.com/grpc/grpc/blob/master/doc/health-checking.md, by name: each hosted service is SERVING while it is ready, the
- * empty name while all of them are, and `liveness` as long as the process works at all, ready or not.
+ * Health of a server, after https://github.com/grpc/grpc/blob/master/doc/health-checking.md. A hosted service is SERVING while it
+ * is ready. The empty name is SERVING while all services are, and `liveness` until the process fails.
  */
 export class Health {
   private readonly ready: Map<string, boolean>;
@@ -31,20 +31,20 @@ export class Health {
     this.ready = new Map(services.map((name) => [name, false]));
   }
 
-  /** Changes whether a service is ready. */
+  /** Sets the state of a service. */
   set(service: string, isReady: boolean): void {
     if (this.ready.get(service) === isReady) return;
     this.ready.set(service, isReady);
     this.changes.emit('change');
   }
 
-  /** Makes every service NOT_SERVING for good; `liveness` stays. */
+  /** Makes every service NOT_SERVING for good, but not `liveness`. */
   drain(): void {
     this.isDraining = true;
     this.changes.emit('change');
   }
 
-  /** Makes everything NOT_SERVING for good. */
+  /** Makes every name NOT_SERVING for good. */
   fail(): void {
     this.isAlive = false;
     this.changes.emit('change');

@@ -7,14 +7,14 @@ export interface HostedService {
   readonly name: string;
   readonly definition: ServiceDefinition;
   readonly implementation: UntypedServiceImplementation;
-  /** Role that each method needs, where tokens are asked for; methods that are not named need that of a reader. */
+  /** Role that each method needs, where tokens are required. Methods that are missing here need the role reader. */
   readonly roles: Readonly<Record<string, Role>>;
 }
 
 /** Services that live and end together, such as those of a trainer. */
 export interface ServiceGroup {
   readonly services: readonly HostedService[];
-  /** Resolves once the services have what they need of themselves, such as adapters; absent: they do from the start. */
+  /** Resolves when the services are ready, for example when adapters are bound. Absent: they are from the start. */
   readonly ready?: Promise<void>;
   /** Begins work of its own, once the process serves. */
   start?(): void;

@@ -1,15 +1,16 @@
 import type { Socket } from 'node:net';
 
-/** First bytes of every client of HTTP/2 (RFC 9113, section 3.4); a SETTINGS frame follows. */
-const magic = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n');
+/** First bytes that an HTTP/2 client sends (RFC 9113, section 3.4). A SETTINGS frame follows. */
+const firstBytes = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n');
 const frameHeaderBytes = 9;
 const settingsFrame = 4;
-/** Clients send fewer than ten settings of 6 bytes each. */
+/** Limit of a SETTINGS frame. Clients send fewer than ten settings of 6 bytes each. */
 const maximumSettingsBytes = 1024;
 
 /**
- * Waits until a client has sent the whole preface: the magic bytes and its settings. All bytes stay in the stream, to be read by whoever speaks HTTP/2.
+ * Waits until a client has sent its whole preface: the first bytes and its settings. All bytes stay in the stream.
  *
+ * @param milliseconds time for the whole preface
  * @throws Error when the bytes are not a preface, the connection ends, or the time is over
  */
 export async function awaitPreface(socket: Socket, milliseconds: number): Promise<void> {
@@ -44,10 +45,10 @@ function read(socket: Socket): Buffer | null {
 
 /** Returns whether bytes begin with a whole preface; undefined when they cannot become one. */
 function checkPreface(bytes: Buffer): boolean | undefined {
-  const known = Math.min(bytes.byteLength, magic.byteLength);
-  if (!bytes.subarray(0, known).equals(magic.subarray(0, known))) return undefined;
-  if (bytes.byteLength < magic.byteLength + frameHeaderBytes) return false;
-  const settingsBytes = bytes.readUIntBE(magic.byteLength, 3);
-  if (bytes[magic.byteLength + 3] !== settingsFrame || settingsBytes > maximumSettingsBytes) return undefined;
-  return bytes.byteLength >= magic.byteLength + frameHeaderBytes + settingsBytes;
+  const known = Math.min(bytes.byteLength, firstBytes.byteLength);
+  if (!bytes.subarray(0, known).equals(firstBytes.subarray(0, known))) return undefined;
+  if (bytes.byteLength < firstBytes.byteLength + frameHeaderBytes) return false;
+  const settingsBytes = bytes.readUIntBE(firstBytes.byteLength, 3);
+  if (bytes[firstBytes.byteLength + 3] !== settingsFrame || settingsBytes > maximumSettingsBytes) return undefined;
+  return bytes.byteLength >= firstBytes.byteLength + frameHeaderBytes + settingsBytes;
 }

@@ -2,21 +2,22 @@ import type { Socket } from 'node:net';
 
 interface Connection {
   calls: number;
-  /** Runs while there is no call. */
+  /** Fires after the allowed time without a call. */
   timer: NodeJS.Timeout;
 }
 
 /**
- * Connections by their peer, as `127.0.0.1:53211`, and how many calls are open on each. grpc-js asks idle clients to leave (`grpc.max_connection_idle_ms`), but
- * a connection on which half a frame has arrived outlives that. Here it ends without being asked.
+ * Connections of a server with the number of calls open on each. Those that stay without a call are cut off. grpc-js asks idle
+ * clients to leave (`grpc.max_connection_idle_ms`), but keeps a connection on which half a frame has arrived.
  */
 export class IdleConnections {
+  /** By the peer's address, as grpc-js names it: `127.0.0.1:53211`. */
   private readonly connections = new Map<string, Connection>();
 
-  /** @param milliseconds that a connection may stay without a call */
+  /** @param milliseconds time that a connection may stay without a call */
   constructor(private readonly milliseconds: number) {}
 
-  /** Watches over a connection until it is closed. */
+  /** Adds a connection until it closes. */
   add(socket: Socket): void {
     const peer = `${socket.remoteAddress}:${socket.remotePort}`;
     const timer = setTimeout(() => {
@@ -30,13 +31,13 @@ export class IdleConnections {
     });
   }
 
-  /** A call begins. */
+  /** Counts a call that begins. */
   enter(peer: string): void {
     const connection = this.connections.get(peer);
     if (connection !== undefined) connection.calls += 1;
   }
 
-  /** A call has ended. */
+  /** Counts a call that has ended. */
   leave(peer: string): void {
     const connection = this.connections.get(peer);
     if (connection === undefined) return;

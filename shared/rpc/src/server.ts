@@ -12,25 +12,25 @@ import { reflectionServices } from './reflection/reflection.js';
 import type { Role } from './roles.js';
 import { withUndecodableRequests } from './undecodable.js';
 
-/** Largest message either way, in bytes. Tiles and batches of patches are messages; larger ones are a mistake. */
+/** Limit of a message in bytes, both ways. */
 export const maximumMessageBytes = 64 * 1024 * 1024;
-/** Milliseconds between looks whether a silent client is still there, and for its answer: a machine that lost its network says nothing. */
+/** Milliseconds between keepalive pings, and for the answer. They find clients that vanished without closing the connection. */
 const keepaliveMilliseconds = { time: 60_000, timeout: 20_000 };
-/** Milliseconds for the last bytes of calls that have ended. */
+/** Milliseconds to send the last bytes of calls that have ended. */
 const closeMilliseconds = 1_000;
 
-/** Where a server listens, and what a connection may take. */
+/** Address of a server, and limits of its connections. */
 export interface ServerAddress extends ConnectionLimits {
   readonly host: string;
-  /** 0 for a free one. */
+  /** Port; 0 takes a free one. */
   readonly port: number;
 }
 
-/** Protection of a server; an empty one takes all who reach it. */
+/** Protection of a server. An empty one lets every client in. */
 export interface ServerGuard {
-  /** Who the server is, in PEM. With it, the server speaks TLS. */
+  /** Certificate and key of the server, in PEM. With them, it speaks TLS. */
   readonly identity?: { readonly certificate: string; readonly key: string };
-  /** PEM of the authority that clients' certificates must come from. Without it, no certificate is asked for. */
+  /** Authority that must have signed the certificates of clients, in PEM. Without it, clients need no certificate. */
   readonly clientAuthority?: string;
   /** Checks the token of every call. */
   readonly tokens?: TokenVerifier;
@@ -39,23 +39,24 @@ export interface ServerGuard {
 /** A running gRPC server: serving, then draining, then closed. */
 export interface RunningServer {
   readonly host: string;
-  /** Port that was asked for, or the free one that was found. */
+  /** Port in use; a free one where 0 was asked for. */
   readonly port: number;
   readonly endpoint: string;
   /** Full names of the hosted services, as `hyperswap.v1.TrainingService`. */
   readonly services: readonly string[];
-  /** Health that the server tells. No service is ready at the start. */
+  /** Health of the services. None is ready at the start. */
   readonly health: Health;
   /**
-   * Makes every service NOT_SERVING, refuses new calls with DRAINING, ends watches, lets the other open calls finish, and cuts them off after the grace.
+   * Drains and closes the server: makes every service NOT_SERVING, refuses new calls with DRAINING, ends watches and streams of
+   * silent clients, and waits for the other open calls.
    *
-   * @param graceMilliseconds how long open calls may take
+   * @param graceMilliseconds time until open calls are cut off
    */
   drain(graceMilliseconds: number): Promise<void>;
 }
 
 /**
- * Serves services on one port, with `grpc.health.v1` and reflection. HTTP/2 as Node speaks it limits the headers of a call to 64 KiB.
+ * Serves services on one port, with `grpc.health.v1` and reflection. Node limits the headers of a call to 64 KiB.
  *
  * @throws PORT_IN_USE, CONFIG_INVALID when the host is not an address of this machine
  */
@@ -64,10 +65,11 @@ export async function startServer(
   { host, port, ...limits }: ServerAddress,
   { identity, clientAuthority, tokens }: ServerGuard = {},
 ): Promise<RunningServer> {
-  const { maximumStreams = 128, idleMilliseconds = 5 * 60_000, ageMilliseconds = 30 * 60_000 } = limits;
-  // grpc-js asks within this time at the latest.
+  const { maximumStreams = 128, requestMilliseconds = 30_000 } = limits;
+  const { idleMilliseconds = 5 * 60_000, ageMilliseconds = 30 * 60_000 } = limits;
+  // grpc-js asks idle clients to leave after one to two times idleMilliseconds.
   const connections = new IdleConnections(2 * idleMilliseconds + closeMilliseconds);
-  const admission = new Admission(healthPath, connections);
+  const admission = new Admission(healthPath, connections, requestMilliseconds);
   const server = new Server({
     interceptors: [
       admission.interceptor,
@@ -77,7 +79,7 @@ export async function startServer(
     'grpc.max_send_message_length': maximumMessageBytes,
     'grpc.max_concurrent_streams': maximumStreams,
     'grpc.max_connection_idle_ms': idleMilliseconds,
-    // Calls that are open when a connection gets too old last as long as they need.
+    // Open calls may outlast the age of their connection.
     'grpc.max_connection_age_ms': ageMilliseconds,
     'grpc.keepalive_time_ms': keepaliveMilliseconds.time,
     'grpc.keepalive_timeout_ms': keepaliveMilliseconds.timeout,
@@ -92,7 +94,7 @@ export async function startServer(
   for (const { definition, implementation } of [...hosted, ...reflection]) {
     server.addService(withUndecodableRequests(definition), admission.attach(implementation));
   }
-  // TLS ends at the listener; what comes from there is plain HTTP/2.
+  // TLS ends at the listener, which passes on plain HTTP/2.
   const http2 = server.createConnectionInjector(ServerCredentials.createInsecure());
   const tls = identity && { ...identity, clientAuthority };
   const listener = await listen({ host, port }, tls, limits, (connection) => {
@@ -108,7 +110,7 @@ export async function startServer(
     drain: async (graceMilliseconds) => {
       health.drain();
       admission.drain();
-      // Clients are told to take their next calls elsewhere. Who comes back nevertheless, a probe say, is still answered.
+      // This asks clients to connect elsewhere. The port stays open for health probes.
       http2.drain(graceMilliseconds);
       await within(graceMilliseconds, admission.idle());
       await close(server, listener);
@@ -116,9 +118,9 @@ export async function startServer(
   };
 }
 
-/** Closes all connections: after what is under way to clients, or, if that takes too long, before. */
+/** Closes all connections. Bytes on their way to clients get a moment. */
 async function close(server: Server, listener: Listener): Promise<void> {
-  // grpc-js takes connections for closed that still have bytes to send. The listener knows better.
+  // grpc-js reports connections as closed that still have bytes to send, so this waits for the listener's.
   const closed = listener.close();
   server.tryShutdown(() => undefined);
   await within(closeMilliseconds, closed);
@@ -126,7 +128,7 @@ async function close(server: Server, listener: Listener): Promise<void> {
   await within(closeMilliseconds, closed);
 }
 
-/** Waits for something, but no longer than some time. */
+/** Waits for a promise, for some time at most. */
 async function within(milliseconds: number, something: Promise<void>): Promise<void> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<void>((resolve) => {

@@ -2,10 +2,10 @@ import type { handleServerStreamingCall } from '@grpc/grpc-js';
 import { serverStreamHandler, type CallContext } from './handlers.js';
 
 /**
- * Handler of a method that tells news for as long as its client listens. Its work has no end to wait for, so that it ends with DRAINING as soon as the server
- * drains, and the client can go on elsewhere.
+ * Makes a handler of a method that sends news for as long as its client listens. It ends with DRAINING as soon as the server
+ * drains, and the client can watch elsewhere.
  *
- * @param method ends when its signal is aborted: the client has left, or the server drains
+ * @param method ends when its signal is aborted, because the client has left or the server drains
  */
 export function watchHandler<Request, Response>(
   method: (request: Request, context: CallContext) => AsyncIterable<Response>,

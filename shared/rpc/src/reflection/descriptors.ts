@@ -31,7 +31,7 @@ export class Descriptors {
     return this.registry.getFile(name);
   }
 
-  /** Returns the file that declares a symbol: a service, method, message, field, oneof, enum, value of an enum, or extension. */
+  /** Returns the file that declares a service, method, message, field, oneof, enum, value of an enum, or extension. */
   fileOfSymbol(name: string): DescFile | undefined {
     return this.bySymbol.get(name);
   }
