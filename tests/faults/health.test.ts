@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout } from 'node:timers/promises';
 import { health } from '@hyperswap/proto';
-import { connect, readStream } from '@hyperswap/rpc';
+import { callUnary, connect, readStream } from '@hyperswap/rpc';
 import { collect } from '../support/collect.js';
 import { hasCode } from '../support/errors.js';
 import { eventually, startFleet, type Fleet, type Pod } from '../support/fleet.js';
@@ -135,7 +135,9 @@ describe('health of a process', { skip: serversMissing }, () => {
       readStream(client, client.watch({ service: serviceNames[0]! })),
     ].map((watch) => collect(watch as AsyncIterable<unknown>));
     const ended = watches.map((watch) => assert.rejects(watch, hasCode('DRAINING')));
-    await setTimeout(500);
+    // Calls of a connection arrive in their order.
+    await callUnary(pod.adapters, 'listAdapters', { pageSize: 0, pageToken: '' });
+    await callUnary(client, 'check', { service: '' });
     pod.process.kill('SIGTERM');
     const { code, milliseconds } = await end(pod, 10_000);
     context.diagnostic(`the process ended after ${milliseconds.toFixed(0)} ms`);
