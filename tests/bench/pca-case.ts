@@ -1,12 +1,11 @@
 /** PCA of a scene, as preprocessing does it: covariance in one pass, twelve components, scores. `pca-case.js pca JSON` */
-import { readFileSync } from 'node:fs';
 import { fitPca, projectPixels } from '@hyperswap/scene';
-import { readMat5 } from '@hyperswap/raster';
+import { readRaster } from '../support/rasters.js';
 import { processMemory } from './memory.js';
 
 const { file, repetitions } = JSON.parse(process.argv[3]!) as { file: string; repetitions: number };
-const cube = readMat5(file, readFileSync(file)).get('input')!;
-const bands = cube.shape[2]!;
+const cube = await readRaster(file, { variable: 'input' });
+const { bands } = cube.info;
 const pixels = Float32Array.from(cube.values);
 const seconds: number[] = [];
 for (let repetition = 0; repetition <= repetitions; repetition++) {

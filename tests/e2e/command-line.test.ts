@@ -4,7 +4,8 @@ import { existsSync } from 'node:fs';
 import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { before, test } from 'node:test';
-import { readArray, readMat5, readNpy } from '@hyperswap/raster';
+import { readNpy } from '@hyperswap/raster';
+import { readMap, readRaster } from '../support/rasters.js';
 import { maximumDifference } from '../support/arrays.js';
 import { commandFile, makeWorkspace, type Workspace } from '../support/command.js';
 import { fixture, sharedData, type StoredValues } from '../support/fixtures.js';
@@ -63,8 +64,8 @@ test('from file to map in four commands, each its own process', async () => {
   assert.match(await classify('--scene', 'field', '--adapter', 'field', '--out', out), /Soil\s+\d+/);
   const picture = await readFile(path.join(out, 'map.png'));
   assert.equal(picture.subarray(1, 4).toString(), 'PNG');
-  const { shape, values } = await readArray('labels.tif', await readFile(path.join(out, 'labels.tif')), 2);
-  assert.deepEqual(shape, [24, 30]);
+  const { info, values } = await readRaster(path.join(out, 'labels.tif'), { content: 'labels' });
+  assert.deepEqual([info.height, info.width], [24, 30]);
   const truth = toyScene().labels;
   assert.ok(
     truth.filter((label, pixel) => label > 0 && label === values[pixel]).length >
@@ -73,8 +74,8 @@ test('from file to map in four commands, each its own process', async () => {
 
   const raw = path.join(directory, 'raw');
   await classify('--scene', path.join(directory, 'field.npy'), '--adapter', 'field@1', '--out', raw);
-  const again = await readArray('labels.tif', await readFile(path.join(raw, 'labels.tif')), 2);
-  const same = [...again.values].filter((label, pixel) => label === values[pixel]).length;
+  const again = await readMap(path.join(raw, 'labels.tif'));
+  const same = [...again].filter((label, pixel) => label === values[pixel]).length;
   assert.ok(same >= 0.999 * values.length, `${same} of ${values.length}`);
 });
 
@@ -89,7 +90,7 @@ test('a map can be smoothed, of a prepared scene and of a raw file alike', async
       (JSON.parse(await readFile(path.join(out, 'map.json'), 'utf8')) as MapSummary).smoothed,
       Number(reach),
     );
-    return [...(await readArray('labels.tif', await readFile(path.join(out, 'labels.tif')), 2)).values];
+    return [...(await readMap(path.join(out, 'labels.tif')))];
   };
   const borders = (labels: number[]): number =>
     labels.filter((label, pixel) => (pixel + 1) % 30 > 0 && label !== labels[pixel + 1]).length;
@@ -242,13 +243,12 @@ test('Indian Pines is fetched, checked and repaired as the copy beside the proje
     t.skip(`there is no ${copy}`);
     return;
   }
-  const variables = readMat5(copy, await readFile(copy));
-  const wanted = variables.get('input')!.values;
+  const wanted = (await readRaster(copy, { variable: 'input' })).values;
   const differing = Array.from(values).filter((value, i) => value !== wanted[i]).length;
   assert.ok(differing < 60, `${differing} of ${values.length} values differ`);
   assert.deepEqual(
     [...readNpy(files.labels, await readFile(path.resolve(directory, files.labels))).values],
-    [...variables.get('gt')!.values],
+    [...(await readRaster(copy, { variable: 'gt', content: 'labels' })).values],
   );
 });
 

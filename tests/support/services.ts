@@ -27,7 +27,8 @@ import {
   type TrainingFinished,
 } from '@hyperswap/proto';
 import { callUnary, connect, exchange, readStream, upload, type ClientAccess } from '@hyperswap/rpc';
-import { placeWindow, readArray, readLabels, toRawScene, writeNpy, type NumericArray } from '@hyperswap/raster';
+import { bytesInMemory, placeWindow, writeNpy, type NumericArray } from '@hyperswap/raster';
+import { labelsFrom, readRaster } from './rasters.js';
 import { createLogger } from '@hyperswap/telemetry';
 import { Random } from '@hyperswap/random';
 
@@ -145,9 +146,9 @@ export async function prepare(
   file: Uint8Array,
   labels?: Uint8Array,
 ): Promise<Scene> {
-  const raw = toRawScene('toy.npy', await readArray('toy.npy', file, 3), 'height-width-bands');
-  const truth = labels && (await readLabels('labels.npy', labels, undefined, raw, []));
-  const { height, width, bands, values } = raw;
+  const { info, values } = await readRaster('toy.npy', { axes: 'bands-last' }, file);
+  const truth = labels && (await labelsFrom(bytesInMemory('labels.npy', labels), info)).labels;
+  const { height, width, bands } = info;
   const full: PrepareSceneHeader = {
     name: 'toy',
     raster: rasterInfo({ height, width, bands, pixelType: pixelTypes.get(values.constructor.name)! }),

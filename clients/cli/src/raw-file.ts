@@ -1,65 +1,70 @@
-import { readFile } from 'node:fs/promises';
 import { failure } from '@hyperswap/errors';
-import { Padding, PixelContent, PixelType, type ClassifyTilesRequest, type Margins } from '@hyperswap/proto';
+import { Padding, PixelContent, type ClassifyTilesRequest, type Margins } from '@hyperswap/proto';
 import { callUnary, exchange, fromErrorStatus } from '@hyperswap/rpc';
-import { readArray, toRawScene, type NumericArray, type RawScene, type Window } from '@hyperswap/raster';
+import { validPixels, type NumericArray, type RasterReader, type Window } from '@hyperswap/raster';
 import { MosaicMap } from '@hyperswap/map';
+import { tilePixelType, wireBytes } from './pixel-type.js';
 import type { SceneMap } from './scene-jobs.js';
 import type { Session } from './session.js';
-import { fileToUpload } from './upload.js';
 import type { Progress } from './terminal.js';
 
 const tileSize = 64;
 
 /**
- * Classifies a raw scene without preparing it: the adapter carries its PCA, so raw tiles are enough.
+ * Classifies a raw scene without preparing it: the adapter carries its PCA, so raw tiles are enough. Tiles are read by windows. Pixels
+ * without data get label 0 and confidence 0.
  *
- * @returns the map, and the scene as it was read
- * @throws FILE_FORMAT, SCENE_SHAPE, and what tile-inference refuses
+ * @throws what reading the raster throws, and what tile-inference refuses
  */
 export async function classifyRawFile(
   session: Session,
-  file: string,
-  variable: string | undefined,
+  raster: RasterReader,
   reference: string,
   progress: Progress,
-): Promise<{ map: SceneMap; raw: RawScene }> {
+): Promise<SceneMap> {
   const start = performance.now();
   const { tiles, adapters, signal } = session;
-  const request = { adapter: reference };
-  const { adapter } = await callUnary(adapters, 'getAdapter', request, { signal });
-  const { name } = await fileToUpload(file);
-  const scene = toRawScene(name, await readArray(name, await readFile(file), 3, variable), 'height-width-bands');
-  const { type, pixelType } = pixelTypeOf(scene.values);
+  const { info } = raster;
+  const { adapter } = await callUnary(adapters, 'getAdapter', { adapter: reference }, { signal });
+  const pixelType = tilePixelType(info.type);
   const halo = adapter!.patchSize >> 1;
-  const mosaic = new MosaicMap(scene.width, scene.height);
-  const total = Math.ceil(scene.height / tileSize) * Math.ceil(scene.width / tileSize);
+  const mosaic = new MosaicMap(info.width, info.height);
+  const total = Math.ceil(info.height / tileSize) * Math.ceil(info.width / tileSize);
+  let done = 0;
+  let empty = 0;
 
-  // eslint-disable-next-line @typescript-eslint/require-await -- the exchange takes an async iterable
   async function* requests(): AsyncGenerator<ClassifyTilesRequest> {
     const header = {
       adapter: reference,
       pixelType,
-      bands: scene.bands,
+      bands: info.bands,
       content: PixelContent.PIXEL_CONTENT_RAW,
       outputs: [],
       scene: '',
       padding: Padding.PADDING_REFLECT,
     };
     yield { part: { $case: 'header', value: header } };
-    for (let row = 0; row < scene.height; row += tileSize) {
-      for (let column = 0; column < scene.width; column += tileSize) {
-        const height = Math.min(tileSize, scene.height - row);
-        const width = Math.min(tileSize, scene.width - column);
+    for (let row = 0; row < info.height; row += tileSize) {
+      for (let column = 0; column < info.width; column += tileSize) {
+        const height = Math.min(tileSize, info.height - row);
+        const width = Math.min(tileSize, info.width - column);
         const window = { row, column, height, width };
-        const margins = marginsOf(scene, window, halo);
-        const pixels = Buffer.from(cutTile(scene, window, margins, type).buffer);
+        const margins = marginsOf(info, window, halo);
+        const { values, valid } = await readFilled(raster, grow(window, margins));
+        empty += height * width - countInside(valid, window, margins);
+        if (!valid.includes(1)) {
+          progress.update('classifying', ++done, total);
+          continue;
+        }
+        masks.set(`${row},${column}`, insideOf(valid, window, margins));
+        const pixels = wireBytes(values, pixelType);
         const value = { id: `${row},${column}`, window, halo: 0, margins, pixels, adapter: '' };
         yield { part: { $case: 'tile', value } };
       }
     }
   }
-  let done = 0;
+  /** Valid pixels of tiles that are on their way. */
+  const masks = new Map<string, Uint8Array>();
   for await (const tile of exchange(tiles, tiles.classifyTiles(), requests(), signal)) {
     const { id, outcome } = tile;
     if (outcome?.$case !== 'result') {
@@ -67,27 +72,51 @@ export async function classifyRawFile(
         ? failure('INTERNAL', { reason: `tile ${id} has no outcome` })
         : fromErrorStatus(outcome.value);
     }
-    mosaic.place({ ...outcome.value, window: outcome.value.window! });
+    const { window, labels, confidence } = outcome.value;
+    const valid = masks.get(id)!;
+    masks.delete(id);
+    const masked = (values: Uint8Array): Uint8Array => values.map((value, pixel) => (valid[pixel] === 1 ? value : 0));
+    mosaic.place({ window: window!, labels: masked(labels), confidence: masked(confidence) });
     progress.update('classifying', ++done, total);
   }
+  if (empty > 0) progress.warn(`${empty} pixels hold no data; the map is 0 there`);
   const { labels, confidence } = mosaic;
-  const { height, width } = scene;
   const seconds = (performance.now() - start) / 1000;
-  return { map: { height, width, labels, confidence, adapter: adapter!, seconds }, raw: scene };
+  return { height: info.height, width: info.width, labels, confidence, adapter: adapter!, seconds };
 }
 
-type WireArray = typeof Uint8Array | typeof Uint16Array | typeof Int16Array | typeof Float32Array;
-
-/** How values travel: as they are where the wire knows their type, otherwise as float32. */
-function pixelTypeOf(values: NumericArray): { type: WireArray; pixelType: PixelType } {
-  if (values instanceof Uint8Array) return { type: Uint8Array, pixelType: PixelType.PIXEL_TYPE_UINT8 };
-  if (values instanceof Uint16Array) return { type: Uint16Array, pixelType: PixelType.PIXEL_TYPE_UINT16 };
-  if (values instanceof Int16Array) return { type: Int16Array, pixelType: PixelType.PIXEL_TYPE_INT16 };
-  return { type: Float32Array, pixelType: PixelType.PIXEL_TYPE_FLOAT32 };
+/**
+ * Reads a window, and fills pixels without data with the mean of the others, which leaves their neighbours' patches as they are as far as
+ * can be.
+ */
+export async function readFilled(
+  raster: RasterReader,
+  window: Window,
+): Promise<{ readonly values: NumericArray; readonly valid: Uint8Array }> {
+  const { info } = raster;
+  const values = await raster.readWindow(window);
+  const valid = validPixels(values, info);
+  const count = valid.reduce((sum, isValid) => sum + isValid, 0);
+  const { bands } = info;
+  for (let band = 0; band < bands; band++) {
+    if (count === valid.length && info.goodBands?.[band] !== false) continue;
+    let sum = 0;
+    for (let pixel = 0; pixel < valid.length; pixel++) if (valid[pixel] === 1) sum += values[pixel * bands + band]!;
+    const mean = Number.isFinite(sum) && count > 0 ? sum / count : 0;
+    for (let pixel = 0; pixel < valid.length; pixel++) {
+      const place = pixel * bands + band;
+      if (valid[pixel] === 0 || !Number.isFinite(values[place]!)) values[place] = mean;
+    }
+  }
+  return { values, valid };
 }
 
 /** Pixels around a window that the scene has, at most `halo` on each side; the service mirrors the others. */
-function marginsOf({ height, width }: RawScene, window: Window, halo: number): Margins {
+function marginsOf(
+  { height, width }: { readonly height: number; readonly width: number },
+  window: Window,
+  halo: number,
+): Margins {
   return {
     top: Math.min(halo, window.row),
     left: Math.min(halo, window.column),
@@ -96,17 +125,20 @@ function marginsOf({ height, width }: RawScene, window: Window, halo: number): M
   };
 }
 
-function cutTile(
-  { width, bands, values }: RawScene,
-  window: Window,
-  { top, left, bottom, right }: Margins,
-  type: WireArray,
-): InstanceType<WireArray> {
-  const rowValues = (left + window.width + right) * bands;
-  const tile = new type((top + window.height + bottom) * rowValues);
-  for (let y = 0; y < top + window.height + bottom; y++) {
-    const start = ((window.row - top + y) * width + window.column - left) * bands;
-    tile.set(values.subarray(start, start + rowValues), y * rowValues);
+function grow({ row, column, height, width }: Window, { top, left, bottom, right }: Margins): Window {
+  return { row: row - top, column: column - left, height: top + height + bottom, width: left + width + right };
+}
+
+/** The part of a mask that lies inside the margins. */
+function insideOf(valid: Uint8Array, { height, width }: Window, { top, left, right }: Margins): Uint8Array {
+  const inside = new Uint8Array(height * width);
+  for (let y = 0; y < height; y++) {
+    const start = (top + y) * (left + width + right) + left;
+    inside.set(valid.subarray(start, start + width), y * width);
   }
-  return tile;
+  return inside;
+}
+
+function countInside(valid: Uint8Array, window: Window, margins: Margins): number {
+  return insideOf(valid, window, margins).reduce((sum, isValid) => sum + isValid, 0);
 }

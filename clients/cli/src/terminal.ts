@@ -50,6 +50,11 @@ export class Progress {
     process.stderr.write(`${stage}: ${tenth * 10}% ${note}`.trimEnd() + '\n');
   }
 
+  /** Tells the user something that does not stop the work. */
+  warn(text: string): void {
+    if (!this.quiet) process.stderr.write(`Warning: ${text}\n`);
+  }
+
   stop(): void {
     this.bars?.stop();
   }

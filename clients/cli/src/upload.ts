@@ -1,5 +1,4 @@
-/** Sends raw scenes to be prepared: files are read and decoded here, and travel as rows of pixels and labels. */
-import { readFile, stat } from 'node:fs/promises';
+/** Sends raw scenes to be prepared: files are read and decoded here by windows of rows, and travel as rows of pixels and labels. */
 import path from 'node:path';
 import { failure } from '@hyperswap/errors';
 import {
@@ -8,11 +7,24 @@ import {
   type LandCoverClass,
   type PrepareSceneHeader,
   type PrepareSceneRequest,
+  type RasterInfo,
   type Scene,
 } from '@hyperswap/proto';
-import { readArray, readLabels, toRawScene, type LabelMap, type RawScene } from '@hyperswap/raster';
+import {
+  bytesInMemory,
+  LabelClasses,
+  openFile,
+  openRaster,
+  readLabels,
+  type ClassOptions,
+  type LabelMap,
+  type LabelOptions,
+  type RandomAccess,
+  type RasterReader,
+  type ReadOptions,
+} from '@hyperswap/raster';
 import { exchange } from '@hyperswap/rpc';
-import { pixelTypeOf } from './pixel-type.js';
+import { scenePixelType, wireBytes } from './pixel-type.js';
 import type { Session } from './session.js';
 import type { Progress } from './terminal.js';
 
@@ -27,18 +39,18 @@ export interface LabelsToUpload {
   readonly name: string;
   /** Undefined: a variable of the scene's own file. */
   readonly file: UploadFile | undefined;
-  readonly variable?: string;
+  readonly options?: LabelOptions;
 }
 
 export interface SceneToUpload {
   readonly name: string;
   readonly file: UploadFile;
-  readonly variable?: string;
+  readonly options?: ReadOptions;
   readonly labels?: readonly LabelsToUpload[];
   readonly classes?: readonly LandCoverClass[];
+  readonly mapping?: ClassOptions['mapping'];
   readonly attribution?: string;
   readonly replace?: boolean;
-  readonly bandsFirst?: boolean;
   readonly keepBands?: boolean;
 }
 
@@ -47,10 +59,7 @@ const blockBytes = 1024 * 1024;
 
 /** Returns a file on disk. @throws FILE_UNREADABLE */
 export async function fileToUpload(file: string): Promise<UploadFile> {
-  const found = await stat(file).catch((cause: unknown) => {
-    throw failure('FILE_UNREADABLE', { file, reason: (cause as NodeJS.ErrnoException).code ?? 'unknown' }, cause);
-  });
-  if (!found.isFile()) throw failure('FILE_UNREADABLE', { file, reason: 'it is not a file' });
+  await (await openFile(file)).close();
   return { name: path.basename(file), content: file };
 }
 
@@ -58,84 +67,117 @@ export async function fileToUpload(file: string): Promise<UploadFile> {
 export async function uploadScene(session: Session, scene: SceneToUpload, progress: Progress): Promise<Scene> {
   const { scenes, signal } = session;
   progress.update('preparing', 0, 1, 'reading');
-  const { raw, labelMaps } = await readScene(scene);
-  for await (const { event } of exchange(scenes, scenes.prepareScene(), requests(scene, raw, labelMaps), signal)) {
-    if (event?.$case === 'scene') return event.value;
-    if (event?.$case === 'progress')
-      progress.update('preparing', event.value.done, event.value.total, event.value.stage);
+  const raster = await openRaster(await sourceOf(scene.file), scene.options);
+  try {
+    const labelled = await readLabelMaps(scene, raster);
+    for (const warning of labelled.warnings) progress.warn(warning);
+    const events = exchange(scenes, scenes.prepareScene(), requests(scene, raster, labelled), signal);
+    for await (const { event } of events) {
+      if (event?.$case === 'scene') return event.value;
+      if (event?.$case === 'progress')
+        progress.update('preparing', event.value.done, event.value.total, event.value.stage);
+    }
+  } finally {
+    await raster.close();
   }
   throw failure('INTERNAL', { reason: 'the preprocessing service ended without a scene' });
 }
 
-async function readScene(scene: SceneToUpload): Promise<{ raw: RawScene; labelMaps: LabelMap[] }> {
-  const { file, variable, bandsFirst, labels = [], classes = [] } = scene;
-  const content = await bytesOf(file);
-  const order = bandsFirst === true ? 'bands-height-width' : 'height-width-bands';
-  const raw = toRawScene(file.name, await readArray(file.name, content, 3, variable), order);
-  const names = classes.map(({ name }) => name);
-  const labelMaps: LabelMap[] = [];
-  for (const source of labels) {
-    const own = source.file ?? file;
-    const bytes = source.file === undefined ? content : await bytesOf(source.file);
-    labelMaps.push({ name: source.name, labels: await readLabels(own.name, bytes, source.variable, raw, names) });
+/** Opens a file to send. @throws FILE_UNREADABLE */
+export function sourceOf({ name, content }: UploadFile): Promise<RandomAccess> {
+  return typeof content === 'string' ? openFile(content, name) : Promise.resolve(bytesInMemory(name, content));
+}
+
+interface Labelled {
+  readonly maps: readonly LabelMap[];
+  readonly classes: readonly LandCoverClass[];
+  readonly warnings: readonly string[];
+}
+
+async function readLabelMaps(
+  { file, options, labels = [], classes = [], mapping }: SceneToUpload,
+  { info }: RasterReader,
+): Promise<Labelled> {
+  const all = new LabelClasses({ names: classes.map(({ name }) => name), mapping });
+  const maps: LabelMap[] = [];
+  const warnings: string[] = [];
+  for (const { name, file: own, options: given } of labels) {
+    // Axes of a scene's file are those of its labels too.
+    const source = await sourceOf(own ?? file);
+    const read = await readLabels(source, info, all, own === undefined ? { axes: options?.axes, ...given } : given);
+    maps.push({ name, labels: read.labels });
+    warnings.push(...read.warnings);
   }
-  return { raw, labelMaps };
+  const { names, unmapped } = all.finish(maps.map((map) => map.labels));
+  if (unmapped.length > 0) {
+    warnings.push(
+      `codes ${unmapped.slice(0, 20).join(', ')}${unmapped.length > 20 ? ' and more' : ''} are not in --map-classes: unlabelled`,
+    );
+  }
+  const found = names.map((name) => ({ name, color: undefined }));
+  return { maps, classes: classes.length > 0 ? classes : found, warnings };
 }
 
-async function bytesOf({ name, content }: UploadFile): Promise<Uint8Array> {
-  if (typeof content !== 'string') return content;
-  return readFile(content).catch((cause: unknown) => {
-    throw failure('FILE_UNREADABLE', { file: name, reason: (cause as NodeJS.ErrnoException).code ?? 'unknown' }, cause);
-  });
-}
-
-// eslint-disable-next-line @typescript-eslint/require-await -- the exchange takes an async iterable
-async function* requests(
-  scene: SceneToUpload,
-  raw: RawScene,
-  labelMaps: readonly LabelMap[],
-): AsyncGenerator<PrepareSceneRequest> {
-  const { height, width, bands, values } = raw;
-  const raster = {
+/** Returns what the service is told of a raster. */
+function rasterMessage({ info }: RasterReader): RasterInfo {
+  const { height, width, bands, type, crs, transform } = info;
+  return {
     height,
     width,
     bands,
-    pixelType: pixelTypeOf(values),
-    wavelengths: [],
-    fullWidths: [],
-    goodBands: [],
-    nodata: undefined,
-    zeroIsNodata: false,
-    scale: undefined,
-    offset: undefined,
-    georeference: undefined,
+    pixelType: scenePixelType(type),
+    wavelengths: [...(info.wavelengths ?? [])],
+    fullWidths: [...(info.fullWidths ?? [])],
+    goodBands: [...(info.goodBands ?? [])],
+    nodata: info.nodata,
+    zeroIsNodata: info.zeroIsNodata ?? false,
+    scale: info.scale,
+    offset: info.offset,
+    georeference: transform && { crsWkt: crs?.wkt ?? '', epsg: crs?.epsg ?? 0, transform: [...transform] },
   };
+}
+
+async function* requests(
+  scene: SceneToUpload,
+  raster: RasterReader,
+  { maps, classes }: Labelled,
+): AsyncGenerator<PrepareSceneRequest> {
   const header: PrepareSceneHeader = {
     name: scene.name,
-    raster,
-    labelMaps: labelMaps.map(({ name }) => name),
-    classes: [...(scene.classes ?? [])],
+    raster: rasterMessage(raster),
+    labelMaps: maps.map(({ name }) => name),
+    classes: [...classes],
     attribution: scene.attribution ?? '',
     retention: scene.replace === true ? Retention.RETENTION_REPLACE : Retention.RETENTION_KEEP,
     reduction: scene.keepBands === true ? Reduction.REDUCTION_NONE : Reduction.REDUCTION_PCA,
     resumeJob: '',
   };
   yield { part: { $case: 'header', value: header } };
-  const bytes = Buffer.from(values.buffer, values.byteOffset, values.byteLength);
-  for (const { row, content } of blocks(bytes, height))
-    yield { part: { $case: 'pixels', value: { row, values: content } } };
-  for (const { name, labels } of labelMaps) {
-    for (const { row, content } of blocks(Buffer.from(labels), height)) {
-      yield { part: { $case: 'labels', value: { labelMap: name, row, labels: content } } };
-    }
+  yield* pixelRows(raster, 0);
+  for (const { name, labels } of maps) yield* labelRows(name, labels, raster.info, 0);
+}
+
+/** Rows of pixels from a row on. */
+async function* pixelRows(raster: RasterReader, first: number): AsyncGenerator<PrepareSceneRequest> {
+  const { height, width, bands, type } = raster.info;
+  const rows = Math.max(1, Math.floor(blockBytes / (width * bands * Number(type[1]))));
+  for (let row = first; row < height; row += rows) {
+    const window = { row, column: 0, height: Math.min(rows, height - row), width };
+    const values = wireBytes(await raster.readWindow(window), scenePixelType(type));
+    yield { part: { $case: 'pixels', value: { row, values } } };
   }
 }
 
-/** Cuts rows into blocks. */
-function* blocks(content: Buffer, height: number): Generator<{ row: number; content: Buffer }> {
-  const rowBytes = content.byteLength / height;
-  const rows = Math.max(1, Math.floor(blockBytes / rowBytes));
-  for (let row = 0; row < height; row += rows) {
-    yield { row, content: content.subarray(row * rowBytes, (row + rows) * rowBytes) };
+/** Rows of a label map from a row on. */
+function* labelRows(
+  labelMap: string,
+  all: Uint8Array,
+  { height, width }: { readonly height: number; readonly width: number },
+  first: number,
+): Generator<PrepareSceneRequest> {
+  const rows = Math.max(1, Math.floor(blockBytes / width));
+  for (let row = first; row < height; row += rows) {
+    const labels = Buffer.from(all.subarray(row * width, (row + rows) * width));
+    yield { part: { $case: 'labels', value: { labelMap, row, labels } } };
   }
 }

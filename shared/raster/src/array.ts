@@ -1,23 +1,13 @@
 /** Arrays as files hold them, before it is known what they mean. */
+import { failure } from '@hyperswap/errors';
 
 export type NumericArray =
   Uint8Array | Int8Array | Uint16Array | Int16Array | Uint32Array | Int32Array | Float32Array | Float64Array;
-
-/** Where pixels lie: x = originX + column · pixelWidth, y = originY + row · pixelHeight, at the pixels' upper left corners. */
-export interface GeoTransform {
-  readonly originX: number;
-  readonly originY: number;
-  readonly pixelWidth: number;
-  /** Negative where y grows upward, as in most maps. */
-  readonly pixelHeight: number;
-}
 
 /** A numeric array with its shape, values in row-major order (the last index varies fastest). */
 export interface RasterArray {
   readonly shape: readonly number[];
   readonly values: NumericArray;
-  /** Of rasters that say where they lie. */
-  readonly geoTransform?: GeoTransform;
 }
 
 const constructors = {
@@ -31,52 +21,99 @@ const constructors = {
   f8: Float64Array,
 } as const;
 
-/** Kind and bytes of a value, as NumPy writes them. */
+/** Kind and bytes of a value in memory, as NumPy writes them. */
 export type ElementType = keyof typeof constructors;
+
+/** Kind and bytes of a value in a file. Half precision becomes f4 in memory, 64-bit integers become f8. */
+export type StorageType = ElementType | 'f2' | 'i8' | 'u8';
 
 export function isElementType(code: string): code is ElementType {
   return Object.hasOwn(constructors, code);
 }
 
+export function isStorageType(code: string): code is StorageType {
+  return isElementType(code) || code === 'f2' || code === 'i8' || code === 'u8';
+}
+
+/** Returns the bytes of one value. */
+export function bytesOf(type: StorageType): number {
+  return Number(type[1]);
+}
+
+/** Returns the type in memory of values that a file stores as `type`. */
+export function memoryType(type: StorageType): ElementType {
+  if (type === 'f2') return 'f4';
+  return type === 'i8' || type === 'u8' ? 'f8' : type;
+}
+
+/** Returns an array of zeros. */
+export function emptyArray(type: ElementType, length: number): NumericArray {
+  return new constructors[type](length);
+}
+
+/** Returns the type of an array's values. */
+export function typeOf(values: NumericArray): ElementType {
+  return (Object.keys(constructors) as ElementType[]).find((type) => values instanceof constructors[type])!;
+}
+
 /**
- * Values out of bytes of either byte order. The bytes are copied, so that they may lie at any offset.
+ * Returns values out of bytes of either byte order. The bytes may be changed, and may become the values' own.
  *
- * @param bytes exactly `count` values
+ * @param file named in errors
+ * @throws FILE_FORMAT when a 64-bit integer is beyond ±2^53, which no number in memory holds exactly
  */
-export function decodeValues(bytes: Uint8Array, type: ElementType, littleEndian: boolean): NumericArray {
-  const copy = Buffer.from(bytes);
-  const size = Number(type[1]);
-  if (!littleEndian && size === 2) copy.swap16();
-  if (!littleEndian && size === 4) copy.swap32();
-  if (!littleEndian && size === 8) copy.swap64();
-  const buffer = new Uint8Array(copy).buffer;
-  return new constructors[type](buffer);
+export function decodeStored(
+  file: string,
+  bytes: Uint8Array<ArrayBuffer>,
+  type: StorageType,
+  littleEndian: boolean,
+): NumericArray {
+  const size = bytesOf(type);
+  const aligned = bytes.byteOffset % size === 0 ? bytes : new Uint8Array(bytes);
+  const { buffer, byteOffset, byteLength } = aligned;
+  const view = Buffer.from(buffer, byteOffset, byteLength);
+  if (!littleEndian && size === 2) view.swap16();
+  if (!littleEndian && size === 4) view.swap32();
+  if (!littleEndian && size === 8) view.swap64();
+  const length = byteLength / size;
+  if (type === 'f2') return fromHalves(new Uint16Array(buffer, byteOffset, length));
+  if (type === 'i8' || type === 'u8') {
+    const words =
+      type === 'i8' ? new BigInt64Array(buffer, byteOffset, length) : new BigUint64Array(buffer, byteOffset, length);
+    return fromWords(file, words);
+  }
+  return new constructors[type](buffer, byteOffset, length);
+}
+
+function fromWords(file: string, words: BigInt64Array | BigUint64Array): Float64Array {
+  const values = new Float64Array(words.length);
+  for (let i = 0; i < words.length; i++) {
+    const value = Number(words[i]!);
+    if (!Number.isSafeInteger(value)) {
+      const reason = `it holds the 64-bit integer ${words[i]!}, which is beyond 2^53`;
+      throw failure('FILE_FORMAT', { file, expected: 'raster', reason });
+    }
+    values[i] = value;
+  }
+  return values;
+}
+
+/** Float32 of every half-precision number (IEEE 754 binary16), by its bits. */
+let halves: Float32Array | undefined;
+
+function fromHalves(bits: Uint16Array): Float32Array {
+  halves ??= Float32Array.from({ length: 65_536 }, (_, half) => {
+    const sign = half >>> 15 === 0 ? 1 : -1;
+    const exponent = (half >>> 10) & 31;
+    const fraction = half & 1023;
+    if (exponent === 31) return fraction === 0 ? sign * Infinity : Number.NaN;
+    return exponent === 0 ? sign * fraction * 2 ** -24 : sign * (1 + fraction / 1024) * 2 ** (exponent - 15);
+  });
+  const values = new Float32Array(bits.length);
+  for (let i = 0; i < bits.length; i++) values[i] = halves[bits[i]!]!;
+  return values;
 }
 
 export function elementCount(shape: readonly number[]): number {
   return shape.reduce((product, size) => product * size, 1);
-}
-
-/** The same array with rows last to first index order: from column-major (MATLAB, Fortran) to row-major. */
-export function fromColumnMajor(shape: readonly number[], values: NumericArray): NumericArray {
-  const result = values.slice();
-  const strides: number[] = [];
-  let stride = 1;
-  for (const size of shape) {
-    strides.push(stride);
-    stride *= size;
-  }
-  const index = new Array<number>(shape.length).fill(0);
-  let source = 0;
-  for (let target = 0; target < values.length; target++) {
-    result[target] = values[source]!;
-    for (let axis = shape.length - 1; axis >= 0; axis--) {
-      index[axis]! += 1;
-      source += strides[axis]!;
-      if (index[axis]! < shape[axis]!) break;
-      source -= strides[axis]! * shape[axis]!;
-      index[axis] = 0;
-    }
-  }
-  return result;
 }

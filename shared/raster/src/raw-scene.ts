@@ -1,5 +1,5 @@
 import { failure } from '@hyperswap/errors';
-import { elementCount, type GeoTransform, type NumericArray, type RasterArray } from './array.js';
+import type { NumericArray } from './array.js';
 
 /** A scene as its sensor gave it, pixels row by row, the bands of a pixel together. */
 export interface RawScene {
@@ -8,29 +8,6 @@ export interface RawScene {
   readonly bands: number;
   /** `[height, width, bands]` */
   readonly values: NumericArray;
-  readonly geoTransform?: GeoTransform;
-}
-
-export type AxisOrder = 'height-width-bands' | 'bands-height-width';
-
-/**
- * Takes an array for a scene.
- *
- * @throws SCENE_SHAPE when it has not three dimensions, or one of them is empty
- */
-export function toRawScene(file: string, array: RasterArray, order: AxisOrder): RawScene {
-  const { shape, geoTransform } = array;
-  if (shape.length !== 3) {
-    throw failure('SCENE_SHAPE', { file, reason: `it has ${shape.length} dimensions, [${shape.join(', ')}]` });
-  }
-  if (elementCount(shape) === 0) throw failure('SCENE_SHAPE', { file, reason: `it is empty, [${shape.join(', ')}]` });
-  const [a, b, c] = shape as [number, number, number];
-  if (order === 'height-width-bands') return { height: a, width: b, bands: c, values: array.values, geoTransform };
-  const pixels = b * c;
-  const values = array.values.slice();
-  for (let band = 0; band < a; band++)
-    for (let pixel = 0; pixel < pixels; pixel++) values[pixel * a + band] = array.values[band * pixels + pixel]!;
-  return { height: b, width: c, bands: a, values, geoTransform };
 }
 
 /**

@@ -1,3 +1,5 @@
+import { failure } from '@hyperswap/errors';
+
 /** A rectangle of pixels: rows `[row, row + height)`, columns `[column, column + width)`. */
 export interface Window {
   readonly row: number;
@@ -18,4 +20,24 @@ export function placeWindow(target: Uint8Array, width: number, window: Window, v
     const row = values.subarray(y * window.width, (y + 1) * window.width);
     target.set(row, (window.row + y) * width + window.column);
   }
+}
+
+/** @throws FIELD_INVALID when a window is not a part of the raster */
+export function requireWindow(
+  file: string,
+  raster: { readonly height: number; readonly width: number },
+  window: Window,
+): Window {
+  const { row, column, height, width } = window;
+  if (
+    row >= 0 &&
+    column >= 0 &&
+    height > 0 &&
+    width > 0 &&
+    row + height <= raster.height &&
+    column + width <= raster.width
+  )
+    return window;
+  const reason = `rows ${row} to ${row + height}, columns ${column} to ${column + width} are not a part of ${raster.height} × ${raster.width} pixels`;
+  throw failure('FIELD_INVALID', { field: `window of ${file}`, reason });
 }

@@ -4,6 +4,7 @@ import type { Command } from 'commander';
 import { failure } from '@hyperswap/errors';
 import { callUnary } from '@hyperswap/rpc';
 import { completeClasses } from '@hyperswap/map';
+import { openRaster } from '@hyperswap/raster';
 import { percent, referenceOf } from '../report/report.js';
 import { writeMap } from '../report/write-map.js';
 import { truthOf } from '../labels.js';
@@ -11,28 +12,26 @@ import { classifyScene, startSceneJob, type SceneMap } from '../scene-jobs.js';
 import { openSession, type GlobalFlags, type Session } from '../session.js';
 import { smoothRawMap } from '../smoothing.js';
 import { printResult, Progress, table } from '../terminal.js';
+import { addFileOptions, readOptions, splitVariable, type FileFlags } from '../file-options.js';
 import { classifyRawFile } from '../raw-file.js';
 import { smoothing, smoothingReach } from './options.js';
 
-interface ClassifyFlags extends GlobalFlags {
+interface ClassifyFlags extends GlobalFlags, FileFlags {
   readonly scene: string;
   readonly adapter: string;
   readonly out?: string;
   readonly detach?: boolean;
-  readonly variable?: string;
   readonly smooth: string;
 }
 
 export function addClassifyCommand(program: Command): void {
-  program
-    .command('classify')
+  addFileOptions(program.command('classify'))
     .description('the land-cover map of a prepared scene, or of a raw file with the adapter’s own PCA')
     .requiredOption('--scene <name or file>')
     .requiredOption('--adapter <ref>', 'name, name@7 or name:alias')
     .option('--out <dir>', 'gets map.png, confidence.png, labels.tif and map.json')
     .option('--smooth <pixels>', smoothing, '0')
     .option('--detach', 'only start the job, and print its id: "hyperswap jobs map" gets the map')
-    .option('--variable <key>', 'variable of the scene in a file that holds several')
     .action(async (_: unknown, command: Command) => {
       const flags = command.optsWithGlobals<ClassifyFlags>();
       const reach = smoothingReach(flags.smooth);
@@ -49,8 +48,8 @@ export function addClassifyCommand(program: Command): void {
         }
         const { out } = flags;
         if (out === undefined) throw failure('FIELD_INVALID', { field: '--out', reason: 'name a folder for the map' });
-        const isFile = await stat(flags.scene).then(
-          (entry) => entry.isFile(),
+        const isFile = await stat(splitVariable(flags.scene).file).then(
+          () => true,
           () => false,
         );
         const { map, truth } = isFile
@@ -123,12 +122,19 @@ type MapAndTruth = Pick<MapToReport, 'map' | 'truth'>;
 /** Classifies a raw file, of which no labels are known. */
 async function classifyRaw(
   session: Session,
-  { scene, variable, adapter }: ClassifyFlags,
+  flags: ClassifyFlags,
   reach: number,
   progress: Progress,
 ): Promise<MapAndTruth> {
-  const { map, raw } = await classifyRawFile(session, scene, variable, adapter, progress);
-  return { map: await smoothRawMap(session, map, raw, reach, progress), truth: undefined };
+  const { file, variable } = splitVariable(flags.scene);
+  const options = await readOptions(flags);
+  const raster = await openRaster(file, { ...options, variable: variable ?? options.variable });
+  try {
+    const map = await classifyRawFile(session, raster, flags.adapter, progress);
+    return { map: await smoothRawMap(session, map, raster, reach, progress), truth: undefined };
+  } finally {
+    await raster.close();
+  }
 }
 
 /** Classifies a prepared scene as a job, and fetches its labels to show beside the map. */

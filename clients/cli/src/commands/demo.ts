@@ -1,9 +1,9 @@
-import { readFile, rm, writeFile } from 'node:fs/promises';
+import { rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { Command } from 'commander';
 import type { Scene, Split, TrainingFinished } from '@hyperswap/proto';
 import { callUnary, toMilliseconds } from '@hyperswap/rpc';
-import { readArray, writeNpy } from '@hyperswap/raster';
+import { openRaster, writeNpy } from '@hyperswap/raster';
 import { fetchIndianPines, splitNumbering } from '../datasets/indian-pines.js';
 import { renderReport } from '../report/report-html.js';
 import { percent, referenceOf, shortMetrics, type Report, type SwapReport } from '../report/report.js';
@@ -205,10 +205,12 @@ async function givenSplit(directory: string): Promise<LabelsToUpload[]> {
   return Promise.all(
     ['tr', 'te'].map(async (name) => {
       const file = path.join(directory, `Indian${name.toUpperCase()}123_temp123.tif`);
-      await fileToUpload(file);
-      const { shape, values } = await readArray(file, await readFile(file), 2);
+      const raster = await openRaster(file, { content: 'labels' });
+      const { height, width } = raster.info;
+      const values = await raster.readWindow({ row: 0, column: 0, height, width });
+      await raster.close();
       const renumbered = Uint8Array.from(values, (label) => (label === 0 ? 0 : splitNumbering[label - 1]!));
-      return { name, file: { name: `${name}.npy`, content: writeNpy({ shape, values: renumbered }) } };
+      return { name, file: { name: `${name}.npy`, content: writeNpy({ shape: [height, width], values: renumbered }) } };
     }),
   );
 }

@@ -1,66 +1,75 @@
 import path from 'node:path';
 import type { Command } from 'commander';
 import type { LandCoverClass, Scene } from '@hyperswap/proto';
+import type { LabelOptions } from '@hyperswap/raster';
 import { callUnary } from '@hyperswap/rpc';
 import { percent } from '../report/report.js';
 import { openSession, withSession, type GlobalFlags } from '../session.js';
 import { printResult, Progress, table } from '../terminal.js';
 import { fileToUpload, uploadScene, type LabelsToUpload } from '../upload.js';
+import {
+  addFileOptions,
+  addLabelOptions,
+  classMapping,
+  labelOptions,
+  readOptions,
+  splitVariable,
+  type FileFlags,
+  type LabelFlags,
+} from '../file-options.js';
 import { collect } from './options.js';
 
-interface PrepareFlags extends GlobalFlags {
+interface PrepareFlags extends GlobalFlags, FileFlags, LabelFlags {
   readonly labels: readonly string[];
   readonly name?: string;
-  readonly variable?: string;
   readonly class: readonly string[];
   readonly attribution?: string;
   readonly replace?: boolean;
-  readonly bandsFirst?: boolean;
   readonly keepBands?: boolean;
 }
 
 export function addSceneCommands(program: Command): void {
   const scenes = program.command('scenes').description('prepare, list and delete scenes');
 
-  scenes
-    .command('prepare')
-    .argument('<file>', 'NumPy .npy, MATLAB v5 .mat or TIFF of height × width × bands')
+  addLabelOptions(addFileOptions(scenes.command('prepare')))
+    .argument(
+      '<file>',
+      'scene in any format that is read (docs/formats.md); FILE:VARIABLE for a file that holds several',
+    )
     .option(
-      '--labels <[map=]file or [map=]:variable>',
-      'labels: a map, a table of row,column,label, or GeoJSON; repeat for several',
+      '--labels <[map=]file[:variable] or [map=]:variable>',
+      'labels: a raster, a table of row,column,label, or GeoJSON; repeat for several',
       collect,
       [],
     )
     .option('--name <name>', 'name of the scene (the file’s by default)')
-    .option('--variable <key>', 'variable of the scene in a file that holds several')
     .option('--class <name[#rrggbb]>', 'name and colour of the next class; repeat', collect, [])
     .option('--attribution <text>', 'source and licence, kept with the scene')
     .option('--replace', 'put it in place of another scene of the name')
-    .option('--bands-first', 'the file is bands × height × width')
     .option('--keep-bands', 'no PCA: the 12 bands as they are')
     .description('reduce a scene to 12 components and keep it')
-    .action(async (file: string, own: PrepareFlags, command: Command) => {
+    .action(async (given: string, own: PrepareFlags, command: Command) => {
       const flags = command.optsWithGlobals<PrepareFlags>();
+      const { file, variable } = splitVariable(given);
+      const options = await readOptions(flags);
+      const forLabels = labelOptions(flags);
+      const scene = {
+        name: flags.name ?? defaultName(file),
+        file: await fileToUpload(file),
+        options: { ...options, variable: variable ?? options.variable },
+        labels: await Promise.all(own.labels.map((labels) => parseLabels(labels, forLabels))),
+        classes: own.class.map(parseClass),
+        mapping: classMapping(flags.mapClasses),
+        attribution: flags.attribution,
+        replace: flags.replace,
+        keepBands: flags.keepBands,
+      };
       const session = await openSession(flags);
       const progress = new Progress();
       try {
-        const scene = await uploadScene(
-          session,
-          {
-            name: flags.name ?? defaultName(file),
-            file: await fileToUpload(file),
-            variable: flags.variable,
-            labels: await Promise.all(own.labels.map(parseLabels)),
-            classes: own.class.map(parseClass),
-            attribution: flags.attribution,
-            replace: flags.replace,
-            bandsFirst: flags.bandsFirst,
-            keepBands: flags.keepBands,
-          },
-          progress,
-        );
+        const prepared = await uploadScene(session, scene, progress);
         progress.stop();
-        printResult(flags.json, scene, describeScene(scene));
+        printResult(flags.json, prepared, describeScene(prepared));
       } finally {
         progress.stop();
         await session.close();
@@ -122,13 +131,14 @@ function defaultName(file: string): string {
   return stem.replaceAll(/[^a-z0-9._-]+/g, '-').replace(/^[^a-z0-9]+/, '');
 }
 
-/** Reads `file`, `map=file` or `map=:variable`, the latter a variable of the scene's own file. */
-async function parseLabels(given: string): Promise<LabelsToUpload> {
+/** Reads `file`, `map=file`, either with `:variable` after it, or `map=:variable`, a variable of the scene's own file. */
+async function parseLabels(given: string, options: LabelOptions): Promise<LabelsToUpload> {
   const split = given.indexOf('=');
   const name = split < 0 ? 'labels' : given.slice(0, split);
   const source = given.slice(split + 1);
-  if (source.startsWith(':')) return { name, file: undefined, variable: source.slice(1) };
-  return { name, file: await fileToUpload(source) };
+  if (source.startsWith(':')) return { name, file: undefined, options: { ...options, variable: source.slice(1) } };
+  const { file, variable } = splitVariable(source);
+  return { name, file: await fileToUpload(file), options: { ...options, variable } };
 }
 
 function parseClass(given: string): LandCoverClass {

@@ -1,8 +1,7 @@
-import { readdir, readFile } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import path from 'node:path';
-import { unzipSync } from 'fflate';
 import { failure } from '@hyperswap/errors';
-import { readMat5, writeNpy } from '@hyperswap/raster';
+import { openFile, openMat5, readWholeArray, writeNpy } from '@hyperswap/raster';
 import { fileToUpload, type SceneToUpload } from '../upload.js';
 
 /**
@@ -18,36 +17,37 @@ export async function pretrainingScenes(directory: string): Promise<SceneToUploa
   });
   const scenes: SceneToUpload[] = [];
   for (const file of names.sort()) {
-    scenes.push({ name: path.parse(file).name, file: await fileToUpload(path.join(anomaly, file)), variable: 'data' });
+    const options = { variable: 'data' };
+    scenes.push({ name: path.parse(file).name, file: await fileToUpload(path.join(anomaly, file)), options });
   }
   scenes.push({
     name: 'pavia-university-lowres',
     file: await fileToUpload(path.join(directory, 'pavia_u_lowres', 'reg_pavia_dataset.mat')),
-    variable: 'I1',
+    options: { variable: 'I1' },
   });
   for (const name of ['Jasper', 'Samson', 'moffett']) {
     scenes.push(await unmixingScene(path.join(directory, 'unmixing', `${name}.mat`), name.toLowerCase()));
   }
   for (const name of ['aquileia', 'sundarbans']) {
-    const file = path.join(directory, 'sentinel2', `${name}_s2_l2a.npz`);
-    const image = unzipSync(await readFile(file), { filter: (entry) => entry.name === 'image.npy' })['image.npy'];
-    if (image === undefined) {
-      throw failure('VARIABLE_MISSING', { file, wanted: 'image', found: 'others' });
-    }
-    scenes.push({ name, file: { name: `${name}.npy`, content: image }, bandsFirst: true, keepBands: true });
+    const file = await fileToUpload(path.join(directory, 'sentinel2', `${name}_s2_l2a.npz`));
+    scenes.push({ name, file, options: { variable: 'image', axes: 'bands-first' }, keepBands: true });
   }
   return scenes;
 }
 
 /** Unmixing sets keep the cube as `Y` [bands, pixels], pixels down the columns first. */
 async function unmixingScene(file: string, name: string): Promise<SceneToUpload> {
-  const variables = readMat5(file, await readFile(file));
-  const table = variables.get('Y');
-  const lines = Number(variables.get('lines')?.values[0]);
-  const columns = Number(variables.get('cols')?.values[0]);
-  if (table === undefined || !Number.isInteger(lines) || !Number.isInteger(columns)) {
-    throw failure('VARIABLE_MISSING', { file, wanted: 'Y, lines and cols', found: [...variables.keys()].join(', ') });
+  const source = await openFile(file);
+  const variables = await openMat5(source);
+  const found = variables.arrays.map((array) => array.name);
+  if (!['Y', 'lines', 'cols'].every((wanted) => found.includes(wanted))) {
+    throw failure('VARIABLE_MISSING', { file, wanted: 'Y, lines and cols', found: found.join(', ') });
   }
+  const table = await readWholeArray(variables, 'Y');
+  const lines = (await readWholeArray(variables, 'lines')).values[0]!;
+  const columns = (await readWholeArray(variables, 'cols')).values[0]!;
+  await variables.close();
+  await source.close();
   const bands = table.shape[0]!;
   const cube = new Float64Array(lines * columns * bands);
   for (let band = 0; band < bands; band++)

@@ -23,6 +23,12 @@ export const sceneErrors = {
     ({ file, wanted, found }) =>
       `${file} holds no usable variable ${wanted}; it holds ${found}. Name one with --variable.`,
   ),
+  AXES_AMBIGUOUS: entry(
+    'INVALID_ARGUMENT',
+    { file: 'text', shape: 'text', bandsLast: 'text', bandsFirst: 'text' },
+    ({ file, shape, bandsLast, bandsFirst }) =>
+      `${file} of ${shape} can be ${bandsFirst} or ${bandsLast}: say which with --bands-first or --bands-last.`,
+  ),
   SCENE_SHAPE: entry(
     'INVALID_ARGUMENT',
     { file: 'text', reason: 'text' },
@@ -59,6 +65,12 @@ export const sceneErrors = {
     ({ labels, reason }) =>
       `Labels ${labels} cannot be used: ${reason}. Labels are whole numbers, 0 for unlabelled and 1 to 255 for the classes.`,
     { field: 'labels' },
+  ),
+  CRS_UNKNOWN: entry(
+    'INVALID_ARGUMENT',
+    { file: 'text', crs: 'text' },
+    ({ file, crs }) =>
+      `${file} cannot be placed: the reference system ${crs} is not known. Transform the file to the scene's reference system, or to longitude and latitude.`,
   ),
   TOO_FEW_CLASSES: entry(
     'INVALID_ARGUMENT',

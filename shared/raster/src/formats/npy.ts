@@ -4,31 +4,65 @@
  */
 import { failure } from '@hyperswap/errors';
 import {
-  decodeValues,
+  bytesOf,
+  decodeStored,
   elementCount,
-  fromColumnMajor,
-  isElementType,
-  type ElementType,
+  isStorageType,
+  memoryType,
+  emptyArray,
+  typeOf,
+  type NumericArray,
   type RasterArray,
+  type StorageType,
 } from '../array.js';
+import { arrayRaster } from '../arrays/array-raster.js';
+import { ContiguousArray } from '../arrays/contiguous-array.js';
+import type { RasterFormat } from '../raster-format.js';
+import type { RandomAccess } from '../source/random-access.js';
 
 const magic = Buffer.from('\x93NUMPY', 'latin1');
+/** NumPy itself refuses longer headers by default. */
+const maximumHeaderBytes = 10_000;
+/** NumPy has at most 64 dimensions. */
+const maximumDimensions = 64;
+
+/** NumPy array in a file of its own. */
+export const npyFormat: RasterFormat = {
+  name: 'NumPy .npy',
+  sniff: isNpy,
+  open: async (source, options) => {
+    const array = await openNpy(source);
+    const { shape, type } = array;
+    const arrays = [{ name: '', shape, type }];
+    const container = { arrays, open: () => Promise.resolve(array), close: () => Promise.resolve() };
+    // The only array has no name to choose it by.
+    return arrayRaster(source, container, { ...options, variable: undefined });
+  },
+};
 
 export function isNpy(bytes: Uint8Array): boolean {
   return bytes.byteLength >= 6 && magic.equals(bytes.subarray(0, 6));
 }
 
+/** What the header of an array says. */
 export interface NpyHeader {
   readonly shape: readonly number[];
-  readonly type: ElementType;
+  readonly type: StorageType;
   readonly littleEndian: boolean;
   readonly rowMajor: boolean;
   /** Where the values begin. */
   readonly dataStart: number;
 }
 
+/** Opens the array in a file. @throws FILE_FORMAT */
+export async function openNpy(source: RandomAccess): Promise<ContiguousArray> {
+  const start = await source.read(0, Math.min(source.size, maximumHeaderBytes + 12));
+  const header = readNpyHeader(source.name, start, source.size);
+  return new ContiguousArray(source, header.dataStart, header.shape, header.type, header);
+}
+
 /**
- * What a file holds, from its first bytes.
+ * Reads what an array is from the first bytes of its file.
  *
  * @param file named in errors
  * @param bytes its start, header and all
@@ -43,6 +77,8 @@ export function readNpyHeader(file: string, bytes: Uint8Array, fileBytes = bytes
   const headerStart = major === 1 ? 10 : 12;
   const headerLength = major === 1 ? view.getUint16(8, true) : view.getUint32(8, true);
   const dataStart = headerStart + headerLength;
+  if (headerLength > maximumHeaderBytes)
+    throw invalid(`its header has ${headerLength} bytes, more than ${maximumHeaderBytes}`);
   if (dataStart > bytes.byteLength) throw invalid('its header is truncated');
   const header = Buffer.from(bytes.subarray(headerStart, dataStart)).toString('latin1');
 
@@ -53,43 +89,63 @@ export function readNpyHeader(file: string, bytes: Uint8Array, fileBytes = bytes
     throw invalid('its header does not describe an array of numbers');
   }
   const type = description[2]!.replace('b1', 'u1');
-  if (!isElementType(type)) throw invalid(`values of type ${type} are not read; save it as float32 or an integer type`);
+  if (!isStorageType(type)) throw invalid(`values of type ${type} are not read; save it as float32 or an integer type`);
   const shape = shapeText[1]!
     .split(',')
     .filter((size) => size.trim() !== '')
-    .map(Number);
-  const wanted = elementCount(shape) * Number(type[1]);
-  if (!shape.every(Number.isSafeInteger) || fileBytes - dataStart !== wanted) {
+    .map((size) => (/^\s*\d+\s*$/.test(size) ? Number(size) : Number.NaN));
+  const wanted = elementCount(shape) * bytesOf(type);
+  if (shape.length > maximumDimensions || !shape.every(Number.isSafeInteger) || !Number.isSafeInteger(wanted)) {
+    throw invalid(`its shape (${shapeText[1]!.trim()}) is not one of an array`);
+  }
+  if (fileBytes - dataStart !== wanted) {
     throw invalid(`[${shape.join(', ')}] of ${type} needs ${wanted} bytes, the file holds ${fileBytes - dataStart}`);
   }
   return { shape, type, littleEndian: description[1] !== '>', rowMajor: order[1] === 'False', dataStart };
 }
 
 /**
+ * Reads a whole array that is in memory.
+ *
  * @param file named in errors
  * @throws FILE_FORMAT, as `readNpyHeader`
  */
 export function readNpy(file: string, bytes: Uint8Array): RasterArray {
   const { shape, type, littleEndian, rowMajor, dataStart } = readNpyHeader(file, bytes);
-  const values = decodeValues(bytes.subarray(dataStart), type, littleEndian);
-  return { shape, values: rowMajor ? values : fromColumnMajor(shape, values) };
+  const values = decodeStored(file, new Uint8Array(bytes.subarray(dataStart)), type, littleEndian);
+  return { shape, values: rowMajor ? values : fromColumnMajor(shape, values, type) };
 }
 
-const numpyTypes = new Map<string, string>([
-  ['Uint8Array', '|u1'],
-  ['Uint16Array', '<u2'],
-  ['Int16Array', '<i2'],
-  ['Int32Array', '<i4'],
-  ['Float32Array', '<f4'],
-  ['Float64Array', '<f8'],
-]);
+/** Turns values from column-major order into row-major order. */
+function fromColumnMajor(shape: readonly number[], values: NumericArray, type: StorageType): NumericArray {
+  const result = emptyArray(memoryType(type), values.length);
+  const strides: number[] = [];
+  let stride = 1;
+  for (const size of shape) {
+    strides.push(stride);
+    stride *= size;
+  }
+  const index = new Array<number>(shape.length).fill(0);
+  let source = 0;
+  for (let target = 0; target < values.length; target++) {
+    result[target] = values[source]!;
+    for (let axis = shape.length - 1; axis >= 0; axis--) {
+      index[axis]! += 1;
+      source += strides[axis]!;
+      if (index[axis]! < shape[axis]!) break;
+      source -= strides[axis]! * shape[axis]!;
+      index[axis] = 0;
+    }
+  }
+  return result;
+}
 
 /** Writes version 1.0, row-major, little-endian. */
 export function writeNpy({ shape, values }: RasterArray): Uint8Array {
-  const type = numpyTypes.get(values.constructor.name);
-  if (type === undefined) throw failure('INTERNAL', { reason: `no NumPy type for ${values.constructor.name}` });
+  const type = typeOf(values);
+  const order = bytesOf(type) === 1 ? '|' : '<';
   const tuple = shape.length === 1 ? `${shape[0]!},` : shape.join(', ');
-  const header = `{'descr': '${type}', 'fortran_order': False, 'shape': (${tuple}), }`;
+  const header = `{'descr': '${order}${type}', 'fortran_order': False, 'shape': (${tuple}), }`;
   const padded = header + ' '.repeat((64 - ((10 + header.length + 1) % 64)) % 64) + '\n';
   const prefix = Buffer.concat([magic, Buffer.from([1, 0, padded.length & 0xff, padded.length >> 8])]);
   const data = new Uint8Array(values.buffer, values.byteOffset, values.byteLength);

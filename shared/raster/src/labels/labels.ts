@@ -1,8 +1,10 @@
-import { failure } from '@hyperswap/errors';
-import type { GeoTransform, RasterArray } from '../array.js';
-import { isGeoJson, readLabelShapes } from './label-shapes.js';
+import { openFile, type RandomAccess } from '../source/random-access.js';
+import type { ReadOptions } from '../raster-format.js';
+import type { AffineTransform, Crs } from '../raster-info.js';
+import { LabelClasses } from './label-classes.js';
+import { readLabelRaster } from './label-raster.js';
+import { readLabelShapes } from './label-shapes.js';
 import { isLabelTable, readLabelTable } from './label-table.js';
-import { readArray } from '../read-array.js';
 
 /** Labels of a scene, 0 for unlabelled. */
 export interface LabelMap {
@@ -11,49 +13,56 @@ export interface LabelMap {
   readonly labels: Uint8Array;
 }
 
-/**
- * Reads labels of a scene out of a file: a map of its size in any format of `readArray`, a table of pixels, or GeoJSON points and polygons. The content
- * decides which.
- *
- * @param variable of a file that holds several
- * @param classes names, for shapes that name their class
- * @throws FILE_FORMAT, VARIABLE_MISSING, LABELS_SHAPE, LABELS_VALUES
- */
-export async function readLabels(
-  file: string,
-  bytes: Uint8Array,
-  variable: string | undefined,
-  scene: { readonly height: number; readonly width: number; readonly geoTransform?: GeoTransform },
-  classes: readonly string[],
-): Promise<Uint8Array> {
-  if (isLabelTable(bytes)) return readLabelTable(file, bytes, scene);
-  if (isGeoJson(bytes)) return readLabelShapes(file, bytes, scene, classes);
-  return toLabels(`${file} ${variable ?? ''}`.trim(), await readArray(file, bytes, 2, variable), scene);
+/** Scene that labels are of. */
+export interface LabelTarget {
+  readonly height: number;
+  readonly width: number;
+  readonly crs?: Crs | undefined;
+  /** From pixels to coordinates; without it the coordinates of shapes are pixels. */
+  readonly transform?: AffineTransform | undefined;
 }
 
+/** How labels are to be read, where their file does not say so itself. */
+export interface LabelOptions extends ReadOptions {
+  /** Property of GeoJSON features, or column of a table, that holds the class. */
+  readonly labelProperty?: string | undefined;
+  /** EPSG code of the coordinates of shapes, or `pixels`; without it the file says it, else RFC 7946 and the scene do. */
+  readonly shapesCrs?: number | 'pixels' | undefined;
+}
+
+/** Labels as read, with what the user should know of them. */
+export interface ReadLabels {
+  /** `[height, width]`, provisional until {@link LabelClasses.finish}. */
+  readonly labels: Uint8Array;
+  readonly warnings: readonly string[];
+}
+
+const headBytes = 4096;
+
 /**
- * Takes an array for the labels of a scene.
+ * Reads labels of a scene out of a file: a raster of its size in any format, a table of pixels, or GeoJSON points and polygons.
+ * The content decides which.
  *
- * @param source named in errors
- * @throws LABELS_SHAPE when it is not of the scene's size; LABELS_VALUES when a value is no label
+ * @param file path, or the file itself, which is closed at the end
+ * @param classes shared by all label files of the scene
+ * @throws FILE_UNREADABLE, FILE_FORMAT, VARIABLE_MISSING, LABELS_SHAPE, LABELS_VALUES, CRS_UNKNOWN
  */
-export function toLabels(
-  source: string,
-  { shape, values }: RasterArray,
-  scene: { readonly height: number; readonly width: number },
-): Uint8Array {
-  const plane = shape.length === 3 && shape[2] === 1 ? shape.slice(0, 2) : shape;
-  if (plane.length !== 2 || plane[0] !== scene.height || plane[1] !== scene.width) {
-    throw failure('LABELS_SHAPE', {
-      labels: source,
-      found: shape.join(' × '),
-      wanted: `${scene.height} × ${scene.width}`,
-    });
+export async function readLabels(
+  file: string | RandomAccess,
+  target: LabelTarget,
+  classes: LabelClasses,
+  options: LabelOptions = {},
+): Promise<ReadLabels> {
+  const source = typeof file === 'string' ? await openFile(file) : file;
+  try {
+    const head = await source.read(0, Math.min(headBytes, source.size));
+    if (isLabelTable(head)) return { labels: await readLabelTable(source, target, classes, options), warnings: [] };
+    // Zarr's metadata is JSON too.
+    const text = Buffer.from(head).toString('utf8');
+    if (/^\uFEFF?\s*\{/.test(text) && !text.includes('"zarr_format"'))
+      return await readLabelShapes(source, target, classes, options);
+    return { labels: await readLabelRaster(source, target, classes, options), warnings: [] };
+  } finally {
+    await source.close();
   }
-  for (const value of values) {
-    if (!Number.isInteger(value) || value < 0 || value > 255) {
-      throw failure('LABELS_VALUES', { labels: source, reason: `it holds the value ${value}` });
-    }
-  }
-  return Uint8Array.from(values);
 }

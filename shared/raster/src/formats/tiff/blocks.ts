@@ -1,0 +1,159 @@
+/** Tiles and strips of a TIFF, decoded one by one. */
+import { setImmediate } from 'node:timers/promises';
+import { promisify } from 'node:util';
+import { inflate } from 'node:zlib';
+import { bytesOf, decodeStored, emptyArray, memoryType, type NumericArray } from '../../array.js';
+import { ContiguousArray } from '../../arrays/contiguous-array.js';
+import type { RandomAccess } from '../../source/random-access.js';
+import { invalid } from './directory.js';
+import type { TiffImage } from './image.js';
+import { undoPredictor } from './predictor.js';
+import { unpackBits } from './unpack-bits.js';
+
+const inflateAsync = promisify(inflate);
+
+/** Decoded blocks that are kept. */
+const cachedBytes = 128 * 1024 ** 2;
+/** A decoded block has at most so many bytes; blocks of the library's decoders, which block this thread, fewer. */
+const maximumBlockBytes = 256 * 1024 ** 2;
+const maximumLibraryBytes = 64 * 1024 ** 2;
+
+const none = 1;
+const lzw = 5;
+const packBits = 32773;
+const zstandard = 50000;
+const deflate = [8, 32946];
+
+/** Values of a block: `[height, width, samples]`, one sample where blocks hold one band each. */
+export interface Block {
+  readonly values: NumericArray;
+  readonly width: number;
+  readonly samples: number;
+  /** Row of the block that `values` begins with, and how many rows it has. */
+  readonly firstRow: number;
+  readonly rows: number;
+}
+
+export class TiffBlocks {
+  private readonly cache = new Map<number, Block>();
+  private cached = 0;
+
+  constructor(
+    private readonly source: RandomAccess,
+    private readonly image: TiffImage,
+    private readonly fill: number,
+  ) {
+    const { compression, blockHeight, blockWidth, samples, planar, bits } = image;
+    const bytes = blockHeight * blockWidth * (planar ? 1 : samples) * Math.max(1, bits / 8);
+    const isLibrary = compression === lzw || compression === packBits || compression === zstandard;
+    if (compression !== none && !isLibrary && !deflate.includes(compression)) {
+      throw invalid(source.name, `its compression, number ${compression}, is not read; rewrite it with deflate or LZW`);
+    }
+    const limit = isLibrary ? maximumLibraryBytes : maximumBlockBytes;
+    if (compression !== none && bytes > limit) {
+      throw invalid(source.name, `its compressed blocks have ${bytes} bytes, more than ${limit}; rewrite it in tiles`);
+    }
+  }
+
+  /**
+   * Returns a block, or at least some of its rows.
+   *
+   * @param index number of the block
+   * @param firstRow row of the block that is needed first
+   * @param rows how many rows are needed
+   */
+  async read(index: number, firstRow: number, rows: number): Promise<Block> {
+    const { image } = this;
+    const samples = image.planar ? 1 : image.samples;
+    const width = image.blockWidth;
+    if (this.image.offsets[index] === 0 && this.image.byteCounts[index] === 0) {
+      const values = emptyArray(memoryType(image.type), rows * width * samples).fill(this.fill);
+      return { values, width, samples, firstRow, rows };
+    }
+    if (image.compression === none && image.bits % 8 === 0 && image.predictor === none) {
+      return { values: await this.readPlain(index, firstRow, rows), width, samples, firstRow, rows };
+    }
+    const kept = this.cache.get(index);
+    if (kept !== undefined) {
+      this.cache.delete(index);
+      this.cache.set(index, kept);
+      return kept;
+    }
+    const block = { values: await this.decode(index), width, samples, firstRow: 0, rows: image.blockHeight };
+    this.keep(index, block);
+    return block;
+  }
+
+  /** Reads rows that are not compressed, without the rest of their block. */
+  private async readPlain(index: number, firstRow: number, rows: number): Promise<NumericArray> {
+    const { image, source } = this;
+    const samples = image.planar ? 1 : image.samples;
+    const available = Math.floor(image.byteCounts[index]! / (image.blockWidth * samples * bytesOf(image.type)));
+    if (firstRow + rows > available)
+      throw invalid(source.name, `its block ${index} has ${available} rows of ${firstRow + rows}`);
+    const layout = { littleEndian: image.directory.littleEndian, rowMajor: true };
+    const shape = [available, image.blockWidth, samples];
+    const array = new ContiguousArray(source, image.offsets[index]!, shape, image.type, layout);
+    return (await array.read([firstRow, 0, 0], [rows, image.blockWidth, samples])).values;
+  }
+
+  private async decode(index: number): Promise<NumericArray> {
+    const { image, source } = this;
+    const { blockHeight, blockWidth, bits, type } = image;
+    const samples = image.planar ? 1 : image.samples;
+    const rowBytes = Math.ceil((blockWidth * samples * bits) / 8);
+    // The last strip is as high as the rows that are left.
+    const columns = Math.ceil(image.width / blockWidth);
+    const row = Math.floor((index % (columns * Math.ceil(image.height / blockHeight))) / columns) * blockHeight;
+    const height = Math.min(blockHeight, image.height - row);
+    const bytes = new Uint8Array(blockHeight * rowBytes);
+    const unpacked = await this.decompress(
+      await source.read(image.offsets[index]!, image.byteCounts[index]!),
+      bytes.byteLength,
+    );
+    if (unpacked.byteLength < height * rowBytes) {
+      throw invalid(source.name, `its block ${index} has ${unpacked.byteLength} of ${height * rowBytes} bytes`);
+    }
+    bytes.set(unpacked.subarray(0, bytes.byteLength));
+    await setImmediate();
+    if (bits % 8 !== 0) return unpackBits(bytes, { height: blockHeight, rowValues: blockWidth * samples, bits, type });
+    const layout = {
+      rowValues: blockWidth * samples,
+      stride: samples,
+      bytes: bytesOf(type),
+      littleEndian: image.directory.littleEndian,
+    };
+    const isNative = await undoPredictor(bytes, image.predictor, layout);
+    return decodeStored(source.name, bytes, type, isNative || image.directory.littleEndian);
+  }
+
+  private async decompress(packed: Uint8Array<ArrayBuffer>, limit: number): Promise<Uint8Array> {
+    const { image, source } = this;
+    if (image.compression === none) return packed;
+    try {
+      if (deflate.includes(image.compression)) return await inflateAsync(packed, { maxOutputLength: limit });
+      // Loaded on use: its worker pool takes any worker thread it is imported in, the executor's too, for one of its own.
+      const { getDecoder } = await import('geotiff');
+      const decoder = await getDecoder(image.compression, {
+        tileWidth: image.blockWidth,
+        tileHeight: image.blockHeight,
+        predictor: none,
+        bitsPerSample: image.bits,
+        planarConfiguration: image.planar ? 2 : 1,
+      });
+      return new Uint8Array(await decoder.decode(packed.buffer));
+    } catch (cause) {
+      throw invalid(source.name, `a block cannot be decompressed: ${(cause as Error).message}`, cause);
+    }
+  }
+
+  private keep(index: number, block: Block): void {
+    this.cache.set(index, block);
+    this.cached += block.values.byteLength;
+    for (const [oldest, { values }] of this.cache) {
+      if (this.cached <= cachedBytes || oldest === index) break;
+      this.cache.delete(oldest);
+      this.cached -= values.byteLength;
+    }
+  }
+}

@@ -1,0 +1,64 @@
+import type { ElementType, NumericArray } from './array.js';
+import type { ArrayDescription } from './arrays/array-reader.js';
+import type { Window } from './window.js';
+
+/** Coordinate reference system, as a file names it. */
+export interface Crs {
+  readonly epsg?: number;
+  readonly wkt?: string;
+}
+
+/** Six numbers a, b, c, d, e, f: x = a·column + b·row + c, y = d·column + e·row + f, for the upper left corner of a pixel. */
+export type AffineTransform = readonly [number, number, number, number, number, number];
+
+/** Class of a classified raster: its value, name and colour. */
+export interface RasterClass {
+  readonly value: number;
+  readonly name?: string;
+  /** As 0xRRGGBB. */
+  readonly color?: number;
+}
+
+/** What a file says of its raster. */
+export interface RasterInfo {
+  readonly height: number;
+  readonly width: number;
+  readonly bands: number;
+  /** Type of the values that `readWindow` returns. */
+  readonly type: ElementType;
+  /** Centre of each band in nanometres. */
+  readonly wavelengths?: readonly number[] | undefined;
+  /** Full width at half maximum of each band in nanometres. */
+  readonly fullWidths?: readonly number[] | undefined;
+  /** False for bands without use. */
+  readonly goodBands?: readonly boolean[] | undefined;
+  /** Quantity = value · scale + offset. */
+  readonly scale?: number | undefined;
+  readonly offset?: number | undefined;
+  /** A pixel whose bands all have this value has no data. */
+  readonly nodata?: number | undefined;
+  /** A pixel whose bands are all zero has no data either. */
+  readonly zeroIsNodata?: boolean | undefined;
+  readonly crs?: Crs | undefined;
+  readonly transform?: AffineTransform | undefined;
+  /** Classes, where the raster is a classification that names them. */
+  readonly classes?: readonly RasterClass[] | undefined;
+  /** What the file holds. */
+  readonly variables: readonly ArrayDescription[];
+  /** Variable that is read; empty where the file holds one without a name. */
+  readonly variable: string;
+}
+
+/** Raster in a file, read by windows. */
+export interface RasterReader {
+  readonly info: RasterInfo;
+  /**
+   * Reads a rectangle of pixels.
+   *
+   * @param bands to read, in this order; all by default
+   * @returns `[height, width, bands]`, row by row, the bands of a pixel together
+   * @throws FILE_FORMAT
+   */
+  readWindow(window: Window, bands?: readonly number[]): Promise<NumericArray>;
+  close(): Promise<void>;
+}
