@@ -5,7 +5,8 @@ export { isNpy, readNpy, readNpyHeader, writeNpy, type NpyHeader } from './forma
 export { formats } from './formats/formats.js';
 export { writePaletteTiff } from './formats/palette-tiff.js';
 export { LabelClasses, type ClassOptions } from './labels/label-classes.js';
-export { readLabels, type LabelMap, type LabelOptions, type LabelTarget, type ReadLabels } from './labels/labels.js';
+export type { LabelMap, LabelOptions, LabelTarget, ReadLabels } from './labels/label-options.js';
+export { readLabels } from './labels/labels.js';
 export { openRaster } from './open-raster.js';
 export { describeArray, type BandTable, type RasterFormat, type ReadOptions } from './raster-format.js';
 export type { AffineTransform, Crs, RasterClass, RasterInfo, RasterReader } from './raster-info.js';

@@ -2,7 +2,7 @@ import { failure } from '@hyperswap/errors';
 import { openRaster } from '../open-raster.js';
 import type { ReadOptions } from '../raster-format.js';
 import type { RandomAccess } from '../source/random-access.js';
-import type { LabelTarget } from './labels.js';
+import type { LabelTarget } from './label-options.js';
 import type { LabelClasses } from './label-classes.js';
 
 /** Values that are read at once, a few milliseconds of work. */

@@ -2,7 +2,7 @@ import { Worker } from 'node:worker_threads';
 import { failure, restoreError } from '@hyperswap/errors';
 import type { RandomAccess } from '../source/random-access.js';
 import type { LabelClasses } from './label-classes.js';
-import type { LabelOptions, LabelTarget, ReadLabels } from './labels.js';
+import type { LabelOptions, LabelTarget, ReadLabels } from './label-options.js';
 import type { ShapesAnswer, ShapesOrder } from './shapes/burn-shapes.js';
 
 /** GeoJSON is read whole, in a thread of its own. */

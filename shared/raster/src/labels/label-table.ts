@@ -3,7 +3,7 @@ import { setImmediate } from 'node:timers/promises';
 import { failure } from '@hyperswap/errors';
 import type { RandomAccess } from '../source/random-access.js';
 import type { LabelClasses } from './label-classes.js';
-import type { LabelOptions, LabelTarget } from './labels.js';
+import type { LabelOptions, LabelTarget } from './label-options.js';
 
 /** Names that columns go by, in lower case. */
 const columnNames = {

@@ -1,6 +1,6 @@
 import { failure } from '@hyperswap/errors';
 import type { AffineTransform } from '../../raster-info.js';
-import type { LabelTarget } from '../labels.js';
+import type { LabelTarget } from '../label-options.js';
 import { projector } from './project.js';
 import { fillPolygon } from './fill-polygon.js';
 import { parseGeoJson, type Position, type Shape } from './geojson.js';

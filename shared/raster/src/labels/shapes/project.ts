@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { failure } from '@hyperswap/errors';
 import proj4 from 'proj4';
 import type { Crs } from '../../raster-info.js';
-import type { LabelTarget } from '../labels.js';
+import type { LabelTarget } from '../label-options.js';
 import type { Feature, Position } from './geojson.js';
 
 const longitudeLatitude = 4326;
