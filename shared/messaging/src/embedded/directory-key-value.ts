@@ -22,6 +22,7 @@ export class DirectoryKeyValue implements KeyValue<unknown> {
   private readonly known = new Map<string, number>();
   private readonly reader: ValueReader<string, unknown>;
   private poll: NodeJS.Timeout | undefined;
+  private isLooking = false;
 
   constructor(
     private readonly directory: string,
@@ -37,17 +38,8 @@ export class DirectoryKeyValue implements KeyValue<unknown> {
   }
 
   async list(): Promise<Revisioned<unknown>[]> {
-    // What others left in the folder under names that are no keys is no value.
-    const keys = (await namesIn(this.directory)).filter(isKey).sort();
-    const entries: Revisioned<unknown>[] = [];
-    for (let first = 0; first < keys.length; first += readsAtOnce) {
-      const texts = await Promise.all(keys.slice(first, first + readsAtOnce).map((key) => this.readText(key)));
-      for (const stored of texts) {
-        const entry = stored && this.reader.readIfWhole(stored);
-        if (entry !== undefined) entries.push(entry);
-      }
-    }
-    return entries;
+    const stored = await this.readAtOnce(await this.keys(), (key) => this.readText(key));
+    return stored.map((entry) => this.reader.readIfWhole(entry)).filter((entry) => entry !== undefined);
   }
 
   async update(key: string, value: unknown, revision: number): Promise<number> {
@@ -99,22 +91,59 @@ export class DirectoryKeyValue implements KeyValue<unknown> {
     this.poll = undefined;
   }
 
+  /** Looks for revisions that are news, and reads those alone: looking twice a second at what is known is cheap. */
   private look(onEntry: (entry: Revisioned<unknown>) => void): void {
+    if (this.isLooking) return;
+    this.isLooking = true;
     const before = [...this.known];
-    this.list().then(
-      (entries) => {
-        const present = new Set(entries.map(({ key }) => key));
+    const looked = this.readNews().finally(() => (this.isLooking = false));
+    looked.then(
+      ({ keys, news }) => {
+        const present = new Set(keys);
         // A key that was deleted begins again at revision 1.
         for (const [key, revision] of before) {
           if (!present.has(key) && this.known.get(key) === revision) this.known.delete(key);
         }
-        for (const entry of entries) onEntry(entry);
+        for (const stored of news) {
+          const entry = this.reader.readIfWhole(stored);
+          if (entry === undefined) this.remember(stored.key, stored.revision);
+          else onEntry(entry);
+        }
       },
       (error: unknown) => {
         // The next look tries again; whoever reads or writes is told.
         if (!HyperswapError.is(error, 'STORE_UNREACHABLE', 'STORE_FULL')) throw error;
       },
     );
+  }
+
+  private async readNews(): Promise<{
+    readonly keys: readonly string[];
+    readonly news: readonly Revisioned<string>[];
+  }> {
+    const keys = await this.keys();
+    const news = await this.readAtOnce(keys, async (key) => {
+      const revision = await this.latestRevision(key);
+      return (this.known.get(key) ?? 0) >= revision ? undefined : this.readText(key);
+    });
+    return { keys, news };
+  }
+
+  /** Returns the keys in the directory. What others left there under names that are no keys is no value. */
+  private async keys(): Promise<string[]> {
+    return (await namesIn(this.directory)).filter(isKey).sort();
+  }
+
+  private async readAtOnce<Result>(
+    keys: readonly string[],
+    read: (key: string) => Promise<Result | undefined>,
+  ): Promise<Result[]> {
+    const results: Result[] = [];
+    for (let first = 0; first < keys.length; first += readsAtOnce) {
+      const some = await Promise.all(keys.slice(first, first + readsAtOnce).map(read));
+      results.push(...some.filter((result) => result !== undefined));
+    }
+    return results;
   }
 
   private announce(entry: Revisioned<unknown>): void {
