@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { setTimeout } from 'node:timers/promises';
 import { Executor, tensorflow, type CallOptions } from '@hyperswap/tensor';
 import { hasCode } from '../support/errors.js';
 import type { TestProgram } from '../support/executor-program.js';
@@ -114,4 +115,12 @@ test('when the worker ends, open and later calls fail and say so', async () => {
   await assert.rejects(open, hasCode('ENGINE_STOPPED', /code 7/));
   await assert.rejects(ending, hasCode('ENGINE_STOPPED'));
   await assert.rejects(program.call('double', { values: new Float32Array(1) }), hasCode('ENGINE_STOPPED'));
+  assert.match(await executor.crashed, /code 7/);
+});
+
+test('an executor that is stopped has not crashed', async () => {
+  const executor = new Executor();
+  await executor.load<TestProgram>(url);
+  await executor.stop();
+  assert.equal(await Promise.race([executor.crashed, setTimeout(200, 'no crash')]), 'no crash');
 });

@@ -60,16 +60,15 @@ export class Admission {
   }
 
   readonly interceptor: ServerInterceptor = ({ path, requestStream }, call) => {
-    const peer = call.getPeer();
     this.open += 1;
-    this.connections.enter(peer);
+    const leave = this.connections.enter(call.getPeer());
     let isOpen = true;
     const end = (): void => {
       clearTimeout(deadline);
       if (!isOpen) return;
       isOpen = false;
       this.open -= 1;
-      this.connections.leave(peer);
+      leave();
       if (this.open === 0) this.whenIdle();
     };
     const refuseWith = (error: unknown): void => {

@@ -31,17 +31,14 @@ export class IdleConnections {
     });
   }
 
-  /** Counts a call that begins. */
-  enter(peer: string): void {
+  /** Counts a call that begins. @returns the function that counts its end */
+  enter(peer: string): () => void {
     const connection = this.connections.get(peer);
-    if (connection !== undefined) connection.calls += 1;
-  }
-
-  /** Counts a call that has ended. */
-  leave(peer: string): void {
-    const connection = this.connections.get(peer);
-    if (connection === undefined) return;
-    connection.calls -= 1;
-    connection.timer.refresh();
+    if (connection === undefined) return () => undefined;
+    connection.calls += 1;
+    return () => {
+      connection.calls -= 1;
+      if (this.connections.get(peer) === connection) connection.timer.refresh();
+    };
   }
 }
