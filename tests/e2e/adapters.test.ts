@@ -113,7 +113,7 @@ test('files that are missing, strange or not read are refused with what to do', 
     peft([[config[0], Buffer.from(JSON.stringify(pissa))], model]),
     hasCode('PEFT_UNSUPPORTED', /path_initial_model_for_weight_conversion/),
   );
-  await assert.rejects(register('no', 9 as AdapterFormat, '', [config]), hasCode('FIELD_INVALID', /format/));
+  await assert.rejects(register('no', AdapterFormat.UNRECOGNIZED, '', [config]), hasCode('FIELD_INVALID', /format/));
   await assert.rejects(register('no', asBlob, '', [model]), hasCode('FIELD_INVALID', /none of adapter\.safetensors/));
   await train(services, { method: 'linear-probe', adapter: 'probe', settings: { epochs: '2', pooling: 'mean' } });
   await assert.rejects(exported('probe', asPeft), hasCode('PEFT_EXPORT', /linear-probe/));
