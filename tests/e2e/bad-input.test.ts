@@ -116,6 +116,31 @@ test('scenes that are none are refused, and the scene of the name stays', async 
   assert.deepEqual(kept, scene);
 });
 
+test('classes that no map could show are refused when a scene is prepared, and colours are chosen for those without', async () => {
+  const file = npy([toy.height, toy.width, toy.bands], toy.values);
+  const labels = npy([toy.height, toy.width], toy.labels);
+  const named = (...names: string[]) => names.map((name) => ({ name, color: undefined }));
+  for (const [classes, message] of [
+    [named('Corn', ''), /class 2 has no name/],
+    [named('x'.repeat(101)), /101 characters/],
+    [named('Corn', 'Corn'), /both called Corn/],
+    [[{ name: 'Corn', color: 0x1000000 }], /0xRRGGBB/],
+    [named('class 3'), /both called class 3/],
+  ] as const) {
+    await assert.rejects(
+      prepare(services, { name: 'classes', classes: [...classes] }, file, labels),
+      hasCode('CLASSES_INVALID', message),
+    );
+  }
+  await assert.rejects(callUnary(services.scenes, 'getScene', { name: 'classes' }), hasCode('SCENE_NOT_FOUND'));
+  const { classes } = await prepare(services, { name: 'classes', classes: named('Corn') }, file, labels);
+  assert.deepEqual(
+    classes.map(({ name }) => name),
+    ['Corn', 'class 2', 'class 3'],
+  );
+  assert.equal(new Set(classes.map(({ color }) => color)).size, 3);
+});
+
 test('trainings without classes, with wrong settings or splits are refused', async () => {
   await prepare(services, { name: 'blank' }, npy(shape, toy.values), npy([toy.height, toy.width], new Uint8Array(720)));
   const one = toy.labels.map((label) => (label === 2 ? 1 : 0));

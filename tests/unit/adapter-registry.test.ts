@@ -124,6 +124,9 @@ test('what could never be bound is never registered', async () => {
   await refuse(padded, /more than the 1048576 allowed/);
   const nested = writeSafetensors({ tensors: new Map(), metadata: { hyperswap: '['.repeat(500_000) } });
   await refuse(nested, /nests more than/);
+  const [first, ...others] = adapter.metadata.classes;
+  const twice = changed(adapter, { classes: [first!, first!, ...others.slice(1)] });
+  await assert.rejects(publish(twice, 'refused'), hasCode('CLASSES_INVALID', /classes 1 and 2 are both called/));
   await assert.rejects(registry.resolve('refused'), hasCode('ADAPTER_NOT_FOUND'));
 });
 

@@ -5,7 +5,7 @@ import {
   type PrepareSceneRequest,
   type PrepareSceneResponse,
 } from '@hyperswap/proto';
-import { completeClasses } from '@hyperswap/map';
+import { checkClasses, completeClasses } from '@hyperswap/map';
 import { headerFirst, ResponseQueue, type CallContext } from '@hyperswap/rpc';
 import { writeScene, type SceneManifest } from '@hyperswap/scene';
 import type { ObjectStore } from '@hyperswap/storage';
@@ -29,6 +29,8 @@ export function prepareScene(
     });
   const run = async (): Promise<SceneManifest> => {
     const { header, rest } = await headerFirst(requests);
+    // Before pixels come: what cannot be used costs nobody an upload.
+    checkClasses(header.classes);
     await responses.push({ event: { $case: 'accepted', value: { job: '', nextRow: 0, nextLabelRows: {} } } });
     return prepare(store, header, await receiveRows(header, rest, maximumBytes), signal, onProgress);
   };

@@ -1,7 +1,7 @@
 /** What a training works on, made out of its request: scene, pixels, classes, patch size. */
 import { failure } from '@hyperswap/errors';
 import type { Scene, StartTrainingRequest } from '@hyperswap/proto';
-import { completeClasses, type LandCoverClass } from '@hyperswap/map';
+import { checkClasses, completeClasses, maximumClasses, type LandCoverClass } from '@hyperswap/map';
 import { splitValidation, type Split } from '@hyperswap/splits';
 import type { LabelledPatches } from './engine/train.js';
 import type { Preset } from './presets.js';
@@ -32,7 +32,6 @@ export interface TrainingPlan {
 
 const defaultPatchSize = 15;
 const maximumPatchSize = 63;
-const maximumClasses = 255;
 /** Share of the training pixels that settings are chosen on, where the request names none. */
 export const validationShare = 0.25;
 
@@ -108,7 +107,7 @@ export function namedPatchSize(given: number, preset: Preset | undefined): numbe
   throw failure('FIELD_INVALID', { field: 'patch_size', reason });
 }
 
-/** The scene's classes, with the preset's names where the scene itself names none. @throws TOO_FEW_CLASSES */
+/** The scene's classes, with the preset's names where the scene itself names none. @throws TOO_FEW_CLASSES, CLASSES_INVALID */
 function nameClasses(
   scene: Scene,
   preset: Preset | undefined,
@@ -122,7 +121,9 @@ function nameClasses(
   const names = isOfMaps ? (preset?.classesOfMaps ?? preset?.classes) : preset?.classes;
   const isNamed = scene.classes.some(({ name }, index) => name !== `class ${index + 1}`);
   if (names === undefined || isNamed) return classes;
-  return classes.map((found, index) => ({ ...found, name: names[index] ?? found.name }));
+  const renamed = classes.map((found, index) => ({ ...found, name: names[index] ?? found.name }));
+  checkClasses(renamed);
+  return renamed;
 }
 
 /** Patches around pixels, in their order. */

@@ -1,4 +1,4 @@
-import type { LandCoverClass, Metrics } from '@hyperswap/map';
+import { maximumClasses, type LandCoverClass, type Metrics } from '@hyperswap/map';
 import { maximumHalo } from '@hyperswap/scene';
 import { poolings } from '@hyperswap/spectralgpt';
 import { z } from 'zod';
@@ -10,7 +10,6 @@ export const writtenCurvePoints = 200;
 
 /** Points of a loss curve that are read: earlier releases wrote one for each epoch. */
 const maximumCurvePoints = 10_000;
-const maximumClasses = 255;
 /** Queries and values of 256 blocks. */
 const maximumTargets = 512;
 const maximumSettings = 32;

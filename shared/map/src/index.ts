@@ -1,4 +1,11 @@
-export { completeClasses, redGreenBlue, type GivenClass, type LandCoverClass } from './classes.js';
+export {
+  checkClasses,
+  completeClasses,
+  maximumClasses,
+  redGreenBlue,
+  type GivenClass,
+  type LandCoverClass,
+} from './classes.js';
 export { mcnemar, type McNemar } from './evaluate/mcnemar.js';
 export { evaluate, type ClassMetrics, type Metrics } from './evaluate/metrics.js';
 export { spread, summarizeMetrics, type MetricsSummary, type Spread } from './evaluate/summary.js';

@@ -7,6 +7,7 @@ import type { KeyObject } from 'node:crypto';
 import { blobDigest, readAdapter, validateAgainstBackbone, type Adapter } from '@hyperswap/adapter';
 import { failure, HyperswapError, toHyperswapError, validateName } from '@hyperswap/errors';
 import { adapterStatement, whyNotSigned, type Signature } from '@hyperswap/keys';
+import { checkClasses } from '@hyperswap/map';
 import { changeValue, type Bus, type KeyValue } from '@hyperswap/messaging';
 import { isDigestOf } from '@hyperswap/spectralgpt';
 import type { ObjectStore } from '@hyperswap/storage';
@@ -70,7 +71,7 @@ export class AdapterRegistry {
    * Makes a blob the next version of a name, after all checks that binding it makes: a version that is registered can be bound.
    *
    * @param file named in errors
-   * @throws NAME_INVALID, ADAPTER_INVALID, ADAPTER_BACKBONE_UNKNOWN, ADAPTER_OUTDATED, ADAPTER_EXISTS when the name has this very blob,
+   * @throws NAME_INVALID, ADAPTER_INVALID, CLASSES_INVALID, ADAPTER_BACKBONE_UNKNOWN, ADAPTER_OUTDATED, ADAPTER_EXISTS when the name has this very blob,
    * SIGNATURE_INVALID, STORE_FULL
    */
   async publish(
@@ -81,6 +82,7 @@ export class AdapterRegistry {
   ): Promise<AdapterRecord> {
     validateName('Adapter name', name);
     const adapter = readAdapter(file, blob);
+    checkClasses(adapter.metadata.classes);
     await this.requireBindable(file, adapter);
     const digest = blobDigest(blob);
     this.requireSignature(file, name, digest, signature);

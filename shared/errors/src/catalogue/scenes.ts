@@ -72,6 +72,12 @@ export const sceneErrors = {
     ({ file, crs }) =>
       `${file} cannot be placed: the reference system ${crs} is not known. Transform the file to the scene's reference system, or to longitude and latitude.`,
   ),
+  CLASSES_INVALID: entry(
+    'INVALID_ARGUMENT',
+    { reason: 'text' },
+    ({ reason }) => `The classes cannot be used: ${reason}.`,
+    { field: 'classes' },
+  ),
   TOO_FEW_CLASSES: entry(
     'INVALID_ARGUMENT',
     { scene: 'text', classes: 'number' },

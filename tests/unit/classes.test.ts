@@ -1,0 +1,46 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { checkClasses, completeClasses, redGreenBlue } from '@hyperswap/map';
+import { hasCode } from '../support/errors.js';
+
+const refuse = (classes: { name: string; color?: number }[], message: RegExp): void => {
+  assert.throws(() => checkClasses(classes), hasCode('CLASSES_INVALID', message));
+  assert.throws(() => completeClasses(classes, 0), hasCode('CLASSES_INVALID', message));
+};
+
+test('names that are empty, over-long, invisible or given twice are refused, and so are colours over 24 bits', () => {
+  const corn = { name: 'Corn' };
+  refuse([corn, { name: '' }], /class 2 has no name/);
+  refuse([corn, { name: ' \t' }], /class 2 has no name/);
+  refuse([{ name: 'x'.repeat(101) }], /class 1 has 101 characters; up to 100/);
+  refuse([{ name: 'a\nb' }], /class 1 .*control characters/);
+  refuse([{ name: 'a\u202eb' }], /marks that cannot be seen/);
+  refuse([{ name: '\ud800' }], /marks that cannot be seen/);
+  refuse([corn, { name: 'Woods' }, corn], /classes 1 and 3 are both called Corn/);
+  refuse([{ ...corn, color: 0x1000000 }], /colour of class 1 is 16777216/);
+  refuse([{ ...corn, color: -1 }], /colour of class 1/);
+  refuse([{ ...corn, color: 1.5 }], /colour of class 1/);
+  refuse(
+    Array.from({ length: 256 }, (_, index) => ({ name: String(index) })),
+    /there are 256; labels tell 255 apart/,
+  );
+  refuse([{ name: 'class 2' }, { name: 'class 2' }], /both called class 2/);
+  assert.throws(() => completeClasses([{ name: 'class 2' }], 2), hasCode('CLASSES_INVALID', /both called class 2/));
+  assert.doesNotThrow(() =>
+    checkClasses([
+      { name: 'Wälder, naß', color: 0 },
+      { name: '森林', color: 0xffffff },
+    ]),
+  );
+});
+
+test('every class has a name and a colour of its own, those that are given stay', () => {
+  const all = completeClasses([{ name: 'Corn', color: 0xff7f0e }, { name: 'Woods' }], 255);
+  assert.equal(all.length, 255);
+  assert.deepEqual(all[0], { name: 'Corn', color: 0xff7f0e });
+  assert.deepEqual([all[1]!.name, all[2]!.name], ['Woods', 'class 3']);
+  assert.equal(new Set(all.map(({ color }) => color)).size, 255);
+  assert.ok(all.every(({ color }) => redGreenBlue(color).every((channel) => channel >= 0 && channel <= 255)));
+  assert.doesNotThrow(() => checkClasses(all));
+  assert.deepEqual(completeClasses(all, 300 - 45), all);
+});
