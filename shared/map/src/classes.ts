@@ -48,7 +48,7 @@ export function checkClasses(classes: readonly GivenClass[]): void {
     if (first !== undefined) throw invalid(`classes ${first} and ${number} are both called ${name}`);
     numbers.set(name, number);
     if (color !== undefined && !(Number.isInteger(color) && color >= 0 && color <= 0xffffff)) {
-      throw invalid(`the colour of ${described} is ${color}; colours are 0xRRGGBB, from 0 to ${0xffffff}`);
+      throw invalid(`the colour of ${described} is ${color}; colours are 0xRRGGBB, from 0 to 16777215`);
     }
   }
 }
