@@ -120,10 +120,12 @@ function nameClasses(
   const classes = completeClasses(scene.classes, count);
   const names = isOfMaps ? (preset?.classesOfMaps ?? preset?.classes) : preset?.classes;
   const isNamed = scene.classes.some(({ name }, index) => name !== `class ${index + 1}`);
-  if (names === undefined || isNamed) return classes;
-  const renamed = classes.map((found, index) => ({ ...found, name: names[index] ?? found.name }));
-  checkClasses(renamed);
-  return renamed;
+  const named =
+    names === undefined || isNamed
+      ? classes
+      : classes.map((found, index) => ({ ...found, name: names[index] ?? found.name }));
+  checkClasses(named);
+  return named;
 }
 
 /** Patches around pixels, in their order. */

@@ -3,7 +3,7 @@ import { setImmediate } from 'node:timers/promises';
 import { failure, HyperswapError, throwIfAborted, validateName } from '@hyperswap/errors';
 import type { ObjectStore } from '@hyperswap/storage';
 import * as zarr from 'zarrita';
-import { completeClasses, type LandCoverClass } from '@hyperswap/map';
+import { checkClasses, completeClasses, type LandCoverClass } from '@hyperswap/map';
 import { fitPca } from '../prepare/fit-pca.js';
 import { projectPixels, type Pca } from '../prepare/pca.js';
 import { componentStatistics } from '../prepare/statistics.js';
@@ -35,7 +35,7 @@ export interface PreparationContext {
  * Reduces a raw scene and keeps it. Until the last write, that of the manifest, nothing of it is seen, and a scene of the same
  * name stays whole. Preparing the same content again changes nothing.
  *
- * @throws NAME_INVALID, TOO_FEW_BANDS, PIXELS_NOT_FINITE, PIXELS_OVERFLOW, SCENE_EXISTS, OBJECT_DAMAGED when a scene of the name cannot be read
+ * @throws NAME_INVALID, CLASSES_INVALID, TOO_FEW_BANDS, PIXELS_NOT_FINITE, PIXELS_OVERFLOW, SCENE_EXISTS, OBJECT_DAMAGED when a scene of the name cannot be read
  *   and is not to be replaced, STORE_FULL, CANCELLED
  */
 export async function writeScene(
@@ -60,6 +60,12 @@ export async function writeScene(
   if (present?.sourceDigest === sourceDigest) return present;
   if (present !== undefined && !scene.replace) throw failure('SCENE_EXISTS', { scene: name });
 
+  const classCount = Math.max(
+    0,
+    ...labelMaps.map(({ labels }) => labels.reduce((most, label) => Math.max(most, label), 0)),
+  );
+  const classes = completeClasses(scene.classes, classCount);
+  checkClasses(classes);
   const fit = (): Promise<Pca> =>
     fitPca(raw.values, raw.bands, components, {
       signal,
@@ -73,10 +79,6 @@ export async function writeScene(
   throwIfAborted(signal, 'Preparing the scene');
   const scores = projectPixels(raw.values, pca);
   const arrays = `scenes/${name}/${sourceDigest.slice(0, 16)}`;
-  const classCount = Math.max(
-    0,
-    ...labelMaps.map(({ labels }) => labels.reduce((most, label) => Math.max(most, label), 0)),
-  );
   const manifest: SceneManifest = {
     formatVersion: 1,
     name,
@@ -90,7 +92,7 @@ export async function writeScene(
       name: map.name,
       labelledPixels: map.labels.reduce((count, label) => count + (label > 0 ? 1 : 0), 0),
     })),
-    classes: completeClasses(scene.classes, classCount).slice(0, Math.max(classCount, scene.classes.length)),
+    classes,
     pcaDigest: digestArrays([pca.mean, pca.components]),
     attribution: scene.attribution,
     sourceDigest,
