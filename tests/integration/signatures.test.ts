@@ -44,14 +44,14 @@ describe('services that trust one key', () => {
   });
 
   test('an upload needs a signature of that key, of that name and of that blob', async () => {
-    const of = (signer: NamedKey, name: string, content = blob) =>
-      signStatement(signer, adapterStatement(name, blobDigest(content)));
+    const of = async (signer: NamedKey, name: string, content = blob) =>
+      signStatement(signer, adapterStatement(name, await blobDigest(content)));
     const other = await exportBlob(services, 'toy@2');
     const refused = [
       [undefined, /not signed/],
-      [of(stranger, 'given'), /not trusted/],
-      [of(key, 'another'), /of something else/],
-      [of(key, 'given', other), /of something else/],
+      [await of(stranger, 'given'), /not trusted/],
+      [await of(key, 'another'), /of something else/],
+      [await of(key, 'given', other), /of something else/],
     ] as const;
     for (const [signature, reason] of refused) {
       await assert.rejects(
@@ -60,7 +60,7 @@ describe('services that trust one key', () => {
       );
     }
     await assert.rejects(mapOf(services, 'given', 0), hasCode('ADAPTER_NOT_FOUND'));
-    const version = await registerBlob(services, 'given', blob, 'given.safetensors', of(key, 'given'));
+    const version = await registerBlob(services, 'given', blob, 'given.safetensors', await of(key, 'given'));
     assert.deepEqual([version.origin, version.signedBy], [AdapterOrigin.ADAPTER_ORIGIN_UPLOAD, key.id]);
     assert.equal((await mapOf(services, 'given', 0)).byteLength, 2 * 24 * 30);
   });

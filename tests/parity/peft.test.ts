@@ -7,12 +7,13 @@ import {
   completePeft,
   exportPeft,
   importPeft,
+  type PeftAdapter,
   readAdapter,
   writeAdapter,
   type Adapter,
 } from '@hyperswap/adapter';
 import { adaptableProjections, adaptationShapes, adaptedWeight, findMethod, methodSettings } from '@hyperswap/peft';
-import { writeSafetensors, type NamedTensor } from '@hyperswap/safetensors';
+import { atOnce, writeSafetensors, type NamedTensor } from '@hyperswap/safetensors';
 import { imageTokens, makeResident, residentBackbone } from '@hyperswap/spectralgpt';
 import { loadTensorFlow } from '@hyperswap/tensor';
 import { maximumDifference } from '../support/arrays.js';
@@ -29,6 +30,7 @@ const files = (name: string) => ({
   config: readFileSync(path.join(fixtures, name, 'adapter_config.json')),
   model: readFileSync(path.join(fixtures, name, 'adapter_model.safetensors')),
 });
+const readPeft = (given: Uint8Array, model: Uint8Array): PeftAdapter => atOnce(importPeft(given, model));
 const filesOf = (name: string): [Uint8Array, Uint8Array] => [files(name).config, files(name).model];
 const { config, backbone, input } = parityModel();
 
@@ -54,7 +56,7 @@ const like = parityAdapter('linear-probe', {}, 1);
 for (const name of Object.keys(logits)) {
   test(`PEFT’s adapter ${name} gives the logits here that it gives there`, () => {
     const { config: text, model } = files(name);
-    const adapter = completePeft(importPeft(text, model), like);
+    const adapter = completePeft(readPeft(text, model), like);
     const difference = maximumDifference(served(adapter), logits[name]!.values);
     assert.ok(difference < 1e-3, String(difference));
   });
@@ -71,7 +73,7 @@ for (const [method, settings] of exported) {
   test(`${method} ${JSON.stringify(settings)} written for PEFT and read again is the same`, () => {
     const adapter = parityAdapter(method, settings, 3);
     const { config: text, model } = exportPeft('test', adapter);
-    const again = completePeft(importPeft(Buffer.from(text), model), like);
+    const again = completePeft(readPeft(Buffer.from(text), model), like);
     assert.ok(maximumDifference(served(again), served(adapter)) < 1e-4);
   });
 }
@@ -96,7 +98,7 @@ const configWith = (fields: object): Buffer =>
 
 test('files that are no LORA or LOKR of queries and values are refused by the field or tensor', () => {
   const refuse = (given: Uint8Array, message: RegExp, model: Uint8Array = loraModel): void => {
-    assert.throws(() => importPeft(given, model), hasCode('ADAPTER_INVALID', message));
+    assert.throws(() => readPeft(given, model), hasCode('ADAPTER_INVALID', message));
   };
   refuse(Buffer.from('{'), /not JSON/);
   refuse(Buffer.from('['.repeat(100_000)), /nests more than/);
@@ -131,9 +133,9 @@ test('what PEFT does otherwise is refused with what to do, and settings without 
     [{ alpha_pattern: { '[': 3 } }, /Name modules in rank_pattern/],
   ];
   for (const [fields, message] of cases) {
-    assert.throws(() => importPeft(configWith(fields), loraModel), hasCode('PEFT_UNSUPPORTED', message));
+    assert.throws(() => readPeft(configWith(fields), loraModel), hasCode('PEFT_UNSUPPORTED', message));
   }
-  const plain = importPeft(loraConfig, loraModel);
+  const plain = readPeft(loraConfig, loraModel);
   const harmless = [
     ...[true, false, 'gaussian', 'orthogonal', 'eva', 'mica'].map((init) => ({ init_lora_weights: init })),
     { lora_dropout: 0.3, layers_to_transform: [0, 1], layers_pattern: 'blocks', target_modules: '.*attn.[qv]' },
@@ -141,7 +143,7 @@ test('what PEFT does otherwise is refused with what to do, and settings without 
     { modules_to_save: null },
     { rank_pattern: { 'blocks\\.\\d+\\.attn\\.[qv]': 3 } },
   ];
-  for (const fields of harmless) assert.deepEqual(importPeft(configWith(fields), loraModel), plain);
+  for (const fields of harmless) assert.deepEqual(readPeft(configWith(fields), loraModel), plain);
 });
 
 test('an import takes no more memory than an adapter may have, whatever its shapes are', () => {
@@ -159,7 +161,7 @@ test('an import takes no more memory than an adapter may have, whatever its shap
   const refuse = (config: object, message: RegExp): void => {
     const text = Buffer.from(JSON.stringify(config));
     assert.throws(
-      () => importPeft(text, writeSafetensors({ tensors, metadata: {} })),
+      () => readPeft(text, writeSafetensors({ tensors, metadata: {} })),
       hasCode('ADAPTER_INVALID', message),
     );
     tensors.clear();
@@ -195,9 +197,9 @@ test('an import takes no more memory than an adapter may have, whatever its shap
 });
 
 test('an imported adapter changes the projections that its files adapt, and says which', () => {
-  const both = importPeft(...filesOf('lora-patterns'));
+  const both = readPeft(...filesOf('lora-patterns'));
   assert.deepEqual(both.targets, adaptableProjections(config));
-  const queries = importPeft(...filesOf('lora-queries'));
+  const queries = readPeft(...filesOf('lora-queries'));
   assert.deepEqual(
     queries.targets,
     adaptableProjections(config).filter((name) => name.endsWith('.q')),
@@ -242,7 +244,7 @@ test('an adapter of some projections computes as one whose other updates are zer
     if (method === 'bitfit' || method === 'lokr') continue;
     const { config: text, model } = exportPeft('test', partial);
     assert.deepEqual((JSON.parse(text) as { target_modules: string[] }).target_modules, targets);
-    const again = completePeft(importPeft(Buffer.from(text), model), like);
+    const again = completePeft(readPeft(Buffer.from(text), model), like);
     assert.deepEqual(again.metadata.targets, targets);
     assert.ok(maximumDifference(served(again), logitsOfPartial) < 1e-4, method);
   }

@@ -5,6 +5,7 @@ import path from 'node:path';
 import { after, before, test } from 'node:test';
 import {
   readAdapter,
+  readAdapterSteps,
   validateAgainstBackbone,
   writeAdapter,
   type Adapter,
@@ -178,6 +179,23 @@ test('metadata has bounds: curves, matrices, settings, names and targets', () =>
   const { lossByEpoch } = readAdapter('given', writeAdapter(long)).metadata.training;
   assert.equal(lossByEpoch.length, 200);
   assert.deepEqual([lossByEpoch[0], lossByEpoch.at(-1)], [3, 3 + 30_000 / 50]);
+});
+
+test('the largest blob is read in short steps, so that a process that reads it goes on answering', () => {
+  const factors = new Map<string, NamedTensor>();
+  const values = new Float32Array(512 * 1024).fill(0.5);
+  for (let block = 0; block < 30; block++) factors.set(`blocks.${block}.attn.q.lora_a`, { shape: [512, 1024], values });
+  const blob = writeAdapter(changed(parityAdapter('lora', {}, 1), {}, { factors }));
+  assert.ok(blob.byteLength > 60e6);
+  const steps = readAdapterSteps('large', blob);
+  let longest = 0;
+  for (let isDone = false; !isDone;) {
+    const before = process.cpuUsage();
+    isDone = steps.next().done === true;
+    const { user, system } = process.cpuUsage(before);
+    longest = Math.max(longest, (user + system) / 1000);
+  }
+  assert.ok(longest < 100, `${longest} ms of one step`);
 });
 
 test('a page of versions fits a message, and what cannot be read spoils nothing else', async () => {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import {
+  atOnce,
   inMemory,
   readSafetensors,
   SafetensorsError,
@@ -15,7 +16,7 @@ const tensors = new Map([
   ['a', { shape: [3], values: Float32Array.from([0, 0.5, -1]) }],
 ]);
 
-const digest = (given: ReadonlyMap<string, NamedTensor>): string => tensorsDigest(inMemory(given));
+const digest = (given: ReadonlyMap<string, NamedTensor>): string => atOnce(tensorsDigest(inMemory(given)));
 
 test('a file reads back, from a buffer at any offset', () => {
   const file = writeSafetensors({ tensors, metadata: { made: 'here' } });

@@ -6,12 +6,13 @@ import {
   maximumBlobBytes,
   peftConfigFile,
   peftModelFile,
-  readAdapter,
+  readAdapterSteps,
   writeAdapter,
 } from '@hyperswap/adapter';
 import { failure } from '@hyperswap/errors';
 import { AdapterFormat, type AdapterChunk, type RegisterAdapterHeader } from '@hyperswap/proto';
 import type { AdapterRegistry } from '@hyperswap/registry';
+import { inTurns } from '@hyperswap/safetensors';
 
 const blobFile = 'adapter.safetensors';
 /** PEFT's older format, which Python would execute. */
@@ -46,7 +47,7 @@ export async function receiveAdapter(
     throw failure('FIELD_INVALID', { field: 'like', reason });
   }
   // Before anything is received: a wrong reference costs nothing.
-  const complete = isPeft ? readAdapter(like, await registry.readBlob(like)) : undefined;
+  const complete = isPeft ? await inTurns(readAdapterSteps(like, await registry.readBlob(like))) : undefined;
   const files = new Map(wanted.map((file): [string, Buffer[]] => [file, []]));
   let bytes = 0;
   for await (const { file, content } of chunks) {
@@ -63,7 +64,7 @@ export async function receiveAdapter(
   if (complete === undefined || second === undefined) return first;
   const missing = wanted.find((file) => files.get(file)!.length === 0);
   if (missing !== undefined) throw failure('FIELD_INVALID', { field: 'chunk.file', reason: `${missing} did not come` });
-  return writeAdapter(completePeft(importPeft(first, second), complete));
+  return writeAdapter(completePeft(await inTurns(importPeft(first, second)), complete));
 }
 
 /**
@@ -79,7 +80,7 @@ export async function readAdapterFiles(
   const wanted = filesOf(format);
   const blob = await registry.readBlob(adapter);
   if (wanted.length === 1) return new Map([[blobFile, blob]]);
-  const { config, model } = exportPeft(adapter, readAdapter(adapter, blob));
+  const { config, model } = exportPeft(adapter, await inTurns(readAdapterSteps(adapter, blob)));
   return new Map<string, Uint8Array>([
     [peftConfigFile, Buffer.from(config)],
     [peftModelFile, model],

@@ -1,6 +1,7 @@
-import { readAdapter, type AdapterMetadata } from '@hyperswap/adapter';
+import { readAdapterSteps, type AdapterMetadata } from '@hyperswap/adapter';
 import { toHyperswapError } from '@hyperswap/errors';
 import type { AdapterRegistry } from '@hyperswap/registry';
+import { inTurns } from '@hyperswap/safetensors';
 import type { Backbone } from '@hyperswap/spectralgpt';
 import { servingInstruments, type Logger } from '@hyperswap/telemetry';
 import type { Precision, ProgramClient } from '@hyperswap/tensor';
@@ -96,7 +97,7 @@ export class BindingTable {
   private async bind(reference: string, digest: string): Promise<BoundAdapter> {
     const start = performance.now();
     const blob = await this.registry.readBlob(reference);
-    const { metadata, tensors } = readAdapter(reference, blob);
+    const { metadata, tensors } = await inTurns(readAdapterSteps(reference, blob));
     const components = tensors.normalizerMean.values.length;
     const { digest: backboneDigest, precision } = this.backbone;
     // Before batches that wait: a swap takes a fraction of a batch. What is freed keeps its place among them.

@@ -55,7 +55,7 @@ export async function publishAdapter(
 ): Promise<AdapterVersion> {
   throwIfAborted(signal, 'Training');
   const blob = writeAdapter({ ...adapter, metadata: { ...adapter.metadata, metrics } });
-  const digest = blobDigest(blob);
+  const digest = await blobDigest(blob);
   const twin = await registry.findByDigest(name, digest);
   const signature = signingKey && signStatement(signingKey, adapterStatement(name, digest));
   return toAdapterVersion(

@@ -2,7 +2,7 @@
  * The adapter blob: one safetensors file with the method's factors, the head, the PCA and the normaliser, and metadata that says
  * what they are. A raw tile and a blob are enough to classify.
  */
-import { createHash } from 'node:crypto';
+import { webcrypto } from 'node:crypto';
 import { failure, HyperswapError } from '@hyperswap/errors';
 import {
   adaptableProjections,
@@ -13,13 +13,15 @@ import {
   type Adaptation,
 } from '@hyperswap/peft';
 import {
+  atOnce,
   parseShallowJson,
-  readSafetensors,
+  readTensors,
   SafetensorsError,
   ShallowJsonError,
   unusableValue,
   writeSafetensors,
   type NamedTensor,
+  type WorkSteps,
 } from '@hyperswap/safetensors';
 import { isDigestOf, pooledWidth, type BackboneDescription } from '@hyperswap/spectralgpt';
 import { adapterMetadataSchema, thinCurve, writtenCurvePoints, type AdapterMetadata } from './metadata.js';
@@ -64,9 +66,9 @@ const fixedNames = {
   normalizerDeviation: 'normalizer.deviation',
 } as const;
 
-/** The version's identity: sha-256 of the blob. */
-export function blobDigest(blob: Uint8Array): string {
-  return createHash('sha256').update(blob).digest('hex');
+/** The version's identity: sha-256 of the blob. Another thread computes it. */
+export async function blobDigest(blob: Uint8Array): Promise<string> {
+  return Buffer.from(await webcrypto.subtle.digest('SHA-256', blob)).toString('hex');
 }
 
 /** Writes a blob; a long loss curve is thinned out. */
@@ -86,6 +88,11 @@ export function writeAdapter({ metadata, tensors }: Adapter): Uint8Array {
  * @throws ADAPTER_INVALID
  */
 export function readAdapter(file: string, blob: Uint8Array): Adapter {
+  return atOnce(readAdapterSteps(file, blob));
+}
+
+/** The same in steps, a step a tensor. @throws ADAPTER_INVALID */
+export function* readAdapterSteps(file: string, blob: Uint8Array): WorkSteps<Adapter> {
   const invalid = (reason: string, cause?: unknown): Error => failure('ADAPTER_INVALID', { file, reason }, cause);
   if (blob.byteLength > maximumBlobBytes) {
     throw invalid(`it has ${blob.byteLength} bytes, more than the ${maximumBlobBytes} allowed`);
@@ -93,7 +100,7 @@ export function readAdapter(file: string, blob: Uint8Array): Adapter {
   let tensors: Map<string, NamedTensor>;
   let metadata: AdapterMetadata;
   try {
-    const content = readSafetensors(blob, { maximumHeaderBytes });
+    const content = yield* readTensors(blob, { maximumHeaderBytes });
     tensors = new Map(content.tensors);
     metadata = parseMetadata(content.metadata.hyperswap, invalid);
   } catch (cause) {
@@ -103,6 +110,7 @@ export function readAdapter(file: string, blob: Uint8Array): Adapter {
   for (const [name, { values }] of tensors) {
     const unusable = unusableValue(values);
     if (unusable !== undefined) throw invalid(`tensor ${name} holds the value ${unusable}`);
+    yield;
   }
   const take = (name: string): NamedTensor => {
     const tensor = tensors.get(name);

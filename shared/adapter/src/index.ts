@@ -4,6 +4,7 @@ export {
   learnedParameterCount,
   maximumBlobBytes,
   readAdapter,
+  readAdapterSteps,
   validateAgainstBackbone,
   writeAdapter,
   type Adapter,

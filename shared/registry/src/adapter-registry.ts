@@ -4,11 +4,12 @@
  * whoever sees a version finds all of it.
  */
 import type { KeyObject } from 'node:crypto';
-import { blobDigest, readAdapter, validateAgainstBackbone, type Adapter } from '@hyperswap/adapter';
+import { blobDigest, readAdapterSteps, validateAgainstBackbone, type Adapter } from '@hyperswap/adapter';
 import { failure, HyperswapError, toHyperswapError, validateName } from '@hyperswap/errors';
 import { adapterStatement, whyNotSigned, type Signature } from '@hyperswap/keys';
 import { checkClasses } from '@hyperswap/map';
 import { changeValue, type Bus, type KeyValue } from '@hyperswap/messaging';
+import { inTurns } from '@hyperswap/safetensors';
 import { isDigestOf } from '@hyperswap/spectralgpt';
 import type { ObjectStore } from '@hyperswap/storage';
 import { meantBy, nextVersion, readAdapterState, type AdapterState, type VersionState } from './adapter-state.js';
@@ -81,10 +82,10 @@ export class AdapterRegistry {
     { origin, signature }: PublishOptions,
   ): Promise<AdapterRecord> {
     validateName('Adapter name', name);
-    const adapter = readAdapter(file, blob);
+    const adapter = await inTurns(readAdapterSteps(file, blob));
     checkClasses(adapter.metadata.classes);
     await this.requireBindable(file, adapter);
-    const digest = blobDigest(blob);
+    const digest = await blobDigest(blob);
     this.requireSignature(file, name, digest, signature);
     const before = await this.states.get(name);
     const refuseTwin = (versions: readonly VersionState[]): void => {
@@ -198,7 +199,7 @@ export class AdapterRegistry {
     }
     const key = blobKey(name, version.version);
     const blob = await this.store.get(key);
-    if (blobDigest(blob) !== version.digest) {
+    if ((await blobDigest(blob)) !== version.digest) {
       throw failure('OBJECT_DAMAGED', { key, reason: `its sha-256 is not ${version.digest}` });
     }
     return blob;

@@ -4,8 +4,8 @@ export { SafetensorsFile, writeSafetensorsFile } from './safetensors-file.js';
 export {
   inMemory,
   readSafetensors,
+  readTensors,
   tensorsDigest,
-  tensorsDigestInTurns,
   unusableValue,
   writeSafetensors,
   type NamedTensor,
@@ -13,3 +13,4 @@ export {
   type TensorSource,
 } from './safetensors.js';
 export { parseShallowJson, ShallowJsonError } from './shallow-json.js';
+export { atOnce, inTurns, type WorkSteps } from './steps.js';

@@ -4,9 +4,9 @@
  * https://github.com/huggingface/safetensors, "Format". No JavaScript library both reads and writes it.
  */
 import { createHash } from 'node:crypto';
-import { setImmediate } from 'node:timers/promises';
 import { bfloat16ToFloat32, float16ToFloat32, float32ToFloat16 } from './half-precision.js';
 import { lengthBytes, parseHeader, type HeaderLimits, type ReadableType, type StoredType } from './header.js';
+import { atOnce, type WorkSteps } from './steps.js';
 
 export interface NamedTensor {
   readonly shape: readonly number[];
@@ -41,12 +41,21 @@ export interface TensorFile {
  * @throws SafetensorsError naming what is wrong
  */
 export function readSafetensors(bytes: Uint8Array, limits: Pick<HeaderLimits, 'maximumHeaderBytes'> = {}): TensorFile {
+  return atOnce(readTensors(bytes, limits));
+}
+
+/** The same in steps, a step a tensor. @throws SafetensorsError naming what is wrong */
+export function* readTensors(
+  bytes: Uint8Array,
+  limits: Pick<HeaderLimits, 'maximumHeaderBytes'> = {},
+): WorkSteps<TensorFile> {
   const { entries, metadata, dataStart } = parseHeader(bytes, limits);
   const tensors = new Map<string, NamedTensor>();
   for (const { name, type, shape, start, end } of entries) {
     // Copied, so that values are aligned and the file's buffer can be freed (a Buffer's own `slice` would not copy).
     const data = new Uint8Array(bytes.subarray(dataStart + start, dataStart + end)).buffer;
     tensors.set(name, { shape, values: decodeValues(data, type) });
+    yield;
   }
   return { tensors, metadata };
 }
@@ -103,25 +112,7 @@ export function encodeHeader(
 }
 
 /** The sha-256 over all tensors' names, shapes and float32 values: a name for weights however they are stored. */
-export function tensorsDigest(tensors: TensorSource): string {
-  const steps = digestSteps(tensors);
-  for (;;) {
-    const { done, value } = steps.next();
-    if (done === true) return value;
-  }
-}
-
-/** The same of tensors in a file, one tensor a turn of the event loop. */
-export async function tensorsDigestInTurns(tensors: TensorSource): Promise<string> {
-  const steps = digestSteps(tensors);
-  for (;;) {
-    const { done, value } = steps.next();
-    if (done === true) return value;
-    await setImmediate();
-  }
-}
-
-function* digestSteps(tensors: TensorSource): Generator<void, string> {
+export function* tensorsDigest(tensors: TensorSource): WorkSteps<string> {
   const hash = createHash('sha256');
   for (const name of sortedNames(tensors.shapes)) {
     const shape = tensors.shapes.get(name)!;

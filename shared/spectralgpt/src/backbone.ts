@@ -3,11 +3,12 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { failure } from '@hyperswap/errors';
 import {
+  atOnce,
   inMemory,
+  inTurns,
   SafetensorsError,
   SafetensorsFile,
   tensorsDigest,
-  tensorsDigestInTurns,
   unusableValue,
   writeSafetensorsFile,
   type NamedTensor,
@@ -51,7 +52,7 @@ export function makeBackbone(
   config: BackboneConfig,
   weights: ReadonlyMap<string, NamedTensor>,
 ): Backbone {
-  return { ...describeBackbone(name, config, tensorsDigest(inMemory(weights))), weights };
+  return { ...describeBackbone(name, config, atOnce(tensorsDigest(inMemory(weights)))), weights };
 }
 
 /** Runs a function on a backbone's tensors, which are open for so long. */
@@ -85,7 +86,7 @@ export async function readBackbone(name: string, directory: string): Promise<Bac
   const tensors = openTensors(file);
   try {
     checkShapes(file, config, tensors.shapes);
-    const weightsDigest = await tensorsDigestInTurns({
+    const digesting = tensorsDigest({
       shapes: tensors.shapes,
       read: (tensor) => {
         const values = tensors.read(tensor);
@@ -94,7 +95,7 @@ export async function readBackbone(name: string, directory: string): Promise<Bac
         throw failure('BACKBONE_INVALID', { file, reason: `tensor ${tensor} holds the value ${unusable}` });
       },
     });
-    return { ...describeBackbone(name, config, weightsDigest), weights: file };
+    return { ...describeBackbone(name, config, await inTurns(digesting)), weights: file };
   } finally {
     tensors.close();
   }

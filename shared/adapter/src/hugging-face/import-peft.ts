@@ -6,7 +6,7 @@
  * thinner factors are filled up with zeros and their scale goes into B: the update is the same.
  */
 import { failure } from '@hyperswap/errors';
-import { readSafetensors, SafetensorsError, unusableValue, type NamedTensor } from '@hyperswap/safetensors';
+import { readTensors, SafetensorsError, unusableValue, type NamedTensor, type WorkSteps } from '@hyperswap/safetensors';
 import { maximumBlobBytes, maximumHeaderBytes, type Adapter } from '../blob.js';
 import { parsePeftConfig, type LokrConfig, type LoraConfig } from './peft-config.js';
 import { byPattern } from './peft-pattern.js';
@@ -38,17 +38,19 @@ export const peftConfigFile = 'adapter_config.json';
 export const peftModelFile = 'adapter_model.safetensors';
 
 /**
+ * Reads the two files in steps, a step a tensor or a module.
+ *
  * @param configFile content of `adapter_config.json`
  * @param model content of `adapter_model.safetensors`
  * @throws ADAPTER_INVALID naming the field or tensor; PEFT_UNSUPPORTED with what to do
  */
-export function importPeft(configFile: Uint8Array, model: Uint8Array): PeftAdapter {
+export function* importPeft(configFile: Uint8Array, model: Uint8Array): WorkSteps<PeftAdapter> {
   const config = parsePeftConfig(peftConfigFile, configFile);
   const file = peftModelFile;
   const invalid = (reason: string, cause?: unknown): Error => failure('ADAPTER_INVALID', { file, reason }, cause);
   let tensors: ReadonlyMap<string, NamedTensor>;
   try {
-    ({ tensors } = readSafetensors(model, { maximumHeaderBytes }));
+    ({ tensors } = yield* readTensors(model, { maximumHeaderBytes }));
   } catch (cause) {
     if (!(cause instanceof SafetensorsError)) throw cause;
     throw invalid(cause.message, cause);
@@ -58,6 +60,7 @@ export function importPeft(configFile: Uint8Array, model: Uint8Array): PeftAdapt
   for (const [key, tensor] of tensors) {
     const unusable = unusableValue(tensor.values);
     if (unusable !== undefined) throw invalid(`tensor ${key} holds the value ${unusable}`);
+    yield;
     const headPart = /^base_model\.model\.head\.(?:modules_to_save\.(?:default\.)?)?(weight|bias)$/.exec(key);
     const part = /^base_model\.model\.(blocks\.\d+\.attn\.[qv])\.(lora_[AB]|lokr_w[12](?:_[ab])?)(?:\.weight)?$/.exec(
       key,
@@ -86,14 +89,18 @@ export function importPeft(configFile: Uint8Array, model: Uint8Array): PeftAdapt
     config.peft_type === 'LORA'
       ? { method: 'lora', ...scaledLora(module, parts, config, invalid) }
       : scaledLokr(module, parts, config, claim, invalid);
-  const scaled = new Map([...modules].map(([module, parts]) => [module, read(module, parts)]));
+  const scaled = new Map<string, Scaled & { method: string }>();
+  for (const [module, parts] of modules) {
+    scaled.set(module, read(module, parts));
+    yield;
+  }
   const methods = new Set([...scaled.values()].map(({ method }) => method));
   if (methods.size > 1) throw invalid('some modules have a low-rank second factor and some a full one');
   const [method] = methods as Set<string> as unknown as [string];
   requireOneSize(scaled, invalid);
   const rank = Math.max(...[...scaled.values()].map((found) => found.rank));
   const targets = [...scaled.keys()].sort(byBlock);
-  return { method, targets, ...assemble(method, scaled, rank, claim), headWeight, headBias };
+  return { method, targets, ...(yield* assemble(method, scaled, rank, claim)), headWeight, headBias };
 }
 
 /** The whole adapter: what PEFT's files tell, the rest from an adapter of the same backbone and scene. */
@@ -163,18 +170,19 @@ function scaledLokr(
 }
 
 /** Factors of one rank and scale 1, and the settings that say so. */
-function assemble(
+function* assemble(
   method: string,
   scaled: ReadonlyMap<string, Scaled>,
   rank: number,
   claim: Claim,
-): { settings: Record<string, number>; factors: Map<string, NamedTensor> } {
+): WorkSteps<{ settings: Record<string, number>; factors: Map<string, NamedTensor> }> {
   const factors = new Map<string, NamedTensor>();
   for (const [module, found] of scaled) {
     for (const [name, tensor] of Object.entries(found.factors)) {
       claim(tensor.shape.reduce((product, side, axis) => product * (isRank(name, axis) ? rank : side), 1));
       factors.set(`${module}.${name}`, fill(name, tensor, rank));
     }
+    yield;
   }
   const [{ factors: any }] = [...scaled.values()] as [Scaled];
   if (method === 'lora') return { factors, settings: { rank, alpha: rank, lambda: 1 } };
