@@ -30,6 +30,7 @@ let kinds = 0;
 function freshKind(isCut = false): Kind {
   const kind = {
     name: `kind-${(kinds += 1)}`,
+    subject: ({ text }: Request) => `a job about ${text}`,
     request: jsonCodec(z.object({ text: z.string(), parts: z.number().optional() })),
     result: jsonCodec(z.string()),
     progress: jsonCodec(progressSchema),
@@ -223,7 +224,7 @@ for (const [name, { place: open, skip }] of Object.entries(implementations)) {
       const id = await runner.start(kind, { text: 'a' });
       await assert.rejects(resultOf(runner, kind, id), hasCode('SCENE_NOT_FOUND', /lost/));
       const [letter, ...others] = await runner.deadLetters(kind);
-      assert.deepEqual([letter!.id, letter!.request.text, others.length], [id, 'a', 0]);
+      assert.deepEqual([letter!.id, letter!.subject, others.length], [id, 'a job about a', 0]);
       assert.equal(letter!.status.state === 'failed' && letter!.status.reason.code, 'SCENE_NOT_FOUND');
       isMended = true;
       await runner.requeue(kind, id);

@@ -1,6 +1,6 @@
 import type { WorkQueue } from '@hyperswap/messaging';
 import type { KnownJob } from './job-records.js';
-import { countParts, hasPart } from './parts.js';
+import { hasPart } from './parts.js';
 
 /** Content of a work item: a job in one piece, or to be cut into parts, or one part. */
 export interface JobItem {
@@ -10,6 +10,9 @@ export interface JobItem {
   readonly round: number;
   readonly part?: number;
 }
+
+/** Items that are on their way to the bus at once. */
+const publishedAtOnce = 32;
 
 export type JobQueue = WorkQueue<JobItem>;
 
@@ -27,11 +30,15 @@ export async function publishJob(queue: JobQueue, kind: string, { id, record }: 
 /** Publishes the parts that are not done; where all are, the last one, so that a worker puts them together. */
 export async function publishParts(queue: JobQueue, kind: string, { id, record }: KnownJob): Promise<void> {
   const { total, finished } = record.parts!;
-  const isWhole = countParts(finished) === total;
-  for (let part = isWhole ? total - 1 : 0; part < total; part++) {
-    if (hasPart(finished, part) && !isWhole) continue;
-    const item = { kind, job: id, round: record.round, part };
-    await queue.publish(item, itemId(item));
+  const missing = Array.from({ length: total }, (_, part) => part).filter((part) => !hasPart(finished, part));
+  const parts = missing.length === 0 ? [total - 1] : missing;
+  for (let first = 0; first < parts.length; first += publishedAtOnce) {
+    await Promise.all(
+      parts.slice(first, first + publishedAtOnce).map((part) => {
+        const item = { kind, job: id, round: record.round, part };
+        return queue.publish(item, itemId(item));
+      }),
+    );
   }
 }
 

@@ -14,6 +14,8 @@ export interface JobKind<Request, Result, Progress> {
   readonly name: string;
   /** Queue of its items. Kinds that name the same queue share its workers, and take turns. @default the name */
   readonly queue?: string;
+  /** Says in a few words what a job is about, as `krona+ on indian-pines`, for operators. */
+  subject(request: Request): string;
   readonly request: Codec<Request>;
   readonly result: Codec<Result>;
   readonly progress: Codec<Progress>;

@@ -8,6 +8,8 @@ export interface JobView<Request, Progress = unknown> {
   readonly id: string;
   readonly kind: string;
   readonly request: Request;
+  /** What it is about, in a few words. */
+  readonly subject: string;
   readonly status: JobStatus;
   readonly createdAt: Date;
   /** When a worker first took it. */
@@ -26,14 +28,16 @@ export interface JobView<Request, Progress = unknown> {
 
 /** @throws what the kind's codecs throw for a request or progress that they cannot read */
 export function toView<Request, Progress>(
-  kind: Pick<JobKind<Request, unknown, Progress>, 'name' | 'request' | 'progress'>,
+  kind: JobKind<Request, unknown, Progress>,
   { id, record }: KnownJob,
 ): JobView<Request, Progress> {
   const { status, parts, tries, attempts, progress } = record;
+  const request = kind.request.decode(Buffer.from(record.request, 'base64'));
   return {
     id,
     kind: kind.name,
-    request: kind.request.decode(Buffer.from(record.request, 'base64')),
+    request,
+    subject: kind.subject(request),
     status,
     createdAt: new Date(record.createdAt),
     startedAt: record.startedAt === undefined ? undefined : new Date(record.startedAt),
