@@ -97,6 +97,13 @@ export const settings = z
       .describe(
         'Hours that jobs are kept after their end, with their maps and predictions. Adapters, backbones and scenes stay.',
       ),
+    jobLimit: z.coerce
+      .number()
+      .int()
+      .min(1)
+      .max(10_000)
+      .default(64)
+      .describe('Jobs of one kind that may wait and run at once; more are refused with a hint when to try again.'),
     natsUrl: z
       .string()
       .default('')
