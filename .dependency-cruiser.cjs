@@ -9,8 +9,8 @@ const path = require('node:path');
 const layers = [
   ['errors', 'random', 'telemetry'],
   ['pypi', 'config', 'keys', 'safetensors', 'storage', 'messaging', 'raster', 'splits'],
-  ['tensor', 'rpc', 'map', 'jobs'],
-  ['spectralgpt', 'scene'],
+  ['tensor', 'rpc', 'map'],
+  ['spectralgpt', 'scene', 'jobs'],
   ['checkpoint', 'peft'],
   ['adapter'],
   ['registry'],

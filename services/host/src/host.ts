@@ -9,6 +9,7 @@ import {
 } from '@hyperswap/config';
 import { failure, type HyperswapError } from '@hyperswap/errors';
 import { EmbeddedBus, NatsBus, type Bus, type DamagedValue, type EmbeddedBusSettings } from '@hyperswap/messaging';
+import { JobRunner } from '@hyperswap/jobs';
 import { createPreprocessingService } from '@hyperswap/preprocessing';
 import {
   clientAccess,
@@ -25,6 +26,7 @@ import { startTelemetry, type Logger } from '@hyperswap/telemetry';
 import { Executor } from '@hyperswap/tensor';
 import { createTileInferenceServices } from '@hyperswap/tile-inference';
 import { createTrainerServices, type PreprocessingAddress } from '@hyperswap/trainer';
+import { createJobService } from './job-service.js';
 import { adapterTrust, ownAccess, serverGuard } from './guard.js';
 import { Readiness } from './readiness.js';
 
@@ -88,9 +90,14 @@ async function start(
   const backbones = new Backbones(store, { cacheBytes: config.backboneCacheBytes });
   const stopTelemetry = await startTelemetry('hyperswap');
   const executor = names.some((name) => name !== 'preprocessing') ? new Executor() : undefined;
-  const groups: ServiceGroup[] = [];
+  const { leaseMilliseconds, jobLimit } = config;
+  const keepMilliseconds = config.keepJobsHours * 3_600_000;
+  const jobs = new JobRunner({ bus, store, logger, leaseMilliseconds, keepMilliseconds, jobLimit });
+  const groups: ServiceGroup[] = [{ services: [createJobService(jobs)] }];
   let server: RunningServer | undefined;
   const close = async (): Promise<void> => {
+    // Jobs end first: they use what the services have.
+    await jobs.stop();
     for (const group of groups) await group.stop?.();
     await executor?.stop();
     await backbones.close();
@@ -102,7 +109,6 @@ async function start(
     if (names.includes('preprocessing')) {
       groups.push({ services: [createPreprocessingService({ store, maximumSceneBytes: config.maximumSceneBytes })] });
     }
-    const keepJobsMilliseconds = config.keepJobsHours * 3_600_000;
     if (executor !== undefined && names.includes('trainer')) {
       const access = isOwnPreprocessing ? own() : clientAccess({ ...config, ...security });
       const preprocessing = (): PreprocessingAddress => ({
@@ -112,15 +118,14 @@ async function start(
             : config.endpoint,
         access,
       });
-      const { backbone, precision, leaseMilliseconds } = config;
-      const training = { backbone, precision, leaseMilliseconds, keepJobsMilliseconds, preprocessing, ...trust };
-      const context = { store, backbones, bus, executor, logger, ...training };
-      groups.push(createTrainerServices(context));
+      const { backbone, precision } = config;
+      const training = { backbone, precision, preprocessing, ...trust };
+      groups.push(createTrainerServices({ store, backbones, bus, jobs, executor, ...training }));
     }
     if (executor !== undefined && names.includes('tile-inference')) {
-      const { backbone, precision, batchSize, queueLimit, leaseMilliseconds } = config;
-      const serving = { backbone, precision, batchSize, queueLimit, leaseMilliseconds, keepJobsMilliseconds, ...trust };
-      const context = { store, backbones, bus, executor, logger, ...serving };
+      const { backbone, precision, batchSize, queueLimit } = config;
+      const serving = { backbone, precision, batchSize, queueLimit, ...trust };
+      const context = { store, backbones, bus, jobs, executor, logger, ...serving };
       groups.push(await createTileInferenceServices(context));
     }
     const services = groups.flatMap((group) => group.services);
@@ -136,6 +141,8 @@ async function start(
   ];
   const readiness = new Readiness(groups, dependencies, running.health, logger, config.healthMilliseconds);
   for (const group of groups) group.start?.();
+  // Not before this process serves: a training may ask its own preprocessing service.
+  jobs.begin();
   logger.info(
     { endpoint: running.endpoint, services: names, store: store.description, bus: bus.description },
     'serving',
@@ -149,6 +156,7 @@ async function start(
       logger.info('draining');
       readiness.stop();
       for (const group of groups) group.drain?.();
+      jobs.drain();
       await running.drain(graceMilliseconds);
       await close();
       logger.info('stopped');

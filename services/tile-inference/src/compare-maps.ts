@@ -4,8 +4,7 @@ import type { CompareMapsRequest, CompareMapsResponse } from '@hyperswap/proto';
 import type { CallContext } from '@hyperswap/rpc';
 import { PreparedScene } from '@hyperswap/scene';
 import { wholeMap } from './finished-map.js';
-import type { SceneJob } from './scene-job.js';
-import type { SceneJobs } from './scene-jobs.js';
+import type { FinishedJob, SceneJobs } from './scene-jobs.js';
 import { smoothedMap } from './smoothed-map.js';
 
 /**
@@ -25,21 +24,23 @@ export async function compareMaps(
   if (names.join('\n') !== (await jobs.classNames(second)).join('\n')) {
     throw invalid('second_job', `its adapter ${second.adapter} knows other classes than ${first.adapter}`);
   }
-  const scene = await PreparedScene.open(jobs.store, first.scene);
+  if (first.sceneDigest !== second.sceneDigest)
+    throw invalid('second_job', `it mapped another content of ${first.scene}`);
+  const scene = await PreparedScene.openPinned(jobs.store, first.scene, first.sceneDigest);
   const truth = await scene.readLabels(labelMap === '' ? undefined : labelMap);
   const pixels: number[] = [];
   truth.forEach((label, pixel) => {
     if (label > 0) pixels.push(pixel);
   });
   if (pixels.length === 0) throw invalid('label_map', 'it has no labelled pixel');
-  const labelsOf = async (id: string, job: SceneJob): Promise<Uint8Array> => {
+  const labelsOf = async (job: FinishedJob): Promise<Uint8Array> => {
     const context = { store: jobs.store, signal, onProgress: () => undefined };
     const { labels } =
-      smoothingReach > 0 ? await smoothedMap(id, job, smoothingReach, context) : await wholeMap(jobs.store, id, job);
+      smoothingReach > 0 ? await smoothedMap(job, smoothingReach, context) : await wholeMap(jobs.store, job);
     return Uint8Array.from(pixels, (pixel) => labels[pixel]!);
   };
   const labels = Uint8Array.from(pixels, (pixel) => truth[pixel]!);
-  const predictions = [await labelsOf(firstJob, first), await labelsOf(secondJob, second)] as const;
+  const predictions = [await labelsOf(first), await labelsOf(second)] as const;
   const [a, b] = predictions.map((predicted) => {
     const metrics = evaluate(labels, predicted, names);
     return { ...metrics, perClass: [...metrics.perClass], confusion: [...metrics.confusion] };

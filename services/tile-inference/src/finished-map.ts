@@ -1,7 +1,8 @@
 /** Map of a finished scene job, read out of the results of its chunks. */
 import { placeWindow, type Window } from '@hyperswap/raster';
 import type { ObjectStore } from '@hyperswap/storage';
-import { chunkCount, chunkKey, chunkWindow, type SceneJob } from './scene-job.js';
+import { chunkCount, chunkKey, chunkWindow } from './scene-job.js';
+import type { FinishedJob } from './scene-jobs.js';
 
 /** Planes of a chunk's result: labels and confidence, one byte a pixel, then the probabilities of each class where they are kept. */
 export interface MapBlock {
@@ -16,8 +17,7 @@ export interface MapBlock {
 /** Returns the map as blocks of full rows of chunks, from top to bottom. */
 export async function* mapBlocks(
   store: ObjectStore,
-  id: string,
-  job: SceneJob,
+  job: FinishedJob,
   { row, height: rows }: Pick<Window, 'row' | 'height'> = { row: 0, height: job.height },
 ): AsyncGenerator<MapBlock> {
   const { width, chunkSize, classes } = job;
@@ -32,7 +32,7 @@ export async function* mapBlocks(
     for (let index = first; index < first + perRow; index++) {
       const chunk = chunkWindow(job, index);
       const place = { ...chunk, row: 0 };
-      const result = await store.get(chunkKey(id, index));
+      const result = await store.get(chunkKey(job.objects, index));
       const pixels = chunk.height * chunk.width;
       placeWindow(labels, width, place, result.subarray(0, pixels));
       placeWindow(confidence, width, place, result.subarray(pixels, 2 * pixels));
@@ -47,12 +47,11 @@ export async function* mapBlocks(
 /** Returns labels and confidence of a whole map, `[height, width]` each. */
 export async function wholeMap(
   store: ObjectStore,
-  id: string,
-  job: SceneJob,
+  job: FinishedJob,
 ): Promise<{ labels: Uint8Array; confidence: Uint8Array }> {
   const labels = new Uint8Array(job.height * job.width);
   const confidence = new Uint8Array(job.height * job.width);
-  for await (const block of mapBlocks(store, id, job)) {
+  for await (const block of mapBlocks(store, job)) {
     labels.set(block.labels, block.window.row * job.width);
     confidence.set(block.confidence, block.window.row * job.width);
   }

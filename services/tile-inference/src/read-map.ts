@@ -4,8 +4,7 @@ import type { Window } from '@hyperswap/raster';
 import { ResponseQueue, type CallContext } from '@hyperswap/rpc';
 import type { ConfidentMap } from '@hyperswap/map';
 import { mapBlocks, type MapBlock } from './finished-map.js';
-import type { SceneJob } from './scene-job.js';
-import type { SceneJobs } from './scene-jobs.js';
+import type { FinishedJob, SceneJobs } from './scene-jobs.js';
 import { smoothedMap } from './smoothed-map.js';
 
 /** Bytes of one message, far below the default limit of 4 MiB. */
@@ -40,8 +39,8 @@ export async function* readMap(
     const reason = 'the job did not keep probabilities: classify the scene with "probabilities"';
     throw failure('FIELD_INVALID', { field: 'outputs', reason });
   }
-  const smoothed = yield* smoothing(jobs, id, job, smoothingReach, signal);
-  for await (const block of mapBlocks(jobs.store, id, job, window)) {
+  const smoothed = yield* smoothing(jobs, job, smoothingReach, signal);
+  for await (const block of mapBlocks(jobs.store, job, window)) {
     const own = smoothed === undefined ? block : withRows(block, smoothed, width);
     for (const rows of cutRows(own, job, window, planes)) yield { event: { $case: 'rows', value: rows } };
   }
@@ -50,8 +49,7 @@ export async function* readMap(
 /** Smooths where it is asked for, and reports the progress. */
 async function* smoothing(
   jobs: SceneJobs,
-  id: string,
-  job: SceneJob,
+  job: FinishedJob,
   reach: number,
   signal: AbortSignal,
 ): AsyncGenerator<ReadMapResponse, ConfidentMap | undefined> {
@@ -60,7 +58,7 @@ async function* smoothing(
   const onProgress = (done: number, total: number): void => {
     progress.replace('progress', { event: { $case: 'progress', value: { stage: 'smoothing', done, total } } });
   };
-  const smoothed = smoothedMap(id, job, reach, { store: jobs.store, signal, onProgress });
+  const smoothed = smoothedMap(job, reach, { store: jobs.store, signal, onProgress });
   smoothed.then(
     () => progress.end(),
     (error: unknown) => progress.fail(error),
@@ -78,7 +76,7 @@ function withRows(block: MapBlock, { labels, confidence }: ConfidentMap, width: 
 /** Cuts the wanted part of a block into messages. */
 function* cutRows(
   { window: block, labels, confidence, probabilities }: MapBlock,
-  { width, classes }: SceneJob,
+  { width, classes }: FinishedJob,
   wanted: Window,
   planes: ReadonlySet<Output>,
 ): Generator<MapRows> {

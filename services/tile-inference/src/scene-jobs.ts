@@ -1,6 +1,5 @@
-import { randomUUID } from 'node:crypto';
 import { failure } from '@hyperswap/errors';
-import { startSweeper, type KeyValue } from '@hyperswap/messaging';
+import { hasEnded, maximumParts, toJobStatus, type JobRunner, type JobView } from '@hyperswap/jobs';
 import type {
   ClassifySceneRequest,
   ClassifySceneResponse,
@@ -9,65 +8,33 @@ import type {
   WatchSceneJobResponse,
 } from '@hyperswap/proto';
 import { toAdapterVersion, type AdapterRegistry } from '@hyperswap/registry';
-import { follow, newestFirstKey, pageOf, type CallContext, type PageRequest } from '@hyperswap/rpc';
+import { newestFirstKey, pageOf, toDuration, type CallContext, type PageRequest } from '@hyperswap/rpc';
 import { maximumTileSide, PreparedScene } from '@hyperswap/scene';
 import type { ObjectStore } from '@hyperswap/storage';
-import { ChunkWorkers, type ChunkWorkersContext } from './chunk-workers.js';
-import {
-  changeRunning,
-  chunkCount,
-  chunksQueue,
-  deleteChunks,
-  ended,
-  endOf,
-  finishedCount,
-  jobPrefix,
-  jobsBucket,
-  newSceneJob,
-  toSceneJobMessage,
-  type Chunk,
-  type SceneJob,
-} from './scene-job.js';
+import type { Logger } from '@hyperswap/telemetry';
+import { chunkHandler, chunksAtOnce, type ChunkContext } from './classify-chunk.js';
+import { chunkCount, classificationKind, type SceneJob } from './scene-job.js';
 
 const defaultChunkSize = 64;
-/** Chunks of a job: each is a work item and an object. */
-const maximumChunks = 16_384;
 
-export interface SceneJobsContext extends ChunkWorkersContext {
+export interface SceneJobsContext extends ChunkContext {
+  readonly runner: JobRunner;
   readonly registry: AdapterRegistry;
-  /** Jobs that ended are kept so long, with their maps. */
-  readonly keepMilliseconds: number;
+  readonly logger: Logger;
 }
 
-/**
- * Whole scenes as jobs, cut into chunks that any process may classify. What is known of a job is shared state: the process that was asked may
- * die, and any other tells how the job goes.
- */
+/** A job that is done, with what its map is read from. */
+export interface FinishedJob extends SceneJob {
+  /** Beginning of the keys of its chunks. */
+  readonly objects: string;
+}
+
+/** Whole scenes as jobs, cut into chunks that any process may classify. Any process tells how a job goes, whichever was asked for it. */
 export class SceneJobs {
-  private readonly jobs: KeyValue<SceneJob>;
-  private readonly workers: ChunkWorkers;
-  /** Of jobs that are watched here. */
-  private readonly watchers = new Map<string, Set<(job: SceneJob) => void>>();
-  private readonly unwatch: () => void;
-  private readonly stopSweeper: () => Promise<void>;
   private isDraining = false;
 
   constructor(private readonly context: SceneJobsContext) {
-    this.jobs = context.bus.keyValue<SceneJob>(jobsBucket);
-    this.unwatch = this.jobs.watch(({ key, value }) => {
-      for (const watcher of this.watchers.get(key) ?? []) watcher(value);
-    });
-    this.workers = new ChunkWorkers(context);
-    const { store, logger, keepMilliseconds } = context;
-    // Jobs that ended long ago, and those of processes that took their queue with them.
-    this.stopSweeper = startSweeper({
-      state: this.jobs,
-      isOld: ({ changedAt }) => changedAt + keepMilliseconds <= Date.now(),
-      clear: async (id) => {
-        for (const { key } of await store.list(jobPrefix(id))) await store.delete(key);
-      },
-      onError: (error) => logger.warn({ err: error }, 'old scene jobs could not be cleared away'),
-    });
+    context.runner.register(classificationKind, chunkHandler(context), { workers: chunksAtOnce });
   }
 
   /** Store of scenes and maps. */
@@ -78,19 +45,20 @@ export class SceneJobs {
   /**
    * Starts a job and reports its progress. When the client leaves, the job is cancelled, unless it is detached.
    *
-   * @throws SCENE_NOT_FOUND, ADAPTER_NOT_FOUND, ADAPTER_RETIRED, PCA_MISMATCH, FIELD_INVALID, and what the job failed with
+   * @throws SCENE_NOT_FOUND, ADAPTER_NOT_FOUND, ADAPTER_RETIRED, PCA_MISMATCH, FIELD_INVALID, JOBS_FULL, DRAINING, and what the job failed
+   *   with
    */
   async *classify(request: ClassifySceneRequest, call: CallContext): AsyncGenerator<ClassifySceneResponse> {
+    const { runner, logger } = this.context;
     const id = await this.start(request);
     try {
-      yield { event: { $case: 'accepted', value: await this.message(id, await this.find(id)) } };
+      yield { event: { $case: 'accepted', value: await this.message(await runner.get(classificationKind, id)) } };
       yield* this.watch(id, call);
     } finally {
-      // A process that drains leaves its jobs to the others, if there are any.
-      const isLeft = this.isDraining && this.context.bus.owner === undefined;
-      if (call.signal.aborted && !request.detached && !isLeft) {
+      // The calls of a process that drains are cut off, and another process goes on with their jobs.
+      if (call.signal.aborted && !request.detached && !this.isDraining) {
         await this.cancel(id).catch((error: unknown) => {
-          this.context.logger.warn({ err: error, job: id }, 'a scene job could not be cancelled');
+          logger.warn({ err: error, job: id }, 'a classification could not be cancelled');
         });
       }
     }
@@ -99,50 +67,42 @@ export class SceneJobs {
   /**
    * Reports the progress of a job, and its end.
    *
-   * @throws JOB_NOT_FOUND, CANCELLED, and what the job failed with
+   * @throws JOB_NOT_FOUND, CANCELLED, DRAINING, and what the job failed with
    */
   async *watch(id: string, { signal }: CallContext): AsyncGenerator<WatchSceneJobResponse> {
     let last = -1;
-    const source = { look: () => this.find(id), listen: (onNews: (job: SceneJob) => void) => this.listen(id, onNews) };
-    for await (const job of follow(source, signal)) {
-      if (job.state === 'failed' || job.state === 'cancelled') throw endOf(job);
-      const done = finishedCount(job);
-      if (done > last) {
-        yield { event: { $case: 'progress', value: { stage: 'classifying', done, total: chunkCount(job) } } };
-        last = done;
-      }
-      if (job.state === 'done') {
-        yield { event: { $case: 'done', value: await this.message(id, job) } };
-        return;
-      }
+    for await (const news of this.context.runner.watch(classificationKind, id, signal)) {
+      if (news.news === 'progress') continue;
+      const { done } = news.job.parts!;
+      if (done > last) yield { event: { $case: 'progress', value: progressOf(news.job) } };
+      last = Math.max(last, done);
+      if (news.news === 'result') yield { event: { $case: 'done', value: await this.message(news.job) } };
     }
   }
 
-  /** A job that is done. @throws JOB_NOT_FOUND, JOB_NOT_DONE */
-  async findDone(id: string): Promise<SceneJob> {
-    const job = await this.find(id);
-    if (job.state !== 'done') throw failure('JOB_NOT_DONE', { kind: 'scene job', job: id, state: job.state });
-    return job;
+  /** Finds a job that is done. @throws JOB_NOT_FOUND, JOB_NOT_DONE */
+  async findDone(id: string): Promise<FinishedJob> {
+    const { request, objects } = await this.context.runner.getDone(classificationKind, id);
+    return { ...request, objects };
   }
 
-  /** Names of the classes of a job's adapter, from 1 on. @throws ADAPTER_NOT_FOUND */
+  /** Returns the names of the classes of a job's adapter, from 1 on. @throws ADAPTER_NOT_FOUND */
   async classNames({ adapter }: SceneJob): Promise<string[]> {
     const { metadata } = await this.context.registry.resolve(adapter);
     return metadata.classes.map(({ name }) => name);
   }
 
-  /** Ends a job that is running; one that has ended stays as it is. @throws JOB_NOT_FOUND */
+  /** Ends a job; one that has ended stays as it is. @throws JOB_NOT_FOUND */
   async cancel(id: string): Promise<void> {
-    const job = await changeRunning(this.jobs, id, (current) => ended(current, 'cancelled'));
-    if (job.state !== 'cancelled') return;
-    await deleteChunks(this.context.store, id, job);
+    await this.context.runner.cancel(classificationKind, id);
   }
 
-  /** A page of all jobs, the newest first. @throws FIELD_INVALID */
+  /** Returns a page of all jobs, the newest first. @throws FIELD_INVALID */
   async list(request: PageRequest): Promise<ListSceneJobsResponse> {
-    const jobs = await this.jobs.list();
-    const { page, nextPageToken } = pageOf(jobs, ({ key, value }) => newestFirstKey(value.startedAt, key), request);
-    return { jobs: await Promise.all(page.map(({ key, value }) => this.message(key, value))), nextPageToken };
+    const jobs = await this.context.runner.list(classificationKind);
+    const keyOf = ({ createdAt, id }: JobView<SceneJob>): string => newestFirstKey(createdAt.getTime(), id);
+    const { page, nextPageToken } = pageOf(jobs, keyOf, request);
+    return { jobs: await Promise.all(page.map((job) => this.message(job))), nextPageToken };
   }
 
   /** From now on, clients that are cut off do not take their jobs with them. */
@@ -150,67 +110,70 @@ export class SceneJobs {
     this.isDraining = true;
   }
 
-  async stop(): Promise<void> {
-    await this.stopSweeper();
-    this.unwatch();
-    await this.workers.stop();
-  }
-
-  /** One watch of the shared state serves all that are watched here. */
-  private listen(id: string, onNews: (job: SceneJob) => void): () => void {
-    const watchers = this.watchers.get(id) ?? new Set();
-    this.watchers.set(id, watchers.add(onNews));
-    return () => {
-      watchers.delete(onNews);
-      if (watchers.size === 0) this.watchers.delete(id);
-    };
-  }
-
-  private async start({
-    scene: name,
-    adapter: reference,
-    chunkSize,
-    probabilities,
-  }: ClassifySceneRequest): Promise<string> {
-    const { store, bus, registry } = this.context;
-    if (chunkSize > maximumTileSide) {
-      throw failure('FIELD_INVALID', { field: 'chunk_size', reason: `${chunkSize} is more than ${maximumTileSide}` });
-    }
-    const { height, width, pcaDigest, sourceDigest } = (await PreparedScene.open(store, name)).manifest;
-    const admitted = await registry.admit(reference);
-    const { metadata } = await registry.resolve(admitted.reference);
-    if (metadata.pcaDigest !== pcaDigest) {
-      throw failure('PCA_MISMATCH', { adapter: admitted.reference, scene: name });
-    }
-    const id = randomUUID();
-    const side = chunkSize === 0 ? defaultChunkSize : chunkSize;
-    const job = newSceneJob({
-      scene: name,
-      sceneDigest: sourceDigest,
-      adapter: admitted.reference,
-      classes: metadata.classes.length,
+  private async start(request: ClassifySceneRequest): Promise<string> {
+    const { store, runner, registry } = this.context;
+    const { scene, adapter: reference, probabilities } = request;
+    const { manifest, digest: sceneDigest } = await PreparedScene.open(store, scene);
+    const { height, width } = manifest;
+    const { reference: adapter } = await registry.admit(reference);
+    const { metadata } = await registry.resolve(adapter);
+    if (metadata.pcaDigest !== manifest.pcaDigest) throw failure('PCA_MISMATCH', { adapter, scene });
+    const chunkSize = chooseChunkSize(request.chunkSize, height, width);
+    const classes = metadata.classes.length;
+    return runner.start(classificationKind, {
+      scene,
+      sceneDigest,
+      adapter,
+      classes,
       probabilities,
       height,
       width,
-      chunkSize: side,
+      chunkSize,
     });
-    if (chunkCount(job) > maximumChunks) {
-      const reason = `${side} cuts the scene of ${height} × ${width} pixels into ${chunkCount(job)} chunks, more than ${maximumChunks}`;
-      throw failure('FIELD_INVALID', { field: 'chunk_size', reason });
+  }
+
+  private async message(job: JobView<SceneJob>): Promise<SceneJobMessage> {
+    const { scene, sceneDigest, adapter, height, width, probabilities } = job.request;
+    const { createdAt, endedAt, status } = job;
+    return {
+      status: toJobStatus(job, progressOf(job)),
+      scene,
+      sceneDigest,
+      adapter: toAdapterVersion(await this.context.registry.resolve(adapter)),
+      height,
+      width,
+      elapsed: endedAt && hasEnded(status) ? toDuration(endedAt.getTime() - createdAt.getTime()) : undefined,
+      probabilities,
+    };
+  }
+}
+
+function progressOf({ parts }: JobView<SceneJob>): { stage: string; done: number; total: number } {
+  const { done, total } = parts!;
+  return { stage: 'classifying', done, total };
+}
+
+/**
+ * Returns the side of a job's chunks: the one that was asked for, else 64 pixels, or as much more as keeps their number within the limit.
+ *
+ * @param wanted side in pixels; 0 for the usual one
+ * @throws FIELD_INVALID
+ */
+function chooseChunkSize(wanted: number, height: number, width: number): number {
+  const invalid = (reason: string): Error => failure('FIELD_INVALID', { field: 'chunk_size', reason });
+  if (wanted > maximumTileSide) throw invalid(`${wanted} is more than ${maximumTileSide}`);
+  let chunkSize = wanted === 0 ? defaultChunkSize : wanted;
+  while (chunkCount({ height, width, chunkSize }) > maximumParts) {
+    if (chunkSize === maximumTileSide) {
+      throw failure('FIELD_INVALID', {
+        field: 'scene',
+        reason: `it has ${height} × ${width} pixels, more than ${maximumParts} chunks of ${maximumTileSide} pixels: cut it into several scenes`,
+      });
     }
-    await this.jobs.update(id, job, 0);
-    // Cut by whoever takes it, so that a process that dies now leaves no half of it.
-    await bus.workQueue<Chunk>(chunksQueue).publish({ job: id }, id);
-    return id;
+    chunkSize = Math.min(maximumTileSide, chunkSize + 1);
   }
-
-  private async find(id: string): Promise<SceneJob> {
-    const job = (await this.jobs.get(id))?.value;
-    if (job === undefined) throw failure('JOB_NOT_FOUND', { kind: 'classification', job: id });
-    return job;
+  if (wanted !== 0 && chunkSize > wanted) {
+    throw invalid(`${wanted} would cut the scene into more than ${maximumParts} chunks: take at least ${chunkSize}`);
   }
-
-  private async message(id: string, job: SceneJob): Promise<SceneJobMessage> {
-    return toSceneJobMessage(id, job, toAdapterVersion(await this.context.registry.resolve(job.adapter)));
-  }
+  return chunkSize;
 }

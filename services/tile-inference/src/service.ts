@@ -1,3 +1,4 @@
+import type { JobRunner } from '@hyperswap/jobs';
 import type { Bus } from '@hyperswap/messaging';
 import { AdapterRegistry, type Backbones, type TrustedKeys } from '@hyperswap/registry';
 import type { ServiceGroup } from '@hyperswap/rpc';
@@ -19,6 +20,8 @@ export interface TileInferenceContext {
   readonly store: ObjectStore;
   readonly backbones: Backbones;
   readonly bus: Bus;
+  /** Runner of this process's jobs, which has not begun yet. */
+  readonly jobs: JobRunner;
   readonly executor: Executor;
   readonly logger: Logger;
   /** Name of the backbone to serve, and what it runs in. */
@@ -28,10 +31,6 @@ export interface TileInferenceContext {
   readonly batchSize: number;
   /** Patches that may wait. */
   readonly queueLimit: number;
-  /** Of work items. */
-  readonly leaseMilliseconds: number;
-  /** Scene jobs that ended are kept so long, with their maps. */
-  readonly keepJobsMilliseconds: number;
   /** Whose adapters are served; undefined: everybody's. */
   readonly trustedKeys?: TrustedKeys;
 }
@@ -53,16 +52,7 @@ export async function createTileInferenceServices(context: TileInferenceContext)
   const { device } = await executor.describe();
   const batchSize = context.batchSize === 0 ? suitableBatch(config, device) : context.batchSize;
   const queue = new PatchQueue(engine, batchSize, context.queueLimit);
-  const jobs = new SceneJobs({
-    store,
-    bus,
-    registry,
-    bindings,
-    queue,
-    logger,
-    leaseMilliseconds: context.leaseMilliseconds,
-    keepMilliseconds: context.keepJobsMilliseconds,
-  });
+  const jobs = new SceneJobs({ runner: context.jobs, store, registry, bindings, queue, logger });
   const reconciler = new Reconciler(registry, bindings, logger);
   // Versions that an alias points at are made ready before anybody asks, so that a swap is a change of pointer.
   const unwatch = registry.watch((name, { aliases }) => {
@@ -85,7 +75,6 @@ export async function createTileInferenceServices(context: TileInferenceContext)
     stop: async () => {
       unwatch();
       await reconciler.stop();
-      await jobs.stop();
     },
   };
 }

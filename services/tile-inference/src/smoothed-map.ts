@@ -3,7 +3,7 @@ import { smoothInThread, SpectralEdges, type ConfidentMap } from '@hyperswap/map
 import { PreparedScene } from '@hyperswap/scene';
 import type { ObjectStore } from '@hyperswap/storage';
 import { wholeMap } from './finished-map.js';
-import type { SceneJob } from './scene-job.js';
+import type { FinishedJob } from './scene-jobs.js';
 
 /** Pixels that votes reach at most. */
 const maximumReach = 1000;
@@ -20,11 +20,10 @@ export interface SmoothingContext {
  * Returns the map of a job, smoothed along the spectra of its scene in a thread of its own.
  *
  * @param reach pixels that votes reach, above 0
- * @throws FIELD_INVALID, SCENE_NOT_FOUND, CANCELLED
+ * @throws FIELD_INVALID, SCENE_CHANGED, CANCELLED
  */
 export async function smoothedMap(
-  id: string,
-  job: SceneJob,
+  job: FinishedJob,
   reach: number,
   { store, signal, onProgress }: SmoothingContext,
 ): Promise<ConfidentMap> {
@@ -34,13 +33,17 @@ export async function smoothedMap(
       reason: `${reach} is more than ${maximumReach} pixels`,
     });
   }
-  const map = await wholeMap(store, id, job);
+  const map = await wholeMap(store, job);
   return smoothInThread(map, await sceneEdges(store, job, signal), { reach, signal, onProgress });
 }
 
 /** Distances between the scores of neighbouring pixels. */
-async function sceneEdges(store: ObjectStore, { scene: name }: SceneJob, signal: AbortSignal): Promise<SpectralEdges> {
-  const scene = await PreparedScene.open(store, name);
+async function sceneEdges(
+  store: ObjectStore,
+  { scene: name, sceneDigest }: FinishedJob,
+  signal: AbortSignal,
+): Promise<SpectralEdges> {
+  const scene = await PreparedScene.openPinned(store, name, sceneDigest);
   const { height, width, components } = scene.manifest;
   const edges = new SpectralEdges(height, width);
   for (let row = 0; row < height; row += tileSide) {

@@ -11,20 +11,20 @@ export interface Predictions {
 /** Pixels of one message: at most 5 bytes each, far below 4 MiB. */
 const messagePixels = 200_000;
 
-/** Key of the object: 4 bytes little-endian a pixel, then 1 byte a label. */
-export function predictionsKey(training: string): string {
-  return `trainings/results/${training}.predictions`;
+/** Key of the object: 4 bytes little-endian a pixel, then 1 byte a label. @param objects of the job */
+export function predictionsKey(objects: string): string {
+  return `${objects}predictions`;
 }
 
 /** Writes the predictions of a training. */
-export async function writePredictions(store: ObjectStore, training: string, predictions: Predictions): Promise<void> {
+export async function writePredictions(store: ObjectStore, key: string, predictions: Predictions): Promise<void> {
   const pixels = Buffer.from(Uint32Array.from(predictions.pixels).buffer);
-  await store.put(predictionsKey(training), Buffer.concat([pixels, predictions.labels]));
+  await store.put(key, Buffer.concat([pixels, predictions.labels]));
 }
 
 /** Returns the predictions of a training in pieces. @throws OBJECT_NOT_FOUND when the training made none */
-export async function* readPredictions(store: ObjectStore, training: string): AsyncGenerator<ReadPredictionsResponse> {
-  const content = new Uint8Array(await store.get(predictionsKey(training)));
+export async function* readPredictions(store: ObjectStore, key: string): AsyncGenerator<ReadPredictionsResponse> {
+  const content = new Uint8Array(await store.get(key));
   const count = content.byteLength / 5;
   const pixels = new Uint32Array(content.buffer, 0, count);
   const labels = Buffer.from(content.buffer, 4 * count, count);

@@ -1,5 +1,6 @@
 import { failure } from '@hyperswap/errors';
 import type { NamedKey } from '@hyperswap/keys';
+import type { JobRunner } from '@hyperswap/jobs';
 import type { Bus } from '@hyperswap/messaging';
 import { summarizeMetrics } from '@hyperswap/map';
 import { TrainingServiceService, type StartTrainingRequest, type TrainingServiceServer } from '@hyperswap/proto';
@@ -7,14 +8,12 @@ import { AdapterRegistry, type Backbones, type TrustedKeys } from '@hyperswap/re
 import { serverStreamHandler, unaryHandler, watchHandler, type HostedService, type ServiceGroup } from '@hyperswap/rpc';
 import type { PrecisionChoice } from '@hyperswap/spectralgpt';
 import type { ObjectStore } from '@hyperswap/storage';
-import type { Logger } from '@hyperswap/telemetry';
 import type { Executor, ProgramClient } from '@hyperswap/tensor';
 import type { TrainerProgram } from './engine/program.js';
 import { createBackboneService } from './backbone-service.js';
 import { checkTraining } from './check-training.js';
 import { findBaseline } from './engine/baselines/baselines.js';
 import { listMethods, listPresets } from './list-methods.js';
-import { readPredictions } from './predictions.js';
 import { runBaseline } from './run-baseline.js';
 import { runPretraining } from './run-pretraining.js';
 import { runTraining } from './run-training.js';
@@ -27,15 +26,12 @@ export interface TrainerContext {
   readonly store: ObjectStore;
   readonly backbones: Backbones;
   readonly bus: Bus;
+  /** Runner of this process's jobs, which has not begun yet. */
+  readonly jobs: JobRunner;
   readonly executor: Executor;
-  readonly logger: Logger;
   /** Backbone of trainings that name none. */
   readonly backbone: string;
   readonly precision: PrecisionChoice;
-  /** Of work items. */
-  readonly leaseMilliseconds: number;
-  /** Trainings that ended are kept so long. */
-  readonly keepJobsMilliseconds: number;
   /** Signs the adapters that are trained here. */
   readonly signingKey?: NamedKey;
   /** Whose adapters are used; undefined: everybody's. */
@@ -49,45 +45,28 @@ const maximumChecks = 1000;
 
 /** Returns the services that train adapters, pretrain backbones, and keep backbones. */
 export function createTrainerServices(context: TrainerContext): ServiceGroup {
-  const { store, backbones, bus, executor, precision, logger } = context;
+  const { store, backbones, bus, jobs, executor, precision } = context;
   const registry = new AdapterRegistry(store, bus, backbones, context.trustedKeys);
   // Loaded for the first training: a process that only keeps backbones has no use for TensorFlow.
   let loading: Promise<ProgramClient<TrainerProgram>> | undefined;
   const loadEngine = (): Promise<ProgramClient<TrainerProgram>> =>
     (loading ??= executor.load<TrainerProgram>(new URL('./engine/program.js', import.meta.url)));
-  const trainings = new Trainings(
-    {
-      store,
-      bus,
-      logger,
-      leaseMilliseconds: context.leaseMilliseconds,
-      keepMilliseconds: context.keepJobsMilliseconds,
-    },
-    async (given, running) => {
-      const scenes = new SceneSource(context.preprocessing());
-      try {
-        const engine = await loadEngine();
-        const { signingKey } = context;
-        const training: TrainingContext = {
-          store,
-          registry,
-          backbones,
-          engine,
-          scenes,
-          precision,
-          signingKey,
-          ...running,
-        };
-        if (given.kind === 'pretraining') return await runPretraining(given.request, training);
-        const { request } = given;
-        return await (findBaseline(request.method) === undefined
-          ? runTraining(request, training)
-          : runBaseline(request, training));
-      } finally {
-        scenes.close();
-      }
-    },
-  );
+  const trainings = new Trainings(jobs, store, async (given, running) => {
+    const scenes = new SceneSource(context.preprocessing());
+    try {
+      const engine = await loadEngine();
+      const { signingKey } = context;
+      const own = { store, registry, backbones, engine, scenes, precision, signingKey };
+      const training: TrainingContext = { ...own, ...running };
+      if (given.kind === 'pretraining') return await runPretraining(given.request, training);
+      const { request } = given;
+      return await (findBaseline(request.method) === undefined
+        ? runTraining(request, training)
+        : runBaseline(request, training));
+    } finally {
+      scenes.close();
+    }
+  });
 
   /** Requests name their backbone from here on: the process that runs a training may be configured otherwise. */
   const complete = (request: StartTrainingRequest): StartTrainingRequest => ({
@@ -128,7 +107,7 @@ export function createTrainerServices(context: TrainerContext): ServiceGroup {
       return {};
     }),
     listTrainings: unaryHandler((request) => trainings.list(request)),
-    readPredictions: serverStreamHandler(({ training }) => readPredictions(store, training)),
+    readPredictions: serverStreamHandler(({ training }) => trainings.predictions(training)),
     summarizeMetrics: unaryHandler(({ groups }) =>
       Promise.resolve({
         summaries: groups.map(({ label, runs }) => {
@@ -148,12 +127,5 @@ export function createTrainerServices(context: TrainerContext): ServiceGroup {
     implementation: { ...implementation },
     roles: trainingRoles,
   };
-  return {
-    services: [training, createBackboneService(backbones, context.backbone)],
-    // Not before this process serves: a training may ask its own preprocessing service.
-    start: () => {
-      trainings.begin();
-    },
-    stop: () => trainings.stop(),
-  };
+  return { services: [training, createBackboneService(backbones, context.backbone)] };
 }

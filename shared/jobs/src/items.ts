@@ -1,15 +1,18 @@
 import type { WorkQueue } from '@hyperswap/messaging';
+import { z } from 'zod';
 import type { KnownJob } from './job-records.js';
 import { hasPart } from './parts.js';
 
 /** Content of a work item: a job in one piece, or to be cut into parts, or one part. */
-export interface JobItem {
-  readonly kind: string;
-  readonly job: string;
+export const jobItemSchema = z.object({
+  kind: z.string(),
+  job: z.string(),
   /** Items of another round than the record's are passed over. */
-  readonly round: number;
-  readonly part?: number;
-}
+  round: z.number().int(),
+  part: z.number().int().nonnegative().optional(),
+});
+
+export type JobItem = Readonly<z.infer<typeof jobItemSchema>>;
 
 /** Items that are on their way to the bus at once. */
 const publishedAtOnce = 32;

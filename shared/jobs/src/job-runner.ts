@@ -147,6 +147,17 @@ export class JobRunner {
     return toView(kind, { id, record: await this.recordsOf(kind.name).find(id) });
   }
 
+  /** Finds a job whose result is there. @throws JOB_NOT_FOUND, JOB_NOT_DONE */
+  async getDone<Request, Result, Progress>(
+    kind: JobKind<Request, Result, Progress>,
+    id: string,
+  ): Promise<JobView<Request, Progress>> {
+    const job = await this.get(kind, id);
+    const { state } = job.status;
+    if (state !== 'done') throw failure('JOB_NOT_DONE', { kind: kind.name, job: id, state });
+    return job;
+  }
+
   /** All jobs of a kind that are kept, the oldest first. One whose request cannot be read is left out. */
   async list<Request, Result, Progress>(
     kind: JobKind<Request, Result, Progress>,

@@ -1,12 +1,15 @@
 import type { JobKind } from './job-kind.js';
 import type { KnownJob } from './job-records.js';
 import { hasEnded, type JobStatus } from './job-status.js';
+import { jobObjects } from './objects.js';
 import { countParts } from './parts.js';
 
 /** A job as callers of services are told of it. */
 export interface JobView<Request, Progress = unknown> {
   readonly id: string;
   readonly kind: string;
+  /** Beginning of the keys of all objects of the job, with a slash at its end. */
+  readonly objects: string;
   readonly request: Request;
   /** What it is about, in a few words. */
   readonly subject: string;
@@ -36,6 +39,7 @@ export function toView<Request, Progress>(
   return {
     id,
     kind: kind.name,
+    objects: jobObjects(kind.name, id),
     request,
     subject: kind.subject(request),
     status,

@@ -4,7 +4,7 @@ import { failure, serializeError, toHyperswapError } from '@hyperswap/errors';
 import type { Events, WorkItem } from '@hyperswap/messaging';
 import type { ObjectStore } from '@hyperswap/storage';
 import type { Logger } from '@hyperswap/telemetry';
-import { itemName, publishParts, type JobItem, type JobQueue } from './items.js';
+import { itemName, jobItemSchema, publishParts, type JobItem, type JobQueue } from './items.js';
 import type { Job, JobContext, JobHandler, JobKind } from './job-kind.js';
 import { hasAllParts, triesOf, withStatus, withTry, type JobRecord } from './job-record.js';
 import type { JobRecords } from './job-records.js';
@@ -69,6 +69,11 @@ export class JobWorker {
 
   /** @returns whether the attempt failed */
   private async handle(item: WorkItem<JobItem>): Promise<boolean> {
+    if (!jobItemSchema.safeParse(item.content).success) {
+      this.context.logger.error({ content: item.content }, 'an item of work is none, and is taken away');
+      await item.acknowledge();
+      return false;
+    }
     const { kind: kindName, job: id, round, part } = item.content;
     const registration = this.context.registrations.get(kindName);
     if (registration === undefined) {

@@ -11,7 +11,7 @@ export interface WorkItem<Content> {
   readonly content: Content;
   /** Number of times it was handed out, this time included. */
   readonly deliveries: number;
-  /** Done: it does not come again. */
+  /** Takes the item away: it does not come again. */
   acknowledge(): Promise<void>;
   /**
    * Gives the item back: another worker, or this one, gets it again.
@@ -21,14 +21,6 @@ export interface WorkItem<Content> {
   giveBack(delayMilliseconds?: number): Promise<void>;
   /** Extends the time until the item counts as lost. */
   working(): Promise<void>;
-  /** Hopeless: it does not come again, and is kept among the dead letters. */
-  reject(reason: string): Promise<void>;
-}
-
-/** An item that was rejected. */
-export interface DeadLetter<Content> {
-  readonly content: Content;
-  readonly reason: string;
 }
 
 /** A queue whose items each go to one worker, and come back when that worker is lost. */
@@ -44,8 +36,6 @@ export interface WorkQueue<Content> {
   pull(signal: AbortSignal): Promise<WorkItem<Content> | undefined>;
   /** Ids of the items that wait or are worked on, and that begin with `group` and a dot. */
   held(group: string): Promise<ReadonlySet<string>>;
-  /** Items that were rejected, the oldest first. */
-  deadLetters(): Promise<DeadLetter<Content>[]>;
 }
 
 /** A value with the revision that a change must name. */

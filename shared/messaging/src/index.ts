@@ -1,6 +1,5 @@
-export type { Bus, DeadLetter, Events, KeyValue, Revisioned, WorkItem, WorkQueue } from './bus.js';
+export type { Bus, Events, KeyValue, Revisioned, WorkItem, WorkQueue } from './bus.js';
 export { EmbeddedBus, type EmbeddedBusSettings } from './embedded/embedded-bus.js';
 export { NatsBus, type NatsSettings } from './nats/nats-bus.js';
 export { changeValue } from './change-value.js';
-export { startSweeper, type SweeperOptions } from './sweeper.js';
 export type { DamagedValue, DamageListener } from './value-reader.js';

@@ -1,5 +1,4 @@
 export { callUnary, connect, exchange, readStream, upload, type CallOptions } from './client.js';
-export { follow, type NewsSource } from './follow.js';
 export { clientAccess, type ClientAccess } from './client-access.js';
 export {
   bidiStreamHandler,

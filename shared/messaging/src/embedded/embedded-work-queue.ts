@@ -1,5 +1,5 @@
 import { validateSubject } from '@hyperswap/errors';
-import type { DeadLetter, WorkItem, WorkQueue } from '../bus.js';
+import type { WorkItem, WorkQueue } from '../bus.js';
 import type { ItemFiles, QueuedItem } from './item-files.js';
 
 interface Entry<Content> extends QueuedItem<Content> {
@@ -18,7 +18,6 @@ export class EmbeddedWorkQueue<Content> implements WorkQueue<Content> {
   private readonly waiting: Entry<Content>[] = [];
   private readonly pullers = new Set<Puller<Content>>();
   private readonly timers = new Set<NodeJS.Timeout>();
-  private readonly dead: DeadLetter<Content>[] = [];
   private readonly loaded: Promise<void>;
   private nextSequence = 1;
 
@@ -61,10 +60,6 @@ export class EmbeddedWorkQueue<Content> implements WorkQueue<Content> {
     validateSubject(group);
     await this.loaded;
     return new Set([...this.entries.keys()].filter((id) => id.startsWith(`${group}.`)));
-  }
-
-  deadLetters(): Promise<DeadLetter<Content>[]> {
-    return Promise.resolve([...this.dead]);
   }
 
   close(): void {
@@ -112,17 +107,13 @@ export class EmbeddedWorkQueue<Content> implements WorkQueue<Content> {
       clearTimeout(timer);
       return this.timers.delete(timer);
     };
-    const remove = async (): Promise<boolean> => {
-      if (!end()) return false;
-      this.entries.delete(entry.id);
-      await this.files?.remove(entry);
-      return true;
-    };
     return {
       content: entry.content,
       deliveries: entry.deliveries,
       acknowledge: async () => {
-        await remove();
+        if (!end()) return;
+        this.entries.delete(entry.id);
+        await this.files?.remove(entry);
       },
       giveBack: (delayMilliseconds = 0) => {
         if (end()) {
@@ -130,9 +121,6 @@ export class EmbeddedWorkQueue<Content> implements WorkQueue<Content> {
           else this.offer(entry);
         }
         return Promise.resolve();
-      },
-      reject: async (reason) => {
-        if (await remove()) this.dead.push({ content: entry.content, reason });
       },
       working: () => {
         if (end()) timer = this.after(this.leaseMilliseconds, entry);

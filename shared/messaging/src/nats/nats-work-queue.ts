@@ -11,21 +11,18 @@ import {
   type NatsConnection,
 } from 'nats';
 import { validateSubject } from '@hyperswap/errors';
-import type { DeadLetter, WorkItem, WorkQueue } from '../bus.js';
+import type { WorkItem, WorkQueue } from '../bus.js';
 import { repeatOnBus } from './connection.js';
 
-/** An id is remembered for so long, so that an item is taken once. */
+/** Time that an id is remembered, so that an item is taken once. */
 const duplicateWindow = nanos(10 * 60_000);
-/** A request for work waits so long at the server; then it is asked anew, so that a lost request is not waited for. */
+/** Time that a request for work waits at the server; then it is asked anew, so that a lost request is not waited for. */
 const pullMilliseconds = 2_000;
 const consumerName = 'workers';
-/** Bytes that are kept of an item that is no JSON. */
-const unreadableBytes = 1000;
 
 /** A work queue as a JetStream stream of its own: items stay until they are acknowledged, and come again when their lease runs out. */
 export class NatsWorkQueue<Content> implements WorkQueue<Content> {
   private readonly codec = JSONCodec<Content>();
-  private readonly deadCodec = JSONCodec<DeadLetter<Content>>();
   private readonly stream: string;
   private readonly subject: string;
   private made: Promise<void> | undefined;
@@ -68,35 +65,17 @@ export class NatsWorkQueue<Content> implements WorkQueue<Content> {
         message.nak();
         return undefined;
       }
-      const content = await this.contentOf(message);
+      const content = this.contentOf(message);
       if (content !== undefined) return this.item(message, content);
     }
     return undefined;
-  }
-
-  async deadLetters(): Promise<DeadLetter<Content>[]> {
-    const letters: DeadLetter<Content>[] = [];
-    await this.withStreams(async () => {
-      const manager = await this.connection.jetstreamManager();
-      const { state } = await manager.streams.info(this.deadStream);
-      letters.length = 0;
-      for (let sequence = state.first_seq; sequence <= state.last_seq && state.messages > 0; sequence++) {
-        const stored = await manager.streams.getMessage(this.deadStream, { seq: sequence });
-        letters.push(this.deadCodec.decode(stored.data));
-      }
-    });
-    return letters;
   }
 
   private itemSubject(id: string): string {
     return `${this.subject}.item.${id}`;
   }
 
-  private get deadStream(): string {
-    return `${this.stream}-dead`;
-  }
-
-  /** The next message; undefined after a while without one, or while the server is away. */
+  /** Waits for the next message; undefined after a while without one, or while the server is away. */
   private async next(signal: AbortSignal): Promise<JsMsg | undefined> {
     try {
       await this.ensureStreams();
@@ -119,25 +98,14 @@ export class NatsWorkQueue<Content> implements WorkQueue<Content> {
     }
   }
 
-  /** Returns the content of a message; undefined, after it went to the dead letters, when it is no JSON. */
-  private async contentOf(message: JsMsg): Promise<Content | undefined> {
+  /** Returns the content of a message; undefined, after it was taken away, when it is no JSON. */
+  private contentOf(message: JsMsg): Content | undefined {
     try {
       return this.codec.decode(message.data);
     } catch {
-      const text = Buffer.from(message.data.subarray(0, unreadableBytes)).toString('latin1');
-      // While the server is away it stays, and comes again.
-      await this.bury(message, text as Content, 'it is no JSON').catch(() => undefined);
+      message.term('it is no JSON');
       return undefined;
     }
-  }
-
-  private async bury(message: JsMsg, content: Content, reason: string): Promise<void> {
-    await this.withStreams(() =>
-      this.connection.jetstream().publish(`${this.subject}.dead`, this.deadCodec.encode({ content, reason }), {
-        msgID: `${message.info.stream}-${message.seq}`,
-      }),
-    );
-    message.term(reason);
   }
 
   private item(message: JsMsg, content: Content): WorkItem<Content> {
@@ -156,7 +124,6 @@ export class NatsWorkQueue<Content> implements WorkQueue<Content> {
         message.working();
         return Promise.resolve();
       },
-      reject: (reason) => this.bury(message, content, reason),
     };
   }
 
@@ -179,22 +146,16 @@ export class NatsWorkQueue<Content> implements WorkQueue<Content> {
   }
 
   private async make({ streams, consumers }: JetStreamManager): Promise<void> {
-    const common = { storage: StorageType.File, discard: DiscardPolicy.New, duplicate_window: duplicateWindow };
-    const work = {
-      name: this.stream,
-      subjects: [this.itemSubject('>')],
-      retention: RetentionPolicy.Workqueue,
-      ...common,
-    };
-    const dead = {
-      name: this.deadStream,
-      subjects: [`${this.subject}.dead`],
-      retention: RetentionPolicy.Limits,
-      ...common,
-    };
-    for (const config of [work, dead]) {
-      await streams.info(config.name).catch(async () => streams.add(config));
-    }
+    await streams.info(this.stream).catch(async () =>
+      streams.add({
+        name: this.stream,
+        subjects: [this.itemSubject('>')],
+        retention: RetentionPolicy.Workqueue,
+        storage: StorageType.File,
+        discard: DiscardPolicy.New,
+        duplicate_window: duplicateWindow,
+      }),
+    );
     await consumers.info(this.stream, consumerName).catch(async () =>
       consumers.add(this.stream, {
         durable_name: consumerName,

@@ -1,0 +1,65 @@
+import { failure } from '@hyperswap/errors';
+import { toJobStatus, toKindMessage, type JobKind, type JobRunner } from '@hyperswap/jobs';
+import {
+  JobKind as KindMessage,
+  JobServiceService,
+  type DeadLetter,
+  type JobServiceServer,
+  type ListDeadLettersRequest,
+  type ListDeadLettersResponse,
+} from '@hyperswap/proto';
+import { newestFirstKey, pageOf, unaryHandler, type HostedService, type Role } from '@hyperswap/rpc';
+import { classificationKind } from '@hyperswap/tile-inference';
+import { pretrainingKind, trainingKind } from '@hyperswap/trainer';
+
+/** Kinds of job that there are, whether this process does such jobs or not. */
+const jobKinds = [trainingKind, pretrainingKind, classificationKind] as unknown as readonly JobKind<
+  unknown,
+  unknown,
+  unknown
+>[];
+
+/** Role that each method needs, where tokens are asked for. */
+const jobRoles = {
+  listDeadLetters: 'operator',
+  requeueDeadLetter: 'operator',
+} as const satisfies Record<keyof typeof JobServiceService, Role>;
+
+/** Returns the operator's service for jobs of all kinds. */
+export function createJobService(runner: JobRunner): HostedService {
+  const implementation: JobServiceServer = {
+    listDeadLetters: unaryHandler((request) => listDeadLetters(runner, request)),
+    requeueDeadLetter: unaryHandler(async ({ kind: wanted, job }) => {
+      const [kind] = kindsOf(wanted);
+      if (wanted === KindMessage.JOB_KIND_UNSPECIFIED || kind === undefined)
+        throw failure('FIELD_INVALID', { field: 'kind', reason: 'it is missing' });
+      await runner.requeue(kind, job);
+      return { job: toJobStatus(await runner.get(kind, job), undefined) };
+    }),
+  };
+  return {
+    name: 'hyperswap.v1.JobService',
+    definition: JobServiceService,
+    implementation: { ...implementation },
+    roles: jobRoles,
+  };
+}
+
+async function listDeadLetters(runner: JobRunner, request: ListDeadLettersRequest): Promise<ListDeadLettersResponse> {
+  const letters: DeadLetter[] = [];
+  for (const kind of kindsOf(request.kind)) {
+    for (const job of await runner.deadLetters(kind)) {
+      letters.push({ job: toJobStatus(job, undefined), subject: job.subject });
+    }
+  }
+  const keyOf = ({ job }: DeadLetter): string => newestFirstKey(job!.endedAt!.getTime(), job!.job);
+  const { page, nextPageToken } = pageOf(letters, keyOf, request);
+  return { deadLetters: [...page], nextPageToken };
+}
+
+/** Returns the kinds that a request means; all of them when it names none. */
+function kindsOf(wanted: KindMessage): readonly JobKind<unknown, unknown, unknown>[] {
+  return wanted === KindMessage.JOB_KIND_UNSPECIFIED
+    ? jobKinds
+    : jobKinds.filter(({ name }) => toKindMessage(name) === wanted);
+}

@@ -1,0 +1,63 @@
+import type { Job, JobHandler } from '@hyperswap/jobs';
+import type { JobProgress } from '@hyperswap/proto';
+import { PreparedScene } from '@hyperswap/scene';
+import type { ObjectStore } from '@hyperswap/storage';
+import type { BindingTable } from './binding-table.js';
+import type { PatchQueue } from './patch-queue.js';
+import { chunkCount, chunkKey, chunkWindow, type SceneJob } from './scene-job.js';
+
+/** Chunks that a process works on at once: one in the engine while the next is read. */
+export const chunksAtOnce = 2;
+
+export interface ChunkContext {
+  readonly store: ObjectStore;
+  readonly bindings: BindingTable;
+  readonly queue: PatchQueue;
+}
+
+/** Returns the way that chunks of any job are classified. The map is read out of them, so that nothing is left to put together. */
+export function chunkHandler(context: ChunkContext): JobHandler<SceneJob, object, JobProgress> {
+  const { store } = context;
+  return {
+    run: () => Promise.resolve({}),
+    runPart: (job, index, { signal }) => classifyChunk(job, index, context, signal),
+    clear: async ({ objects, request }, end, index) => {
+      if (end !== 'cancelled') return;
+      if (index !== undefined) await store.delete(chunkKey(objects, index));
+      else for (let chunk = 0; chunk < chunkCount(request); chunk++) await store.delete(chunkKey(objects, chunk));
+    },
+  };
+}
+
+async function classifyChunk(
+  { objects, request }: Job<SceneJob>,
+  index: number,
+  { store, bindings, queue }: ChunkContext,
+  signal: AbortSignal,
+): Promise<void> {
+  const { scene: name, sceneDigest, probabilities: areKept } = request;
+  const { height, width, ...place } = chunkWindow(request, index);
+  const adapter = await bindings.acquire(request.adapter);
+  try {
+    const scene = await PreparedScene.openPinned(store, name, sceneDigest);
+    const halo = adapter.metadata.patchSize >> 1;
+    const scores = await scene.readWindow({ height, width, ...place }, halo, signal);
+    const { labels, confidence, probabilities } = await queue.classify(
+      {
+        adapter,
+        pixels: scores.buffer as ArrayBuffer,
+        pixelType: 'float32',
+        bands: adapter.components,
+        raw: false,
+        height,
+        width,
+        margins: { top: halo, left: halo, bottom: halo, right: halo },
+        probabilities: areKept,
+      },
+      signal,
+    );
+    await store.put(chunkKey(objects, index), Buffer.concat([labels, confidence, probabilities]));
+  } finally {
+    bindings.release(adapter);
+  }
+}
