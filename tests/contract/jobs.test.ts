@@ -370,6 +370,34 @@ for (const [name, { place: open, skip }] of Object.entries(implementations)) {
       assert.deepEqual((await asked.get(kind, id)).parts, { done: 20, total: 20 });
     });
 
+    test('a job of very many parts has few of them in its queue at once, and each is done once', async () => {
+      const { runner: makeRunner, bus } = await open();
+      const kind = freshKind(true);
+      const runner = await makeRunner();
+      const queue = (await bus()).workQueue(`jobs-${kind.name}`);
+      const done: number[] = [];
+      let most = 0;
+      let id = '';
+      runner.register(
+        kind,
+        {
+          run: () => Promise.resolve('whole'),
+          runPart: async (_, part) => {
+            if (done.push(part) % 100 === 1) most = Math.max(most, (await queue.held(id)).size);
+          },
+        },
+        { workers: 4 },
+      );
+      id = await runner.start(kind, { text: '', parts: 400 });
+      runner.begin();
+      assert.equal(await resultOf(runner, kind, id), 'whole');
+      assert.deepEqual(
+        done.sort((a, b) => a - b),
+        [...Array(400).keys()],
+      );
+      assert.ok(most > 0 && most <= 300, `${most} items were in the queue`);
+    });
+
     test('a part that fails for good fails its job; queued again, the job goes on with the parts that are done', async () => {
       const { runner: makeRunner } = await open();
       const kind = freshKind(true);
@@ -439,8 +467,9 @@ for (const [name, { place: open, skip }] of Object.entries(implementations)) {
       const { runner: makeRunner } = await open();
       const [full, other] = [freshKind(), freshKind()];
       const runner = await makeRunner({ jobLimit: 3 });
-      const ids = [];
-      for (let count = 0; count < 3; count++) ids.push(await runner.start(full, { text: '' }));
+      const asked = await Promise.allSettled(Array.from({ length: 10 }, () => runner.start(full, { text: '' })));
+      const ids = asked.flatMap((outcome) => (outcome.status === 'fulfilled' ? [outcome.value] : []));
+      assert.equal(ids.length, 3, 'also of those that ask at the same moment');
       await assert.rejects(runner.start(full, { text: '' }), (error: unknown) => {
         hasCode('JOBS_FULL', /3 jobs.*try again in 5000 ms/)(error);
         return (error as { retryAfterMilliseconds: number }).retryAfterMilliseconds > 0;

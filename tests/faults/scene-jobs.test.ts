@@ -66,8 +66,9 @@ describe('scene jobs', { skip: serversMissing }, () => {
 
   async function objectsOf(job: string): Promise<string[]> {
     const keys: string[] = [];
-    const found = minioClient(fleet.minio).listObjectsV2(fleet.minio.settings.bucket, `jobs/${job}/`, true);
-    for await (const { name } of found as AsyncIterable<{ name: string }>) keys.push(name.slice(`jobs/${job}/`.length));
+    const prefix = `jobs/classification/${job}/`;
+    const found = minioClient(fleet.minio).listObjectsV2(fleet.minio.settings.bucket, prefix, true);
+    for await (const { name } of found as AsyncIterable<{ name: string }>) keys.push(name.slice(prefix.length));
     return keys;
   }
 
@@ -77,7 +78,7 @@ describe('scene jobs', { skip: serversMissing }, () => {
     await second.kill();
     assert.deepEqual(await mapFrom(first, job), wanted);
     assert.equal(await stateOf(first, job), JobState.JOB_STATE_DONE);
-    await eventually(10_000, async () => assert.equal((await objectsOf(job)).length, 80));
+    await eventually(10_000, async () => assert.equal((await objectsOf(job)).length, 81));
     assert.deepEqual(await mapFrom(first, job), wanted, 'it is kept for those who come later');
   });
 

@@ -14,8 +14,8 @@ export const jobItemSchema = z.object({
 
 export type JobItem = Readonly<z.infer<typeof jobItemSchema>>;
 
-/** Items that are on their way to the bus at once. */
-const publishedAtOnce = 32;
+/** Parts of a job that are in the queue at once: enough for many processes, few enough that many jobs of many parts need little room. */
+const partsAtOnce = 256;
 
 export type JobQueue = WorkQueue<JobItem>;
 
@@ -30,19 +30,38 @@ export async function publishJob(queue: JobQueue, kind: string, { id, record }: 
   await queue.publish(item, itemId(item));
 }
 
-/** Publishes the parts that are not done; where all are, the last one, so that a worker puts them together. */
-export async function publishParts(queue: JobQueue, kind: string, { id, record }: KnownJob): Promise<void> {
-  const { total, finished } = record.parts!;
-  const missing = Array.from({ length: total }, (_, part) => part).filter((part) => !hasPart(finished, part));
-  const parts = missing.length === 0 ? [total - 1] : missing;
-  for (let first = 0; first < parts.length; first += publishedAtOnce) {
-    await Promise.all(
-      parts.slice(first, first + publishedAtOnce).map((part) => {
-        const item = { kind, job: id, round: record.round, part };
-        return queue.publish(item, itemId(item));
-      }),
-    );
+/**
+ * Publishes the first parts of a job that are not done; the others follow as these are done, one for one. Where all are done, the last
+ * part is published, so that a worker puts them together.
+ */
+export async function publishParts(queue: JobQueue, kind: string, job: KnownJob): Promise<void> {
+  const { total } = job.record.parts!;
+  let isAnyMissing = false;
+  for (let lane = 0; lane < Math.min(partsAtOnce, total); lane++) {
+    if (await publishPart(queue, kind, job, lane)) isAnyMissing = true;
   }
+  if (!isAnyMissing) await publish(queue, kind, job, total - 1);
+}
+
+/** Publishes the part that follows one that is done, if there is any. Doing it twice is harmless. */
+export async function publishNextPart(queue: JobQueue, kind: string, job: KnownJob, done: number): Promise<void> {
+  await publishPart(queue, kind, job, done + partsAtOnce);
+}
+
+/** Publishes the first part that is not done of `first`, `first + partsAtOnce` and so on. @returns whether there is any */
+async function publishPart(queue: JobQueue, kind: string, job: KnownJob, first: number): Promise<boolean> {
+  const { total, finished } = job.record.parts!;
+  for (let part = first; part < total; part += partsAtOnce) {
+    if (hasPart(finished, part)) continue;
+    await publish(queue, kind, job, part);
+    return true;
+  }
+  return false;
+}
+
+async function publish(queue: JobQueue, kind: string, { id, record }: KnownJob, part: number): Promise<void> {
+  const item = { kind, job: id, round: record.round, part };
+  await queue.publish(item, itemId(item));
 }
 
 function itemId(item: JobItem): string {

@@ -6,7 +6,7 @@ import type { Logger } from '@hyperswap/telemetry';
 import { publishJob, type JobItem, type JobQueue } from './items.js';
 import type { JobHandler, JobKind } from './job-kind.js';
 import { newRecord, queuedAgain, withStatus } from './job-record.js';
-import { JobRecords, type KnownJob } from './job-records.js';
+import { JobRecords } from './job-records.js';
 import { hasEnded } from './job-status.js';
 import { toView, type JobView } from './job-view.js';
 import { JobWorker, type Registration } from './job-worker.js';
@@ -52,6 +52,8 @@ export class JobRunner {
   private readonly records = new Map<string, JobRecords>();
   private readonly registrations = new Map<string, Registration>();
   private readonly workersOf = new Map<string, number>();
+  /** Last admission of a job by kind; it never fails. */
+  private readonly admissions = new Map<string, Promise<unknown>>();
   private working: Promise<void>[] | undefined;
   private sweeping: Promise<void> = Promise.resolve();
   private sweepTimer: NodeJS.Timeout | undefined;
@@ -114,10 +116,9 @@ export class JobRunner {
       const reason = `the ${kind.name} would be cut into ${parts} parts, more than the ${maximumParts} allowed: make them larger`;
       throw failure('FIELD_INVALID', { field: 'parts', reason });
     }
-    await this.requireRoom(kind.name);
     const id = randomUUID();
     const record = newRecord({ kind: kind.name, request: bytes, parts, owner: this.context.bus.owner });
-    await this.recordsOf(kind.name).create(id, record);
+    await this.admit(kind.name, () => this.recordsOf(kind.name).create(id, record));
     // A process that dies here leaves a job without an item: a sweep finds it.
     await publishJob(this.queueOf(kind), kind.name, { id, record });
     return id;
@@ -198,12 +199,13 @@ export class JobRunner {
   /** Queues a job that failed again, with all its tries before it; parts that are done stay so. @throws JOB_NOT_FOUND, JOB_NOT_FAILED, JOBS_FULL */
   async requeue(kind: Pick<AnyKind, 'name' | 'queue'>, id: string): Promise<void> {
     const records = this.recordsOf(kind.name);
-    await this.requireRoom(kind.name);
-    const record = await records.change(id, (current) => {
-      const { state } = current.status;
-      if (state !== 'failed') throw failure('JOB_NOT_FAILED', { kind: kind.name, job: id, state });
-      return { ...queuedAgain(current), owner: this.context.bus.owner };
-    });
+    const record = await this.admit(kind.name, () =>
+      records.change(id, (current) => {
+        const { state } = current.status;
+        if (state !== 'failed') throw failure('JOB_NOT_FAILED', { kind: kind.name, job: id, state });
+        return { ...queuedAgain(current), owner: this.context.bus.owner };
+      }),
+    );
     await publishJob(this.queueOf(kind), kind.name, { id, record });
   }
 
@@ -236,12 +238,25 @@ export class JobRunner {
     }
   }
 
-  /** @throws JOBS_FULL */
-  private async requireRoom(kind: string): Promise<void> {
-    const { jobLimit } = this.context;
-    const jobs = await this.recordsOf(kind).list();
-    const open = jobs.filter(({ record }: KnownJob) => !hasEnded(record.status)).length;
-    if (open >= jobLimit) throw failure('JOBS_FULL', { kind, limit: jobLimit, retryAfterMilliseconds });
+  /**
+   * Adds a job where there is room for one. Jobs that ask at the same moment are counted one after the other; processes that do so may
+   * take one more each.
+   *
+   * @throws JOBS_FULL
+   */
+  private async admit<Outcome>(kind: string, add: () => Promise<Outcome>): Promise<Outcome> {
+    const admission = (this.admissions.get(kind) ?? Promise.resolve()).then(async () => {
+      const { jobLimit } = this.context;
+      const jobs = await this.recordsOf(kind).list();
+      const open = jobs.filter(({ record }) => !hasEnded(record.status)).length;
+      if (open >= jobLimit) throw failure('JOBS_FULL', { kind, limit: jobLimit, retryAfterMilliseconds });
+      return add();
+    });
+    this.admissions.set(
+      kind,
+      admission.catch(() => undefined),
+    );
+    return admission;
   }
 
   private async sweep(): Promise<void> {

@@ -4,7 +4,7 @@ import { failure, serializeError, toHyperswapError } from '@hyperswap/errors';
 import type { Events, WorkItem } from '@hyperswap/messaging';
 import type { ObjectStore } from '@hyperswap/storage';
 import type { Logger } from '@hyperswap/telemetry';
-import { itemName, jobItemSchema, publishParts, type JobItem, type JobQueue } from './items.js';
+import { itemName, jobItemSchema, publishNextPart, publishParts, type JobItem, type JobQueue } from './items.js';
 import type { Job, JobContext, JobHandler, JobKind } from './job-kind.js';
 import { hasAllParts, triesOf, withStatus, withTry, type JobRecord } from './job-record.js';
 import type { JobRecords } from './job-records.js';
@@ -12,9 +12,9 @@ import { endOf, hasEnded } from './job-status.js';
 import { jobObjects, resultKey } from './objects.js';
 import { hasPart, withPart } from './parts.js';
 import { progressSubject, Reporter } from './reporter.js';
-import { jittered, judge, maximumLosses } from './retry-policy.js';
+import { jittered, judge, maximumLosses, type Verdict } from './retry-policy.js';
 
-/** After an attempt that failed a worker rests, so that a process that can do nothing leaves its work to others. */
+/** Time that a worker rests after an item that it could not handle at all. */
 const restMilliseconds = 1_000;
 /** An item of a kind that this process does not know, of another version say, goes back for so long. */
 const unknownKindMilliseconds = 30_000;
@@ -57,28 +57,28 @@ export class JobWorker {
     for (;;) {
       const item = await queue.pull(draining);
       if (item === undefined) return;
-      const isRestNeeded = await this.handle(item).catch((error: unknown) => {
+      const rest = await this.handle(item).catch((error: unknown) => {
         // Its lease runs out, and it comes again.
         logger.error({ err: error, ...item.content }, 'an item of work could not be handled');
-        return true;
+        return jittered(restMilliseconds);
       });
-      if (!isRestNeeded) continue;
-      await sleep(jittered(restMilliseconds), undefined, { signal: draining, ref: false }).catch(() => undefined);
+      if (rest === 0) continue;
+      await sleep(rest, undefined, { signal: draining, ref: false }).catch(() => undefined);
     }
   }
 
-  /** @returns whether the attempt failed */
-  private async handle(item: WorkItem<JobItem>): Promise<boolean> {
+  /** @returns milliseconds to rest; 0 when all went well */
+  private async handle(item: WorkItem<JobItem>): Promise<number> {
     if (!jobItemSchema.safeParse(item.content).success) {
       this.context.logger.error({ content: item.content }, 'an item of work is none, and is taken away');
       await item.acknowledge();
-      return false;
+      return 0;
     }
     const { kind: kindName, job: id, round, part } = item.content;
     const registration = this.context.registrations.get(kindName);
     if (registration === undefined) {
       await item.giveBack(jittered(unknownKindMilliseconds));
-      return true;
+      return jittered(restMilliseconds);
     }
     // Signs of life go on while the handler is busy: the engine has a thread of its own.
     const heartbeat = setInterval(() => {
@@ -88,14 +88,14 @@ export class JobWorker {
       const record = await registration.records.get(id);
       if (record === undefined) {
         await item.acknowledge();
-        return false;
+        return 0;
       }
       const request = registration.kind.request.decode(Buffer.from(record.request, 'base64'));
       const job = { id, request, objects: jobObjects(kindName, id) };
       const attempt = { ...registration, item, id, job, holder: randomUUID() };
       if (record.round !== round || hasEnded(record.status)) {
         await this.passOver(attempt, record);
-        return false;
+        return 0;
       }
       if (record.parts === undefined) return await this.doWhole(attempt);
       return await (part === undefined ? this.cut(attempt) : this.doPart(attempt, part, record));
@@ -113,7 +113,7 @@ export class JobWorker {
     await item.acknowledge();
   }
 
-  private async doWhole(attempt: Attempt): Promise<boolean> {
+  private async doWhole(attempt: Attempt): Promise<number> {
     const { records, id, item, handler, job, kind, holder } = attempt;
     const superseding = new AbortController();
     const look = (record: JobRecord): void => {
@@ -134,7 +134,7 @@ export class JobWorker {
     );
     if (!isHolder(taken, attempt)) {
       await this.passOver(attempt, taken);
-      return false;
+      return 0;
     }
     const stopListening = records.listen(id, look);
     try {
@@ -150,7 +150,7 @@ export class JobWorker {
   }
 
   /** Publishes the parts of a job. Cutting it twice is harmless. */
-  private async cut({ kind, records, id, item }: Attempt): Promise<boolean> {
+  private async cut({ kind, records, id, item }: Attempt): Promise<number> {
     const record = await records.get(id);
     if (record !== undefined) await publishParts(this.context.queue, kind.name, { id, record });
     await records.change(id, (current) =>
@@ -162,10 +162,10 @@ export class JobWorker {
         : current,
     );
     await item.acknowledge();
-    return false;
+    return 0;
   }
 
-  private async doPart(attempt: Attempt, part: number, record: JobRecord): Promise<boolean> {
+  private async doPart(attempt: Attempt, part: number, record: JobRecord): Promise<number> {
     const { records, id, item, handler, job, kind } = attempt;
     const superseding = new AbortController();
     const stopListening = records.listen(id, ({ status, round }) => {
@@ -183,27 +183,30 @@ export class JobWorker {
         );
         if (hasEnded(now.status) || now.round !== item.content.round) await this.passOver(attempt, now);
         else if (hasAllParts(now)) await this.finish(attempt, await handler.run(job, context));
-        else await item.acknowledge();
+        else {
+          await publishNextPart(this.context.queue, kind.name, { id, record: now }, part);
+          await item.acknowledge();
+        }
       });
     } finally {
       stopListening();
     }
   }
 
-  /** Does an item's work and judges what it throws. @returns whether it failed */
+  /** Does an item's work and judges what it throws. @returns milliseconds to rest */
   private async attempt(
     attempt: Attempt,
     record: JobRecord,
     superseded: AbortSignal,
     work: (context: JobContext<unknown>) => Promise<void>,
-  ): Promise<boolean> {
+  ): Promise<number> {
     const { events, stopping } = this.context;
     const { kind, id, item, records } = attempt;
     const { failures, returns } = triesOf(record, itemName(item.content));
     const losses = item.deliveries - 1 - failures - returns;
     if (losses >= maximumLosses) {
       await this.fail(attempt, failure('JOB_LOST', { kind: kind.name, job: id, times: losses }));
-      return true;
+      return 0;
     }
     const reporter = new Reporter(kind.progress, {
       tell: (progress) => events.publish(progressSubject(kind.name, id), progress),
@@ -217,7 +220,7 @@ export class JobWorker {
         report: (progress) => reporter.report(progress),
         isRepeated: item.deliveries > 1 || item.content.round > 0,
       });
-      return false;
+      return 0;
     } catch (error) {
       return await this.judgeAttempt(attempt, error, failures);
     } finally {
@@ -225,28 +228,30 @@ export class JobWorker {
     }
   }
 
-  /** @returns whether it failed */
-  private async judgeAttempt(attempt: Attempt, thrown: unknown, failures: number): Promise<boolean> {
+  /** @returns milliseconds to rest */
+  private async judgeAttempt(attempt: Attempt, thrown: unknown, failures: number): Promise<number> {
     const { records, id, item, kind } = attempt;
     const { logger, stopping } = this.context;
     const record = await records.get(id);
     if (record === undefined || hasEnded(record.status) || record.round !== item.content.round) {
       if (record !== undefined) await this.passOver(attempt, record);
       else await item.acknowledge();
-      return false;
+      return 0;
     }
     // Another worker has it: this one stood still until its lease ran out.
-    if (!isHolder(record, attempt)) return false;
+    if (!isHolder(record, attempt)) return 0;
     const error = toHyperswapError(thrown);
     if (record.status.state === 'cancelling' || (error.code === 'CANCELLED' && !stopping.aborted)) {
       await this.end(attempt, (current) => withStatus(current, { state: 'cancelled', since: Date.now() }));
-      return false;
+      return 0;
     }
-    const judged = stopping.aborted ? ({ verdict: 'return', delayMilliseconds: 0 } as const) : judge(error, failures);
+    const judged: Verdict = stopping.aborted
+      ? { verdict: 'return', delayMilliseconds: 0, restMilliseconds: 0 }
+      : judge(error, failures);
     logger.warn({ err: error, kind: kind.name, job: id, item: itemName(item.content), ...judged }, 'an attempt failed');
     if (judged.verdict === 'fail') {
       await this.fail(attempt, error);
-      return true;
+      return judged.restMilliseconds;
     }
     const outcome = judged.verdict === 'retry' ? 'failures' : 'returns';
     await records.change(id, (current) =>
@@ -255,7 +260,7 @@ export class JobWorker {
         : withTry(waitingAgain(current, error, stopping.aborted), itemName(item.content), outcome),
     );
     await item.giveBack(judged.delayMilliseconds);
-    return true;
+    return judged.restMilliseconds;
   }
 
   private async finish(attempt: Attempt, result: unknown): Promise<void> {
