@@ -1,14 +1,24 @@
 import assert from 'node:assert/strict';
+import { mkdtemp } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
 import { after, before, test } from 'node:test';
 import { setTimeout } from 'node:timers/promises';
+import { JobRunner } from '@hyperswap/jobs';
+import { EmbeddedBus } from '@hyperswap/messaging';
 import {
   SceneServiceService,
+  StartTrainingRequest,
+  TrainingProgress,
   TrainingServiceService,
   StreamPatchesResponse,
   StreamTilesResponse,
   WatchTrainingResponse,
 } from '@hyperswap/proto';
-import { follow, ResponseQueue, serverStreamHandler, startServer, type RunningServer } from '@hyperswap/rpc';
+import { ResponseQueue, serverStreamHandler, startServer, type RunningServer } from '@hyperswap/rpc';
+import { DirectoryObjectStore } from '@hyperswap/storage';
+import { createLogger } from '@hyperswap/telemetry';
+import { trainingKind } from '@hyperswap/trainer';
 import { RawCall } from '../support/raw-call.js';
 
 const tileBytes = 256 * 1024;
@@ -16,6 +26,7 @@ const tileCount = 400;
 const newsCount = 20_000;
 
 let server: RunningServer;
+let bus: EmbeddedBus;
 let pushed = 0;
 let told = 0;
 let made = 0;
@@ -36,25 +47,30 @@ before(async () => {
   const streamPatches = serverStreamHandler(async function* () {
     for (; made < 60; made++) yield await Promise.resolve({ first: made, count: 1, scores: Buffer.alloc(3 * 2 ** 20) });
   });
-  const watchTraining = serverStreamHandler((_, { signal }) =>
-    follow<WatchTrainingResponse>(
-      {
-        look: () => Promise.resolve(undefined),
-        listen: (onNews) => {
-          // Long enough to fill the buffers of the connection many times.
-          const stage = 'x'.repeat(1000);
-          const timer = setInterval(() => {
-            for (let i = 0; i < 200 && told < newsCount; i++) {
-              const value = { progress: { stage, done: ++told, total: newsCount }, epoch: 0, loss: undefined };
-              onNews({ event: { $case: 'progress', value } });
-            }
-          }, 1);
-          return () => clearInterval(timer);
-        },
-      },
-      signal,
-    ),
-  );
+  const directory = await mkdtemp(path.join(tmpdir(), 'hyperswap-slow-'));
+  bus = await EmbeddedBus.open({ directory, work: 'private' });
+  const store = new DirectoryObjectStore(directory);
+  const limits = { leaseMilliseconds: 30_000, keepMilliseconds: 60_000, jobLimit: 1 };
+  const runner = new JobRunner({ bus, store, logger: createLogger('silent', 'test'), ...limits });
+  const job = await runner.start(trainingKind, StartTrainingRequest.create({ method: 'lora' }));
+  const watchTraining = serverStreamHandler(async function* (_, { signal }): AsyncGenerator<WatchTrainingResponse> {
+    // Long enough to fill the buffers of the connection many times.
+    const stage = 'x'.repeat(1000);
+    const timer = setInterval(() => {
+      for (let i = 0; i < 200 && told < newsCount; i++) {
+        const progress = { progress: { stage, done: ++told, total: newsCount }, epoch: 0, loss: undefined };
+        const bytes = Buffer.from(TrainingProgress.encode(progress).finish()).toString('base64');
+        void bus.events.publish(`jobs.training.${job}`, bytes);
+      }
+    }, 1);
+    try {
+      for await (const news of runner.watch(trainingKind, job, signal)) {
+        if (news.news === 'progress') yield { event: { $case: 'progress', value: news.progress } };
+      }
+    } finally {
+      clearInterval(timer);
+    }
+  });
   const host = (name: string, definition: object, implementation: object) =>
     ({ name, definition, implementation, roles: {} }) as Parameters<typeof startServer>[0][number];
   const services = [
@@ -64,7 +80,10 @@ before(async () => {
   server = await startServer(services, { host: '127.0.0.1', port: 0 });
 });
 
-after(() => server.drain(1000));
+after(async () => {
+  await server.drain(1000);
+  await bus.close();
+});
 
 test('responses wait where they are made while the client does not read, and all arrive when it does', async () => {
   const call = new RawCall(server.endpoint, '/hyperswap.v1.SceneService/StreamTiles', Buffer.alloc(0));
