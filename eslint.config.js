@@ -12,6 +12,7 @@ export default tseslint.config(
       '.hyperswap/',
       '*.cjs',
       '*.js',
+      'proto/*.cjs',
       'bin/',
     ],
   },

@@ -152,6 +152,12 @@ test('trainings without classes, with wrong settings or splits are refused', asy
   await assert.rejects(train(services, { patchSize: 8 }), hasCode('FIELD_INVALID', /patch_size: 8/));
   await assert.rejects(train(services, { settings: { epochs: 'many' } }), hasCode('FIELD_INVALID', /epochs/));
   await assert.rejects(train(services, { settings: { epoch: '3' } }), hasCode('METHOD_SETTINGS', /epoch/));
+  for (const member of ['constructor', 'toString', 'hasOwnProperty', '__proto__']) {
+    await assert.rejects(
+      train(services, { settings: { [member]: '3' } }),
+      hasCode('METHOD_SETTINGS', new RegExp(`"${member}"`)),
+    );
+  }
   await assert.rejects(train(services, { backbone: 'colossus' }), hasCode('BACKBONE_NOT_FOUND', /spectralgpt-mini/));
   const diverging = { epochs: '3', learningRate: '1e30', headLearningRate: '1e30' };
   await assert.rejects(
