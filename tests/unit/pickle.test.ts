@@ -102,7 +102,7 @@ test('nesting, lines, names, values and memo are bounded', () => {
 });
 
 test('a pickle of 60 MB that makes something of every byte stays in bounded memory', async () => {
-  for (const opcode of ['}', '\\x8f', ']', '(', 'N', 'K']) {
+  for (const opcode of ['}', '\\x8f', '(']) {
     const { mebibytes, printed } = await peakMemory(`
       import { readPickle } from '@hyperswap/checkpoint';
       const options = { constructors: new Map(), isKnown: () => false, persistent: () => undefined };
