@@ -22,7 +22,7 @@ interface Moments {
 
 /**
  * Adam with decoupled weight decay (Loshchilov and Hutter 2019, arXiv:1711.05101, algorithm 2), as `torch.optim.AdamW`.
- * Learning rates may differ by parameter, which is all that the "+" methods ask.
+ * Learning rates may differ by parameter; the "+" methods need no more than that.
  */
 export class AdamW {
   private readonly moments: Moments[];
@@ -40,9 +40,10 @@ export class AdamW {
   }
 
   /**
-   * One step.
+   * Takes one step.
    *
-   * @param loss of the current parameters, a scalar, or parts whose sum it is: what the gradient of one needs is freed before the next is computed
+   * @param loss of the current parameters: a scalar, or parts that add up to it. Memory for the gradient of one part is
+   *   freed before the next part is computed
    * @param learningRate of a parameter at this step, by its name
    * @returns the loss before the step
    */
@@ -66,7 +67,7 @@ export class AdamW {
     return total;
   }
 
-  /** Steps taken, and both moments of every variable in their order, for `restore`. */
+  /** Steps taken and both moments of every variable, in the variables' order, for `restore`. */
   state(): { readonly steps: number; readonly moments: readonly (readonly [Float32Array, Float32Array])[] } {
     const values = (tensor: Tensor): Float32Array => tensor.dataSync() as Float32Array;
     return {
@@ -75,7 +76,7 @@ export class AdamW {
     };
   }
 
-  /** Goes on where another left off. @param state of `state`, of variables of the same shapes */
+  /** Restores the state of another optimiser. @param state of `state`, of variables of the same shapes */
   restore({ steps, moments }: ReturnType<AdamW['state']>): void {
     const tf = tensorflow();
     this.steps = steps;
@@ -127,7 +128,7 @@ export class AdamW {
   }
 }
 
-/** Sums by name; what they were made of is freed. */
+/** Adds up tensors by name and frees the summands. */
 function addGradients(sums: NamedTensorMap, more: NamedTensorMap): NamedTensorMap {
   const tf = tensorflow();
   const added: NamedTensorMap = { ...sums };

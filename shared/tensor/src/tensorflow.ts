@@ -15,16 +15,16 @@ export type {
   TensorContainer,
 } from '@tensorflow/tfjs-core';
 
-/** A tensor that training changes in place. */
+/** Tensor that training updates in place. */
 export type Variable = InstanceType<TensorFlow['Variable']>;
 
 let loaded: TensorFlow | undefined;
 
 /**
- * Loads TensorFlow into this thread. The executor's worker does it once; nothing else may, since two threads
- * running ops race on a static set in the addon (tests of formulas, each a process of its own, call it too).
+ * Loads TensorFlow into this thread. Only the executor's worker calls it, once, because two threads that run ops race
+ * on a static set in the addon. Tests of formulas, each a process of its own, call it too.
  *
- * @throws ENGINE_MISSING when the addon was not built or its libraries do not load
+ * @throws ENGINE_MISSING if the addon was not built or its libraries do not load
  */
 export function loadTensorFlow(): TensorFlow {
   if (loaded !== undefined) return loaded;
@@ -36,7 +36,7 @@ export function loadTensorFlow(): TensorFlow {
   for (const [name, implementation] of Object.entries(removed)) {
     if (!(name in util)) Object.defineProperty(util, name, { value: implementation });
   }
-  // Without it TensorFlow takes all of a GPU's memory at once, and its start-up chatter fills the log.
+  // By default TensorFlow allocates all of a GPU's memory at once, and its start-up messages fill the log.
   process.env.TF_FORCE_GPU_ALLOW_GROWTH ??= 'true';
   process.env.TF_CPP_MIN_LOG_LEVEL ??= '2';
   try {
@@ -54,7 +54,7 @@ export function loadTensorFlow(): TensorFlow {
 }
 
 /**
- * TensorFlow, where it is loaded: in the executor's worker.
+ * Returns TensorFlow in the thread that loaded it, the executor's worker.
  *
  * @throws INTERNAL in any other thread
  */
@@ -63,7 +63,7 @@ export function tensorflow(): TensorFlow {
   return loaded;
 }
 
-/** Whether ops run on a GPU. */
+/** Returns true if ops run on a GPU. */
 export function usesGpu(): boolean {
   const backend = tensorflow().backend() as unknown as { isUsingGpuDevice: boolean };
   return backend.isUsingGpuDevice;

@@ -1,4 +1,4 @@
-/** Attributes of ops, as the addon takes them. */
+/** Attributes of ops in the addon's format. */
 import { binding, elementTypeNumbers, type ElementType, type OpAttribute } from './device-tensor.js';
 
 /** An element type. */

@@ -1,4 +1,7 @@
-/** The ops of `row-operations.ts` made of TensorFlow's own, for devices that have no kernels of ours. Each step frees what it was made from. */
+/**
+ * Ops of `row-operations.ts`, composed of TensorFlow's own ops, for devices without our kernels. Each step frees its
+ * inputs.
+ */
 import { typeAttribute } from './attributes.js';
 import { deviceScope, execute, release, type DeviceTensor, type ElementType } from './device-tensor.js';
 import {

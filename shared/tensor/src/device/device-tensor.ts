@@ -1,11 +1,11 @@
 /**
- * Tensors of TensorFlow itself, beside those of tfjs: tfjs knows no bfloat16 and no fused ops, the binding beneath it does. Nothing frees them
- * but this file, so they are made inside `deviceScope` and counted.
+ * TensorFlow's own tensors, used beside those of tfjs. tfjs supports neither bfloat16 nor fused ops; the binding
+ * beneath it supports both. Only this file frees these tensors, so they are created inside `deviceScope` and counted.
  */
 import { failure } from '@hyperswap/errors';
 import { tensorflow, type Tensor } from '../tensorflow.js';
 
-/** What a device tensor's elements are. */
+/** Element type of a device tensor. */
 export type ElementType = 'float32' | 'bfloat16' | 'int32';
 
 /** The C API's numbers (`TF_DataType`). */
@@ -15,14 +15,14 @@ export const elementTypeNumbers: Readonly<Record<ElementType, number>> = {
   bfloat16: 14,
 };
 
-/** A tensor on the device, by the binding's number of it. */
+/** Tensor on the device, identified by the binding's number. */
 export interface DeviceTensor {
   readonly id: number;
   readonly shape: readonly number[];
   readonly type: ElementType;
 }
 
-/** What an op takes beside its tensors. */
+/** Attributes that an op takes in addition to its tensors. */
 export interface OpAttribute {
   readonly name: string;
   readonly type: number;
@@ -73,7 +73,7 @@ export function binding(): Binding {
   return backend().binding;
 }
 
-/** Tensors alive in this thread, tfjs's and these; flat over any number of batches, or something leaks. */
+/** Number of live tensors in this thread, tfjs's and these. A count that grows from batch to batch shows a leak. */
 export function liveTensors(): number {
   return tensorflow().memory().numTensors + alive;
 }
@@ -94,20 +94,20 @@ export function execute(
   return binding().executeOp(name, attributes, ids, outputs).map(own);
 }
 
-/** Values on the device, float32 or int32. */
+/** Creates a device tensor of float32 or int32 values. */
 export function deviceTensor(values: Float32Array | Int32Array, shape: readonly number[]): DeviceTensor {
   const type = values instanceof Float32Array ? 'float32' : 'int32';
   const number = elementTypeNumbers[type];
   return own({ id: binding().createTensor(shape, number, values), dtype: number, shape });
 }
 
-/** A tfjs tensor seen as a device tensor; it stays tfjs's and lives as long as that. */
+/** Views a tfjs tensor as a device tensor. tfjs still owns the tensor and decides when it is freed. */
 export function borrow(tensor: Tensor): DeviceTensor {
   const type = tensor.dtype === 'int32' ? 'int32' : 'float32';
   return { id: backend().getInputTensorIds([tensor])[0]!, shape: tensor.shape, type };
 }
 
-/** Makes a float32 or int32 device tensor tfjs's. */
+/** Hands a float32 or int32 device tensor over to tfjs. */
 export function handOver(tensor: DeviceTensor): Tensor {
   disown(tensor);
   const { id, shape, type } = tensor;
@@ -119,7 +119,7 @@ export function readDevice({ id }: DeviceTensor): Float32Array | Int32Array {
   return binding().tensorDataSync(id);
 }
 
-/** Frees tensors before their scope ends, so that peak memory stays low, or kept ones when nobody needs them any more. */
+/** Frees tensors before their scope ends, to keep peak memory low, or kept tensors that are no longer needed. */
 export function release(...tensors: readonly DeviceTensor[]): void {
   for (const tensor of tensors) {
     disown(tensor);
@@ -127,7 +127,7 @@ export function release(...tensors: readonly DeviceTensor[]): void {
   }
 }
 
-/** Takes tensors out of their scope: they live until `release`. */
+/** Removes tensors from their scope; they live until `release`. */
 export function keepOnDevice<T extends readonly DeviceTensor[]>(...tensors: T): T {
   for (const tensor of tensors) {
     scopes.findLast((candidate) => candidate.has(tensor))?.delete(tensor);
@@ -136,9 +136,10 @@ export function keepOnDevice<T extends readonly DeviceTensor[]>(...tensors: T): 
 }
 
 /**
- * A small constant (shape, axis, number) by its content: made at first use, it lives as long as the thread and is not counted.
+ * Returns a small constant (shape, axis, number). It is created at first use, lives as long as the thread and is not
+ * counted.
  *
- * @param key tells one content from another
+ * @param key identifies the content
  */
 export function constant(key: string, make: () => DeviceTensor): DeviceTensor {
   const known = constants.get(key);
@@ -150,8 +151,8 @@ export function constant(key: string, make: () => DeviceTensor): DeviceTensor {
 }
 
 /**
- * Runs a function and frees every device tensor made in it, but those that it returns (alone, or in an array or plain object): they belong
- * to the scope around, as with `tf.tidy`.
+ * Runs a function and frees every device tensor made in it, except those that it returns (alone, or in an array or
+ * plain object). Returned tensors belong to the enclosing scope, as with `tf.tidy`.
  */
 export function deviceScope<Result>(run: () => Result): Result {
   const scope = new Set<DeviceTensor>();

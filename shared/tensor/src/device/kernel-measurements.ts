@@ -1,4 +1,4 @@
-/** What was measured of this machine's kernels, kept for the processes that come after. */
+/** Kernel measurements of this machine, cached for later processes. */
 import { createHash, randomUUID } from 'node:crypto';
 import { linkSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
@@ -18,8 +18,9 @@ const speeds = z.object({ float32: z.number(), bfloat16: z.number() });
 const schema = z.object({ plain: speeds, fused: speeds });
 
 /**
- * The speeds that an earlier process found on the same machine with the same engine, else measured now. Of processes that measure at once the first one's
- * count for all. Where nothing can be kept, every process measures.
+ * Returns the speeds that an earlier process measured on the same machine with the same engine, or measures them now.
+ * If several processes measure at once, all use the result of the first. If nothing can be cached, every process
+ * measures.
  */
 export function rememberedSpeeds(measure: () => KernelSpeeds): KernelSpeeds {
   const processors = cpus().map(({ model }) => model);
@@ -33,7 +34,7 @@ export function rememberedSpeeds(measure: () => KernelSpeeds): KernelSpeeds {
   try {
     mkdirSync(path.dirname(file), { recursive: true });
     writeFileSync(staged, `${JSON.stringify(measured)}\n`);
-    // Fails where another process was faster.
+    // Fails if another process was faster.
     linkSync(staged, file);
   } catch {
     return read(file) ?? measured;

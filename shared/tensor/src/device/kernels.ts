@@ -1,4 +1,4 @@
-/** Which kernels and which element type this machine runs fastest, found by measuring once. */
+/** Choice of the kernels and the element type that run fastest on this machine, measured once. */
 import { usesGpu } from '../tensorflow.js';
 import { rememberedSpeeds, type KernelSpeeds, type Precision } from './kernel-measurements.js';
 import { deviceScope, deviceTensor, type DeviceTensor } from './device-tensor.js';
@@ -9,9 +9,9 @@ import { useRowKernels } from './row-operations.js';
 export type { KernelSpeeds, Precision } from './kernel-measurements.js';
 
 export interface Kernels {
-  /** Whether bias, activation and residual go into the product's kernel. */
+  /** True if the product's kernel also computes bias, activation and residual. */
   readonly fused: boolean;
-  /** What the backbone runs in unless told otherwise. */
+  /** Default precision of the backbone. */
   readonly precision: Precision;
   readonly speeds: KernelSpeeds;
 }
@@ -19,14 +19,15 @@ export interface Kernels {
 /** A layer of the base backbone: the first product of its perceptron, for 16 patches. */
 const [rows, input, output] = [1024, 768, 3072];
 const repetitions = 10;
-/** bfloat16 rounds; it has to earn that. */
+/** Speed-up that bfloat16 needs over float32 to be chosen, because it rounds. */
 const worthRounding = 1.15;
 
 let chosen: Kernels | undefined;
 
 /**
- * The kernels in use. The first process on a machine measures (about a second): a layer by public ops and by oneDNN's fused op, in float32 and in bfloat16.
- * The others take what it found, so that all of them compute the same to the last bit. On a GPU the public ops serve, so that nothing depends on oneDNN.
+ * Chooses the kernels. The first process on a machine measures for about a second: a layer by public ops and by
+ * oneDNN's fused op, in float32 and in bfloat16. Later processes reuse that result, so that all of them compute the
+ * same to the last bit. A GPU uses the public ops and does not depend on oneDNN.
  */
 export function chooseKernels(): Kernels {
   if (chosen !== undefined) return chosen;
@@ -47,7 +48,7 @@ export function chooseKernels(): Kernels {
   return chosen;
 }
 
-/** GFLOP/s of gelu(x · W + b); 0 when the machine has no such kernel. */
+/** Measures GFLOP/s of gelu(x · W + b); 0 if the machine has no such kernel. */
 function layerSpeed(precision: Precision): number {
   try {
     return deviceScope(() => {

@@ -3,7 +3,7 @@ import { execute, type DeviceTensor } from './device-tensor.js';
 import { add, matMul } from './operations.js';
 import { gelu } from './row-operations.js';
 
-/** A linear layer as the kernels take it: x · weight + bias. */
+/** Linear layer in the layout of the kernels: x · weight + bias. */
 export interface DeviceLinear {
   /** `[in, out]` */
   readonly weight: DeviceTensor;
@@ -15,14 +15,15 @@ export type Activation = 'none' | 'gelu';
 
 let fused = false;
 
-/** Whether layers run as one fused op from now on; off until the machine was measured. */
+/** Switches fused layers on or off from now on. They are off until the machine was measured. */
 export function useFusedLayers(use: boolean): void {
   fused = use;
 }
 
 /**
- * x · weight + bias, then an activation or a residual, in one pass over the result where the machine has fused kernels (oneDNN's, which
- * TensorFlow keeps for its graph rewriter; the kernel label is what it uses), else by public ops.
+ * Computes x · weight + bias, then an activation or a residual. Machines with fused kernels do it in one pass over the
+ * result; others use public ops. The fused kernels are oneDNN's. TensorFlow reserves them for its graph rewriter, so
+ * the op names the kernel label that the rewriter uses.
  *
  * @param x `[rows, in]`
  * @param residual `[rows, out]`, added last
@@ -52,7 +53,7 @@ export function linear(
     text('fused_ops', fusedOps),
     real('epsilon', 0),
     real('leakyrelu_alpha', 0),
-    // The kernel would keep the first weights it sees, and kernels are shared by all calls of one signature.
+    // A constant filter would be cached at the first call, and all calls of one signature share the kernel.
     flag('is_filter_const', false),
     text('_kernel', 'MklNameChangeOp'),
   ];

@@ -1,4 +1,7 @@
-/** The ops that the model is made of, on device tensors of one element type. Shapes are NumPy's; results belong to the open scope. */
+/**
+ * Ops of the model on device tensors of one element type. Shapes follow NumPy's rules; results belong to the open
+ * scope.
+ */
 import { flag, typeAttribute } from './attributes.js';
 import { constant, deviceTensor, execute, type DeviceTensor, type ElementType } from './device-tensor.js';
 
@@ -10,7 +13,10 @@ function number(value: number, type: ElementType): DeviceTensor {
   return constant(`${type}${value}`, () => cast(deviceTensor(Float32Array.of(value), []), type));
 }
 
-/** To another element type; bfloat16 is rounded to nearest even. A tensor of that type already is returned as it is. */
+/**
+ * Casts to another element type; bfloat16 rounds to nearest even. A tensor that has the type already is returned
+ * unchanged.
+ */
 export function cast(x: DeviceTensor, type: ElementType): DeviceTensor {
   if (x.type === type) return x;
   return execute(
@@ -48,7 +54,7 @@ export const exponential = ofOne('Exp');
 export const square = ofOne('Square');
 export const negate = ofOne('Neg');
 export const reciprocalRoot = ofOne('Rsqrt');
-/** The same values under a number of their own; nothing is copied. */
+/** Returns the same values under a new tensor number, without a copy. */
 export const identity = ofOne('Identity');
 
 /** Mean over the last axis, kept as an axis of length 1. */
@@ -69,13 +75,13 @@ export function columnSums(x: DeviceTensor): DeviceTensor {
   return execute('Sum', attributes, [x, indices([0])])[0]!;
 }
 
-/** x · y of matrices, either transposed on the way. */
+/** Matrix product x · y; each operand can be transposed. */
 export function matMul(x: DeviceTensor, y: DeviceTensor, transposeX = false, transposeY = false): DeviceTensor {
   const attributes = [typeAttribute('T', x.type), flag('transpose_a', transposeX), flag('transpose_b', transposeY)];
   return execute('MatMul', attributes, [x, y])[0]!;
 }
 
-/** Products of the last two axes, either transposed on the way. */
+/** Products over the last two axes; each operand can be transposed. */
 export function batchMatMul(x: DeviceTensor, y: DeviceTensor, transposeX = false, transposeY = false): DeviceTensor {
   const attributes = [typeAttribute('T', x.type), flag('adj_x', transposeX), flag('adj_y', transposeY)];
   return execute('BatchMatMulV2', attributes, [x, y])[0]!;

@@ -1,6 +1,7 @@
 /**
- * What a transformer block does to one element or one row at a time. On processors each is one op of ours, `kernels/row-kernels.cc`, one pass
- * over memory where TensorFlow's own ops take up to eleven; elsewhere it is made of those. The arithmetic is float32 whatever comes in.
+ * Element-wise and row-wise ops of a transformer block. On CPUs each is one op of ours, `kernels/row-kernels.cc`, with
+ * one pass over memory; TensorFlow's own ops take up to eleven. Other devices compose them of TensorFlow's ops. The
+ * arithmetic is float32 for every input type.
  */
 import { real, typeAttribute } from './attributes.js';
 import {
@@ -16,7 +17,7 @@ import { execute, type DeviceTensor, type ElementType } from './device-tensor.js
 
 let compiled = false;
 
-/** Whether kernels of ours serve from now on; they are for processors. Off until the device is known. */
+/** Switches our kernels on or off from now on. They run on CPUs only and are off until the device is known. */
 export function useRowKernels(use: boolean): void {
   compiled = use;
 }
@@ -33,14 +34,14 @@ export function geluGradient(x: DeviceTensor, dy: DeviceTensor): DeviceTensor {
   return execute('HyperswapGeluGradient', [typeAttribute('T', x.type)], [x, dy])[0]!;
 }
 
-/** The sum of a float32 state and of what a branch beside it made, of either element type. @returns float32 */
+/** Adds the output of a branch, of either element type, to a float32 state. @returns float32 */
 export function addBranch(x: DeviceTensor, branch: DeviceTensor): DeviceTensor {
   if (!compiled) return composedAddBranch(x, branch);
   return execute('HyperswapAddBranch', [typeAttribute('T', branch.type)], [x, branch])[0]!;
 }
 
 /**
- * Rows to mean 0 and variance 1: layer normalisation without scale and shift.
+ * Normalises rows to mean 0 and variance 1: layer normalisation without scale and shift.
  *
  * @param x float32, rows of at most 4,096 values
  * @param epsilon added to the variance
@@ -52,10 +53,11 @@ export function standardise(x: DeviceTensor, epsilon: number, type: ElementType)
 }
 
 /**
- * The gradient of `standardise`, and of what passes it by: residual + (dy − mean(dy) − y · mean(dy · y)) / √(variance + epsilon).
+ * Gradient of `standardise` plus the gradient of the residual path: residual + (dy − mean(dy) − y · mean(dy · y)) /
+ * √(variance + epsilon).
  *
- * @param x what was standardised to y, float32
- * @param dy of y, of the element type that y had
+ * @param x the input that was standardised to y, float32
+ * @param dy of y, of y's element type
  * @param residual float32, as the result
  */
 export function standardiseGradient(
@@ -75,7 +77,11 @@ export function softmax(x: DeviceTensor): DeviceTensor {
   return execute('HyperswapSoftmax', [typeAttribute('T', x.type)], [x])[0]!;
 }
 
-/** The gradient of a softmax over the last axis: a ⊙ (da − Σ da ⊙ a). @param gradient of the softmax, of its shape and element type */
+/**
+ * The gradient of a softmax over the last axis: a ⊙ (da − Σ da ⊙ a).
+ *
+ * @param gradient of the softmax, of its shape and element type
+ */
 export function softmaxGradient(softmax: DeviceTensor, gradient: DeviceTensor): DeviceTensor {
   if (!compiled) return composedSoftmaxGradient(softmax, gradient);
   return execute('HyperswapSoftmaxGradient', [typeAttribute('T', softmax.type)], [softmax, gradient])[0]!;

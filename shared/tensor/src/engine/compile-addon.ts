@@ -10,7 +10,7 @@ const runFile = promisify(execFile);
 export interface AddonSources {
   /** `binding/` of @tensorflow/tfjs-node-gpu. */
   readonly bindingDirectory: string;
-  /** The patch that lets an op attribute be a list of strings, as fused ops need. */
+  /** Patch that adds op attributes of type list of strings, which fused ops need. */
   readonly patchFile: string;
   /** Ops of our own, built into the addon. */
   readonly kernelsFile: string;
@@ -18,16 +18,16 @@ export interface AddonSources {
   readonly nodeApiHeaders: string;
   /** `include/` of the TensorFlow wheel. */
   readonly tensorflowHeaders: string;
-  /** Folder of `libtensorflow_cc.so.2` and `libtensorflow_framework.so.2`; the addon remembers it. */
+  /** Folder of `libtensorflow_cc.so.2` and `libtensorflow_framework.so.2`; its path is linked into the addon. */
   readonly tensorflowLibraries: string;
 }
 
 /**
- * Compiles tfjs-node's addon, and our own kernels with it, against TensorFlow's own libraries (about 25 s).
- * The sources are copied and patched in `buildDirectory`; node_modules stays as npm left it.
+ * Compiles tfjs-node's addon together with our own kernels against TensorFlow's libraries (about 25 s). The sources are
+ * copied and patched in `buildDirectory`; node_modules is not changed.
  *
  * @returns path of the addon
- * @throws ENGINE_SETUP when there is no C++ compiler, or it fails
+ * @throws ENGINE_SETUP if there is no C++ compiler, or it fails
  */
 export async function compileAddon(sources: AddonSources, buildDirectory: string): Promise<string> {
   const compiler = await findCompiler();
@@ -48,10 +48,10 @@ export async function compileAddon(sources: AddonSources, buildDirectory: string
     '-o',
     addon,
   );
-  // As TensorFlow's libraries were built; and what lets compilers make vectors of the kernels' loops.
+  // These flags match the build of TensorFlow's libraries and let the compiler vectorise the kernels' loops.
   args.push('-DNDEBUG', '-w', '-fopenmp-simd', '-fno-math-errno', '-fno-trapping-math');
   args.push(`-L${sources.tensorflowLibraries}`, '-l:libtensorflow_cc.so.2', '-l:libtensorflow_framework.so.2');
-  // A worker that ends unloads its addons; TensorFlow's exit handlers would then be called where nothing is mapped any more.
+  // A worker unloads its addons at its end; TensorFlow's exit handlers would then point to unmapped memory.
   args.push(`-Wl,-rpath,${sources.tensorflowLibraries}`, '-Wl,-z,nodelete');
   try {
     await runFile(compiler, args, { maxBuffer: 64 * 1024 * 1024 });

@@ -1,4 +1,7 @@
-/** `make setup`: makes the engine ready. `ENGINE=cuda` takes the CUDA build, `TENSORFLOW_WHEEL` a wheel that is here already. */
+/**
+ * `make setup`: sets up the engine. `ENGINE=cuda` selects the CUDA build, `TENSORFLOW_WHEEL` a wheel that was
+ * downloaded before.
+ */
 import { failure, toHyperswapError } from '@hyperswap/errors';
 import { engineCacheDirectory } from './cache-directory.js';
 import { setUpEngine } from './set-up-engine.js';

@@ -10,22 +10,22 @@ import { tensorflowWheel, type EngineFlavour } from './tensorflow-wheel.js';
 const require = createRequire(import.meta.url);
 const patchFile = fileURLToPath(new URL('../../string-list-attribute.patch', import.meta.url));
 const kernelsFile = fileURLToPath(new URL('../../kernels/row-kernels.cc', import.meta.url));
-/** Raise it when the way the addon is compiled changes, so that caches of the old way are not used. */
+/** Version of the build recipe. Raise it when the compilation of the addon changes, so that old caches are not used. */
 const recipe = 4;
 
 export interface EngineSetup {
   readonly flavour: EngineFlavour;
-  /** Folder that keeps what was built, shared by all checkouts. */
+  /** Folder of built engines, shared by all checkouts. */
   readonly cacheDirectory: string;
-  /** A TensorFlow wheel that is here already, for machines without a network. */
+  /** A TensorFlow wheel that was downloaded before, for machines without a network. */
   readonly wheelFile?: string;
   readonly report: (line: string) => void;
 }
 
 /**
- * Makes TensorFlow loadable through @tensorflow/tfjs-node-gpu: takes TensorFlow's libraries out of its Python wheel,
- * compiles tfjs-node's addon and our kernels against them, and links the addon to where tfjs-node looks for it.
- * What was built is cached by the content of all it was made from; finding it again takes milliseconds.
+ * Makes TensorFlow loadable through @tensorflow/tfjs-node-gpu. It extracts TensorFlow's libraries from its Python
+ * wheel, compiles tfjs-node's addon and our kernels against them, and links the addon into tfjs-node's folder. The
+ * build is cached by the content of all its inputs; a cached build is found in milliseconds.
  *
  * @throws ENGINE_SETUP (platform, compiler), DOWNLOAD_FAILED, HASH_MISMATCH
  */
@@ -64,7 +64,7 @@ export async function setUpEngine({ flavour, cacheDirectory, wheelFile, report }
       const finished = path.join(work, 'finished');
       await mkdir(finished);
       await rename(addon, path.join(finished, 'tfjs_binding.node'));
-      // Renaming is atomic: a half-built engine is never found. When another process was faster, its result serves.
+      // A rename is atomic, so no process finds a half-built engine. If another process was faster, its result is used.
       await rename(finished, built).catch(async (cause: unknown) => {
         if (!(await exists(built))) throw cause;
       });
@@ -77,7 +77,7 @@ export async function setUpEngine({ flavour, cacheDirectory, wheelFile, report }
   report(`Engine ready: TensorFlow ${wheel.version} (${flavour}) in ${built}`);
 }
 
-/** Moves the unpacked libraries (850 MB) to where the addon will look for them. */
+/** Moves the unpacked libraries (850 MB) to the folder in which the addon looks for them. */
 async function keepLibraries(unpacked: string, libraries: string): Promise<void> {
   if (await exists(libraries)) return;
   const staging = `${unpacked}-libraries`;

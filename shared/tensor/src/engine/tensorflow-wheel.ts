@@ -1,7 +1,7 @@
 import { failure } from '@hyperswap/errors';
 import type { PinnedWheel } from '@hyperswap/pypi';
 
-/** Which build of TensorFlow serves: the processor alone, or NVIDIA GPUs beside it. */
+/** Build of TensorFlow: for the CPU only, or with support for NVIDIA GPUs. */
 export type EngineFlavour = 'cpu' | 'cuda';
 
 const version = '2.21.0';
@@ -32,9 +32,9 @@ const wheels: Readonly<Record<string, PinnedWheel>> = {
 };
 
 /**
- * The pinned TensorFlow wheel for a platform, as Node names it (`linux`, `x64`).
+ * Returns the pinned TensorFlow wheel for a platform in Node's naming (`linux`, `x64`).
  *
- * @throws ENGINE_SETUP when TensorFlow's libraries are not published for it
+ * @throws ENGINE_SETUP if TensorFlow's libraries are not published for it
  */
 export function tensorflowWheel(platform: string, architecture: string, flavour: EngineFlavour): PinnedWheel {
   const wheel = wheels[`${platform}-${architecture}-${flavour}`];

@@ -5,14 +5,14 @@ import type { Arguments, Program, Result } from './program.js';
 
 export interface CallOptions {
   readonly signal?: AbortSignal;
-  /** Buffers of the arguments that move to the worker instead of being copied; the caller loses them. */
+  /** Buffers of the arguments that move to the worker instead of being copied. The caller can no longer use them. */
   readonly transfer?: readonly ArrayBufferLike[];
   readonly onProgress?: (value: unknown) => void;
-  /** Goes before calls that wait, in order among its like; what runs is not interrupted. */
+  /** Places the call before all waiting calls that are not urgent. A running call is not interrupted. */
   readonly urgent?: boolean;
 }
 
-/** The methods of a program, called from another thread. */
+/** Methods of a program, callable from another thread. */
 export interface ProgramClient<P extends Program> {
   call<Name extends keyof P & string>(
     method: Name,
@@ -29,14 +29,14 @@ interface Pending {
 }
 
 /**
- * The one thread of this process that runs TensorFlow. Its life: started (the worker exists), loaded (programs are in),
- * and, after `stop` or a crash, stopped: every call then fails with ENGINE_STOPPED.
+ * The one thread of this process that runs TensorFlow. Its states are started (the worker exists), loaded (programs are
+ * imported) and, after `stop` or a crash, stopped. In the stopped state every call fails with ENGINE_STOPPED.
  */
 export class Executor {
   // TensorFlow reads its settings from the process's real environment; a worker's own copy would not reach it.
   private readonly worker = new Worker(new URL('./worker.js', import.meta.url), { env: SHARE_ENV });
   private readonly pending = new Map<number, Pending>();
-  /** Resolves with the reason when the worker ends by itself, as in a crash; stays open when it is stopped. */
+  /** Resolves with the reason if the worker ends by itself, as in a crash. It stays pending after `stop`. */
   readonly crashed: Promise<string>;
   private nextId = 1;
   private stopped: string | undefined;
@@ -74,7 +74,7 @@ export class Executor {
     };
   }
 
-  /** What runs and what is alive; waits for the step that runs now, not for calls that wait. */
+  /** Describes running work and live tensors. It waits for the step that runs now, not for waiting calls. */
   async describe(): Promise<EngineDescription> {
     return (await this.request((id) => ({ kind: 'describe', id }))) as EngineDescription;
   }

@@ -21,7 +21,7 @@ export type Reply =
   | { readonly kind: 'progress'; readonly id: number; readonly value: unknown }
   | { readonly kind: 'error'; readonly id: number; readonly error: SerializedError };
 
-/** What the engine is and holds now. */
+/** Kind and current state of the engine. */
 export interface EngineDescription {
   readonly tensorflow: string;
   readonly tfjs: string;
@@ -30,9 +30,9 @@ export interface EngineDescription {
   readonly liveTensors: number;
   /** Memory of the whole process. */
   readonly residentBytes: number;
-  /** Whether bias, activation and residual run in the product's kernel. */
+  /** True if the product's kernel also computes bias, activation and residual. */
   readonly fusedKernels: boolean;
-  /** What backbones run in unless told otherwise, found by measuring. */
+  /** Default precision of backbones, found by measuring. */
   readonly precision: Precision;
   /** GFLOP/s of the warm-up's layer. */
   readonly speeds: KernelSpeeds;

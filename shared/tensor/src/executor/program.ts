@@ -3,15 +3,15 @@
  * there may TensorFlow be called. Arguments and results cross threads as structured clones.
  */
 
-/** What a method may use beside its arguments. */
+/** Context of a method call, passed in addition to its arguments. */
 export interface MethodContext {
-  /** Aborted when the caller gives up; long loops look at it every turn. */
+  /** Aborted when the caller cancels; long loops check it in every iteration. */
   readonly signal: AbortSignal;
   /** Sends a value to the caller's `onProgress`. */
   progress(value: unknown): void;
-  /** Lets waiting calls run; long methods await it between steps, so that tiles are served while a training runs. */
+  /** Lets waiting calls run. Long methods await it between steps, so that tiles are served during a training. */
   pause(): Promise<void>;
-  /** Runs urgent calls that have come, and nothing else: a batch awaits it between blocks. */
+  /** Runs waiting urgent calls and nothing else. A batch awaits it between blocks. */
   letUrgentPass(): Promise<void>;
 }
 

@@ -1,9 +1,9 @@
 import type { Request } from './messages.js';
 
-/** What the worker answers; cancelling is no matter of its turn. */
+/** Requests that the worker answers. A cancellation takes effect at once and does not queue. */
 export type Answerable = Exclude<Request, { readonly kind: 'cancel' }>;
 
-/** Requests in the order they came, but urgent calls and questions of state, which take no time, before all others. */
+/** Queue in order of arrival. Urgent calls and state queries, which take no time, precede all others. */
 export class RequestQueue {
   private readonly urgent: Answerable[] = [];
   private readonly others: Answerable[] = [];
@@ -13,12 +13,12 @@ export class RequestQueue {
     (isUrgent ? this.urgent : this.others).push(request);
   }
 
-  /** The next to be answered, if there is one. */
+  /** Takes the next request, if there is one. */
   take(): Answerable | undefined {
     return this.takeUrgent() ?? this.others.shift();
   }
 
-  /** The next urgent one. */
+  /** Takes the next urgent request. */
   takeUrgent(): Answerable | undefined {
     return this.urgent.shift();
   }

@@ -1,13 +1,14 @@
 /**
- * Work in steps: a generator that yields where its thread may do something else in between. One loop serves who waits for it and who lets urgent
- * calls pass. Between steps no scope may be open, since what runs there would belong to it.
+ * Work in steps: a generator that yields at the points at which its thread may do other work. The same loop can run to
+ * its end in one go or let urgent calls run between steps. No scope may be open between steps, because tensors created
+ * by other work would belong to it.
  */
 import { throwIfAborted } from '@hyperswap/errors';
 import type { MethodContext } from './program.js';
 
 export type Steps<Result> = Generator<void, Result, void>;
 
-/** All steps at once. */
+/** Runs all steps without a pause. */
 export function finish<Result>(steps: Steps<Result>): Result {
   for (;;) {
     const step = steps.next();
@@ -16,10 +17,10 @@ export function finish<Result>(steps: Steps<Result>): Result {
 }
 
 /**
- * All steps, urgent calls of the executor in between.
+ * Runs all steps and lets urgent calls of the executor run in between.
  *
  * @param what for the error's text
- * @throws CANCELLED at the next step after the caller gave up; the generator's `finally` blocks free what it holds
+ * @throws CANCELLED at the next step after a cancellation; the generator's `finally` blocks free its tensors
  */
 export async function finishLettingUrgentPass<Result>(
   steps: Steps<Result>,
@@ -34,7 +35,7 @@ export async function finishLettingUrgentPass<Result>(
       throwIfAborted(signal, what);
     }
   } finally {
-    // Of no effect on steps that have ended.
+    // `return` has no effect on finished steps.
     steps.return(undefined as never);
   }
 }

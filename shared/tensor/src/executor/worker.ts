@@ -28,11 +28,11 @@ function arrive(request: Request): void {
   }
   if (request.kind === 'call') cancellations.set(request.id, new AbortController());
   waiting.add(request);
-  // One a turn of the event loop, so that long methods that pause go on in between.
+  // One request per turn of the event loop, so that paused long methods can continue in between.
   setImmediate(answerNext);
 }
 
-/** What arrived while a method ran may be urgent, or cancel what waits. */
+/** Reads messages that arrived during a method: urgent calls, or cancellations of waiting calls. */
 function takeArrivals(): void {
   for (let arrived; (arrived = receiveMessageOnPort(port)) !== undefined;) arrive(arrived.message as Request);
 }
