@@ -7,27 +7,27 @@ export interface LandCoverClass {
   readonly color: number;
 }
 
-/** Class as a caller gives it, perhaps without a colour. */
+/** Class in a request; the colour is optional. */
 export type GivenClass = Omit<LandCoverClass, 'color'> & { readonly color?: number | undefined };
 
-/** Classes of one list: labels are bytes, and 0 is no class. */
+/** Maximum number of classes: labels are bytes, and 0 means no class. */
 export const maximumClasses = 255;
 
 const maximumNameLength = 100;
 /** Control characters, line and paragraph separators, lone surrogates, and marks that change the direction of text. */
 const invisible = /[\p{Cc}\p{Zl}\p{Zp}\p{Cs}\u200e\u200f\u202a-\u202e\u2066-\u2069]/u;
 
-/** Distinct colours for classes that bring none, dark ones first. */
+/** Distinct colours for classes without a colour, dark ones first. */
 const palette = [
   0x1f77b4, 0xff7f0e, 0x2ca02c, 0xd62728, 0x9467bd, 0x8c564b, 0xe377c2, 0xbcbd22, 0x17becf, 0xaec7e8, 0xffbb78,
   0x98df8a, 0xff9896, 0xc5b0d5, 0xc49c94, 0xf7b6d2, 0xdbdb8d, 0x9edae5, 0x7f7f7f, 0x393b79,
 ];
 
 /**
- * Checks classes as preparing a scene and registering an adapter need them: up to 255, each with a name of its own that can be
- * shown, and a colour of 24 bits.
+ * Checks classes when a scene is prepared or an adapter is registered: up to 255 classes, each with a unique, printable
+ * name and a colour of 24 bits.
  *
- * @throws CLASSES_INVALID naming the class and what is allowed
+ * @throws CLASSES_INVALID naming the class and the allowed values
  */
 export function checkClasses(classes: readonly GivenClass[]): void {
   if (classes.length > maximumClasses) {
@@ -53,7 +53,10 @@ export function checkClasses(classes: readonly GivenClass[]): void {
   }
 }
 
-/** Returns a name and a colour for every class up to `count`, keeping those that are given. Colours that are chosen differ from all others. */
+/**
+ * Returns a name and a colour for every class up to `count` and keeps the given ones. Chosen colours differ from all
+ * others.
+ */
 export function completeClasses(given: readonly GivenClass[], count: number): LandCoverClass[] {
   const named = Array.from({ length: Math.max(given.length, count) }, (_, index) => ({
     name: given[index]?.name ?? `class ${index + 1}`,
@@ -73,7 +76,7 @@ export function redGreenBlue(color: number): [number, number, number] {
   return [(color >> 16) & 0xff, (color >> 8) & 0xff, color & 0xff];
 }
 
-/** The palette's colour of a class, or one past the palette when that is taken. */
+/** Returns the palette's colour of a class, or a colour past the palette if that one is taken. */
 function unusedColor(index: number, used: ReadonlySet<number>): number {
   for (let step = index; ; step++) {
     const color = palette[step] ?? colorPastPalette(step - palette.length);
@@ -81,7 +84,9 @@ function unusedColor(index: number, used: ReadonlySet<number>): number {
   }
 }
 
-/** Colours as far apart as their number allows: hues by the golden angle, each turn darker or paler. */
+/**
+ * Returns colours that are as far apart as their number allows: hues by the golden angle, each turn darker or paler.
+ */
 function colorPastPalette(index: number): number {
   const hue = (index * 137.508) % 360;
   const lightness = 0.35 + 0.1 * (index % 4);

@@ -10,7 +10,7 @@ export interface ClassifiedTile {
   readonly confidence: Uint8Array;
 }
 
-/** A map that classified tiles fill in any order. */
+/** Map that is assembled from classified tiles in any order. */
 export class MosaicMap {
   /** `[height, width]`, 0 until a tile is placed. */
   readonly labels: Uint8Array;

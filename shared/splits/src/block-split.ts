@@ -1,6 +1,7 @@
 /**
- * Spatially disjoint splits: whole blocks of the scene train, others test, and a band around the training blocks does neither. What a test says of
- * them holds for land that no training pixel is near (Roberts et al. 2017, doi:10.1111/ecog.02881).
+ * Spatially disjoint splits. Whole blocks of the scene are training blocks, others are test blocks, and a band around
+ * the training blocks belongs to neither. The test accuracy therefore holds for land far from any training pixel
+ * (Roberts et al. 2017, doi:10.1111/ecog.02881).
  */
 import { failure } from '@hyperswap/errors';
 import { Random } from '@hyperswap/random';
@@ -10,26 +11,30 @@ import { splitByChoice, type Split } from './split.js';
 export interface BlockSplitOptions {
   /** Side of a block in pixels. */
   readonly blockSize: number;
-  /** Share of the labelled blocks that train. */
+  /** Share of the labelled blocks that become training blocks. */
   readonly trainShare: number;
-  /** Pixels of a class that train at most; 0 for all. */
+  /** Maximum training pixels of a class; 0 for all. */
   readonly limit: number;
-  /** Pixels around a training block that do not test; half a patch keeps every training block out of every test patch. */
+  /**
+   * Width of the band around training blocks, in pixels, that is excluded from the test. Half a patch keeps every
+   * training block out of every test patch.
+   */
   readonly guard: number;
   readonly seed: number;
 }
 
-/** Block of each pixel, row by row. */
+/** Returns the block of a pixel; blocks are numbered row by row. */
 export function blockOf(pixel: number, width: number, blockSize: number): number {
   const row = Math.floor(pixel / width / blockSize);
   return row * Math.ceil(width / blockSize) + Math.floor((pixel % width) / blockSize);
 }
 
 /**
- * Blocks at random, so many that their share is reached, each class that lies in several blocks in at least one of them. A class that has no training
- * pixel then does not test either, since nothing could know it; the description says how many.
+ * Draws training blocks at random until their share is reached. Each class that lies in several blocks gets at least
+ * one of them. A class without training pixels is excluded from the test, because no classifier could learn it; the
+ * description says how many.
  *
- * @throws SPLIT_INVALID when there are too few blocks
+ * @throws SPLIT_INVALID if there are too few blocks
  */
 export function splitByBlocks(labels: Uint8Array, width: number, options: BlockSplitOptions): Split {
   const { blockSize, trainShare, limit, guard, seed } = options;
@@ -46,7 +51,7 @@ export function splitByBlocks(labels: Uint8Array, width: number, options: BlockS
   }
   const order = [...random.shuffle(Int32Array.from(blocks))];
   const training = new Set<number>();
-  // Rare classes first: what is chosen for them serves the common ones too.
+  // Rare classes first: blocks chosen for them contain common classes too.
   for (const pixels of byClass.toSorted((a, b) => a.length - b.length)) {
     const own = new Set(pixels.map((pixel) => blockOf(pixel, width, blockSize)));
     if (own.size < 2 || [...own].some((block) => training.has(block))) continue;

@@ -1,4 +1,4 @@
-/** Pixels of a label map that have a label, as row · width + column. */
+/** Returns the labelled pixels of a label map, as row · width + column. */
 export function labelledPixels(labels: Uint8Array): number[] {
   const pixels: number[] = [];
   labels.forEach((label, pixel) => {
@@ -7,7 +7,7 @@ export function labelledPixels(labels: Uint8Array): number[] {
   return pixels;
 }
 
-/** Pixels of each class, from class 1 on at index 0. */
+/** Returns the pixels of each class; class 1 is at index 0. */
 export function pixelsByClass(labels: Uint8Array): number[][] {
   const classes = labels.reduce((most, label) => Math.max(most, label), 0);
   const byClass = Array.from({ length: classes }, (): number[] => []);

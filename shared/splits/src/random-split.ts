@@ -1,6 +1,6 @@
 /**
- * Splits that draw single pixels at random. Neighbouring pixels land on both sides, so that patches overlap: the test is optimistic about places far
- * from any training pixel (Liang et al. 2017, doi:10.1109/TGRS.2016.2616489).
+ * Splits that draw single pixels at random. Neighbouring pixels land on both sides and their patches overlap, so the
+ * test accuracy is optimistic for land far from any training pixel (Liang et al. 2017, doi:10.1109/TGRS.2016.2616489).
  */
 import { failure } from '@hyperswap/errors';
 import { Random } from '@hyperswap/random';
@@ -8,7 +8,7 @@ import { pixelsByClass } from './labelled-pixels.js';
 import { splitByChoice, type Split } from './split.js';
 
 /**
- * So many pixels of each class for training, the rest for the test.
+ * Draws `count` training pixels of each class; the rest are test pixels.
  *
  * @param smallCount for classes of fewer than 1.5 · count pixels, of which at least one is kept for the test
  * @throws SPLIT_INVALID
@@ -21,10 +21,10 @@ export function splitPerClass(labels: Uint8Array, count: number, smallCount: num
 }
 
 /**
- * Pixels of each class for training as counted, the rest for the test; of a class at least one pixel tests.
+ * Draws a given number of training pixels of each class; the rest are test pixels, at least one of each class.
  *
  * @param counts from class 1 on
- * @throws SPLIT_INVALID when a class of the labels has no count
+ * @throws SPLIT_INVALID if a class of the labels has no count
  */
 export function splitCounts(labels: Uint8Array, counts: readonly number[], seed: number): Split {
   const classes = pixelsByClass(labels).length;
@@ -41,7 +41,7 @@ export function splitCounts(labels: Uint8Array, counts: readonly number[], seed:
 }
 
 /**
- * A share of each class for training, at least one pixel, and at least one for the test.
+ * Draws a share of each class for training: at least one pixel for training and at least one for the test.
  *
  * @throws SPLIT_INVALID
  */

@@ -1,22 +1,22 @@
 import { failure } from '@hyperswap/errors';
 import { labelledPixels } from './labelled-pixels.js';
 
-/** Which pixels train and which test; a pixel is row · width + column, its label from 1. */
+/** Training pixels and test pixels; a pixel is row · width + column, labels start at 1. */
 export interface Split {
   readonly train: readonly number[];
   readonly test: readonly number[];
   readonly trainLabels: Uint8Array;
   readonly testLabels: Uint8Array;
-  /** How it was made, in words, for reports. */
+  /** Description of the split for reports. */
   readonly description: string;
-  /** Side of the blocks that keep training and test apart; 0 where neighbouring pixels may be on both sides. */
+  /** Side of the blocks that separate training and test pixels; 0 if neighbouring pixels may be on both sides. */
   readonly blockSize: number;
 }
 
 /**
- * Two label maps as they are.
+ * Splits by two given label maps.
  *
- * @throws SPLIT_INVALID when a pixel is in both
+ * @throws SPLIT_INVALID if a pixel is in both
  */
 export function splitByMaps(
   train: { readonly name: string; readonly labels: Uint8Array },
@@ -38,7 +38,7 @@ export function splitByMaps(
   };
 }
 
-/** The labelled pixels that were chosen train, the others that are left test. */
+/** Splits labelled pixels: the chosen ones are training pixels, the others test pixels. */
 export function splitByChoice(
   labels: Uint8Array,
   chosen: ReadonlySet<number>,

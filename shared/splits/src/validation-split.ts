@@ -4,11 +4,12 @@ import { blockOf } from './block-split.js';
 import type { Split } from './split.js';
 
 /**
- * Sets a part of the training pixels aside to choose settings on: what comes back trains on the others and tests on that part; the test pixels are not in
- * it. Single pixels of each class where the split is of single pixels, whole blocks where it is of blocks, so that choosing is as strict as the test.
+ * Sets a part of the training pixels aside to choose settings on. The result trains on the others and tests on that
+ * part; it contains no test pixels. It holds back single pixels of each class in a split of single pixels, and whole
+ * blocks in a split by blocks, so that the validation is as strict as the test.
  *
  * @param share of the training pixels, between 0 and 1
- * @throws SPLIT_INVALID when a side would be empty
+ * @throws SPLIT_INVALID if a side would be empty
  */
 export function splitValidation(split: Split, width: number, share: number, seed: number): Split {
   const random = new Random(seed);
@@ -28,7 +29,7 @@ export function splitValidation(split: Split, width: number, share: number, seed
   return { train, test, trainLabels, testLabels, description, blockSize: split.blockSize };
 }
 
-/** For each training pixel whether it is held back: a share of each class, but never all of it. */
+/** Marks the training pixels that are held back: a share of each class, never all of it. */
 function holdPixels({ train, trainLabels }: Split, share: number, random: Random): boolean[] {
   const held = new Array<boolean>(train.length).fill(false);
   for (const label of new Set(trainLabels)) {
@@ -39,7 +40,7 @@ function holdPixels({ train, trainLabels }: Split, share: number, random: Random
   return held;
 }
 
-/** Whole blocks, until the share is reached; a block that has all of a class stays. */
+/** Marks whole blocks until the share is reached; a block that contains all pixels of a class stays in training. */
 function holdBlocks({ train, trainLabels, blockSize }: Split, width: number, share: number, random: Random): boolean[] {
   const blocks = train.map((pixel) => blockOf(pixel, width, blockSize));
   const heldBlocks = new Set<number>();

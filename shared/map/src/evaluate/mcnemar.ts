@@ -1,6 +1,6 @@
-/** Whether two classifications of the same pixels differ in accuracy by more than chance. */
+/** Significance of the difference in accuracy between two classifications of the same pixels. */
 export interface McNemar {
-  /** Pixels that only the first has right, and only the second. */
+  /** Pixels that only the first classification has right, and pixels that only the second has right. */
   readonly onlyFirst: number;
   readonly onlySecond: number;
   /** (|b − c| − 1)² / (b + c), chi-squared with one degree of freedom. */
@@ -10,8 +10,8 @@ export interface McNemar {
 }
 
 /**
- * McNemar's test with continuity correction (McNemar 1947, doi:10.1007/BF02295996; for maps Foody 2004, doi:10.14358/PERS.70.5.627). Neighbouring
- * pixels are not independent, which makes it sure of itself too early.
+ * McNemar's test with continuity correction (McNemar 1947, doi:10.1007/BF02295996; for maps Foody 2004,
+ * doi:10.14358/PERS.70.5.627). Neighbouring pixels are not independent, so the test reports significance too early.
  *
  * @param labels and both predictions in the same order
  */

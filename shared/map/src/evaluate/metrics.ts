@@ -2,7 +2,7 @@
 export interface Metrics {
   /** OA: share of the pixels. */
   readonly overallAccuracy: number;
-  /** AA: mean of the recalls of the classes that occur. */
+  /** AA: mean recall of the classes that occur. */
   readonly averageAccuracy: number;
   /** Cohen's kappa. */
   readonly kappa: number;

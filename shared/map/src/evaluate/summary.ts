@@ -1,4 +1,4 @@
-/** Metrics of repeated runs as few numbers: mean and deviation. */
+/** Summary of repeated runs: mean and standard deviation of their metrics. */
 import type { Metrics } from './metrics.js';
 
 /** Mean and spread of some values. */

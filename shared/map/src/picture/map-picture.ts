@@ -60,7 +60,7 @@ export function drawConfidence(map: PixelMap): Buffer {
 interface Layout {
   readonly canvas: Canvas;
   readonly context: SKRSContext2D;
-  /** Where the legend begins. */
+  /** Left edge of the legend. */
   readonly right: number;
   readonly top: number;
 }
@@ -106,7 +106,7 @@ function css(color: number): string {
   return `#${color.toString(16).padStart(6, '0')}`;
 }
 
-/** Points of matplotlib's viridis, which is even to the eye and safe for colour-blind readers. */
+/** Points of matplotlib's viridis, which is perceptually uniform and safe for colour-blind readers. */
 const viridisPoints = [0x440154, 0x414487, 0x2a788e, 0x22a884, 0x7ad151, 0xfde725].map(redGreenBlue);
 
 function viridis(share: number): [number, number, number] {

@@ -1,17 +1,19 @@
 import type { SpectralEdges } from './spectral-edges.js';
 
-/** How steeply walks avoid an edge; what was measured is in docs/experiments.md. */
+/** Steepness with which walks avoid an edge; docs/experiments.md has the measurements. */
 const contrast = 4;
 
-/** Share of the votes' norm that may be left over of a solution. */
+/** Largest remaining residual of a solution, as a share of the norm of the votes. */
 const tolerance = 1e-5;
 
 /**
- * Random walks over a scene that seldom cross from one spectrum to another (Grady 2006, doi:10.1109/TPAMI.2006.233; on classified hyperspectral scenes
- * Kang et al. 2015, doi:10.1109/TGRS.2014.2319373). A walk goes to a neighbour with weight `exp(−4 d² / mean d²)`, d being how far their spectra lie apart,
- * and stops with weight `1 / reach²`: within one spectrum it gets about `reach` pixels far.
+ * Random walks over a scene that seldom cross from one spectrum to another (Grady 2006, doi:10.1109/TPAMI.2006.233; on
+ * classified hyperspectral scenes Kang et al. 2015, doi:10.1109/TGRS.2014.2319373). A walk moves to a neighbour with
+ * weight `exp(−4 d² / mean d²)`, where d is the distance of their spectra. It stops with weight `1 / reach²`: within
+ * one spectrum it gets about `reach` pixels far.
  *
- * All vectors have a row of zeros before the first pixel and after the last, so that no neighbour has to be looked for.
+ * All vectors have a row of zeros before the first pixel and after the last one, so that the loops need no bounds
+ * checks.
  */
 export class RandomWalk {
   private readonly margin: number;
@@ -20,7 +22,7 @@ export class RandomWalk {
   /** Weights of the edges. */
   private readonly right: Float64Array;
   private readonly below: Float64Array;
-  /** Sum of what leaves a pixel. */
+  /** Sum of a pixel's edge weights and its stop weight. */
   private readonly diagonal: Float64Array;
   /** Reciprocal pivots of the preconditioner. */
   private readonly pivots: Float64Array;
@@ -52,10 +54,11 @@ export class RandomWalk {
   }
 
   /**
-   * The mean vote where walks from each pixel stop: solves `(L + 1 / reach²) x = votes / reach²`, L the Laplacian of the weights, by conjugate gradients.
+   * Returns the mean vote at the pixels where walks from each pixel stop. It solves `(L + 1 / reach²) x = votes /
+   * reach²`, L the Laplacian of the weights, by conjugate gradients.
    *
    * @param votes `[height, width]`
-   * @returns as many
+   * @returns `[height, width]`
    */
   meanVotes(votes: Float64Array): Float64Array {
     const solution = this.zeros();
@@ -87,7 +90,7 @@ export class RandomWalk {
     return new Float64Array(this.length + 2 * this.margin);
   }
 
-  /** `target = (L + 1 / reach²) source`. */
+  /** Computes `target = (L + 1 / reach²) source`. */
   private apply(source: Float64Array, target: Float64Array): void {
     const { margin, length, right, below, diagonal } = this;
     for (let at = margin; at < margin + length; at++) {
@@ -101,8 +104,8 @@ export class RandomWalk {
   }
 
   /**
-   * Incomplete Cholesky factors without fill-in, what they leave out taken from the diagonal (MIC(0), Gustafsson 1978, doi:10.1007/BF01931691): a few dozen steps
-   * where the diagonal alone takes hundreds.
+   * Incomplete Cholesky factors without fill-in; the omitted entries are subtracted from the diagonal (MIC(0),
+   * Gustafsson 1978, doi:10.1007/BF01931691). This takes a few dozen steps; the diagonal alone takes hundreds.
    *
    * @returns reciprocals of the pivots
    */
@@ -119,7 +122,7 @@ export class RandomWalk {
     return pivots;
   }
 
-  /** `target` such that the factors' product takes it to `source`. */
+  /** Solves for `target`: the product of the factors times `target` is `source`. */
   private precondition(source: Float64Array, target: Float64Array): void {
     const { margin, length, right, below, pivots } = this;
     for (let at = margin; at < margin + length; at++) {
@@ -138,7 +141,10 @@ function dot(first: Float64Array, second: Float64Array): number {
   return sum;
 }
 
-/** Mean over the edges between pixels that have values, and not the same ones: what is filled with a constant says nothing of the others. */
+/**
+ * Mean over the edges between pixels that have values and differ. Areas filled with a constant carry no information
+ * about the other edges.
+ */
 function meanDistance({ right, below }: SpectralEdges): number {
   let sum = 0;
   let count = 0;

@@ -14,7 +14,8 @@ export interface SmoothingOrder {
 export type SmoothingNews = { readonly done: number; readonly total: number } | { readonly map: ConfidentMap };
 
 /**
- * Smooths a map as `smoothMap` does, in a thread that ends with it: a large scene takes seconds a class, and the caller's thread stays free.
+ * Smooths a map as `smoothMap` does, in a thread of its own that ends with the work. A large scene takes seconds a
+ * class, and the caller's thread stays free.
  *
  * @throws the signal's reason; the thread ends at once then
  */

@@ -1,28 +1,29 @@
-/** Smoothing of land-cover maps: what lies around a pixel and looks like it is mostly of its class. */
+/** Smoothing of land-cover maps: neighbouring pixels with similar spectra mostly belong to the same class. */
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { RandomWalk } from './random-walk.js';
 import type { SpectralEdges } from './spectral-edges.js';
 
-/** A map with how sure it is. */
+/** Label map with the confidence of each label. */
 export interface ConfidentMap {
-  /** Class of each pixel, from 1; 0 where there is none. */
+  /** Class of each pixel, from 1; 0 for a pixel without a class. */
   readonly labels: Uint8Array;
   /** Probability of that class, 255ths. */
   readonly confidence: Uint8Array;
 }
 
 export interface SmoothingOptions {
-  /** How far votes reach within one spectrum, in pixels; 0 changes nothing. */
+  /** Distance in pixels that votes travel within one spectrum; 0 changes nothing. */
   readonly reach: number;
   readonly signal?: AbortSignal;
   readonly onProgress?: (done: number, total: number) => void;
 }
 
 /**
- * Each pixel becomes the class that has most votes where random walks from it stop; a pixel votes for its class with its confidence.
+ * Assigns each pixel the class with most votes at the pixels where random walks from it stop. A pixel votes for its
+ * class with its confidence.
  *
  * @param map row by row, `[height, width]`; pixels without a class neither vote nor get one
- * @returns the confidence is the share of the votes
+ * @returns the smoothed map; its confidence is the share of the votes
  * @throws the signal's reason
  */
 export async function smoothMap(
@@ -38,7 +39,7 @@ export async function smoothMap(
   const smoothed = new Uint8Array(labels.length);
   for (const [done, label] of classes.entries()) {
     onProgress?.(done, classes.length);
-    // A large scene takes seconds a class: others get their turn, and whoever asked may have left.
+    // A large scene takes seconds a class: the event loop runs other work in between and notices a cancellation.
     await nextTurn();
     signal?.throwIfAborted();
     const votes = walk.meanVotes(Float64Array.from(labels, (own, i) => (own === label ? confidence[i]! : 0)));

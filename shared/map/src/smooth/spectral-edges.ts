@@ -1,10 +1,12 @@
 import type { Window } from '@hyperswap/raster';
 
-/** How far the spectra of neighbouring pixels lie apart, over a whole scene. */
+/** Distances between the spectra of neighbouring pixels, over a whole scene. */
 export class SpectralEdges {
-  /** Squared distance of each pixel's spectrum from that of the pixel to its right, row by row; 0 in the last column. */
+  /**
+   * Squared distance of each pixel's spectrum from that of the pixel to its right, row by row; 0 in the last column.
+   */
   readonly right: Float32Array;
-  /** The same of the pixel below; 0 in the last row. */
+  /** The same distance to the pixel below; 0 in the last row. */
   readonly below: Float32Array;
 
   constructor(
@@ -15,7 +17,7 @@ export class SpectralEdges {
     this.below = new Float32Array(height * width);
   }
 
-  /** Those of a scene that is all there. @param values `[row, column, bands]` */
+  /** Computes the edges of a scene that is completely in memory. @param values `[row, column, bands]` */
   static of(
     { height, width }: { readonly height: number; readonly width: number },
     values: ArrayLike<number>,
@@ -27,10 +29,11 @@ export class SpectralEdges {
   }
 
   /**
-   * Fills in what a tile knows: the edges between its window's pixels, and to those that its halo has.
+   * Fills in the edges of a tile: those between its window's pixels, and those to the pixels of its halo.
    *
    * @param halo pixels around the window: at least one, unless the window is the whole scene
-   * @param values window and halo, `[row, column, bands]`; scores of a PCA serve as well as the bands, whose distances they keep
+   * @param values window and halo, `[row, column, bands]`; PCA scores can replace the bands, because they keep the
+   *   distances
    */
   place(window: Window, halo: number, values: ArrayLike<number>, bands: number): void {
     const columns = window.width + 2 * halo;
