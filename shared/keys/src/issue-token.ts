@@ -2,14 +2,17 @@ import { SignJWT } from 'jose';
 import type { NamedKey } from './key-files.js';
 
 export interface TokenClaims {
-  /** Who will show it. */
+  /** Identity of the token's holder (`sub`). */
   readonly subject: string;
   readonly roles: readonly string[];
   readonly audience: string;
   readonly hours: number;
 }
 
-/** A bearer token, for those who have no identity provider: a JSON Web Token (RFC 7519) signed with Ed25519 (RFC 8037). */
+/**
+ * Issues a bearer token, for installations without an identity provider: a JSON Web Token (RFC 7519) signed with
+ * Ed25519 (RFC 8037).
+ */
 export async function issueToken(
   { id, key }: NamedKey,
   { subject, roles, audience, hours }: TokenClaims,

@@ -1,4 +1,4 @@
-/** Ed25519 keys (RFC 8032) in files: a JWK (RFC 7517) of ours, and JWKS of those we trust. */
+/** Ed25519 keys (RFC 8032) in files: our private key as a JWK (RFC 7517), and trusted public keys as a JWKS. */
 import { createPrivateKey, createPublicKey, generateKeyPairSync, type JsonWebKey, type KeyObject } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
@@ -6,7 +6,7 @@ import path from 'node:path';
 import { failure } from '@hyperswap/errors';
 import { calculateJwkThumbprint } from 'jose';
 
-/** A key and the name by which signatures say that it made them. */
+/** Private key and its key id, which signatures name. */
 export interface NamedKey {
   readonly id: string;
   readonly key: KeyObject;
@@ -17,10 +17,11 @@ interface NamedJsonWebKey extends JsonWebKey {
 }
 
 /**
- * Makes a key pair and writes `private.jwk`, which only its owner may read, and `keys.json`, the JWKS for those who are to trust it.
+ * Creates a key pair and writes `private.jwk`, readable by its owner only, and `keys.json`, the JWKS for everybody who
+ * trusts the key.
  *
  * @returns the files
- * @throws FILE_UNWRITABLE when they are there already, or cannot be written
+ * @throws FILE_UNWRITABLE if they exist already, or cannot be written
  */
 export async function createKeyFiles(directory: string): Promise<{ privateKey: string; publicKeys: string }> {
   const { privateKey, publicKey } = generateKeyPairSync('ed25519');
@@ -45,7 +46,12 @@ export async function createKeyFiles(directory: string): Promise<{ privateKey: s
   return files;
 }
 
-/** @param setting named in the error @throws CONFIG_INVALID when the file is no Ed25519 private key */
+/**
+ * Reads a private key.
+ *
+ * @param setting named in the error
+ * @throws CONFIG_INVALID if the file is no Ed25519 private key
+ */
 export function readPrivateKey(setting: string, file: string): NamedKey {
   try {
     const jwk = JSON.parse(readFileSync(file, 'utf8')) as NamedJsonWebKey;
@@ -57,7 +63,12 @@ export function readPrivateKey(setting: string, file: string): NamedKey {
   throw notKeys(setting, file, 'the JWK of an Ed25519 private key, with its "kid"');
 }
 
-/** Keys by id. @param setting named in the error @throws CONFIG_INVALID when the file is no JWKS of Ed25519 public keys */
+/**
+ * Reads public keys by id.
+ *
+ * @param setting named in the error
+ * @throws CONFIG_INVALID if the file is no JWKS of Ed25519 public keys
+ */
 export function readPublicKeys(setting: string, file: string): ReadonlyMap<string, KeyObject> {
   const allowed = 'a JWKS file of Ed25519 public keys, each with its "kid"';
   try {

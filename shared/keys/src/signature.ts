@@ -1,7 +1,7 @@
 import { sign, verify, type KeyObject } from 'node:crypto';
 import type { NamedKey } from './key-files.js';
 
-/** An Ed25519 signature, and which key made it. */
+/** Ed25519 signature and the id of its key. */
 export interface Signature {
   readonly keyId: string;
   /** base64url */
@@ -12,7 +12,7 @@ export function signStatement({ id, key }: NamedKey, statement: string): Signatu
   return { keyId: id, value: sign(null, Buffer.from(statement), key).toString('base64url') };
 }
 
-/** Why a signature is not accepted; undefined when a trusted key made it of this very statement. */
+/** Explains a rejected signature; undefined if a trusted key signed exactly this statement. */
 export function whyNotSigned(
   trusted: ReadonlyMap<string, KeyObject>,
   statement: string,

@@ -3,14 +3,14 @@ import { failure } from '@hyperswap/errors';
 import { createLocalJWKSet, errors, jwtVerify, type JSONWebKeySet, type JWTVerifyGetKey } from 'jose';
 
 export interface TokenSettings {
-  /** JWKS file with the public keys of who issues tokens. It is read again when it changes. */
+  /** JWKS file with the public keys of token issuers. It is read again when it changes. */
   readonly keysFile: string;
   readonly audience: string;
-  /** Empty: whoever holds a key. */
+  /** Required issuer (`iss`); empty accepts every issuer with a key in the file. */
   readonly issuer: string;
 }
 
-/** Public-key signatures only: with a shared secret, every service could issue tokens. */
+/** Public-key algorithms only: with a shared secret, every service could issue tokens. */
 const algorithms = [
   'EdDSA',
   'Ed25519',
@@ -24,10 +24,13 @@ const algorithms = [
   'RS384',
   'RS512',
 ];
-/** Clocks of two machines may differ by so much. */
+/** Accepted clock difference between two machines. */
 const clockToleranceSeconds = 60;
 
-/** Checks bearer tokens: JSON Web Tokens (RFC 7519) signed by a key of a JWKS file, with the claims `aud`, `exp`, `sub` and `roles`. */
+/**
+ * Checks bearer tokens: JSON Web Tokens (RFC 7519) signed by a key of a JWKS file, with the claims `aud`, `exp`, `sub`
+ * and `roles`.
+ */
 export class TokenVerifier {
   private constructor(
     private readonly settings: TokenSettings,
@@ -60,7 +63,7 @@ export class TokenVerifier {
     }
   }
 
-  /** Keys are changed by writing the file anew: services need not start again. A damaged file leaves the keys before it. */
+  /** Reloads the keys if the file changed, without a restart. If the new file is damaged, the old keys stay valid. */
   private async readAgainWhenChanged(): Promise<void> {
     const { keysFile } = this.settings;
     const changedAt = await stat(keysFile).then(
@@ -81,7 +84,7 @@ async function readKeys(file: string): Promise<JWTVerifyGetKey> {
   }
 }
 
-/** In words that hold nothing of the token. */
+/** Returns the reason without any content of the token. */
 function reasonOf(cause: unknown): string {
   if (cause instanceof errors.JWTExpired) return 'it has expired';
   if (cause instanceof errors.JWTClaimValidationFailed) return `its claim "${cause.claim}" is ${cause.reason}`;

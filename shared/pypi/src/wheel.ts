@@ -13,12 +13,12 @@ export interface PinnedWheel {
   readonly version: string;
   /** CPython version the wheel is tagged for, for example `3.11`. */
   readonly pythonVersion: string;
-  /** Platform tag, for example `manylinux_2_27_x86_64`; left out for wheels of pure Python. */
+  /** Platform tag, for example `manylinux_2_27_x86_64`; omitted for wheels of pure Python. */
   readonly platform?: string;
   readonly sha256: string;
 }
 
-/** The sha-256 of a file, read as a stream, in hexadecimal. */
+/** Returns the sha-256 of a file in hexadecimal; the file is read as a stream. */
 export async function fileSha256(file: string): Promise<string> {
   const hash = createHash('sha256');
   await pipeline(createReadStream(file), hash);
@@ -26,9 +26,9 @@ export async function fileSha256(file: string): Promise<string> {
 }
 
 /**
- * Checks a wheel that is here already.
+ * Checks a wheel that was downloaded before.
  *
- * @throws FILE_UNREADABLE when it is absent, HASH_MISMATCH when its content is another
+ * @throws FILE_UNREADABLE if it is absent, HASH_MISMATCH if its content differs
  */
 export async function verifyWheel(file: string, sha256: string): Promise<void> {
   await stat(file).catch((cause: unknown) => {
@@ -39,11 +39,11 @@ export async function verifyWheel(file: string, sha256: string): Promise<void> {
 }
 
 /**
- * Downloads a wheel with pip, so that the machine's own index, proxy and certificates are used, and checks its content.
- * A wheel that is in `folder` already and has the right content is not fetched again.
+ * Downloads a wheel with pip, which applies the machine's own index, proxy and certificates, and checks its content. A
+ * wheel in `folder` that has the right content is not downloaded again.
  *
  * @returns the wheel's path in `folder`
- * @throws DOWNLOAD_FAILED when pip is missing or cannot reach an index, HASH_MISMATCH when the content is another
+ * @throws DOWNLOAD_FAILED if pip is missing or cannot reach an index, HASH_MISMATCH if the content differs
  */
 export async function fetchWheel(wheel: PinnedWheel, folder: string): Promise<string> {
   // pip runs in another folder, where no project's settings can interfere.
@@ -76,8 +76,8 @@ export async function fetchWheel(wheel: PinnedWheel, folder: string): Promise<st
 }
 
 /**
- * Unpacks the members of a wheel whose names start with one of the prefixes.
- * Python's own zipfile does it: Python is there, since pip is.
+ * Unpacks the members of a wheel whose names start with one of the prefixes. Python's own zipfile unpacks them; Python
+ * is present, because pip needs it.
  */
 export async function extractWheel(wheel: string, prefixes: readonly string[], directory: string): Promise<void> {
   const program = [

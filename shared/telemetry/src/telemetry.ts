@@ -9,10 +9,10 @@ export function createLogger(level: string, service: string): Logger {
 }
 
 /**
- * Exports traces and metrics by OTLP when `OTEL_EXPORTER_OTLP_ENDPOINT` is set, as OpenTelemetry's own variables say; without it
- * nothing is loaded.
+ * Exports traces and metrics over OTLP if `OTEL_EXPORTER_OTLP_ENDPOINT` is set, configured by OpenTelemetry's own
+ * variables. If it is not set, no exporter is loaded.
  *
- * @returns the way to flush and stop
+ * @returns a function that flushes and stops the exporter
  */
 export async function startTelemetry(service: string): Promise<() => Promise<void>> {
   if (process.env.OTEL_EXPORTER_OTLP_ENDPOINT === undefined) return () => Promise.resolve();
@@ -23,7 +23,7 @@ export async function startTelemetry(service: string): Promise<() => Promise<voi
   return () => sdk.shutdown();
 }
 
-/** What serving counts. Without an exporter they cost nothing. */
+/** Instruments of serving. They cost nothing without an exporter. */
 export function servingInstruments() {
   const meter = metrics.getMeter('hyperswap');
   return {
