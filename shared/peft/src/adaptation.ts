@@ -1,4 +1,4 @@
-/** A method on a backbone: which tensors it learns, and how they change the forward pass. */
+/** Adaptation of a backbone by a method: its learned tensors, and its changes to the forward pass. */
 import type { NamedTensor } from '@hyperswap/safetensors';
 import {
   encoderShapes,
@@ -30,30 +30,34 @@ import {
 import { Random } from '@hyperswap/random';
 import type { FactorShape, Factors, Method, MethodSettings, WeightShape } from './method.js';
 
-/** The projections that adapters change, as in the paper: W_Q and W_V of every block. */
+/** Projections that adapters change, as in the paper: W_Q and W_V of every block. */
 const adaptedProjections = ['q', 'v'] as const;
 type AdaptedProjection = (typeof adaptedProjections)[number];
 
-/** A method with its settings, and where it is applied. */
+/** Method with its settings and target projections. */
 export interface Adaptation {
   readonly method: Method;
   readonly settings: MethodSettings;
-  /** Projections that are changed, as `blocks.0.attn.q`; the others stay as they are. @default all that adapters may change */
+  /**
+   * Projections that are changed, as `blocks.0.attn.q`; the others stay unchanged.
+   *
+   * @default all that adapters may change
+   */
   readonly targets?: readonly string[];
 }
 
-/** All projections that adapters may change, as `blocks.0.attn.q`: W_Q and W_V of every block. */
+/** Returns all projections that adapters may change, as `blocks.0.attn.q`: W_Q and W_V of every block. */
 export function adaptableProjections({ depth }: Pick<BackboneConfig, 'depth'>): string[] {
   const blocks = Array.from({ length: depth }, (_, block) => block);
   return blocks.flatMap((block) => adaptedProjections.map((projection) => projectionName(block, projection)));
 }
 
-/** The shape of every weight that adapters change. */
+/** Returns the shape of every weight that adapters change. */
 export function adaptedWeight({ width }: BackboneConfig): WeightShape {
   return { out: width, in: width };
 }
 
-/** All factors of a method on a backbone by tensor name, as `blocks.0.attn.q.krona_a`. */
+/** Returns the shapes of all factors of a method on a backbone by tensor name, as `blocks.0.attn.q.krona_a`. */
 export function adaptationShapes(
   { method, settings, targets }: Adaptation,
   config: BackboneConfig,
@@ -65,7 +69,7 @@ export function adaptationShapes(
   return shapes;
 }
 
-/** Learned values of a method on a backbone, head left out. */
+/** Counts the learned values of a method on a backbone, without the head. */
 export function adaptationParameterCount(adaptation: Adaptation, config: BackboneConfig): number {
   const shapes =
     adaptation.method.scope === 'backbone'
@@ -78,7 +82,7 @@ function elements(shape: readonly number[]): number {
   return shape.reduce((product, length) => product * length, 1);
 }
 
-/** Fresh factors, the same for a seed. */
+/** Returns fresh factors, the same for the same seed. */
 export function initialFactors(adaptation: Adaptation, config: BackboneConfig, seed: number): Map<string, NamedTensor> {
   const random = new Random(seed);
   const factors = new Map<string, NamedTensor>();
@@ -90,9 +94,9 @@ export function initialFactors(adaptation: Adaptation, config: BackboneConfig, s
 }
 
 /**
- * How factors change a backbone, as their method makes it; by tfjs, so that a gradient of it reaches the factors.
+ * Computes a backbone's changed parameters from factors, with tfjs ops, so that a gradient reaches the factors.
  *
- * @param weights of the frozen backbone, which stay as they are
+ * @param weights of the frozen backbone, which are not changed
  */
 export function adaptedParameters(
   { method, settings, targets }: Adaptation,
@@ -109,7 +113,7 @@ export function adaptedParameters(
       weight: weights.get(`${name}.weight`) as Tensor2D,
       bias: weights.get(`${name}.bias`) as Tensor1D,
     };
-    // A gradient keeps what it needs on its own tape.
+    // A gradient keeps the tensors that it needs on its own tape.
     const { left, right, ...parts } = tf.tidy(() => {
       const { update, ...changed } = method.adapt(frozen, factorsOf(factors, name), settings);
       return { ...changed, ...update };
@@ -121,9 +125,9 @@ export function adaptedParameters(
 }
 
 /**
- * A backbone's blocks with trained factors merged into copies of the layers they adapt. One merge serves all rows of all batches.
+ * Merges trained factors into copies of the layers that they adapt. One merge serves all rows of all batches.
  *
- * @returns all blocks, and of them the layers that were copied, to be released when nobody uses them
+ * @returns all blocks, and the copied layers among them, to be released after their last use
  */
 export function mergeAdaptation(
   adaptation: Adaptation,

@@ -1,7 +1,7 @@
 /**
  * BitFit: only biases learn, b′ = b + Δb.
  *
- * Ben Zaken et al. 2022, arXiv:2106.10199; here, as in the paper, those of W_Q and W_V.
+ * Ben Zaken et al. 2022, arXiv:2106.10199; as in the paper, the biases of W_Q and W_V.
  */
 import { tensorflow } from '@hyperswap/tensor';
 import { z } from 'zod';

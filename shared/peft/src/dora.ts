@@ -1,8 +1,10 @@
 /**
- * DoRA: the rows of the weight keep their own length and get LoRA's direction, W′ = m ⊙ (W + ΔW) / ‖W + ΔW‖, m learned.
+ * DoRA: the rows of the weight keep a length of their own and take LoRA's direction, W′ = m ⊙ (W + ΔW) / ‖W + ΔW‖, with
+ * m learned.
  *
- * Liu et al. 2024, arXiv:2402.09353, eq. 5. m is kept as its relative change δ, m = (1 + δ) · ‖W‖, so that it starts at zero as every factor that
- * changes nothing. The gradient passes the norm, which section 4.3 there leaves out to save memory.
+ * Liu et al. 2024, arXiv:2402.09353, eq. 5. m is stored as its relative change δ, m = (1 + δ) · ‖W‖. It starts at zero,
+ * like every factor that initially changes nothing. The gradient passes through the norm; section 4.3 of that paper
+ * leaves this part out to save memory.
  */
 import { tensorflow, type Tensor2D } from '@hyperswap/tensor';
 import { z } from 'zod';

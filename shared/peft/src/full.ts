@@ -1,4 +1,7 @@
-/** Full fine-tuning: every parameter of the backbone learns. What comes out is another backbone, and a head that belongs to it. */
+/**
+ * Full fine-tuning: every parameter of the backbone learns. The result is another backbone, and a head that belongs to
+ * it.
+ */
 import { z } from 'zod';
 import { leaveAsIs, type Method, type MethodSettings } from './method.js';
 

@@ -1,8 +1,8 @@
 /**
  * KronA: the weight update is a Kronecker product, ΔW = s · (A ⊗ B).
  *
- * Edalati et al. 2022, arXiv:2212.10650, eq. 4. KronA+ (Ligan et al. 2025) is the same layer: only B's learning rate is λ
- * times A's.
+ * Edalati et al. 2022, arXiv:2212.10650, eq. 4. KronA+ (Ligan et al. 2025) is the same layer: only B's learning rate is
+ * λ times A's.
  */
 import { failure } from '@hyperswap/errors';
 import { tensorflow, type Tensor2D } from '@hyperswap/tensor';
@@ -49,8 +49,8 @@ function adapt(_: Projection, { krona_a: a, krona_b: b }: Factors, { scale }: Kr
 }
 
 /**
- * The paper's 384 × 2 at width 768, and its proportion above. That limits ΔW to rank 4; on narrow backbones, where values are few, 8 × 8
- * leaves it full rank.
+ * Shape of A: the paper's 384 × 2 at width 768, and the same proportion above. It limits ΔW to rank 4. Narrow backbones
+ * have few values, so 8 × 8 gives them full rank.
  */
 function settingsSchema(weight: WeightShape, lambda: z.ZodType<number>): z.ZodType<KronaSettings> {
   const isNarrow = weight.out < 768;

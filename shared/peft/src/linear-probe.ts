@@ -1,4 +1,7 @@
-/** Linear probe: the backbone stays as it is, only the head learns. The floor that every other method has to beat. */
+/**
+ * Linear probe: the backbone is not changed, only the head learns. It is the baseline that every other method has to
+ * beat.
+ */
 import { z } from 'zod';
 import { leaveAsIs, type Method, type MethodSettings } from './method.js';
 

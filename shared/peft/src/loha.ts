@@ -1,5 +1,6 @@
 /**
- * LoHa: the weight update is the element-wise product of two low-rank matrices, ΔW = (α / r) · (B₁ · A₁) ⊙ (B₂ · A₂), of rank up to r².
+ * LoHa: the weight update is the element-wise product of two low-rank matrices, ΔW = (α / r) · (B₁ · A₁) ⊙ (B₂ · A₂),
+ * of rank up to r².
  *
  * Hyeon-Woo et al. 2022 (FedPara), arXiv:2108.06098, eq. 1; as an adapter in LyCORIS, arXiv:2309.14859.
  */
@@ -23,7 +24,7 @@ export interface LohaSettings extends MethodSettings {
   readonly alpha: number;
 }
 
-/** All start Gaussian but B₂, which starts at zero. */
+/** Returns the factors. B₂ starts at zero, the others start Gaussian. */
 function factorShapes(weight: WeightShape, { rank }: LohaSettings): FactorShapes {
   if (rank > Math.min(weight.out, weight.in)) {
     const reason = `rank ${rank} is more than the weight ${weight.out} × ${weight.in} has`;
@@ -38,7 +39,10 @@ function factorShapes(weight: WeightShape, { rank }: LohaSettings): FactorShapes
   };
 }
 
-/** Row o of the left matrix has every product of a value of B₁'s row with one of B₂'s, the right one those of A's columns: rank r². */
+/**
+ * Row o of the left matrix contains every product of a value in B₁'s row with one in B₂'s row. The right matrix
+ * contains those of the columns of A₁ and A₂. The rank is r².
+ */
 function adapt(_: Projection, factors: Factors, { rank, alpha }: LohaSettings): ProjectionChange {
   const tf = tensorflow();
   const { loha_a1: a1, loha_b1: b1, loha_a2: a2, loha_b2: b2 } = factors;

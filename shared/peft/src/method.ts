@@ -16,7 +16,7 @@ export interface Projection {
   readonly bias: Tensor1D;
 }
 
-/** What a method makes of a projection; what it leaves out stays. */
+/** Changes that a method makes to a projection; omitted parts stay unchanged. */
 export interface ProjectionChange extends Partial<Projection> {
   /** Added to the weight. */
   readonly update?: WeightUpdate;
@@ -25,49 +25,55 @@ export interface ProjectionChange extends Partial<Projection> {
 /** One learned tensor of an adapted projection. */
 export interface FactorShape {
   readonly shape: readonly number[];
-  /** How it starts: Gaussian with this deviation; 0 starts at zero. Together the factors start where nothing is changed. */
+  /**
+   * Standard deviation of the Gaussian initial values; 0 starts at zero. The initial factors together change nothing.
+   */
   readonly deviation: number;
-  /** Whether the "+" of a method multiplies its learning rate by λ. */
+  /** True if the "+" variant of the method multiplies this factor's learning rate by λ. */
   readonly boosted: boolean;
 }
 
 export type FactorShapes = Readonly<Record<string, FactorShape>>;
 export type Factors = Readonly<Record<string, Tensor>>;
 
-/** What is common to the settings of all methods. */
+/** Settings that all methods share. */
 export interface MethodSettings {
   /** Factor on the learning rate of the boosted factors; 1 without "+". */
   readonly lambda: number;
 }
 
 /**
- * One adaptation method: which factors it learns for a frozen projection, and what they make of it. A new method is one new file with such an object,
- * and one line in `methods.ts`: docs/methods.md.
+ * Adaptation method: its factors for a frozen projection, and the change that they make to it. A new method is one new
+ * file with such an object, and one line in `methods.ts`: docs/methods.md.
  */
 export interface Method<Settings extends MethodSettings = MethodSettings> {
   readonly name: string;
-  /** One line for people who choose a method. */
+  /** One-line description for people who choose a method. */
   readonly description: string;
-  /** What learns beside the head: factors of the adapted projections, or the backbone itself, which then becomes another one. */
+  /**
+   * Learned parameters besides the head: factors of the adapted projections, or the backbone itself, which then becomes
+   * another one.
+   */
   readonly scope: 'factors' | 'backbone';
-  /** Checks settings and fills in the defaults for a weight. Their names are those that `--set` takes. */
+  /** Checks settings and fills in the defaults for a weight. `--set` takes settings by these names. */
   settingsSchema(weight: WeightShape): z.ZodType<Settings>;
   /**
-   * The factors of one projection; none for methods that train the head alone, or the backbone.
+   * Returns the factors of one projection; none for methods that train the head alone, or the backbone.
    *
-   * @throws METHOD_SETTINGS when the settings do not fit the weight
+   * @throws METHOD_SETTINGS if the settings do not fit the weight
    */
   factorShapes(weight: WeightShape, settings: Settings): FactorShapes;
   /**
-   * What changes of the projection, by tfjs ops: training takes the gradient of it, serving merges it into a copy. An update of the weight is given as
-   * a product wherever it is one, so that nothing of the weight's size is made for its gradient.
+   * Computes the changes to the projection with tfjs ops. Training takes their gradient, serving merges them into a
+   * copy. An update of the weight is returned as a product wherever it is one, so that its gradient needs no tensor of
+   * the weight's size.
    *
-   * @param frozen stays as it is
+   * @param frozen is not changed
    */
   adapt(frozen: Projection, factors: Factors, settings: Settings): ProjectionChange;
 }
 
-/** `adapt` of the methods that have no factors. */
+/** Implements `adapt` for methods without factors. */
 export function leaveAsIs(): ProjectionChange {
   return {};
 }

@@ -32,9 +32,9 @@ export function findMethod(name: string): Method {
 }
 
 /**
- * A method's settings for a weight, checked, with defaults where nothing is given.
+ * Returns a method's checked settings for a weight, with defaults for missing values.
  *
- * @throws METHOD_SETTINGS naming the setting and what is allowed, or a shape that does not fit the weight
+ * @throws METHOD_SETTINGS naming the setting and the allowed values, or a shape that does not fit the weight
  */
 export function methodSettings(
   method: Method,
