@@ -19,21 +19,24 @@ import { backboneConfigSchema, type BackboneConfig } from './config.js';
 import { backboneDigest } from './digest.js';
 import { encoderShapes } from './parameters.js';
 
-/** What a backbone is, without its numbers. */
+/** Description of a backbone, without its weights. */
 export interface BackboneDescription {
   readonly name: string;
   readonly config: BackboneConfig;
-  /** Digest of the config and the weights: what decides what the backbone computes. Adapters belong to it. */
+  /**
+   * Digest of the config and the weights, which together decide what the backbone computes. Adapters belong to a
+   * backbone by this digest.
+   */
   readonly digest: string;
-  /** Digest of names, shapes and float32 values of the tensors alone, the same however they are stored. */
+  /** Digest of the tensors alone: their names, shapes and float32 values. It does not depend on the storage format. */
   readonly weightsDigest: string;
   /** Learned values. */
   readonly parameters: number;
 }
 
 /**
- * A frozen encoder that was checked: where its numbers are, not the numbers, which are read when it is made resident. It crosses
- * threads as it is.
+ * Checked frozen encoder. It refers to its weights; they are read when it is made resident. It can be sent between
+ * threads.
  */
 export interface Backbone extends BackboneDescription {
   /** A safetensors file, or the tensors themselves. */
@@ -43,10 +46,10 @@ export interface Backbone extends BackboneDescription {
 /** Folder of the backbones that ship with hyperswap, one folder each. */
 export const pretrainedDirectory = fileURLToPath(new URL('../pretrained', import.meta.url));
 
-/** Largest `config.json` that is read. */
+/** Maximum size of a `config.json`. */
 const maximumConfigBytes = 64 * 1024;
 
-/** A backbone of tensors in memory, which nobody checks. */
+/** Creates a backbone from tensors in memory, without checks. */
 export function makeBackbone(
   name: string,
   config: BackboneConfig,
@@ -55,7 +58,7 @@ export function makeBackbone(
   return { ...describeBackbone(name, config, atOnce(tensorsDigest(inMemory(weights)))), weights };
 }
 
-/** Runs a function on a backbone's tensors, which are open for so long. */
+/** Runs a function on a backbone's tensors, which stay open while it runs. */
 export function withTensors<Result>({ weights }: Backbone, use: (tensors: TensorSource) => Result): Result {
   if (typeof weights !== 'string') return use(inMemory(weights));
   const file = SafetensorsFile.open(weights);
@@ -76,9 +79,9 @@ function countParameters(config: BackboneConfig): number {
 }
 
 /**
- * Checks a backbone in a folder of `config.json` and `model.safetensors`, tensor by tensor. Each tensor takes a turn of the event loop.
+ * Checks a backbone in a folder of `config.json` and `model.safetensors`, one tensor per turn of the event loop.
  *
- * @throws FILE_UNREADABLE; BACKBONE_INVALID when the config or a tensor's name, shape or value is not right
+ * @throws FILE_UNREADABLE; BACKBONE_INVALID if the config or a tensor's name, shape or value is not right
  */
 export async function readBackbone(name: string, directory: string): Promise<Backbone> {
   const config = await readConfig(path.join(directory, 'config.json'));
@@ -133,7 +136,9 @@ function openTensors(file: string): SafetensorsFile {
   }
 }
 
-/** Writes a backbone into a folder; half precision halves the file, and the digest is then of the rounded values. */
+/**
+ * Writes a backbone into a folder. Half precision halves the file size; the digest is then that of the rounded values.
+ */
 export async function writeBackbone(
   directory: string,
   config: BackboneConfig,

@@ -1,7 +1,9 @@
 /**
- * One pre-norm transformer block on device tensors: its forward pass, and its gradient from what the forward pass saved.
+ * Pre-norm transformer block on device tensors: its forward pass, and its gradient from the tensors that the forward
+ * pass saved.
  *
- * States between blocks are float32 whatever the layers run in: rounding them to bfloat16 24 times would cost more accuracy than all else.
+ * States between blocks are float32 in every precision of the layers: rounding them to bfloat16 24 times would cost
+ * more accuracy than everything else.
  */
 import {
   add,
@@ -38,7 +40,9 @@ export interface BlockShape {
   readonly heads: number;
 }
 
-/** What the gradient needs: ten times the state's size; everything else is computed again. */
+/**
+ * Tensors that the forward pass saves for the gradient, ten times the state's size. Everything else is computed again.
+ */
 export interface SavedBlock {
   /** `[rows, width]` */
   readonly input: DeviceTensor;
@@ -50,14 +54,17 @@ export interface SavedBlock {
   readonly attention: DeviceTensor;
   /** After attention, `[rows, width]`. */
   readonly middle: DeviceTensor;
-  /** Of the perceptron, before GELU, `[rows, hidden]`. */
+  /** Hidden layer of the perceptron before GELU, `[rows, hidden]`. */
   readonly hidden: DeviceTensor;
 }
 
-/** What of a layer learns. */
+/** Learned part of a layer: the whole layer, or an update. */
 export type LayerLearning = 'whole' | DeviceUpdate;
 
-/** Gradients of what learns: of a whole layer its weight `[in, out]` and bias `[out]`; of an update its down weight, down bias and up. */
+/**
+ * Gradients of the learned parts. Those of a whole layer are its weight `[in, out]` and bias `[out]`; those of an
+ * update its down weight, down bias and up.
+ */
 export type LayerGradients = Partial<Record<LayerName, readonly DeviceTensor[]>>;
 
 const byHead = [0, 2, 1, 3];
@@ -70,21 +77,22 @@ function joinHeads(x: DeviceTensor, { patches, tokens, width }: BlockShape): Dev
   return deviceScope(() => reshape(transpose(x, byHead), [patches * tokens, width]));
 }
 
-/** Rows brought to mean 0 and variance 1, as the layers take them. */
+/** Standardises rows to mean 0 and variance 1, the input of the layers. */
 function layerInput(x: DeviceTensor, layers: BlockLayers): DeviceTensor {
   return standardise(x, layerNormEpsilon, layers['attn.q'].weight.type);
 }
 
-/** x + layer(input), in one kernel where both are float32. */
+/** Computes x + layer(input), in one kernel if both are float32. */
 function addLayer(x: DeviceTensor, input: DeviceTensor, layer: DeviceLinear): DeviceTensor {
   if (input.type === 'float32') return linear(input, layer, 'none', x);
   return deviceScope(() => addBranch(x, linear(input, layer)));
 }
 
 /**
- * The block's result.
+ * Runs the block.
  *
- * @param x `[patches · tokens, width]`, float32, as the result
+ * @param x `[patches · tokens, width]`, float32
+ * @returns the same shape, float32
  */
 export function block(x: DeviceTensor, shape: BlockShape, layers: BlockLayers): DeviceTensor {
   const middle = deviceScope(() => {
@@ -98,7 +106,7 @@ export function block(x: DeviceTensor, shape: BlockShape, layers: BlockLayers): 
   });
 }
 
-/** The same, keeping what `blockGradient` needs. */
+/** Runs the block and saves the tensors that `blockGradient` needs. */
 export function blockSaving(
   input: DeviceTensor,
   shape: BlockShape,
@@ -118,7 +126,10 @@ export function blockSaving(
   return { output, saved: { input, query, key, value, attention, middle, hidden } };
 }
 
-/** Of a layer that took `input` and whose result has the gradient `output`. An update costs four thin products, where its weight's gradient were one of full size. */
+/**
+ * Computes the gradient of a layer from its `input` and the gradient `output` of its result. An update costs four thin
+ * products; its weight's gradient would cost one product of full size.
+ */
 function layerGradient(learning: LayerLearning, input: DeviceTensor, output: DeviceTensor): readonly DeviceTensor[] {
   if (learning === 'whole') return [matMul(input, output, true), columnSums(output)];
   const { down, up } = learning;
@@ -129,11 +140,11 @@ function layerGradient(learning: LayerLearning, input: DeviceTensor, output: Dev
 }
 
 /**
- * The block's gradient.
+ * Computes the block's gradient.
  *
  * @param dy of the result, `[rows, width]`, float32, as the input's gradient
- * @param learned layers whose gradients are wanted; frozen ones cost nothing
- * @param inputLearns whether the input's gradient is wanted
+ * @param learned layers that need gradients; frozen ones cost nothing
+ * @param inputLearns true if the input's gradient is needed
  * @returns gradients of the input and of those layers
  */
 export function blockGradient(

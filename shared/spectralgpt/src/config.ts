@@ -1,10 +1,13 @@
 import { z } from 'zod';
 
-/** Far above SpectralGPT huge, far below what would hurt when somebody else's config is read. */
+/**
+ * Upper limits for configs from files: far above SpectralGPT huge, and low enough that a foreign config cannot exhaust
+ * memory.
+ */
 const maximumTokens = 4096;
 const count = z.number().int().positive().max(65_536);
 
-/** The numbers that make one SpectralGPT encoder out of the family; everything else follows from them. */
+/** Numbers that define one SpectralGPT encoder of the family; everything else follows from them. */
 export const backboneConfigSchema = z
   .object({
     /** Token width. */
@@ -27,7 +30,7 @@ export const backboneConfigSchema = z
      * `joint`: one table over all tokens.
      */
     positions: z.enum(['separate', 'joint']),
-    /** Which tokens are averaged; the release leaves token 0 out (`x[:, 1:, :].mean(1)`). */
+    /** Tokens that are averaged; the release leaves token 0 out (`x[:, 1:, :].mean(1)`). */
     pooling: z.enum(['skip-first', 'all']),
   })
   .strict()
@@ -56,7 +59,7 @@ const family = {
   pooling: 'skip-first',
 } as const;
 
-/** The sizes by name. Base, large and huge are the release's; mini is ours, small enough to ship. */
+/** Sizes by name. Base, large and huge are the release's; mini is ours, small enough to ship. */
 export const backboneConfigs = {
   mini: { ...family, width: 192, depth: 6, heads: 6, pooling: 'all' },
   base: { ...family, width: 768, depth: 12, heads: 12 },

@@ -2,11 +2,11 @@ import { createHash } from 'node:crypto';
 import type { BackboneConfig } from './config.js';
 
 /**
- * Digest of a backbone: a sha-256 over its config and the digest of its weights. The same weights with other heads, positions or
- * pooling compute something else, and are another backbone.
+ * Returns the digest of a backbone: a sha-256 over its config and the digest of its weights. The same weights with
+ * other heads, positions or pooling compute something else, and are another backbone.
  *
- * A setting that the config gains later must be left out where it has the value that all backbones had before, so that they keep
- * their digests.
+ * If the config gains a setting later, omit it from the digest at the value that all earlier backbones had, so that
+ * they keep their digests.
  *
  * @param weightsDigest of the tensors alone
  */
@@ -18,8 +18,9 @@ export function backboneDigest(config: BackboneConfig, weightsDigest: string): s
 }
 
 /**
- * Digests that backbones had in releases whose digest covered the weights only, by the digest that they have now. Only a backbone
- * whose config was the same for everybody is here, as it shipped: of others nobody knows what config an adapter was trained with.
+ * Old digests by new digest, of backbones from releases in which the digest covered the weights only. The list contains
+ * only the shipped backbone, because its config was the same for everybody. For other backbones the config that an
+ * adapter was trained with is unknown.
  */
 const formerDigests: ReadonlyMap<string, string> = new Map([
   // spectralgpt-mini

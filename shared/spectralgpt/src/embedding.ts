@@ -1,16 +1,16 @@
-/** Token pixels to tokens. */
+/** Embedding of token pixels into tokens. */
 import { tensorflow, type Tensor2D } from '@hyperswap/tensor';
 import { tokenCount, type BackboneConfig } from './config.js';
 import type { BlockStack } from './encoder.js';
 import { positions, type Weights } from './weights.js';
 
-/** Some of the tokens of each patch, as pretraining shows them to the encoder. */
+/** Visible tokens of each patch, as in pretraining. */
 export interface VisibleTokens {
   /** Visible tokens a patch. */
   readonly visible: number;
   /** Rows of `[patches · tokens]` that are visible, patch after patch. */
   readonly visibleRows: Int32Array;
-  /** How many of each group come first that lie around the middle; of `randomTokens`. */
+  /** Number of leading tokens of each group that lie around the middle; set by `randomTokens`. */
   readonly middle?: number;
 }
 
@@ -20,10 +20,10 @@ export function encoderStack({ width, depth, heads }: BackboneConfig): BlockStac
 }
 
 /**
- * Tokens with their positions.
+ * Embeds tokens and adds their positions.
  *
  * @param pixels `[patches · tokens, tokenValues]`, as `tokenPixels` makes them
- * @param shown which tokens to embed; without it all
+ * @param shown tokens to embed; all by default
  * @returns `[patches · tokens, width]`, or `[patches · visible, width]`
  */
 export function embed(pixels: Tensor2D, config: BackboneConfig, weights: Weights, shown?: VisibleTokens): Tensor2D {

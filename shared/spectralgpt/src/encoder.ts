@@ -1,4 +1,4 @@
-/** The transformer blocks in a row, frozen or with some of their parameters learning. */
+/** Stack of transformer blocks, either frozen or with some learned parameters. */
 import {
   borrow,
   cast,
@@ -43,7 +43,7 @@ function shapeOf(x: Tensor2D, tokens: number, { width, heads }: Pick<BlockStack,
 }
 
 /**
- * Frozen blocks, without a gradient, a step each. Only two states are alive at a time.
+ * Runs frozen blocks without a gradient, one block per step. Only two states are alive at a time.
  *
  * @param x `[patches · tokens, width]`, float32, also the result's shape
  * @param tokens tokens a patch; fewer than all in pretraining
@@ -71,27 +71,32 @@ export function* encode(
   }
 }
 
-/** Blocks some of whose parameters learn. */
+/** Blocks with some learned parameters. */
 export interface LearningBlocks {
   readonly stack: BlockStack;
   readonly precision: Precision;
-  /** Parameters by name; those that learn are what the gradient is asked of, or made from it by tfjs. */
+  /**
+   * Parameters by name. The learned ones are the gradient's variables, or are computed from variables with tfjs ops.
+   */
   readonly weights: Weights;
-  /** Folded layers, and what learns: layers made from a parameter among it are folded anew. Without it all parameters learn. */
+  /**
+   * Folded frozen layers, and the names of the learned parts. Layers with a learned parameter are folded again at each
+   * call. If omitted, all parameters learn.
+   */
   readonly partly?: {
     readonly frozen: readonly BlockLayers[];
-    /** Of them the layers that have updates, in float32. */
+    /** Float32 copies of the layers that have updates. */
     readonly precise: (block: number, layer: LayerName) => DeviceLinear;
     /** Names of parameters. */
     readonly learned: ReadonlySet<string>;
-    /** By the layer's name. */
+    /** Updates by the layer's name. */
     readonly updates: ReadonlyMap<string, WeightUpdate>;
   };
-  /** Whether a gradient of `x` is wanted, because something before the blocks learns. */
+  /** True if a gradient of `x` is needed, because something before the blocks learns. */
   readonly inputLearns: boolean;
 }
 
-/** A layer that learns, and the tensors that it learns by. */
+/** Learned layer, and the tensors that it learns by. */
 interface LearningLayer {
   readonly block: number;
   readonly layer: LayerName;
@@ -100,7 +105,10 @@ interface LearningLayer {
   readonly isUpdate: boolean;
 }
 
-/** Layers that learn, in their order; by tfjs, which takes the gradient of their tensors on to the parameters. */
+/**
+ * Returns the learned layers in order, folded with tfjs ops, which propagate the gradient from their tensors to the
+ * parameters.
+ */
 function learningLayers({ stack, weights, partly }: LearningBlocks): LearningLayer[] {
   const headWidth = stack.width / stack.heads;
   const layers: LearningLayer[] = [];
@@ -125,7 +133,11 @@ function learningLayers({ stack, weights, partly }: LearningBlocks): LearningLay
   return layers;
 }
 
-/** A learning layer as the kernels take it, and what of it learns; both belong to the device scope around. @param precise what an update is merged into */
+/**
+ * Places a learned layer on the device, with its learned part; both belong to the enclosing device scope.
+ *
+ * @param precise layer into which an update is merged
+ */
 function placeLearning(
   tensors: readonly Tensor[],
   precise: DeviceLinear | undefined,
@@ -139,8 +151,9 @@ function placeLearning(
 }
 
 /**
- * Blocks with a gradient, as one operation of tfjs's tape: the forward pass saves what `blockGradient` needs in the device scope around, the
- * gradient frees it. What learns of a layer is folded by tfjs, which takes the gradient on to the parameters.
+ * Runs blocks with a gradient, as one operation on tfjs's tape. The forward pass saves the tensors that `blockGradient`
+ * needs in the enclosing device scope; the gradient frees them. tfjs folds the learned parts of a layer and propagates
+ * the gradient to the parameters.
  *
  * @param x `[patches · tokens, width]`, float32, also the result's shape
  */
@@ -193,7 +206,7 @@ export function encodeLearning(x: Tensor2D, tokens: number, blocks: LearningBloc
           const result = blockGradient(dState, kept, shape, layers[index]!, learned[index]!, inputCounts);
           release(...(Object.values(kept) as DeviceTensor[]));
           gradients[index] = result.gradients;
-          // tfjs wants some gradient of the input; where it is not asked for, any will do.
+          // tfjs requires a gradient of the input; if nothing needs it, its value does not matter.
           if (result.dx === undefined) break;
           release(dState);
           dState = result.dx;

@@ -1,4 +1,4 @@
-/** From token pixels to what the head sees: embedding, blocks, pooling. */
+/** Computation of the head's input from token pixels: embedding, blocks, pooling. */
 import { finish, tensorflow, type DeviceLinear, type Steps, type Tensor2D } from '@hyperswap/tensor';
 import { tokenCount } from './config.js';
 import { embed, encoderStack, type VisibleTokens } from './embedding.js';
@@ -9,14 +9,14 @@ import { preciseLayer, type ResidentBackbone } from './resident.js';
 import type { ParameterChanges } from './weight-update.js';
 
 export interface FeatureOptions {
-  /** Blocks in place of the backbone's: those of a binding. */
+  /** Blocks of a binding, in place of the backbone's own. */
   readonly blocks?: readonly BlockLayers[];
   /** @default 'mean' */
   readonly pooling?: Pooling;
 }
 
 /**
- * Pooled, normalised features of patches, by a frozen backbone, a step a block.
+ * Computes pooled, normalised features of patches with a frozen backbone, one block per step.
  *
  * @param pixels `[patches · tokens, tokenValues]`
  * @returns `[patches, pooledWidth]`
@@ -37,22 +37,22 @@ export function* featuresInSteps(
   }
 }
 
-/** The same at once. */
+/** Computes the same features in one go. */
 export function features(pixels: Tensor2D, resident: ResidentBackbone, options?: FeatureOptions): Tensor2D {
   return finish(featuresInSteps(pixels, resident, options));
 }
 
 export interface LearningOptions {
-  /** What learns, or is made from something that learns; the rest is the backbone's. */
+  /** Parameters that learn or are computed from learned ones; the rest are the backbone's. */
   readonly learned: ParameterChanges;
-  /** Which tokens to use; without it all. */
+  /** Tokens to use; all by default. */
   readonly shown?: VisibleTokens;
   /** @default 'mean' */
   readonly pooling?: Pooling;
 }
 
 /**
- * The same with a gradient, to be called in a device scope that lasts until the gradient was taken.
+ * Computes the features with a gradient. Call it in a device scope that stays open until the gradient was computed.
  *
  * @param pixels `[patches · tokens, tokenValues]`
  * @returns `[patches, pooledWidth]`

@@ -1,16 +1,17 @@
 /**
- * Layers as the kernels take them: weights `[in, out]`, the scale and shift of the norm before a layer and attention's 1 / √(head width) folded
- * in, exactly. Plain tfjs, so that a gradient of the folded layer reaches the parameters it was made from.
+ * Layers in the layout of the kernels: weights `[in, out]`, with the scale and shift of the preceding norm and
+ * attention's 1 / √(head width) folded in exactly. Folding uses plain tfjs ops, so that a gradient of the folded layer
+ * reaches the original parameters.
  */
 import { borrow, cast, deviceScope, identity, keepOnDevice, release, tensorflow } from '@hyperswap/tensor';
 import type { DeviceLinear, DeviceTensor, Precision, Tensor, Tensor1D, Tensor2D } from '@hyperswap/tensor';
 import type { Weights } from './weights.js';
 
-/** The linear layers of a block, by the release's names. */
+/** Linear layers of a block, by the release's names. */
 export const layerNames = ['attn.q', 'attn.k', 'attn.v', 'attn.proj', 'mlp.fc1', 'mlp.fc2'] as const;
 export type LayerName = (typeof layerNames)[number];
 
-/** The norm whose result a layer takes; the other layers take something else. */
+/** Norm before a layer; layers that are not listed do not follow a norm. */
 const normBefore: Readonly<Partial<Record<LayerName, 'norm1' | 'norm2'>>> = {
   'attn.q': 'norm1',
   'attn.k': 'norm1',
@@ -29,7 +30,7 @@ export interface FoldedLayer {
 /** All layers of one block on the device. */
 export type BlockLayers = Readonly<Record<LayerName, DeviceLinear>>;
 
-/** Names of the parameters that a folded layer is made from. @param block as `blocks.3` */
+/** Returns the names of the parameters that a folded layer is made from. @param block as `blocks.3` */
 export function layerParameters(block: string, layer: LayerName): string[] {
   const norm = normBefore[layer];
   const own = [`${block}.${layer}.weight`, `${block}.${layer}.bias`];
@@ -37,7 +38,7 @@ export function layerParameters(block: string, layer: LayerName): string[] {
 }
 
 /**
- * W · (γ ⊙ x̂ + β) + b = (W · diag γ) · x̂ + (W · β + b).
+ * Folds a layer: W · (γ ⊙ x̂ + β) + b = (W · diag γ) · x̂ + (W · β + b).
  *
  * @param block as `blocks.3`
  * @param headWidth of the block's attention
@@ -52,24 +53,27 @@ export function foldLayer(weights: Weights, block: string, layer: LayerName, hea
     if (norm !== undefined) {
       const shift = tf.reshape(weights.get(`${block}.${norm}.bias`), [-1, 1]) as Tensor2D;
       bias = tf.mul(tf.add(bias, tf.reshape(tf.matMul(weight, shift), [-1])), scale);
-      // Both factors in one pass over the weight: a swap waits for it.
+      // One pass over the weight multiplies both factors, because a swap waits for it.
       weight = tf.mul(weight, tf.mul(weights.get(`${block}.${norm}.weight`), scale));
     }
     return { weight: tf.transpose(weight), bias: bias as Tensor1D };
   });
 }
 
-/** A tfjs tensor on the device in a precision; it belongs to the open scope, while the tensor stays tfjs's. */
+/**
+ * Places a tfjs tensor on the device in a precision. The result belongs to the open scope; tfjs still owns the original
+ * tensor.
+ */
 export function place(tensor: Tensor, precision: Precision): DeviceTensor {
   return deviceScope(() => cast(identity(borrow(tensor)), precision));
 }
 
-/** A folded layer likewise. */
+/** Places a folded layer on the device in the same way. */
 export function placeLayer({ weight, bias }: FoldedLayer, precision: Precision): DeviceLinear {
   return { weight: place(weight, precision), bias: place(bias, precision) };
 }
 
-/** Puts a folded layer on the device in a precision, where it stays until it is released; the folded tensors are freed. */
+/** Places a folded layer on the device in a precision until it is released, and frees the folded tensors. */
 export function keepLayer(folded: FoldedLayer, precision: Precision): DeviceLinear {
   const [weight, bias] = deviceScope(() => {
     const placed = placeLayer(folded, precision);
@@ -79,7 +83,7 @@ export function keepLayer(folded: FoldedLayer, precision: Precision): DeviceLine
   return { weight, bias };
 }
 
-/** Frees a layer that was kept. */
+/** Frees a kept layer. */
 export function releaseLayer({ weight, bias }: DeviceLinear): void {
   release(weight, bias);
 }

@@ -1,6 +1,6 @@
 /**
- * Masked-autoencoder pretraining as SpectralGPT does it: most tokens are hidden, the encoder sees the rest, a small
- * decoder reconstructs all (Hong et al. 2024, arXiv:2311.07113, section III).
+ * Masked-autoencoder pretraining of SpectralGPT. Most tokens are hidden, the encoder sees the rest, and a small decoder
+ * reconstructs all of them (Hong et al. 2024, arXiv:2311.07113, section III).
  */
 import { Random } from '@hyperswap/random';
 import { tensorflow, type Precision, type Scalar, type Tensor2D, type Tensor3D } from '@hyperswap/tensor';
@@ -22,7 +22,10 @@ export const decoderConfigSchema = z
 
 export type DecoderConfig = Readonly<z.infer<typeof decoderConfigSchema>>;
 
-/** Parameters that pretraining needs beside the encoder's; they are not part of a backbone. */
+/**
+ * Shapes of the decoder's parameters, which pretraining needs in addition to the encoder's. They are not part of a
+ * backbone.
+ */
 export function decoderShapes(config: BackboneConfig, decoder: DecoderConfig): ParameterShapes {
   const { width, depth } = decoder;
   return new Map<string, readonly number[]>([
@@ -41,9 +44,12 @@ export function decoderShapes(config: BackboneConfig, decoder: DecoderConfig): P
   ]);
 }
 
-/** Which tokens of each patch the encoder sees. */
+/** Tokens of each patch that the encoder sees. */
 export interface TokenMask extends VisibleTokens {
-  /** For each of `[patches · tokens]`: its row among the visible ones, or the row after them, that of the mask token. */
+  /**
+   * Row of each of the `[patches · tokens]` tokens among the visible ones; hidden tokens refer to the row after them,
+   * the mask token.
+   */
   readonly restore: Int32Array;
   /** 1 for hidden rows, 0 for visible ones. */
   readonly hidden: Float32Array;
@@ -69,8 +75,9 @@ export function randomMask(patches: number, tokens: number, hiddenShare: number,
 }
 
 /**
- * Both losses of the release: mean squared error over the values of hidden tokens, and over the component-summed
- * image at every position, divided by the number of components so that both weigh alike.
+ * Computes the sum of the release's two losses: the mean squared error over the values of hidden tokens, and that over
+ * the component-summed image at every position. The latter is divided by the number of components so that both have the
+ * same weight.
  *
  * @param pixels `[patches · tokens, tokenValues]`
  * @param weights of encoder and decoder, all of which learn
@@ -98,7 +105,10 @@ export function reconstructionLoss(
   });
 }
 
-/** The decoder's image of all tokens, `[patches · tokens, tokenValues]`; only visible tokens pass the encoder. */
+/**
+ * Reconstructs the image of all tokens, `[patches · tokens, tokenValues]`; only visible tokens pass through the
+ * encoder.
+ */
 function reconstruct(
   pixels: Tensor2D,
   mask: TokenMask,

@@ -1,4 +1,4 @@
-/** The layers outside the blocks, with a gradient by tfjs. */
+/** Layers outside the blocks, with a gradient by tfjs. */
 import { tensorflow, type Tensor2D } from '@hyperswap/tensor';
 import { layerNormEpsilon } from './block.js';
 import type { Weights } from './weights.js';

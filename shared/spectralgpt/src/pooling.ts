@@ -1,4 +1,4 @@
-/** From the tokens of a patch to what the head sees. */
+/** Pooling of a patch's tokens into the head's input. */
 import { tensorflow, type Tensor2D, type Tensor4D } from '@hyperswap/tensor';
 import { type Random } from '@hyperswap/random';
 import type { VisibleTokens } from './embedding.js';
@@ -7,22 +7,25 @@ import { layerNorm } from './outer-layers.js';
 import type { Weights } from './weights.js';
 
 /**
- * - `mean`: the backbone's own, one mean over tokens, as the release's classifier;
- * - `groups`: a mean for each group of components, one after the other: what one mean would blend stays apart;
- * - `groups-and-middle`: those, and the same over the tokens around the pixel that is to be classified.
+ * Kinds of pooling:
+ * - `mean`: the backbone's own, one mean over tokens, as in the release's classifier;
+ * - `groups`: a mean for each group of components, concatenated, which one mean would blend;
+ * - `groups-and-middle`: those, and the same means over the tokens around the pixel that is classified.
  *
- * Each mean passes the backbone's last norm by itself.
+ * The backbone's last norm applies to each mean separately.
  */
 export const poolings = ['mean', 'groups', 'groups-and-middle'] as const;
 export type Pooling = (typeof poolings)[number];
 
-/** Values that the head sees. */
+/** Returns the number of values that the head sees. */
 export function pooledWidth(config: BackboneConfig, pooling: Pooling): number {
   const means = { mean: 1, groups: componentGroups(config), 'groups-and-middle': 2 * componentGroups(config) };
   return means[pooling] * config.width;
 }
 
-/** Places of the tokens around the middle of an image, among those of one group: four, or one where the side is odd. */
+/**
+ * Returns the positions of the tokens around the middle of an image, within one group: four, or one if the side is odd.
+ */
 function middlePlaces(config: BackboneConfig): number[] {
   const side = tokensPerSide(config);
   const lines = side % 2 === 1 ? [(side - 1) / 2] : [side / 2 - 1, side / 2];
@@ -30,8 +33,10 @@ function middlePlaces(config: BackboneConfig): number[] {
 }
 
 /**
+ * Pools tokens.
+ *
  * @param x `[patches · tokens, width]`
- * @param shown which tokens those are, of `randomTokens`; without it all
+ * @param shown tokens in `x`, from `randomTokens`; all by default
  * @returns `[patches, pooledWidth]`
  */
 export function pool(
@@ -67,8 +72,8 @@ export function pool(
 }
 
 /**
- * Some tokens of each patch at random, as many of every group and of the tokens around the middle, so that every mean has its share. Group after group,
- * the middle first.
+ * Draws tokens of each patch at random: the same number from every group, and from the tokens around the middle, so
+ * that every mean gets its share. The order is group by group, middle tokens first.
  *
  * @param hiddenShare of the tokens that are left out
  */

@@ -1,4 +1,4 @@
-/** Backbones that are on the device of this thread: one copy each, however many programs use it. */
+/** Backbones on the device of this thread: one copy each, shared by all programs. */
 import { failure } from '@hyperswap/errors';
 import { chooseKernels, type DeviceLinear, type Precision } from '@hyperswap/tensor';
 import { withTensors, type Backbone, type BackboneDescription } from './backbone.js';
@@ -9,27 +9,32 @@ import { Weights } from './weights.js';
 export interface ResidentBackbone {
   readonly backbone: BackboneDescription;
   readonly precision: Precision;
-  /** What is used outside the blocks, and what adapters and their gradients are made from; float32. */
+  /** Weights used outside the blocks, and weights that adapters and their gradients are computed from; float32. */
   readonly weights: Weights;
   /** The blocks' layers, folded, in `precision`. */
   readonly blocks: readonly BlockLayers[];
-  /** Of `preciseLayer`. */
+  /** Cache of `preciseLayer`. */
   readonly precise: Map<string, DeviceLinear>;
 }
 
-/** `auto`: whichever this machine runs fastest, where bfloat16 has to be clearly faster. */
+/** Requested precision. `auto` is the one that this machine runs fastest; bfloat16 has to be clearly faster. */
 export type PrecisionChoice = Precision | 'auto';
 
 const residents = new Map<string, ResidentBackbone>();
 
-/** Parameters of blocks that stay in float32 beside their folded layers, since adapters change them. */
+/** Block parameters that stay in float32 in addition to their folded layers, because adapters change them. */
 const adaptable = /^blocks\.\d+\.(norm1|attn\.[qv])\./;
 
 function key(digest: string, precision: PrecisionChoice): string {
   return `${digest} ${precision === 'auto' ? chooseKernels().precision : precision}`;
 }
 
-/** Uploads a backbone, unless it is there already. It is read and folded block by block, so that float32 copies never pile up. @returns the precision */
+/**
+ * Uploads a backbone unless it is there already. It is read and folded block by block, so that at most one block has a
+ * float32 copy at a time.
+ *
+ * @returns the precision
+ */
 export function makeResident(backbone: Backbone, choice: PrecisionChoice = 'auto'): Precision {
   const precision = choice === 'auto' ? chooseKernels().precision : choice;
   const { name, digest, weightsDigest, config, parameters } = backbone;
@@ -63,7 +68,7 @@ export function makeResident(backbone: Backbone, choice: PrecisionChoice = 'auto
   return precision;
 }
 
-/** @throws INTERNAL when it was never uploaded in that precision */
+/** Returns an uploaded backbone. @throws INTERNAL if it was never uploaded in that precision */
 export function residentBackbone(digest: string, precision: PrecisionChoice = 'auto'): ResidentBackbone {
   const resident = residents.get(key(digest, precision));
   if (resident === undefined) throw failure('INTERNAL', { reason: `backbone ${digest} is not on the device` });
@@ -71,8 +76,8 @@ export function residentBackbone(digest: string, precision: PrecisionChoice = 'a
 }
 
 /**
- * A folded layer in float32, which updates are merged into: of a backbone in float32 its own, else made at first use and kept, so that neither a swap nor a
- * training step folds it again.
+ * Returns a folded layer in float32, into which updates are merged. A float32 backbone has its own; otherwise the layer
+ * is created at first use and kept, so that neither a swap nor a training step folds it again.
  *
  * @throws INTERNAL for a layer that adapters do not change
  */
@@ -89,7 +94,7 @@ export function preciseLayer(resident: ResidentBackbone, block: number, layer: L
   return kept;
 }
 
-/** Frees a backbone on the device; what is bound to it must be gone before. */
+/** Frees a backbone on the device. Free everything bound to it before. */
 export function releaseResident(digest: string, precision: Precision): void {
   const resident = residents.get(key(digest, precision));
   if (resident === undefined) return;

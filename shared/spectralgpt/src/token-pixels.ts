@@ -2,8 +2,8 @@ import { tensorflow, type Tensor2D } from '@hyperswap/tensor';
 import { componentGroups, tokensPerSide, type BackboneConfig } from './config.js';
 
 /**
- * Bilinear interpolation from `from` samples to `to`, half-pixel centres, edges clamped, no antialias:
- * `torch.nn.functional.interpolate(mode="bilinear", align_corners=False)` in one dimension.
+ * Computes weights of bilinear interpolation from `from` samples to `to`, with half-pixel centres, clamped edges and no
+ * antialiasing: `torch.nn.functional.interpolate(mode="bilinear", align_corners=False)` in one dimension.
  *
  * @returns the weights, `[to, from]` row by row
  */
@@ -21,8 +21,8 @@ export function interpolationWeights(from: number, to: number): Float64Array {
 }
 
 /**
- * The matrix that resizes a patch and cuts it into tokens at once, `[patchSize², imageSize²]`: column (ty, tx, y, x) is
- * pixel (y, x) of token (ty, tx).
+ * Returns the matrix that resizes a patch and cuts it into tokens in one product, `[patchSize², imageSize²]`: column
+ * (ty, tx, y, x) is pixel (y, x) of token (ty, tx).
  */
 export function resizeMatrix(patchSize: number, config: BackboneConfig): Tensor2D {
   const { imageSize, tokenSize } = config;
@@ -42,7 +42,7 @@ export function resizeMatrix(patchSize: number, config: BackboneConfig): Tensor2
 }
 
 /**
- * Pixels of patches, resized and cut into tokens, on the device.
+ * Resizes patches and cuts them into tokens on the device.
  *
  * @param patches `[components, patches · patchSize²]`, normalised; each patch row by row
  * @param resize of `resizeMatrix`
@@ -63,7 +63,7 @@ export function tokenPixels(patches: Tensor2D, resize: Tensor2D, config: Backbon
 }
 
 /**
- * Images that have the backbone's size already, cut into tokens.
+ * Cuts images that already have the backbone's size into tokens.
  *
  * @param images `[patches · components · side · side]` values, patch after patch, each component row by row
  * @returns `[patches · tokens, tokenValues]`, as `tokenPixels`
@@ -73,7 +73,7 @@ export function imageTokens(images: Float32Array, config: BackboneConfig): Tenso
   const { imageSize, tokenComponents, tokenSize } = config;
   const side = tokensPerSide(config);
   return tf.tidy(() => {
-    // Of rank 6 at most, which tfjs can transpose: patch and group together, then row of tokens, row, column of tokens, column.
+    // tfjs transposes at most rank 6: patch and group together, then row of tokens, row, column of tokens, column.
     const split = tf.tensor(images, [
       images.length / (tokenComponents * imageSize ** 2),
       tokenComponents,
@@ -88,7 +88,7 @@ export function imageTokens(images: Float32Array, config: BackboneConfig): Tenso
 }
 
 /**
- * Gathers patches out of pixels on the device.
+ * Gathers patches from pixels on the device.
  *
  * @param pixels `[components, pixels]`
  * @param indices of pixels, patch after patch, `patches · patchSize²` of them

@@ -1,4 +1,4 @@
-/** Updates of weights as products of thin matrices, which are never multiplied out where their gradient is taken. */
+/** Weight updates as products of thin matrices. They are not multiplied out to compute their gradients. */
 import {
   add,
   cast,
@@ -16,8 +16,9 @@ import { foldLayer, place, placeLayer, type FoldedLayer, type LayerName } from '
 import { Weights } from './weights.js';
 
 /**
- * ΔW = left · right. LoRA's update is one by definition; a Kronecker product is one too, A ⊗ B = (A ⊗ I) · (I ⊗ B), and an element-wise product of two
- * low-rank matrices has the product of their ranks (Horn and Johnson 1991, Topics in Matrix Analysis, 4.2 and 5.1).
+ * Low-rank update ΔW = left · right. LoRA's update is one by definition. A Kronecker product is one too, A ⊗ B = (A ⊗
+ * I) · (I ⊗ B). An element-wise product of two low-rank matrices has the product of their ranks (Horn and Johnson 1991,
+ * Topics in Matrix Analysis, 4.2 and 5.1).
  */
 export interface WeightUpdate {
   /** `[out, rank]` */
@@ -26,15 +27,15 @@ export interface WeightUpdate {
   readonly right: Tensor2D;
 }
 
-/** How something that learns changes a backbone's parameters. */
+/** Changes of a backbone's parameters by learned values. */
 export interface ParameterChanges {
-  /** In place of the backbone's, by the release's names. */
+  /** Replacements of the backbone's parameters, by the release's names. */
   readonly replaced: ReadonlyMap<string, Tensor>;
-  /** Of weights, by the layer's name, as `blocks.3.attn.q`. */
+  /** Updates of weights, by the layer's name, as `blocks.3.attn.q`. */
   readonly updates: ReadonlyMap<string, WeightUpdate>;
 }
 
-/** An update as the folded layer has it: x · ΔW is (x · down + bias) · up. */
+/** Update in the folded layer: x · ΔW is (x · down + bias) · up. */
 export interface FoldedUpdate {
   /** `[in, rank]` and `[rank]` */
   readonly down: FoldedLayer;
@@ -48,13 +49,16 @@ export interface DeviceUpdate {
   readonly up: DeviceTensor;
 }
 
-/** Whether the gradient of the thin matrices, four products of them with all rows, costs less than that of the weight, one product of its size. */
+/**
+ * Returns true if the gradient of the thin matrices, four products of them with all rows, costs less than the weight's
+ * gradient, one product of its size.
+ */
 export function isThin({ left: { shape } }: WeightUpdate): boolean {
   const [out, rank] = shape;
   return 4 * rank <= out;
 }
 
-/** The norm before a layer and attention's scale folded into its update, by tfjs. @param block as `blocks.3` */
+/** Folds the preceding norm and attention's scale into an update, with tfjs ops. @param block as `blocks.3` */
 export function foldUpdate(
   { left, right }: WeightUpdate,
   weights: Weights,
@@ -64,7 +68,7 @@ export function foldUpdate(
 ): FoldedUpdate {
   const tf = tensorflow();
   return tf.tidy(() => {
-    // What the right matrix makes of the layer's input is a layer itself, without a bias.
+    // The right matrix applied to the layer's input is a layer itself, without a bias.
     const asLayer = new Map<string, Tensor>([
       [`${block}.${layer}.weight`, right],
       [`${block}.${layer}.bias`, tf.zeros([right.shape[0]])],
@@ -74,7 +78,11 @@ export function foldUpdate(
   });
 }
 
-/** A layer folded with its update multiplied out, by tfjs: for updates that are not thin. @param block as `blocks.3` */
+/**
+ * Folds a layer together with its multiplied-out update, with tfjs ops: for updates that are not thin.
+ *
+ * @param block as `blocks.3`
+ */
 export function foldWithUpdate(
   { left, right }: WeightUpdate,
   weights: Weights,
@@ -90,12 +98,16 @@ export function foldWithUpdate(
   });
 }
 
-/** A folded update on the device, which belongs to the open scope, while the tensors stay tfjs's. */
+/** Places a folded update on the device. The result belongs to the open scope; tfjs still owns the tensors. */
 export function placeUpdate({ down, up }: FoldedUpdate, precision: Precision): DeviceUpdate {
   return deviceScope(() => ({ down: placeLayer(down, precision), up: place(up, precision) }));
 }
 
-/** A folded layer with an update merged; it belongs to the open device scope. @param layer and update, float32 */
+/**
+ * Merges an update into a folded layer; the result belongs to the open device scope.
+ *
+ * @param layer and update, float32
+ */
 export function mergeUpdate(layer: DeviceLinear, { down, up }: DeviceUpdate, precision: Precision): DeviceLinear {
   return deviceScope(() => {
     const bias = reshape(matMul(reshape(down.bias, [1, down.bias.shape[0]!]), up), layer.bias.shape);

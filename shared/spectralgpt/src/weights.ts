@@ -4,8 +4,8 @@ import { tensorflow, type Tensor, type Tensor2D } from '@hyperswap/tensor';
 import { componentGroups, tokenCount, tokensPerSide, type BackboneConfig } from './config.js';
 
 /**
- * Parameters on the device, by the release's names. A binding is the shared weights with some replaced:
- * what is replaced belongs to the binding, the rest is never copied.
+ * Parameters on the device, by the release's names. A binding consists of the shared weights with some replacements.
+ * The binding owns the replacements; the rest is never copied.
  */
 export class Weights {
   constructor(
@@ -27,7 +27,7 @@ export class Weights {
     return tensor;
   }
 
-  /** These weights with some replaced; disposing the result frees the replacements only. */
+  /** Returns these weights with replacements; disposing the result frees the replacements only. */
   replacing(replacements: ReadonlyMap<string, Tensor>): Weights {
     return new Weights(replacements, this);
   }
@@ -38,7 +38,7 @@ export class Weights {
 }
 
 /**
- * The position table `[tokens, width]`, whichever way the backbone keeps it. Separate tables are added: token (g, y, x)
+ * Returns the position table `[tokens, width]` for either kind of positions. Separate tables are added: token (g, y, x)
  * gets spatial (y, x) plus temporal (g).
  */
 export function positions(config: BackboneConfig, weights: Weights, prefix = ''): Tensor2D {
