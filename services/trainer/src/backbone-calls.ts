@@ -16,10 +16,10 @@ import { backboneFiles, type Backbones } from '@hyperswap/registry';
 import { headerFirst } from '@hyperswap/rpc';
 import { readBackbone, type BackboneDescription } from '@hyperswap/spectralgpt';
 
-/** Far above huge in float32 (2.6 GB). */
+/** Maximum size of an uploaded backbone, far above huge in float32 (2.6 GB). */
 const maximumBackboneBytes = 8 * 1024 ** 3;
 
-/** A backbone as it travels. */
+/** Converts a backbone to its protobuf message. */
 export function toBackboneMessage({ name, digest, parameters, config }: BackboneDescription): BackboneMessage {
   const { width, depth, heads, imageSize, components, tokenSize, tokenComponents } = config;
   const size = { width, depth, heads, imageSize, components, tokenSize, tokenComponents };
@@ -35,9 +35,10 @@ export function toBackboneMessage({ name, digest, parameters, config }: Backbone
 }
 
 /**
- * Receives a backbone's files into a temporary folder, checks them there, and keeps them.
+ * Receives a backbone's files into a temporary folder, checks them there, and stores them.
  *
- * @throws FIELD_INVALID, NAME_INVALID, BACKBONE_INVALID; BACKBONE_EXISTS when the name has other weights or another config: nothing is changed then
+ * @throws FIELD_INVALID, NAME_INVALID, BACKBONE_INVALID; BACKBONE_EXISTS if the name has other weights or another
+ *   config: nothing is changed then
  */
 export async function importBackbone(
   backbones: Backbones,
@@ -61,7 +62,7 @@ export async function importBackbone(
   }
 }
 
-/** Writes what comes into the folder. @returns the name */
+/** Writes uploaded files into the folder. @returns the name */
 async function receive(
   requests: AsyncIterable<ImportBackboneRequest>,
   directory: string,

@@ -12,7 +12,7 @@ import { importBackbone, toBackboneMessage } from './backbone-calls.js';
 import { exportBackbone } from './export-backbone.js';
 import { backboneRoles } from './roles.js';
 
-/** Returns the service that keeps backbones. @param usual name of the backbone of requests that name none */
+/** Returns the service that stores backbones. @param usual default backbone of requests that name none */
 export function createBackboneService(backbones: Backbones, usual: string): HostedService {
   const implementation: BackboneServiceServer = {
     importBackbone: clientStreamHandler((requests) => importBackbone(backbones, requests)),

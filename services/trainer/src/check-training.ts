@@ -10,9 +10,11 @@ import { namedPatchSize, planTraining } from './training-plan.js';
 import { parseTrainingSettings } from './training-settings.js';
 
 /**
- * Checks all that decides a training before it is queued: method, settings, preset, patch size, scene, split and classes.
+ * Checks everything that a training depends on before it is queued: method, settings, preset, patch size, scene, split
+ * and classes.
  *
- * @throws METHOD_UNKNOWN, METHOD_SETTINGS, NAME_INVALID, FIELD_INVALID, BACKBONE_NOT_FOUND, SCENE_NOT_FOUND, SPLIT_INVALID, TOO_FEW_CLASSES
+ * @throws METHOD_UNKNOWN, METHOD_SETTINGS, NAME_INVALID, FIELD_INVALID, BACKBONE_NOT_FOUND, SCENE_NOT_FOUND,
+ *   SPLIT_INVALID, TOO_FEW_CLASSES
  */
 export async function checkTraining(
   request: StartTrainingRequest,

@@ -3,7 +3,7 @@ import { readSafetensors, writeSafetensors, type NamedTensor } from '@hyperswap/
 import type { ObjectStore } from '@hyperswap/storage';
 import { z } from 'zod';
 
-/** What a checkpoint holds beside tensors; of pretrainings one step is one epoch. */
+/** Checkpoint state besides its tensors; in a pretraining one step is one epoch. */
 const stateSchema = z.object({
   epoch: z.number().int().nonnegative(),
   steps: z.number().int().nonnegative(),
@@ -11,7 +11,7 @@ const stateSchema = z.object({
   losses: z.array(z.number()),
   accuracies: z.array(z.number()),
 });
-/** The header holds a loss for each step of a pretraining, and what decides the run. */
+/** Maximum header size. The header holds a loss for each step of a pretraining, and all inputs of the run. */
 const maximumHeaderBytes = 64 * 1024 * 1024;
 const recordSchema = z.object({ fingerprint: z.string(), state: stateSchema });
 
@@ -19,11 +19,13 @@ export interface Checkpoint extends z.infer<typeof stateSchema> {
   readonly tensors: ReadonlyMap<string, NamedTensor>;
 }
 
-/** Where a run stands, in the store: one checkpoint a name, the last. */
+/** Checkpoints of a run in the object store. Each name keeps only its last checkpoint. */
 export class Checkpoints {
   /**
+   * Opens the checkpoint of a run.
+   *
    * @param key of the object
-   * @param fingerprint of all that decides the run: another run's checkpoint is never taken for this one's
+   * @param fingerprint of all inputs of the run; a checkpoint with another fingerprint is never used
    */
   constructor(
     private readonly store: ObjectStore,
@@ -36,7 +38,11 @@ export class Checkpoints {
     await this.store.put(this.key, writeSafetensors({ tensors, metadata }));
   }
 
-  /** @throws FIELD_INVALID when there is none, or it is another run's; OBJECT_DAMAGED */
+  /**
+   * Returns the last checkpoint.
+   *
+   * @throws FIELD_INVALID if there is none, or it belongs to another run; OBJECT_DAMAGED
+   */
   async last(): Promise<Checkpoint> {
     const content = await this.store.get(this.key).catch((error: unknown) => {
       if (!HyperswapError.is(error, 'OBJECT_NOT_FOUND')) throw error;
@@ -52,7 +58,7 @@ export class Checkpoints {
     return { ...record.data.state, tensors };
   }
 
-  /** The same, or undefined when there is none of this run. */
+  /** Returns the last checkpoint, or undefined if this run has none. */
   async lastIfAny(): Promise<Checkpoint | undefined> {
     return this.last().catch((error: unknown) => {
       if (HyperswapError.is(error, 'FIELD_INVALID')) return undefined;

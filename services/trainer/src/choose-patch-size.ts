@@ -8,9 +8,10 @@ import { planTraining, validationShare } from './training-plan.js';
 const candidates = [5, 9, 15, 21, 27];
 
 /**
- * The patch size at which a linear probe does best on a part of the training pixels; of equal ones the smallest. The test pixels are not looked at.
+ * Chooses the patch size at which a linear probe is most accurate on a part of the training pixels; among equals the
+ * smallest. Test pixels are not used.
  *
- * @param recipe of the training that is to follow
+ * @param recipe of the training that follows
  */
 export async function choosePatchSize(
   request: StartTrainingRequest,

@@ -15,7 +15,7 @@ export interface Tested {
   readonly predictions: Uint8Array;
 }
 
-/** Tests an adapter as it will serve, merged and through the blob, on a plan's test pixels. */
+/** Tests an adapter on a plan's test pixels, merged and read from its blob exactly as it is served. */
 export async function testAdapter(
   adapter: Adapter,
   plan: TrainingPlan,
@@ -27,7 +27,7 @@ export async function testAdapter(
   return { predictions, metrics: evaluate(plan.test.labels, predictions, names) };
 }
 
-/** Classes of pixels by an adapter as it will serve, from 1. */
+/** Classifies pixels with an adapter, exactly as it is served; classes start at 1. */
 export async function classifyPixels(
   adapter: Adapter,
   pixels: readonly number[],
@@ -46,7 +46,10 @@ export async function classifyPixels(
   }
 }
 
-/** Registers an adapter with what its test found; the same one a second time, as of a run that is repeated, is the version that is there. */
+/**
+ * Registers an adapter with its test result. Registering the same blob again, as a repeated run does, returns the
+ * existing version.
+ */
 export async function publishAdapter(
   name: string,
   adapter: Adapter,

@@ -4,7 +4,7 @@ import { backboneFiles, manifestFile, type Backbones } from '@hyperswap/registry
 import { pieces } from '@hyperswap/rpc';
 
 /**
- * The files of a backbone, and its manifest.
+ * Returns the files of a backbone, and its manifest.
  *
  * @throws BACKBONE_NOT_FOUND, BACKBONE_INVALID, OBJECT_DAMAGED
  */

@@ -16,7 +16,7 @@ export interface AdapterRecipe {
   readonly backbone: Backbone;
   readonly precision: Precision;
   readonly method: string;
-  /** The method's own, as given. */
+  /** Settings of the method, as given. */
   readonly methodSettings: Readonly<Record<string, string>>;
   readonly training: TrainingSettings;
   readonly normalizer: NormalizerName;
@@ -26,12 +26,15 @@ export interface AdapterRecipe {
 }
 
 export interface FittedAdapter {
-  /** Of the backbone that was given; of full fine-tuning only the head. */
+  /** Adapter for the given backbone; after full fine-tuning only the head. */
   readonly adapter: Adapter;
   readonly trained: TrainingResult;
 }
 
-/** The linear probe on the same pixels that something is to be learned from before the training itself: nothing validates it, nothing is kept of it. */
+/**
+ * Recipe of the linear probe on the same pixels that prepares a training. It is not validated, and its adapter is not
+ * kept.
+ */
 export function probeBefore(recipe: AdapterRecipe): AdapterRecipe {
   const { plan, training } = recipe;
   return {
@@ -43,7 +46,7 @@ export function probeBefore(recipe: AdapterRecipe): AdapterRecipe {
   };
 }
 
-/** Trains a method as a recipe says; nothing is evaluated or registered yet. */
+/** Trains a method according to a recipe, without evaluation and registration. */
 export async function fitAdapter(recipe: AdapterRecipe, context: TrainingContext): Promise<FittedAdapter> {
   const { plan, backbone, precision, training } = recipe;
   const { engine, scenes, signal, report } = context;

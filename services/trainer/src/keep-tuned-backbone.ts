@@ -11,8 +11,9 @@ import type { TrainingContext } from './training-context.js';
 import type { TrainingPlan } from './training-plan.js';
 
 /**
- * What full fine-tuning made: another backbone, kept as `<adapter>-full-<n>`, and an adapter that is only a head and belongs to it. Pods serve it when they
- * are started with that backbone. A training that only validates keeps neither.
+ * Stores the results of full fine-tuning: a backbone named `<adapter>-full-<n>`, and an adapter that consists only of a
+ * head and belongs to that backbone. Pods that are started with the backbone serve the adapter. A training that only
+ * validates stores neither.
  */
 export async function keepTunedBackbone(
   { adapter: head, trained }: FittedAdapter,

@@ -1,4 +1,4 @@
-/** How scores are brought to the scale that the backbone expects. The adapter carries the numbers. */
+/** Normalisation of scores to the scale that the backbone expects. The adapter stores its numbers. */
 import type { ComponentStatistics } from '@hyperswap/proto';
 
 export const normalizerNames = ['scene', 'bigearthnet', 'min-max'] as const;
@@ -7,11 +7,14 @@ export type NormalizerName = (typeof normalizerNames)[number];
 export interface Normalizer {
   /** Subtracted from the scores, `[components]`. */
   readonly mean: Float32Array;
-  /** Divides the scores then, `[components]`. */
+  /** Divides the scores after the subtraction, `[components]`. */
   readonly deviation: Float32Array;
 }
 
-/** Of the twelve Sentinel-2 bands of BigEarthNet (Sumbul et al. 2019, arXiv:1902.06148), as the release's fine-tuning code has them. */
+/**
+ * Statistics of the twelve Sentinel-2 bands of BigEarthNet (Sumbul et al. 2019, arXiv:1902.06148), as in the release's
+ * fine-tuning code.
+ */
 const bigEarthNet = {
   mean: [
     1370.19151926, 1184.3824625, 1120.77120066, 1136.26026392, 1263.73947144, 1645.40315151, 1846.87040806,
@@ -24,15 +27,17 @@ const bigEarthNet = {
 } as const;
 
 /**
- * - `scene`: mean 0 and deviation 1 over the scene, component by component, as spectralgpt-mini was pretrained;
- * - `bigearthnet`: the paper's, statistics of Sentinel-2 bands, whatever the components are;
+ * Returns a normaliser:
+ * - `scene`: mean 0 and standard deviation 1 over the scene, component by component, as in the pretraining of
+ *   spectralgpt-mini;
+ * - `bigearthnet`: the paper's, statistics of Sentinel-2 bands, for any components;
  * - `min-max`: 0 to 1 over the scene, the paper's for LongKou.
  */
 export function makeNormalizer(name: NormalizerName, statistics: readonly ComponentStatistics[]): Normalizer {
   const each = (value: (statistics: ComponentStatistics, component: number) => number): Float32Array =>
     Float32Array.from(statistics, value);
   switch (name) {
-    // A component without spread carries nothing; it is left at zero.
+    // A component without spread carries no information; it stays zero.
     case 'scene':
       return { mean: each(({ mean }) => mean), deviation: each(({ deviation }) => deviation || 1) };
     case 'bigearthnet':

@@ -5,9 +5,9 @@ import type { TrainingPlan } from './training-plan.js';
 import type { TrainingProgress } from './training-progress.js';
 
 /**
- * Classes of pixels by a classifier that the engine has ready.
+ * Classifies pixels with a classifier that is loaded in the engine.
  *
- * @param name the engine knows it by
+ * @param name of the classifier in the engine
  */
 export async function predictPixels(
   name: string,

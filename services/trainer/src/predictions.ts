@@ -1,4 +1,4 @@
-/** Predictions of a training for its test pixels, kept beside its result until its retention ends. */
+/** Predictions of a training for its test pixels, stored with its result until its retention ends. */
 import type { ReadPredictionsResponse } from '@hyperswap/proto';
 import type { ObjectStore } from '@hyperswap/storage';
 

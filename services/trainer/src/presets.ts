@@ -1,19 +1,22 @@
-/** What the paper chose for its five scenes (sections 4.1 to 4.3, tables 1 to 5): a start for them, and for scenes like them. */
+/**
+ * Settings of the paper for its five scenes (sections 4.1 to 4.3, tables 1 to 5), as starting points for these and
+ * similar scenes.
+ */
 import { failure } from '@hyperswap/errors';
 import type { NormalizerName } from './normalizer.js';
 
 export interface Preset {
   readonly name: string;
   readonly patchSize: number;
-  /** For backbones of the release's weights; spectralgpt-mini was pretrained on standardised scenes. */
+  /** Normaliser for backbones with the release's weights; spectralgpt-mini was pretrained on standardised scenes. */
   readonly normalizer: NormalizerName;
-  /** A of KronA at width 768; B has the rest. */
+  /** Shape of KronA's A at width 768; the shape of B follows from it. */
   readonly krona: { readonly rows: number; readonly columns: number };
   /** λ of the "+" methods. */
   readonly lambda: Readonly<Record<string, number>>;
-  /** Class names, in the order of the usual ground truth. */
+  /** Class names, in the order of the common ground truth. */
   readonly classes: readonly string[];
-  /** Class names in the order of the given training and test maps, where that is another. */
+  /** Class names, in the order of the given training and test maps, if it differs. */
   readonly classesOfMaps?: readonly string[];
   /** Training pixels of each class. */
   readonly counts: readonly number[];
@@ -32,7 +35,7 @@ export const presets: readonly Preset[] = [
       'Alfalfa, Corn-notill, Corn-mintill, Corn, Grass-pasture, Grass-trees, Grass-pasture-mowed, Hay-windrowed, Oats, ' +
         'Soybean-notill, Soybean-mintill, Soybean-clean, Wheat, Woods, Buildings-Grass-Trees-Drives, Stone-Steel-Towers',
     ),
-    // The maps of SpectralFormer's split number the classes otherwise.
+    // The maps of SpectralFormer's split number the classes differently.
     classesOfMaps: named(
       'Corn-notill, Corn-mintill, Corn, Grass-pasture, Grass-trees, Hay-windrowed, Soybean-notill, Soybean-mintill, Soybean-clean, ' +
         'Wheat, Woods, Buildings-Grass-Trees-Drives, Stone-Steel-Towers, Alfalfa, Grass-pasture-mowed, Oats',
@@ -95,11 +98,11 @@ export function findPreset(name: string): Preset {
   throw failure('FIELD_INVALID', { field: 'preset', reason });
 }
 
-/** The width of the backbone that the paper's settings belong to; narrower ones keep their own defaults. */
+/** Width of the backbone that the paper's settings belong to; narrower ones keep their own defaults. */
 const paperWidth = 768;
 
 /**
- * Settings that a preset gives a method on a backbone, as `--set` would.
+ * Returns the settings that a preset gives a method on a backbone, as `--set` would.
  *
  * @param width of the backbone
  */

@@ -1,4 +1,4 @@
-/** Pixels that nobody labelled, labelled by a first adapter where the land around them agrees with it. */
+/** Pseudo-labels: pixels labelled by a first adapter, if the surrounding pixels agree. */
 import { SpectralEdges, smoothMap } from '@hyperswap/map';
 import { Random } from '@hyperswap/random';
 import { classifyPixels } from './evaluate-adapter.js';
@@ -6,22 +6,23 @@ import { fitAdapter, probeBefore, type AdapterRecipe } from './fit-adapter.js';
 import type { TrainingContext } from './training-context.js';
 import type { LabelledPixels, TrainingPlan } from './training-plan.js';
 
-/** Pixels that the first adapter classifies: what that costs does not grow with the scene. */
+/** Number of pixels that the first adapter classifies, which makes its cost independent of the scene's size. */
 const sampled = 8192;
-/** How far their votes reach, in pixels. */
+/** Distance in pixels that their votes travel. */
 const reach = 10;
-/** Of 255ths of the votes: more than half agree. */
+/** Minimum share of the votes in 255ths: more than half agree. */
 const agreement = 128;
 
 /**
- * Pseudo-labels (Lee 2013) of a training: a linear probe on its labelled pixels classifies pixels drawn from the whole scene, the result is smoothed along the
- * scene's spectra, and of those whose votes agree some of each class are drawn.
+ * Adds pseudo-labels (Lee 2013) to a training. A linear probe on its labelled pixels classifies pixels drawn from the
+ * whole scene. The result is smoothed along the scene's spectra. Some pixels of each class are then drawn from those
+ * whose votes agree.
  *
  * Test pixels may be among them, without their labels: the split's description says so.
  *
- * @param perClass pixels of a class at most
- * @param recipe of the training that is to follow
- * @returns the recipe's plan with them
+ * @param perClass maximum pixels of a class
+ * @param recipe of the training that follows
+ * @returns the recipe's plan with the pseudo-labels
  */
 export async function addPseudoLabels(
   perClass: number,
@@ -58,7 +59,7 @@ export async function addPseudoLabels(
   };
 }
 
-/** The first pixels of each class. @param labels of the whole scene */
+/** Returns the first pixels of each class. @param labels of the whole scene */
 function chooseOfEachClass(pixels: readonly number[], labels: Uint8Array, perClass: number): LabelledPixels {
   const taken = new Map<number, number>();
   const chosen = pixels.filter((pixel) => {

@@ -1,7 +1,7 @@
 import type { BackboneServiceService, TrainingServiceService } from '@hyperswap/proto';
 import type { Role } from '@hyperswap/rpc';
 
-/** Role that each method of the training service needs, where tokens are asked for. */
+/** Role that each method of the training service requires, if tokens are required. */
 export const trainingRoles = {
   startTraining: 'trainer',
   checkTrainings: 'trainer',
@@ -15,7 +15,7 @@ export const trainingRoles = {
   listPresets: 'reader',
 } as const satisfies Record<keyof typeof TrainingServiceService, Role>;
 
-/** Role that each method of the backbone service needs. */
+/** Role that each method of the backbone service requires. */
 export const backboneRoles = {
   importBackbone: 'operator',
   exportBackbone: 'reader',

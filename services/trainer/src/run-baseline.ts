@@ -8,7 +8,7 @@ import type { TrainingContext } from './training-context.js';
 import { finished, type TrainingOutcome } from './training-result.js';
 import { gatherPatches, namedPatchSize, planTraining } from './training-plan.js';
 
-/** Trains something to compare adapters with, on the same pixels, and tests it. Nothing is registered. */
+/** Trains a baseline on the same pixels as an adapter and tests it. Nothing is registered. */
 export async function runBaseline(request: StartTrainingRequest, context: TrainingContext): Promise<TrainingOutcome> {
   const start = performance.now();
   const { engine, scenes, signal, report } = context;
@@ -47,7 +47,7 @@ export async function runBaseline(request: StartTrainingRequest, context: Traini
 }
 
 /**
- * Checks the settings of a comparison method. The only setting is the epochs of those that are networks.
+ * Checks the settings of a comparison method. The only setting is the number of epochs of networks.
  *
  * @returns the epochs; undefined means the method's default
  * @throws FIELD_INVALID

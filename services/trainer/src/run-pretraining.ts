@@ -16,10 +16,11 @@ import { parsePretrainingSettings, sizeConfig } from './training-settings.js';
 const simulatedSide = 96;
 
 /**
- * Pretrains a backbone on the pixels of prepared scenes and keeps it in the store, in half precision. A run that ends early leaves its last checkpoint, and
- * one that ends well removes it.
+ * Pretrains a backbone on the pixels of prepared scenes and stores it in half precision. A run that is interrupted
+ * leaves its last checkpoint; a successful run removes it.
  *
- * @throws what the scenes, settings or engine refuse; FIELD_INVALID when there is nothing to resume, or it was made with other settings
+ * @throws errors of the scenes, settings or engine; FIELD_INVALID if there is nothing to resume, or it was made with
+ *   other settings
  */
 export async function runPretraining(
   request: StartPretrainingRequest,
@@ -72,7 +73,7 @@ async function pretrainFrom(
       },
     },
   );
-  // A checkpoint under way is finished, however the run ends.
+  // A checkpoint that is being written is finished, however the run ends.
   const tensors = await pretrained.finally(() => saving);
   const directory = await mkdtemp(path.join(tmpdir(), 'hyperswap-pretraining-'));
   try {
@@ -94,7 +95,7 @@ async function pretrainFrom(
   }
 }
 
-/** The pixels of the request's scenes, and of those made up for it. */
+/** Returns the pixels of the request's scenes, and of simulated ones. */
 async function gatherScenes(
   request: StartPretrainingRequest,
   components: number,
@@ -126,7 +127,7 @@ async function gatherScenes(
 }
 
 /**
- * Scores to mean 0 and deviation 1, component after component.
+ * Standardises scores to mean 0 and standard deviation 1, component after component.
  *
  * @param scores `[pixels, components]`
  * @returns `[components, pixels]`

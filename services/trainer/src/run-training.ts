@@ -17,10 +17,11 @@ import { finished, type TrainingOutcome } from './training-result.js';
 import { parseTrainingSettings } from './training-settings.js';
 
 /**
- * A training from request to registered version: patches of the training pixels, factors and head, the test, the blob. Nothing is registered until all
- * of it is done. A run that ends early leaves its last checkpoint, and one that ends well removes it.
+ * Runs a training from the request to the registered version: patches of the training pixels, factors and head, the
+ * test, the blob. Registration is the last step. A run that is interrupted leaves its last checkpoint; a successful run
+ * removes it.
  *
- * @throws what the scene, split, settings or engine refuse
+ * @throws errors of the scene, split, settings or engine
  */
 export async function runTraining(request: StartTrainingRequest, context: TrainingContext): Promise<TrainingOutcome> {
   if (!request.validateOnly) validateName('Adapter name', request.adapter);
@@ -86,7 +87,7 @@ async function trainOn(
     },
     context,
   );
-  // A checkpoint under way is finished, however the run ends.
+  // A checkpoint that is being written is finished, however the run ends.
   const fitted = await fitting.finally(() => saving);
   const result = { lossByEpoch: fitted.trained.lossByEpoch, accuracyByEpoch: fitted.trained.accuracyByEpoch, start };
   const learned = adaptationParameterCount({ method: found, settings }, backbone.config);

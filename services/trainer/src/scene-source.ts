@@ -13,18 +13,18 @@ export interface PatchBatch {
   readonly scores: Float32Array;
 }
 
-/** Where the preprocessing service is, and what to show it. */
+/** Connection to the preprocessing service: its address and credentials. */
 export interface PreprocessingAddress {
   readonly endpoint: string;
   readonly access: ClientAccess;
 }
 
-/** Pixels of one StreamPatches call, below the service's limit. */
+/** Pixels per StreamPatches call, below the service's limit. */
 const pixelsPerCall = 100_000;
 const defaultBlockSize = 16;
 const defaultTrainShare = 0.3;
 
-/** Prepared scenes, as the preprocessing service hands them out. */
+/** Prepared scenes, read from the preprocessing service. */
 export class SceneSource {
   private readonly client: SceneServiceClient;
 
@@ -76,7 +76,7 @@ export class SceneSource {
     }
   }
 
-  /** Label map of a scene, `[height, width]`; an empty name merges all of them. */
+  /** Returns a label map of a scene, `[height, width]`; an empty name merges all of them. */
   async labels({ name, raster }: Scene, labelMap: string, signal: AbortSignal): Promise<Uint8Array> {
     const { height, width } = raster!;
     const all = new Uint8Array(height * width);
@@ -87,7 +87,7 @@ export class SceneSource {
     return all;
   }
 
-  /** Patches around pixels, in their order. */
+  /** Returns patches around pixels, in the order of the pixels. */
   async *patches(
     scene: string,
     pixels: readonly number[],
@@ -103,7 +103,7 @@ export class SceneSource {
     }
   }
 
-  /** All scores of a scene, `[height, width, components]`, for pretraining. */
+  /** Returns all scores of a scene, `[height, width, components]`, for pretraining. */
   async allScores({ name, raster, components }: Scene, signal: AbortSignal): Promise<Float32Array> {
     const { height, width } = raster!;
     const all = new Float32Array(height * width * components);

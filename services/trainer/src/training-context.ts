@@ -7,18 +7,18 @@ import type { TrainerProgram } from './engine/program.js';
 import type { SceneSource } from './scene-source.js';
 import type { TrainingProgress } from './training-progress.js';
 
-/** What a training works with. */
+/** Dependencies of a training. */
 export interface TrainingContext {
   readonly store: ObjectStore;
   readonly registry: AdapterRegistry;
   readonly backbones: Backbones;
   readonly engine: ProgramClient<TrainerProgram>;
   readonly scenes: SceneSource;
-  /** Signs what is published. */
+  /** Key that signs published adapters. */
   readonly signingKey: NamedKey | undefined;
-  /** What backbones run in. */
+  /** Precision of backbones. */
   readonly precision: PrecisionChoice;
-  /** Whether an earlier attempt of the same training may have left a checkpoint, to go on from. */
+  /** True if an earlier attempt of the same training may have left a checkpoint to resume from. */
   readonly isRepeated: boolean;
   readonly signal: AbortSignal;
   readonly report: (progress: TrainingProgress) => void;

@@ -1,4 +1,4 @@
-/** What a training works on, made out of its request: scene, pixels, classes, patch size. */
+/** Plan of a training, derived from its request: scene, pixels, classes, patch size. */
 import { failure } from '@hyperswap/errors';
 import type { Scene, StartTrainingRequest } from '@hyperswap/proto';
 import { checkClasses, completeClasses, maximumClasses, type LandCoverClass } from '@hyperswap/map';
@@ -20,39 +20,39 @@ export interface TrainingPlan {
   readonly classes: readonly LandCoverClass[];
   readonly patchSize: number;
   readonly train: LabelledPixels;
-  /** Pixels that train too, with labels that nobody gave. */
+  /** Additional training pixels with pseudo-labels. */
   readonly pseudoLabelled?: LabelledPixels;
-  /** Pixels of the training side that only measure how training goes. */
+  /** Training pixels that only measure the progress of the training. */
   readonly validation: LabelledPixels | undefined;
-  /** What the result is evaluated on. */
+  /** Pixels on which the result is evaluated. */
   readonly test: LabelledPixels;
-  /** How the pixels were chosen, in words. */
+  /** Description of the choice of pixels. */
   readonly split: string;
 }
 
 const defaultPatchSize = 15;
 const maximumPatchSize = 63;
-/** Share of the training pixels that settings are chosen on, where the request names none. */
+/** Default share of the training pixels for validation. */
 export const validationShare = 0.25;
 
-/** What a plan needs to know of how patches are trained on. */
+/** Patch settings that a plan depends on. */
 export interface PlanOptions {
   readonly patchSize: number;
-  /** Share of the training pixels that validates; 0 for none. */
+  /** Share of the training pixels for validation; 0 for none. */
   readonly validation: number;
-  /** Pixels by which patches are shifted. */
+  /** Maximum shift of patches, in pixels. */
   readonly shift: number;
 }
 
 /**
- * The guard band of splits by blocks: as far as a training patch reaches, so that no test pixel is in one. The shift that is usual counts for what does not shift too, so that
- * all are tested on the same pixels.
+ * Returns the guard band of splits by blocks: the reach of a training patch, so that no test pixel lies in one. Methods
+ * that do not shift patches use the default shift too, so that all are tested on the same pixels.
  */
 function guardBand({ patchSize, shift }: PlanOptions): number {
   return Math.floor(patchSize / 2) + Math.max(usualShift, shift);
 }
 
-/** @throws FIELD_INVALID, SPLIT_INVALID, TOO_FEW_CLASSES */
+/** Plans a training. @throws FIELD_INVALID, SPLIT_INVALID, TOO_FEW_CLASSES */
 export async function planTraining(
   request: StartTrainingRequest,
   preset: Preset | undefined,
@@ -90,7 +90,7 @@ function presetSplit(preset: Preset | undefined, seed: number): StartTrainingReq
   return { kind: { $case: 'perClass', value } };
 }
 
-/** All that a plan trains on. */
+/** Returns all pixels that a plan trains on. */
 export function trainingPixels({ train, pseudoLabelled }: TrainingPlan): LabelledPixels {
   if (pseudoLabelled === undefined) return train;
   return {
@@ -99,7 +99,7 @@ export function trainingPixels({ train, pseudoLabelled }: TrainingPlan): Labelle
   };
 }
 
-/** The patch size that the request or the preset names. @throws FIELD_INVALID */
+/** Returns the patch size of the request or the preset. @throws FIELD_INVALID */
 export function namedPatchSize(given: number, preset: Preset | undefined): number {
   const patchSize = given === 0 ? (preset?.patchSize ?? defaultPatchSize) : given;
   if (patchSize % 2 === 1 && patchSize <= maximumPatchSize) return patchSize;
@@ -107,7 +107,11 @@ export function namedPatchSize(given: number, preset: Preset | undefined): numbe
   throw failure('FIELD_INVALID', { field: 'patch_size', reason });
 }
 
-/** The scene's classes, with the preset's names where the scene itself names none. @throws TOO_FEW_CLASSES, CLASSES_INVALID */
+/**
+ * Returns the scene's classes, with the preset's names if the scene has none.
+ *
+ * @throws TOO_FEW_CLASSES, CLASSES_INVALID
+ */
 function nameClasses(
   scene: Scene,
   preset: Preset | undefined,
@@ -128,7 +132,7 @@ function nameClasses(
   return named;
 }
 
-/** Patches around pixels, in their order. */
+/** Returns patches around pixels, in the order of the pixels. */
 export async function gatherPatches(
   { scene, patchSize }: Pick<TrainingPlan, 'scene' | 'patchSize'>,
   { pixels, labels }: LabelledPixels,

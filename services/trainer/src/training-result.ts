@@ -5,10 +5,10 @@ import { toDuration } from '@hyperswap/rpc';
 import type { Predictions } from './predictions.js';
 import type { TrainingPlan } from './training-plan.js';
 
-/** Values of a curve that a result holds at most. */
+/** Maximum values of a curve in a result. */
 const maximumCurve = 1000;
 
-/** Result of a training or pretraining: the last message of whoever watches it, and what is too large for a message. */
+/** Result of a training or pretraining: the last message to its watchers, and data too large for a message. */
 export interface TrainingOutcome {
   readonly response: WatchTrainingResponse;
   readonly predictions?: Predictions;

@@ -15,16 +15,16 @@ const flag = (initial: 'true' | 'false') =>
     .default(initial)
     .transform((value) => value === 'true');
 
-/** Learning rates that differ from the others': docs/experiments.md has the search. */
+/** Learning rates that differ from the default; docs/experiments.md has the search. */
 const learningRates: Readonly<Record<string, number>> = { full: 3e-4 };
 
-/** Pixels by which patches are shifted in training, unless it is told otherwise. */
+/** Default shift of patches in training, in pixels. */
 export const usualShift = 1;
 
-/** Defaults found by trial on Indian Pines: docs/experiments.md. */
+/** Defaults found by experiments on Indian Pines: docs/experiments.md. */
 const trainingSchema = (method: string, { width }: BackboneConfig) =>
   z.object({
-    // Fifty in all, as in the paper, whatever the method.
+    // Fifty epochs in all, as in the paper, for every method.
     epochs: count.max(10_000).default(method === 'linear-probe' ? 50 : 20),
     probeEpochs: z.coerce.number().int().nonnegative().default(20),
     headEpochs: z.coerce.number().int().nonnegative().default(10),
@@ -38,7 +38,7 @@ const trainingSchema = (method: string, { width }: BackboneConfig) =>
     gradientClip: z.coerce.number().nonnegative().default(1),
     hiddenTokens: z.coerce.number().min(0).max(0.95).default(0.5),
     labelSmoothing: share.default(0.1),
-    // Of narrow backbones one mean is too little; the paper's counts are those of one mean.
+    // One mean is too little for narrow backbones; the paper's counts are those of one mean.
     pooling: z.enum(poolings).default(width < 768 ? 'groups-and-middle' : 'mean'),
     classWeights: z.enum(['none', 'balanced']).default('none'),
     orientations: flag('true'),
@@ -54,24 +54,24 @@ const trainingSchema = (method: string, { width }: BackboneConfig) =>
     checkpointEvery: z.coerce.number().int().nonnegative().default(1),
   });
 
-/** What is asked of a training beside what the engine takes. */
+/** Settings of a training besides those of the engine. */
 export interface ParsedSettings {
   readonly training: TrainingSettings;
-  /** Settings that are not of every training: the method's. */
+  /** Remaining settings, which belong to the method. */
   readonly method: Readonly<Record<string, string>>;
   readonly normalizer: NormalizerName;
-  /** Ways each patch is laid to be classified. */
+  /** Number of orientations in which each patch is classified. */
   readonly views: 1 | 8;
-  /** Share of the training pixels that validate. */
+  /** Share of the training pixels for validation. */
   readonly validation: number;
-  /** Pixels a class that a first adapter labels; 0 for none. */
+  /** Pseudo-labels per class; 0 for none. */
   readonly pseudoLabels: number;
 }
 
 /**
- * Splits `--set` settings into those of every training and those of the method, and fills in defaults.
+ * Splits `--set` settings into common ones and those of the method, and fills in defaults.
  *
- * @throws FIELD_INVALID naming the setting and what is allowed
+ * @throws FIELD_INVALID naming the setting and the allowed values
  */
 export function parseTrainingSettings(
   given: Readonly<Record<string, string>>,
@@ -80,7 +80,7 @@ export function parseTrainingSettings(
   seed: number,
 ): ParsedSettings {
   const schema = trainingSchema(method, config);
-  // Not `in`: a setting may be called as a member of every object is, as "constructor".
+  // Not `in`: a setting may have the name of a member of every object, such as "constructor".
   const isCommon = ([key]: [string, string]): boolean => Object.hasOwn(schema.shape, key);
   const own = Object.fromEntries(Object.entries(given).filter(isCommon));
   const rest = Object.fromEntries(Object.entries(given).filter((entry) => !isCommon(entry)));
@@ -96,12 +96,15 @@ export function parseTrainingSettings(
   return { training, method: rest, normalizer, validation, pseudoLabels, views: views === '8' ? 8 : 1 };
 }
 
-/** The release's decoder and masking; for narrow backbones, what was found to give better features: docs/backbone.md. */
+/**
+ * Defaults of pretraining: the release's decoder and masking; for narrow backbones, values that gave better features:
+ * docs/backbone.md.
+ */
 function pretrainingSchema({ width, tokenSize, imageSize }: BackboneConfig) {
   const isNarrow = width < 768;
   return z
     .object({
-      // Side of a token: its size is an ablation of the paper.
+      // Side of a token; the paper has an ablation of its size.
       tokenSize: count
         .default(tokenSize)
         .refine((size) => imageSize % size === 0, `must divide ${imageSize}, the side of the input`),
@@ -122,7 +125,7 @@ function pretrainingSchema({ width, tokenSize, imageSize }: BackboneConfig) {
     .strict();
 }
 
-/** A size by its name. @throws FIELD_INVALID */
+/** Returns a size by its name. @throws FIELD_INVALID */
 export function sizeConfig(size: string): BackboneConfig {
   const config = Object.entries(backboneConfigs).find(([name]) => name === size)?.[1];
   if (config !== undefined) return config;
@@ -130,7 +133,7 @@ export function sizeConfig(size: string): BackboneConfig {
   throw failure('FIELD_INVALID', { field: 'size', reason });
 }
 
-/** @throws FIELD_INVALID naming the setting and what is allowed */
+/** Checks settings of a pretraining. @throws FIELD_INVALID naming the setting and the allowed values */
 export function parsePretrainingSettings(
   config: BackboneConfig,
   given: Readonly<Record<string, string>>,

@@ -1,17 +1,19 @@
-/** Random variations of training patches, made on the device from indices and a few numbers. */
+/** Random augmentation of training patches, computed on the device from indices and a few numbers. */
 import { orientationCount, orientedOffsets } from '@hyperswap/scene';
 import { gatherPatches } from '@hyperswap/spectralgpt';
 import { tensorflow, type Tensor2D } from '@hyperswap/tensor';
 import { type Random } from '@hyperswap/random';
 
 export interface AugmentationSettings {
-  /** Lays patches one of eight ways: quarter turns and mirror images. */
+  /** Rotates and mirrors patches: eight orientations. */
   readonly orientations: boolean;
-  /** Pixels by which a patch may lie beside its pixel, each way: neighbours of a labelled pixel mostly are of its class. */
+  /**
+   * Maximum shift of a patch from its pixel, in pixels, each way. Neighbours of a labelled pixel mostly have its class.
+   */
   readonly shift: number;
-  /** Radiation noise: deviation of a patch's gain around 1. */
+  /** Radiation noise: standard deviation of a patch's gain around 1. */
   readonly gain: number;
-  /** Deviation of the Gaussian noise on every value, in deviations of its component. */
+  /** Standard deviation of the Gaussian noise on every value, in standard deviations of its component. */
   readonly noise: number;
   /** Mixture noise: share of the patches that are mixed with another one of their class. */
   readonly mixture: number;
@@ -21,7 +23,7 @@ export interface TrainingPatches {
   /** `[components, patches · (patchSize + 2 · margin)²]`, normalised, on the device. */
   readonly pixels: Tensor2D;
   readonly patchSize: number;
-  /** Pixels around each patch that it can be shifted into. */
+  /** Extra pixels around each patch, for shifts. */
   readonly margin: number;
   /** Class of each patch, from 0. */
   readonly labels: Uint8Array;
@@ -30,7 +32,7 @@ export interface TrainingPatches {
 }
 
 /**
- * A batch of varied patches.
+ * Returns a batch of augmented patches.
  *
  * @returns `[components, chosen · patchSize²]`
  */
@@ -69,7 +71,11 @@ export function augmentedBatch(
   });
 }
 
-/** Patches laid one way. @param random shifts each where there is a margin; without it they lie around their pixels */
+/**
+ * Returns patches in one orientation.
+ *
+ * @param random shifts each patch within the margin; without it patches are centred on their pixels
+ */
 export function orientedBatch(
   patches: TrainingPatches,
   chosen: Int32Array,
@@ -82,7 +88,7 @@ export function orientedBatch(
   );
 }
 
-/** Places of the chosen patches' pixels, patch by patch. */
+/** Returns the indices of the chosen patches' pixels, patch by patch. */
 function indicesOf(
   { patchSize, margin }: TrainingPatches,
   chosen: Int32Array,

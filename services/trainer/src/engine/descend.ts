@@ -1,4 +1,4 @@
-/** One run of epochs over the training patches. */
+/** Stage of a training: epochs over the training patches. */
 import { failure, throwIfAborted } from '@hyperswap/errors';
 import type { NamedTensor } from '@hyperswap/safetensors';
 import { AdamW, cosineSchedule, tensorflow, type MethodContext, type Tensor2D, type Variable } from '@hyperswap/tensor';
@@ -10,51 +10,52 @@ import { restoreState, takeState } from './optimizer-state.js';
 import type { TrainingSettings } from './settings.js';
 
 export interface Stage {
-  /** The head on frozen features, all that learns through the backbone, and the head on the features that came of it. */
+  /** Stage: the head on frozen features, all learned parameters, or a new head on the resulting features. */
   readonly name: 'probe' | 'training' | 'head';
   readonly epochs: number;
   readonly learner: Learner;
   readonly head: Head;
-  /** What learns beside the head, by name. */
+  /** Learned parameters besides the head, by name. */
   readonly variables: ReadonlyMap<string, Variable>;
   /** Learning rate of a variable by its own name. */
   readonly rate: (name: string) => number;
-  /** Of the classes in the loss. */
+  /** Weights of the classes in the loss. */
   readonly classWeights: Float32Array;
   readonly validation: TrainingPatches | undefined;
 }
 
-/** All that a stage needs to go on after an epoch. */
+/** State from which a stage continues after an epoch. */
 export interface StageCheckpoint {
-  /** Epochs and steps that are done. */
+  /** Completed epochs and steps. */
   readonly epoch: number;
   readonly steps: number;
   readonly random: readonly number[];
   readonly losses: readonly number[];
   readonly accuracies: readonly number[];
-  /** Parameters, their moments, and under `best.` those of the best epoch where it is looked for. */
+  /** Parameters and their moments; under `best.` those of the best epoch, if patience is set. */
   readonly tensors: ReadonlyMap<string, NamedTensor>;
 }
 
-/** Sent after each step. */
+/** Report after each step. */
 export interface TrainingReport {
   readonly stage: Stage['name'];
   readonly epoch: number;
   readonly step: number;
   readonly steps: number;
-  /** Mean over the last finished epoch. */
+  /** Mean over the last completed epoch. */
   readonly loss: number | undefined;
   readonly checkpoint?: StageCheckpoint;
 }
 
 export interface StageResult {
   readonly lossByEpoch: readonly number[];
-  /** OA on the validation patches after each epoch, where there are any. */
+  /** OA on the validation patches after each epoch, if there are any. */
   readonly accuracyByEpoch: readonly number[];
 }
 
 /**
- * Runs a stage. With patience it ends early, when the validation accuracy has not risen for so many epochs, and leaves the parameters of the best epoch.
+ * Runs a stage. With patience it ends early if the validation accuracy has not risen for that many epochs, and restores
+ * the parameters of the best epoch.
  *
  * @throws TRAINING_DIVERGED, CANCELLED
  */
@@ -74,7 +75,7 @@ export async function descend(
   }
 }
 
-/** State of a stage that runs: optimiser, curves, and the parameters of the best epoch. */
+/** State of a running stage: optimiser, curves, and the parameters of the best epoch. */
 class Descent {
   private readonly parameters: readonly (readonly [string, Variable])[];
   private readonly optimizer: AdamW;
@@ -82,7 +83,7 @@ class Descent {
   private readonly steps: number;
   private lossByEpoch: number[] = [];
   private accuracyByEpoch: number[] = [];
-  /** Parameters of the best epoch, where patience looks for it. */
+  /** Parameters of the best epoch, if patience is set. */
   private best = new Map<string, NamedTensor>();
 
   constructor(
@@ -102,7 +103,7 @@ class Descent {
     this.steps = epochs * this.batches;
   }
 
-  /** Goes on where a checkpoint was taken. */
+  /** Restores a checkpoint. */
   restore({ tensors, steps, random, losses, accuracies }: StageCheckpoint): void {
     restoreState(tensors, this.parameters, this.optimizer, steps);
     this.random.restore(random);
@@ -143,7 +144,7 @@ class Descent {
   private async runEpoch(epoch: number): Promise<number> {
     const { length } = this.stage.learner.labels;
     const { batchSize, learningRate } = this.settings;
-    // The order depends on the state of the random numbers, not on the order before: a resumed run has the same.
+    // The order depends only on the random state, not on the previous order, so a resumed run has the same order.
     const order = this.random.shuffle(Int32Array.from({ length }, (_, patch) => patch));
     let sum = 0;
     for (let batch = 0; batch < this.batches; batch++) {
@@ -160,7 +161,7 @@ class Descent {
     return sum / length;
   }
 
-  /** Takes one step of the optimiser on a batch, part by part. @returns the loss */
+  /** Takes one optimiser step on a batch, part by part. @returns the loss */
   private descendStep(chosen: Int32Array, step: number): number {
     const { learner, head, classWeights, rate } = this.stage;
     const { schedule, warmUpEpochs, labelSmoothing } = this.settings;
@@ -191,7 +192,7 @@ class Descent {
     await this.context.pause();
   }
 
-  /** Sends a checkpoint after every so many epochs of the training itself. */
+  /** Sends a checkpoint every few epochs of the training itself. */
   private offerCheckpoint(epoch: number): void {
     const { name, epochs } = this.stage;
     const { checkpointEvery } = this.settings;
@@ -213,14 +214,14 @@ class Descent {
   }
 }
 
-/** Nearly equal parts, none larger than a limit. */
+/** Splits a list into nearly equal parts, none larger than a limit. */
 function inParts(chosen: Int32Array, limit: number): Int32Array[] {
   const parts = Math.max(1, Math.ceil(chosen.length / limit));
   const size = Math.ceil(chosen.length / parts);
   return Array.from({ length: parts }, (_, part) => chosen.slice(part * size, (part + 1) * size));
 }
 
-/** Epochs after the first one of the highest accuracy; 0 when that is the last. */
+/** Counts the epochs since the first one of the highest accuracy; 0 if that is the last. */
 function epochsSinceBest(accuracies: readonly number[]): number {
   if (accuracies.length === 0) return 0;
   return accuracies.length - 1 - accuracies.indexOf(Math.max(...accuracies));

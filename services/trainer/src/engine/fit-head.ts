@@ -6,7 +6,7 @@ import { disposeHead, featureSpread, makeHead, type Head } from './head.js';
 import { cachedLearner, featuresOfAll, type FeatureExtractor, type Learner, type LearnerContext } from './learners.js';
 import type { TrainingSettings } from './settings.js';
 
-/** What is common to the heads of a training. */
+/** Inputs that all heads of a training share. */
 export interface HeadFitting {
   readonly learning: LearnerContext;
   readonly settings: TrainingSettings;
@@ -17,18 +17,18 @@ export interface HeadFitting {
 
 export interface HeadStage {
   readonly name: Stage['name'];
-  /** Gives the features, which stay as they are meanwhile. */
+  /** Returns the features, which do not change during the fit. */
   readonly extract: FeatureExtractor;
-  /** 0 leaves the head where heads start. */
+  /** Number of epochs; 0 keeps the initial head. */
   readonly epochs: number;
-  /** To measure the accuracy on, and to stop early by. */
+  /** Patches for the validation accuracy and early stopping. */
   readonly validation?: TrainingPatches | undefined;
 }
 
 /**
- * A new head on features that are computed once.
+ * Trains a new head on features that are computed once.
  *
- * @returns the head, which is the caller's to free
+ * @returns the head; the caller frees it
  * @throws TRAINING_DIVERGED, CANCELLED
  */
 export async function fitHead(

@@ -1,15 +1,18 @@
-/** The classification head in training: a linear layer on features brought to mean 0 and deviation 1, which lets one learning rate suit all. */
+/**
+ * Classification head in training: a linear layer on features standardised to mean 0 and standard deviation 1, so that
+ * one learning rate suits all features.
+ */
 import type { NamedTensor } from '@hyperswap/safetensors';
 import { tensorflow, type Scalar, type Tensor, type Tensor2D, type Variable } from '@hyperswap/tensor';
 import { makeVariable } from './parameters.js';
 
-/** Mean and deviation of each feature over the training patches, `[width]`. */
+/** Mean and standard deviation of each feature over the training patches, `[width]`. */
 export interface FeatureSpread {
   readonly mean: Tensor;
   readonly deviation: Tensor;
 }
 
-/** How features spread; a feature that is the same for all patches is left as it is. */
+/** Computes the spread of features; a feature that is the same for all patches is left unchanged. */
 export function featureSpread(all: Tensor2D): FeatureSpread {
   const tf = tensorflow();
   const [mean, deviation] = tf.tidy(() => {
@@ -27,7 +30,7 @@ export interface Head {
   readonly spread: FeatureSpread;
 }
 
-/** A head that gives every class the same; it owns the spread from now on. */
+/** Creates a head that gives every class the same logit; it owns the spread from now on. */
 export function makeHead(classes: number, width: number, spread: FeatureSpread): Head {
   return {
     weight: makeVariable('head.weight', { shape: [classes, width], values: new Float32Array(classes * width) }),
@@ -36,14 +39,14 @@ export function makeHead(classes: number, width: number, spread: FeatureSpread):
   };
 }
 
-/** @param features `[patches, width]` @returns `[patches, classes]` */
+/** Computes logits. @param features `[patches, width]` @returns `[patches, classes]` */
 export function logitsOf({ weight, bias, spread }: Head, features: Tensor2D): Tensor2D {
   const tf = tensorflow();
   const standardised = tf.div(tf.sub(features, spread.mean), spread.deviation) as Tensor2D;
   return tf.add(tf.matMul(standardised, weight as unknown as Tensor2D, false, true), bias);
 }
 
-/** The head on plain features: W / σ and b − W · μ / σ. */
+/** Converts to a head on plain features: W / σ and b − W · μ / σ. */
 export function foldHead({ weight, bias, spread }: Head): { headWeight: NamedTensor; headBias: NamedTensor } {
   const tf = tensorflow();
   const [foldedWeight, foldedBias] = tf.tidy(() => {
@@ -64,12 +67,12 @@ export function download(tensor: Tensor): NamedTensor {
 }
 
 /**
- * Cross-entropy with smoothed labels, the mean over patches by the weights of their classes.
+ * Computes the cross-entropy with smoothed labels, the class-weighted mean over patches.
  *
  * @param logits `[patches, classes]`
  * @param labels from 0
  * @param weights of the classes
- * @param total weight of all patches, where these are a part of them
+ * @param total weight of all patches, if these are a part of them
  */
 export function crossEntropy(
   logits: Tensor2D,
@@ -87,12 +90,14 @@ export function crossEntropy(
   return tf.div(tf.sum(tf.mul(losses, weight)), total);
 }
 
-/** Weight of patches together. @param labels from 0 @param weights of the classes */
+/** Returns the total weight of patches. @param labels from 0 @param weights of the classes */
 export function totalWeight(labels: Int32Array, weights: Float32Array): number {
   return labels.reduce((sum, label) => sum + weights[label]!, 0);
 }
 
-/** Weights of the classes: all 1, or so that every class counts the same however many patches it has. */
+/**
+ * Returns the weights of the classes: all 1, or inverse to the number of patches, so that every class counts the same.
+ */
 export function classWeights(choice: 'none' | 'balanced', counts: readonly number[]): Float32Array {
   const present = counts.filter((count) => count > 0);
   const total = present.reduce((sum, count) => sum + count, 0);

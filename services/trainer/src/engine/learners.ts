@@ -1,4 +1,4 @@
-/** Where the features of a training batch come from: the frozen backbone's cache, or the backbone with factors in training. */
+/** Sources of a training batch's features: the frozen backbone's cache, or the backbone with learned parameters. */
 import { throwIfAborted } from '@hyperswap/errors';
 import { orientationCount } from '@hyperswap/scene';
 import {
@@ -15,7 +15,7 @@ import { type Random } from '@hyperswap/random';
 import { augmentedBatch, orientedBatch, type AugmentationSettings, type TrainingPatches } from './augmentation.js';
 import type { LearnedParameters } from './parameters.js';
 
-/** A batch: what goes in is prepared outside the gradient, features are computed inside. */
+/** Batch: its inputs are prepared outside the gradient, its features are computed inside. */
 export interface PreparedBatch {
   readonly input: Tensor2D;
   /** `[chosen, pooledWidth]` */
@@ -23,12 +23,15 @@ export interface PreparedBatch {
 }
 
 export interface Learner {
-  /** Class of each patch that an epoch passes over, from 0. */
+  /** Class of each patch of an epoch, from 0. */
   readonly labels: Uint8Array;
-  /** Patches whose gradient is taken at once; larger batches are passed in parts. */
+  /** Number of patches whose gradient is computed at once; larger batches are passed in parts. */
   readonly atOnce: number;
   prepare(chosen: Int32Array): PreparedBatch;
-  /** Features of the validation patches as the backbone is now, `[patches, pooledWidth]`; the caller's to free. */
+  /**
+   * Returns features of the validation patches for the current backbone, `[patches, pooledWidth]`; the caller frees
+   * them.
+   */
   validationFeatures(validation: TrainingPatches): Promise<Tensor2D>;
   dispose(): void;
 }
@@ -41,7 +44,10 @@ export interface LearnerContext {
   readonly context: MethodContext;
 }
 
-/** Token pixels `[patches · tokens, tokenValues]` to features `[patches, pooledWidth]`, without a gradient; called inside a tidy. */
+/**
+ * Function from token pixels `[patches · tokens, tokenValues]` to features `[patches, pooledWidth]`, without a
+ * gradient. Call it inside a tidy.
+ */
 export type FeatureExtractor = (pixels: Tensor2D) => Tensor2D;
 
 /** The frozen backbone. */
@@ -49,7 +55,7 @@ export function frozenExtractor({ resident, pooling }: Pick<LearnerContext, 'res
   return (pixels) => features(pixels, resident, { pooling });
 }
 
-/** The backbone with what learns as it is at each call. */
+/** Returns a function that uses the learned parameters' values at the time of each call. */
 export function learnedExtractor(
   { resident, pooling }: Pick<LearnerContext, 'resident' | 'pooling'>,
   parameters: LearnedParameters,
@@ -57,13 +63,13 @@ export function learnedExtractor(
   return (pixels) => deviceScope(() => learningFeatures(pixels, resident, { learned: parameters.changes(), pooling }));
 }
 
-/** Where patches are shifted, each orientation is computed with so many shifts. */
+/** Number of shifts computed for each orientation, if patches are shifted. */
 const shiftsOfOrientation = 2;
-/** Patches of one pass through the backbone without gradients. */
+/** Patches per pass through the backbone without gradients. */
 const chunkSize = 128;
 
 /**
- * Features of every patch, laid one way.
+ * Computes features of every patch in one orientation.
  *
  * @param random shifts the patches
  * @returns `[patches, pooledWidth]`
@@ -94,7 +100,7 @@ export async function featuresOfAll(
   }
 }
 
-/** Features of every patch, computed once: what is left to train is a linear model, in seconds. */
+/** Learner on features of every patch, computed once. A linear model remains to be trained, which takes seconds. */
 export async function cachedLearner(
   context: LearnerContext,
   extract: FeatureExtractor,
@@ -132,13 +138,16 @@ export async function cachedLearner(
 
 export interface BackboneLearnerSettings {
   readonly augmentation: AugmentationSettings;
-  /** Share of a patch's tokens that a step hides. */
+  /** Share of a patch's tokens that each step hides. */
   readonly hiddenTokens: number;
-  /** Patches whose gradient is taken at once; 0 for as many as memory allows. */
+  /** Number of patches whose gradient is computed at once; 0 for as many as fit into memory. */
   readonly patchesAtOnce: number;
 }
 
-/** Gradients pass the whole backbone into what learns; patches vary each time they are seen. */
+/**
+ * Learner whose gradients pass through the whole backbone to the learned parameters; patches are augmented anew at each
+ * use.
+ */
 export function backboneLearner(
   learning: LearnerContext,
   parameters: LearnedParameters,

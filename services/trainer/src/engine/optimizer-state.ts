@@ -18,7 +18,7 @@ export function takeState(parameters: Named, optimizer: AdamW): Map<string, Name
   return tensors;
 }
 
-/** Puts parameters and moments back. @param steps that were taken */
+/** Restores parameters and moments. @param steps taken before */
 export function restoreState(
   tensors: ReadonlyMap<string, NamedTensor>,
   parameters: Named,

@@ -1,26 +1,28 @@
-/** What learns beside the head: factors of adapted projections, or the whole backbone. */
+/** Learned parameters besides the head: factors of adapted projections, or the whole backbone. */
 import { adaptationShapes, adaptedParameters, initialFactors, type Adaptation } from '@hyperswap/peft';
 import type { NamedTensor } from '@hyperswap/safetensors';
 import { withTensors, type Backbone, type ParameterChanges, type ResidentBackbone } from '@hyperswap/spectralgpt';
 import { tensorflow, type Variable } from '@hyperswap/tensor';
 
 export interface LearnedParameters {
-  /** By the names they are stored under; none for a linear probe. */
+  /** Variables by the names they are stored under; none for a linear probe. */
   readonly variables: ReadonlyMap<string, Variable>;
-  /** Factor on the learning rate, by the variable's own name; 1 where there is none. */
+  /** Factor on the learning rate, by the variable's own name; 1 if there is none. */
   readonly rateFactors: ReadonlyMap<string, number>;
-  /** How the variables change the backbone as they are now; tfjs ops, to be called inside a gradient. */
+  /**
+   * Computes the changes of the backbone from the variables' current values, with tfjs ops. Call it inside a gradient.
+   */
   changes(): ParameterChanges;
   dispose(): void;
 }
 
-/** A variable of given values. */
+/** Creates a variable with given values. */
 export function makeVariable(name: string, { shape, values }: NamedTensor): Variable {
   const tf = tensorflow();
   return tf.tidy(() => tf.variable(tf.tensor(values, [...shape]), true, `${name}#${crypto.randomUUID()}`));
 }
 
-/** The factors of a method; the boosted ones of a "+" method learn λ times as fast. */
+/** Creates the factors of a method; the boosted ones of a "+" method learn λ times as fast. */
 export function factorParameters(adaptation: Adaptation, resident: ResidentBackbone, seed: number): LearnedParameters {
   const { config } = resident.backbone;
   const variables = new Map(
@@ -38,7 +40,7 @@ export function factorParameters(adaptation: Adaptation, resident: ResidentBackb
   };
 }
 
-/** Every parameter of a backbone, starting where the backbone is. */
+/** Creates variables for every parameter of a backbone, with the backbone's values. */
 export function backboneParameters(backbone: Backbone): LearnedParameters {
   const variables = withTensors(
     backbone,

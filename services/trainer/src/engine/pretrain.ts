@@ -48,7 +48,7 @@ export interface PretrainingSettings {
   readonly hiddenShare: number;
   readonly learningRate: number;
   readonly warmUpSteps: number;
-  /** Each batch takes one of these at random, so that the backbone meets many scales. */
+  /** Patch sizes; each batch uses one at random, so that the backbone sees many scales. */
   readonly patchSizes: readonly number[];
   /** Steps between checkpoints; 0 for none. */
   readonly checkpointEvery: number;
@@ -58,11 +58,11 @@ export interface PretrainingSettings {
 export interface PretrainingStep {
   readonly step: number;
   readonly loss: number;
-  /** After every `checkpointEvery` steps. */
+  /** Called after every `checkpointEvery` steps. */
   readonly checkpoint?: PretrainingCheckpoint;
 }
 
-/** All that a run needs to go on: parameters, and under `first.` and `second.` their moments. */
+/** State from which a run continues: parameters, and under `first.` and `second.` their moments. */
 export interface PretrainingCheckpoint {
   readonly steps: number;
   readonly random: readonly number[];
@@ -73,23 +73,23 @@ export interface PretrainingArguments {
   readonly scenes: readonly UnlabelledScene[];
   readonly settings: PretrainingSettings;
   readonly precision: PrecisionChoice;
-  /** Encoder to start from; without it a fresh one. */
+  /** Encoder to start from; by default a fresh one. */
   readonly start: Backbone | undefined;
-  /** Where an earlier run of the same settings stopped. */
+  /** Checkpoint of an earlier run with the same settings. */
   readonly resumed: PretrainingCheckpoint | undefined;
 }
 
 interface Sampler {
   readonly scene: UnlabelledScene;
-  /** On the device, `[components, pixels]`. */
+  /** Scores on the device, `[components, pixels]`. */
   readonly pixels: Tensor2D;
 }
 
 /**
  * Pretrains an encoder on unlabelled scenes as a masked autoencoder.
  *
- * @returns the encoder's tensors; the decoder is thrown away
- * @throws TRAINING_DIVERGED when the loss is not finite; CANCELLED
+ * @returns the encoder's tensors; the decoder is discarded
+ * @throws TRAINING_DIVERGED if the loss is not finite; CANCELLED
  */
 export async function pretrain(
   { scenes, settings, precision: choice, start, resumed }: PretrainingArguments,
@@ -156,7 +156,7 @@ export async function pretrain(
   }
 }
 
-/** Fresh parameters, with an existing encoder's in their place where there is one. */
+/** Returns fresh parameters, with those of an existing encoder in their place if there is one. */
 function startingParameters(
   shapes: ParameterShapes,
   seed: number,
@@ -172,8 +172,8 @@ function startingParameters(
 }
 
 /**
- * Random patches of one size from random scenes, each laid one of eight ways. The sign of a PCA component is arbitrary, so each
- * patch's components keep or change theirs at random.
+ * Draws random patches of one size from random scenes, each in one of eight orientations. The sign of a PCA component
+ * is arbitrary, so the sign of each component of a patch is flipped at random.
  *
  * @returns `[components, patches · patchSize²]`
  */

@@ -1,4 +1,4 @@
-/** The trainer's program in the executor's worker. */
+/** Program of the trainer in the executor's worker. */
 import { Binding, readAdapter } from '@hyperswap/adapter';
 import { failure } from '@hyperswap/errors';
 import {
@@ -14,10 +14,10 @@ import { findBaseline } from './baselines/baselines.js';
 import { pretrain } from './pretrain.js';
 import { train } from './train.js';
 
-/** What is under evaluation, by the name the caller gave. */
+/** Classifiers under evaluation, by the name the caller gave. */
 const classifiers = new Map<string, Omit<Classifier, 'parameters'>>();
 
-/** An adapter as it will serve, on scores. */
+/** Adapter applied to scores, exactly as it is served. */
 function adapterClassifier(binding: Binding, components: number): Omit<Classifier, 'parameters'> {
   const tf = tensorflow();
   return {
@@ -40,7 +40,7 @@ const program = {
     return makeResident(backbone, precision);
   },
 
-  /** Frees a backbone that nothing uses any more. */
+  /** Frees a backbone that is no longer used. */
   releaseResident({ digest, precision }: { digest: string; precision: Precision }): void {
     releaseResident(digest, precision);
   },
@@ -49,7 +49,7 @@ const program = {
 
   train,
 
-  /** Trains a baseline and makes it ready to be evaluated. @returns values that it keeps */
+  /** Trains a baseline and loads it for evaluation. @returns the number of values that it stores */
   async fitBaseline(
     { name, baseline, ...args }: BaselineArguments & { name: string; baseline: string },
     context: MethodContext,
@@ -61,7 +61,7 @@ const program = {
     return classifier.parameters;
   },
 
-  /** Makes an adapter ready to be evaluated. */
+  /** Loads an adapter for evaluation. */
   bind({ name, blob, backboneDigest, precision, components }: BindArguments): void {
     const binding = new Binding(name, readAdapter(name, blob), residentBackbone(backboneDigest, precision));
     classifiers.set(name, adapterClassifier(binding, components));
@@ -72,7 +72,7 @@ const program = {
     classifiers.delete(name);
   },
 
-  /** Class of each patch, from 1. @param scores `[patches, patchSize, patchSize, components]` */
+  /** Returns the class of each patch, from 1. @param scores `[patches, patchSize, patchSize, components]` */
   classify({ name, scores }: { name: string; scores: Float32Array }): Uint8Array {
     const classifier = classifiers.get(name);
     if (classifier === undefined) throw failure('INTERNAL', { reason: `${name} is not ready` });

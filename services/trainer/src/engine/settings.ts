@@ -1,34 +1,34 @@
 import type { Pooling } from '@hyperswap/spectralgpt';
 import type { AugmentationSettings } from './augmentation.js';
 
-/** What is common to the trainings of all methods. */
+/** Settings that the trainings of all methods share. */
 export interface TrainingSettings {
   readonly epochs: number;
-  /** Epochs of the head alone before that, for methods that learn more than the head. */
+  /** Epochs of the head alone before the training, for methods that learn more than the head. */
   readonly probeEpochs: number;
-  /** Epochs of a new head after that, on the features as they have become; 0 keeps the head that learned with them. */
+  /** Epochs of a new head after the training, on the resulting features; 0 keeps the head trained with them. */
   readonly headEpochs: number;
   readonly batchSize: number;
-  /** Patches of a batch whose gradient is taken at once, to bound memory; 0 for as many as a gigabyte holds. */
+  /** Patches of a batch whose gradient is computed at once, to limit memory; 0 for as many as fit into a gigabyte. */
   readonly patchesAtOnce: number;
-  /** Of what learns beside the head, and of the head while that learns. */
+  /** Learning rate of the parameters besides the head, and of the head while they learn. */
   readonly learningRate: number;
-  /** Of the head alone. */
+  /** Learning rate of the head alone. */
   readonly headLearningRate: number;
   readonly schedule: 'cosine' | 'constant';
   readonly weightDecay: number;
   readonly warmUpEpochs: number;
-  /** Largest norm of all gradients together; 0 leaves them. */
+  /** Maximum joint norm of all gradients; 0 disables clipping. */
   readonly gradientClip: number;
-  /** Share of a patch's tokens that a step hides, as in pretraining: faster steps, and no patch is learned by heart. */
+  /** Share of a patch's tokens that a step hides, as in pretraining. It makes steps faster and reduces overfitting. */
   readonly hiddenTokens: number;
-  /** Share of the probability that goes to all classes alike. */
+  /** Share of the probability that label smoothing distributes over all classes. */
   readonly labelSmoothing: number;
-  /** What the head sees of the tokens. */
+  /** Pooling of the tokens into the head's input. */
   readonly pooling: Pooling;
   readonly classWeights: 'none' | 'balanced';
   readonly augmentation: AugmentationSettings;
-  /** Epochs without a better validation accuracy after which training stops; 0 for never. */
+  /** Epochs without a better validation accuracy after which training stops; 0 disables early stopping. */
   readonly patience: number;
   /** Epochs from one checkpoint to the next; 0 for none. */
   readonly checkpointEvery: number;

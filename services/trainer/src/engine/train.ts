@@ -13,7 +13,10 @@ import type { TrainingSettings } from './settings.js';
 
 /** Patches with their classes. */
 export interface LabelledPatches {
-  /** Scores, `[patches, side, side, components]`; the side is the patch size, and twice the shift more where patches are shifted. */
+  /**
+   * Scores, `[patches, side, side, components]`; the side is the patch size, plus twice the shift if patches are
+   * shifted.
+   */
   readonly scores: Float32Array;
   /** Class of each patch, from 1. */
   readonly labels: Uint8Array;
@@ -25,13 +28,13 @@ export interface TrainingArguments {
   readonly method: string;
   readonly methodSettings: Readonly<Record<string, number>>;
   readonly patches: LabelledPatches;
-  /** To measure the accuracy on after each epoch. */
+  /** Patches whose accuracy is measured after each epoch. */
   readonly validation: LabelledPatches | undefined;
   readonly classes: number;
   readonly patchSize: number;
   readonly normalizer: { readonly mean: Float32Array; readonly deviation: Float32Array };
   readonly settings: TrainingSettings;
-  /** Where an earlier run of the same arguments stopped. */
+  /** Checkpoint of an earlier run with the same arguments. */
   readonly resumed: StageCheckpoint | undefined;
 }
 
@@ -43,8 +46,9 @@ export interface TrainingResult extends StageResult {
 }
 
 /**
- * Trains a method's parameters and a head on labelled patches. The head comes first, as a linear probe, and the others start from there (Kumar et al.
- * 2022, arXiv:2202.10054); at the end a new head is made for the features as they have become.
+ * Trains a method's parameters and a head on labelled patches. The head is trained first, as a linear probe, and the
+ * other parameters start from there (Kumar et al. 2022, arXiv:2202.10054). At the end a new head is trained on the
+ * resulting features.
  *
  * @throws METHOD_UNKNOWN, METHOD_SETTINGS, TRAINING_DIVERGED, CANCELLED
  */

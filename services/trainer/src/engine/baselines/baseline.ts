@@ -1,4 +1,7 @@
-/** What adapters are compared with: classifiers that use no backbone, trained on the same patches. They live in the executor's worker. */
+/**
+ * Baselines for comparison with adapters: classifiers without a backbone, trained on the same patches. They run in the
+ * executor's worker.
+ */
 import type { MethodContext } from '@hyperswap/tensor';
 import type { LabelledPatches } from '../train.js';
 
@@ -17,7 +20,7 @@ export interface BaselineArguments {
 
 /** A trained classifier of patches. */
 export interface Classifier {
-  /** Values that were learned, or are kept. */
+  /** Number of learned or stored values. */
   readonly parameters: number;
   /** Class of each patch, from 1. @param scores `[patches, patchSize, patchSize, components]` */
   classify(scores: Float32Array): Uint8Array;

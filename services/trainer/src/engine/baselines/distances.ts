@@ -1,6 +1,12 @@
 import { tensorflow, type Tensor2D } from '@hyperswap/tensor';
 
-/** Squared Euclidean distances of all rows of both. @param a `[n, values]` @param b `[m, values]` @returns `[n, m]` */
+/**
+ * Squared Euclidean distances between all pairs of rows.
+ *
+ * @param a `[n, values]`
+ * @param b `[m, values]`
+ * @returns `[n, m]`
+ */
 export function squaredDistances(a: Tensor2D, b: Tensor2D): Tensor2D {
   const tf = tensorflow();
   return tf.tidy(() => {

@@ -1,4 +1,7 @@
-/** k-nearest neighbours of the middle pixel's spectrum (Cover and Hart 1967, doi:10.1109/TIT.1967.1053964): what colour alone tells. */
+/**
+ * k-nearest neighbours of the middle pixel's spectrum (Cover and Hart 1967, doi:10.1109/TIT.1967.1053964). It shows the
+ * accuracy of spectra alone.
+ */
 import { tensorflow, type Tensor2D } from '@hyperswap/tensor';
 import type { Baseline } from './baseline.js';
 import { squaredDistances } from './distances.js';
@@ -23,7 +26,7 @@ export const nearestNeighbours: Baseline = {
         });
         return Uint8Array.from({ length: nearest.length / k }, (_, patch) => {
           const votes = new Array<number>(classes + 1).fill(0);
-          // Nearest first, and a later one has to have more votes: ties go to the nearer class.
+          // The nearest come first, and a later class needs more votes to win: the nearer class wins a tie.
           let winner = 0;
           for (let i = 0; i < k; i++) {
             const label = patches.labels[nearest[patch * k + i]!]!;

@@ -1,4 +1,4 @@
-/** Patches as plain vectors, for classifiers that know no images. */
+/** Patches as plain vectors, for classifiers that do not process images. */
 import { tensorflow, type Tensor2D } from '@hyperswap/tensor';
 
 /** Mean and deviation of each component over the training patches. */
@@ -20,8 +20,8 @@ export function componentSpread(scores: Float32Array, components: number): Compo
 }
 
 /**
- * Patches standardised, and averaged to a grid of at most `side` × `side` cells, which differ in size by at most a pixel (as
- * `torch.nn.AdaptiveAvgPool2d`).
+ * Standardises patches and averages them to a grid of at most `side` × `side` cells, which differ in size by at most a
+ * pixel (as `torch.nn.AdaptiveAvgPool2d`).
  *
  * @param scores `[patches, patchSize, patchSize, components]`
  * @returns `[patches, cells · components]`

@@ -1,6 +1,7 @@
 /**
- * SpectralFormer, patch-wise with cross-layer adaptive fusion (Hong et al. 2022, doi:10.1109/TGRS.2021.3130716, sections III-B and III-C): one token for
- * each band and its neighbours, five pre-norm transformer layers, a class token. Sizes as in the authors' code; dropout is left out.
+ * SpectralFormer, patch-wise with cross-layer adaptive fusion (Hong et al. 2022, doi:10.1109/TGRS.2021.3130716,
+ * sections III-B and III-C): one token for each band and its neighbours, five pre-norm transformer layers, a class
+ * token. Sizes are those of the authors' code; dropout is omitted.
  */
 import { encodeLearning, layerNorm, linearLayer, Weights } from '@hyperswap/spectralgpt';
 import { Random } from '@hyperswap/random';
@@ -13,7 +14,7 @@ const hidden = 8;
 /** Bands of one token. */
 const groupSize = 3;
 
-/** The prefix of a layer's names: each is a stack of one block, since fusion comes between. */
+/** Returns the prefix of a layer's names. Each layer is a stack of one block, because fusion comes between layers. */
 function layerPrefix(layer: number): string {
   return `layer${layer}`;
 }
@@ -28,8 +29,9 @@ export interface NetworkSize {
 export type Parameters = ReadonlyMap<string, Tensor>;
 
 /**
- * Shapes by name, and of those that start Gaussian the deviation; scales of norms start at one, the rest at zero. The layers' parameters have the
- * names and layouts (`[out, in]`) of the backbone's blocks.
+ * Returns shapes by name, and the standard deviations of the parameters with Gaussian initial values. Scales of norms
+ * start at one, the rest at zero. The layers' parameters have the names and layouts (`[out, in]`) of the backbone's
+ * blocks.
  */
 export function spectralFormerShapes({ bands, area, classes }: NetworkSize): Map<string, [number[], number]> {
   const tokens = bands + 1;
@@ -55,7 +57,7 @@ export function spectralFormerShapes({ bands, area, classes }: NetworkSize): Map
       ...norm(`${block}.norm2`),
       ...linear(`${block}.mlp.fc1`, width, hidden),
       ...linear(`${block}.mlp.fc2`, hidden, width),
-      // Fusion with the output of two layers before, a convolution whose channels are the tokens.
+      // Fusion with the output of the layer two before, a convolution whose channels are the tokens.
       ...(layer > 1 ? linear(`${layerPrefix(layer)}.fusion`, 2 * tokens, tokens) : []),
     ];
   }).flat();
@@ -69,7 +71,7 @@ export function spectralFormerShapes({ bands, area, classes }: NetworkSize): Map
   ]);
 }
 
-/** Values to start from. */
+/** Returns initial values. */
 export function initialValues(
   shapes: ReadonlyMap<string, [number[], number]>,
   seed: number,
@@ -86,8 +88,8 @@ export function initialValues(
 }
 
 /**
- * Logits with a gradient of all parameters. The layers run in the backbone's block, whose kernels pass over the 201 × 201 attention of every patch
- * once where tfjs's ops do it a dozen times.
+ * Computes logits with a gradient of all parameters. The layers run in the backbone's block. Its kernels pass over the
+ * 201 × 201 attention of every patch once; tfjs's ops pass over it a dozen times.
  *
  * @param spectra `[patches, bands, area]`, of about unit scale
  * @returns logits `[patches, classes]`
@@ -102,7 +104,9 @@ export function spectralFormerLogits(spectra: Tensor3D, parameters: Parameters):
     const blocks = { stack, precision: 'float32', weights, inputLearns: true } as const;
     return tf.reshape(encodeLearning(tf.reshape(x, [-1, width]) as Tensor2D, tokens, blocks), x.shape) as Tensor3D;
   };
-  /** Every token from all tokens of both layers: `[patches · width, 2 · tokens]` times `[2 · tokens, tokens]`. */
+  /**
+   * Computes every token from all tokens of both layers: `[patches · width, 2 · tokens]` times `[2 · tokens, tokens]`.
+   */
   const fuse = (x: Tensor3D, earlier: Tensor3D, name: string): Tensor3D => {
     const both = tf.transpose(tf.concat([x, earlier], 1), [0, 2, 1]);
     const fused = linearLayer(tf.reshape(both, [patches * width, 2 * tokens]) as Tensor2D, weights, name);
@@ -122,7 +126,10 @@ export function spectralFormerLogits(spectra: Tensor3D, parameters: Parameters):
   return linearLayer(layerNorm(first, weights, 'head.norm'), weights, 'head');
 }
 
-/** Group-wise spectral embedding's input: each band with its neighbours, the first and last band being neighbours too. */
+/**
+ * Returns the input of group-wise spectral embedding: each band with its neighbours. The first and last band are
+ * neighbours too.
+ */
 function groups(spectra: Tensor3D): Tensor3D {
   const tf = tensorflow();
   const [patches, bands, area] = spectra.shape;
@@ -133,7 +140,7 @@ function groups(spectra: Tensor3D): Tensor3D {
   return tf.concat([before, spectra, after], 2) as Tensor3D;
 }
 
-/** Zeros for the biases that attention's projections do not have. */
+/** Zeros in place of the biases that attention's projections do not have. */
 function absentBiases(): Weights {
   const zeros = tensorflow().zeros([width]);
   const names = Array.from({ length: depth }, (_, layer) =>

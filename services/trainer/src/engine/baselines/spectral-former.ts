@@ -1,4 +1,6 @@
-/** SpectralFormer trained from scratch on the same pixels: what a network made for hyperspectral scenes gets without pretraining. */
+/**
+ * SpectralFormer trained from scratch on the same pixels, as an example of a hyperspectral network without pretraining.
+ */
 import { failure, throwIfAborted } from '@hyperswap/errors';
 import {
   AdamW,
@@ -15,7 +17,7 @@ import { makeVariable } from '../parameters.js';
 import type { Baseline, BaselineArguments } from './baseline.js';
 import { initialValues, spectralFormerLogits, spectralFormerShapes } from './spectral-former-network.js';
 
-/** Of the authors' code: side of a patch, patches a step, epochs and learning rate on Indian Pines. */
+/** Settings of the authors' code for Indian Pines: side of a patch, patches per step, epochs and learning rate. */
 const side = 7;
 const batchSize = 64;
 const defaultEpochs = 300;
@@ -83,8 +85,8 @@ export const spectralFormer: Baseline = {
 };
 
 /**
- * Spectra of the middle of patches, restored from the components and brought to 0 … 1 band by band over the training patches, as the authors do over
- * the scene.
+ * Returns the spectra of the middle of patches. They are restored from the components and scaled to 0 … 1 band by band
+ * over the training patches; the authors scale over the scene.
  */
 function spectraOf({ patches, patchSize, components, pca, bands }: BaselineArguments) {
   const tf = tensorflow();

@@ -1,6 +1,6 @@
 /**
- * A support-vector machine with a Gaussian kernel (Cortes and Vapnik 1995, doi:10.1007/BF00994018), one against one, by libsvm: what many papers of the
- * field leave out of their tables. C = 10 and scikit-learn's `gamma="scale"`.
+ * Support-vector machine with a Gaussian kernel (Cortes and Vapnik 1995, doi:10.1007/BF00994018), one against one, by
+ * libsvm. Many papers of the field omit it from their tables. C = 10 and scikit-learn's `gamma="scale"`.
  */
 import { createRequire } from 'node:module';
 import { tensorflow, type Tensor2D } from '@hyperswap/tensor';
@@ -11,7 +11,7 @@ import { averagedPatches, componentSpread } from './patch-features.js';
 const cost = 10;
 const gridSide = 9;
 
-/** The part of libsvm-js that is used; it brings no types. */
+/** Part of libsvm-js that is used here; the package has no types. */
 interface LibSvm {
   train(samples: readonly (readonly number[])[], labels: readonly number[]): void;
   predictOne(sample: readonly number[]): number;
@@ -28,12 +28,13 @@ export const supportVectorMachine: Baseline = {
   description: `RBF support-vector machine on patches averaged to ${gridSide} × ${gridSide} and standardised, C = ${cost}`,
   fit: async ({ patches, components, patchSize }) => {
     const tf = tensorflow();
-    // The asm.js build: that for WebAssembly warns on standard error, and with the kernels made by TensorFlow neither takes long.
+    // The asm.js build: the WebAssembly build warns on standard error. TensorFlow computes the kernel matrix, so both
+    // are fast.
     const libSvm = await (createRequire(import.meta.url)('libsvm-js/asm') as LibSvmModule | Promise<LibSvmModule>);
     const spread = componentSpread(patches.scores, components);
     const known = averagedPatches(patches.scores, patchSize, gridSide, spread);
     const gamma = tf.tidy(() => 1 / (known.shape[1] * tf.moments(known).variance.dataSync()[0]!));
-    // libsvm takes rows of a ready kernel with the row's number before it.
+    // libsvm expects each row of a precomputed kernel to begin with the row's number.
     const kernelRows = (samples: Tensor2D): number[][] => {
       const values = tf.tidy(() => tf.exp(tf.mul(squaredDistances(samples, known), -gamma)).dataSync());
       const width = known.shape[0];
