@@ -1,4 +1,7 @@
-/** Programs for tests and development that npm does not carry: from the PATH, else built once by Go in pinned versions. */
+/**
+ * Programs for tests and development that are not npm packages: found on the PATH, or built once by Go in pinned
+ * versions.
+ */
 import { execFile } from 'node:child_process';
 import { access, constants, mkdir, mkdtemp, rename, rm } from 'node:fs/promises';
 import { homedir } from 'node:os';
@@ -12,12 +15,12 @@ const modules = {
   'nats-server': 'github.com/nats-io/nats-server/v2@v2.15.2',
   // MinIO's releases are not versions in Go's sense. This is the release of February 2026.
   minio: 'github.com/minio/minio@v0.0.0-20260212201848-7aac2a2c5b7c',
-  // A client, for the tests of reflection.
+  // Client for the tests of reflection.
   grpcurl: 'github.com/fullstorydev/grpcurl/cmd/grpcurl@v1.9.4',
 } as const;
 export type ServerProgram = keyof typeof modules;
 
-/** Folder of built programs, in the user's cache, so that a fresh checkout or `npm ci` does not lose them. */
+/** Folder of built programs in the user's cache, so that a fresh checkout or `npm ci` keeps them. */
 function cacheDirectory(): string {
   return path.join(process.env.XDG_CACHE_HOME ?? path.join(homedir(), '.cache'), 'hyperswap', 'servers');
 }
@@ -25,7 +28,7 @@ function cacheDirectory(): string {
 /**
  * Returns the file of a program. The first call may compile it, which takes minutes.
  *
- * @throws DOWNLOAD_FAILED when the program is not there and Go cannot build it
+ * @throws DOWNLOAD_FAILED if the program is missing and Go cannot build it
  */
 export async function serverProgram(program: ServerProgram): Promise<string> {
   const found = await onPath(program);

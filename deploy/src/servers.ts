@@ -1,4 +1,4 @@
-/** nats-server with JetStream and MinIO as processes of this one, on loopback. */
+/** Starts nats-server with JetStream and MinIO as child processes on loopback. */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { mkdir } from 'node:fs/promises';
 import { createConnection, createServer, type AddressInfo } from 'node:net';
@@ -7,16 +7,16 @@ import { setTimeout } from 'node:timers/promises';
 import { failure } from '@hyperswap/errors';
 import { serverProgram } from './server-programs.js';
 
-/** A server that can be stopped, killed and started again on the same port, with its data. */
+/** Server that can be stopped, killed and restarted on the same port with its data. */
 export interface ManagedServer {
   readonly port: number;
-  /** Starts it and waits until it answers. */
+  /** Starts the server and waits until it answers. */
   start(): Promise<void>;
-  /** Lets it end by itself. */
+  /** Stops the server in an orderly way. */
   stop(): Promise<void>;
-  /** Ends it at once, as a crash does. */
+  /** Kills the server, as in a crash. */
   kill(): Promise<void>;
-  /** Makes it hang: it answers nothing until it is thawed, and connections to it stay. */
+  /** Freezes the server: it does not answer until it is thawed, and its connections stay open. */
   freeze(): void;
   thaw(): void;
 }
@@ -26,14 +26,14 @@ export interface MinioServer extends ManagedServer {
   readonly secretKey: string;
 }
 
-/** How long a server may take until it answers. */
+/** Maximum time until a server answers. */
 const startMilliseconds = 30_000;
 
 /**
- * nats-server with JetStream in a folder.
+ * Starts nats-server with JetStream in a folder.
  *
- * @param port 0 takes a free one
- * @param certificates folder with `public.crt`, `private.key` and `CAs/authority.crt`: it speaks mutual TLS then
+ * @param port 0 picks a free one
+ * @param certificates folder with `public.crt`, `private.key` and `CAs/authority.crt`; enables mutual TLS
  */
 export async function natsServer(directory: string, port = 0, certificates?: string): Promise<ManagedServer> {
   const program = await serverProgram('nats-server');
@@ -47,10 +47,10 @@ export async function natsServer(directory: string, port = 0, certificates?: str
 }
 
 /**
- * MinIO with its objects in a folder.
+ * Starts MinIO with its objects in a folder.
  *
- * @param port 0 takes a free one
- * @param certificates folder with `public.crt`, `private.key` and `CAs`: it speaks TLS then
+ * @param port 0 picks a free one
+ * @param certificates folder with `public.crt`, `private.key` and `CAs`; enables TLS
  */
 export async function minioServer(directory: string, port = 0, certificates?: string): Promise<MinioServer> {
   const program = await serverProgram('minio');

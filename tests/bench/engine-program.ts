@@ -1,4 +1,4 @@
-/** What the benchmarks run in the executor: the model alone, without services. */
+/** Benchmark program for the executor: the model alone, without services. */
 import { Binding, readAdapter } from '@hyperswap/adapter';
 import { adaptedWeight, adaptedParameters, findMethod, initialFactors, methodSettings } from '@hyperswap/peft';
 import {
@@ -73,7 +73,10 @@ function time(repetitions: number, run: () => void): number[] {
 }
 
 const program = {
-  /** The first product of base's perceptron for 32 patches, alone: what the machine's matrix products reach at most. `batch` rows. */
+  /**
+   * Times the first product of base's perceptron for 32 patches alone, the upper limit of the machine's matrix
+   * products; `batch` is the number of rows.
+   */
   product({ precision, batch, repetitions }: Omit<EngineCase, 'backbone'>): number[] {
     const make = (rows: number, columns: number, seed: number): DeviceTensor => {
       const values = new Random(seed).normals(rows * columns, 1);
@@ -88,7 +91,7 @@ const program = {
     });
   },
 
-  /** Token pixels to pooled features. */
+  /** Times the forward pass from token pixels to pooled features. */
   forward(given: EngineCase): number[] {
     const tf = tensorflow();
     const resident = place(given);
@@ -101,7 +104,10 @@ const program = {
     });
   },
 
-  /** One step of a method and of the head: loss, gradients, AdamW. A linear probe computes its features too, which training caches. */
+  /**
+   * Times one step of a method and of the head: loss, gradients, AdamW. A linear probe computes its features too;
+   * training caches them.
+   */
   trainingStep(given: StepCase): number[] {
     const tf = tensorflow();
     const resident = place(given);
@@ -142,7 +148,10 @@ const program = {
     });
   },
 
-  /** Every pixel of a square of scores with its halo, by an adapter: what tile-inference does, without tiles and queue. */
+  /**
+   * Times the classification of every pixel of a square of scores with its halo by an adapter, as tile-inference does
+   * it, without tiles and queue.
+   */
   scene(given: SceneCase): number[] {
     const tf = tensorflow();
     const { backbone, blob, precision, scores, side, halo } = given;

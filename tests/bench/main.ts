@@ -1,7 +1,9 @@
 /**
- * `make bench` and `make bench-pytorch`: measures, prints a table, and writes rows of `{work, precision, batch, ours, unit, …}`.
+ * `make bench` and `make bench-pytorch`: measures, prints a table, and writes rows of `{work, precision, batch, ours,
+ * unit, …}`.
  *
- * With PyTorch (`--pytorch PYTHON`) both sides run each case in turn, so that a machine whose speed drifts drifts for both.
+ * With PyTorch (`--pytorch PYTHON`) both sides run each case in turn, so that a drift of the machine's speed affects
+ * both.
  */
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { cpus, tmpdir, totalmem } from 'node:os';
@@ -61,10 +63,10 @@ function tell(row: Row): void {
 }
 
 /**
- * A case of ours, and PyTorch's beside it, round after round.
+ * Runs a case of ours and PyTorch's case in turn, several rounds.
  *
  * @param perItem units of an item of the batch
- * @returns units a second: ours
+ * @returns our units per second
  */
 async function sideBySide(
   work: string,
@@ -95,7 +97,9 @@ async function sideBySide(
   return median;
 }
 
-/** Of base's blocks for one patch: 24 width² a token and block for the layers, 4 · tokens · width for attention. */
+/**
+ * GFLOP of base's blocks for one patch: 24 width² a token and block for the layers, 4 · tokens · width for attention.
+ */
 function forwardGigaflop(): number {
   const { width, depth } = backboneConfigs.base;
   const tokens = tokenCount(backboneConfigs.base);
@@ -125,7 +129,7 @@ async function engine(): Promise<void> {
   }
 }
 
-/** Every method at base size: what it learns, what its adapter weighs, how fast it steps. */
+/** Measures every method at base size: learned values, size of the adapter, speed of a step. */
 async function methodsAtBase(): Promise<void> {
   const config = backboneConfigs.base;
   const [classes, bands, batch] = [16, 200, 16];
@@ -192,7 +196,7 @@ interface BindingMeasured {
   readonly p99Milliseconds: { readonly quiet: number; readonly swapping: number };
 }
 
-/** A pod on base: memory, and what binding costs. */
+/** Measures a pod on base: memory, and the cost of binding. */
 async function pod(): Promise<void> {
   for (const precision of ['bfloat16', 'float32'] as const) {
     const home = await mkdtemp(path.join(tmpdir(), 'hyperswap-bench-'));
@@ -216,7 +220,7 @@ async function pod(): Promise<void> {
   }
 }
 
-/** A registry of ten thousand adapters on NATS and MinIO. */
+/** Measures a registry of ten thousand adapters on NATS and MinIO. */
 async function registry(): Promise<void> {
   if (serversMissing !== undefined) {
     console.log(`no registry case: ${serversMissing}`);

@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 
-/** What a case printed. */
+/** Output of a case. */
 export interface Measured {
   readonly seconds: readonly number[];
   readonly peakBytes: number;
@@ -19,12 +19,12 @@ export function runCase<Result = Measured>(command: readonly [string, ...string[
   });
 }
 
-/** A case of this project. @param module beside this one */
+/** Runs a case of this project. @param module beside this one */
 export function ourCase(module: string, name: string, given: object): readonly [string, ...string[]] {
   return [process.execPath, fileURLToPath(new URL(module, import.meta.url)), name, JSON.stringify(given)];
 }
 
-/** Median, and half the distance between the quartiles. */
+/** Returns the median, and half the distance between the quartiles. */
 export function summary(values: readonly number[]): { readonly median: number; readonly spread: number } {
   const sorted = [...values].sort((a, b) => a - b);
   const quantile = (share: number): number => {

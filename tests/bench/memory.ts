@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 
-/** Bytes of this process in memory: at their peak (`VmHWM`), or now (`VmRSS`). */
+/** Returns the memory of this process in bytes: its peak (`VmHWM`), or now (`VmRSS`). */
 export function processMemory(field: 'VmHWM' | 'VmRSS'): number {
   const kibibytes = new RegExp(`${field}:\\s+(\\d+)`).exec(readFileSync('/proc/self/status', 'utf8'))?.[1];
   return Number(kibibytes) * 1024;

@@ -1,6 +1,6 @@
 /**
- * Thousands of adapters on NATS and MinIO, in a process of its own: `registry-case.js registry JSON`, prints latencies in milliseconds. What is asked for goes through a
- * pod's gRPC; `cold` is a pod that has just started.
+ * Thousands of adapters on NATS and MinIO, in a process of its own: `registry-case.js registry JSON`, prints latencies
+ * in milliseconds. Requests go through a pod's gRPC; `cold` is a pod that has just started.
  */
 import { readAdapter, writeAdapter } from '@hyperswap/adapter';
 import { callUnary } from '@hyperswap/rpc';
@@ -29,7 +29,7 @@ try {
   const start = performance.now();
   const register = async (): Promise<void> => {
     for (let index = next++; index < adapters; index = next++) {
-      // Another seed in the metadata is another blob.
+      // A different seed in the metadata makes a different blob.
       const training = { ...adapter.metadata.training, seed: 1000 + index };
       await registerBlob(
         first,

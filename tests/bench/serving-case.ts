@@ -1,8 +1,10 @@
 /**
- * One measurement of serving in a process of its own: `serving-case.js MODE JSON`, prints `{seconds, peakBytes, …}`.
+ * Measurement of serving in a process of its own: `serving-case.js MODE JSON`, prints `{seconds, peakBytes, …}`.
  *
- * grpc: a scene's tiles through the services. alternating: with two adapters, tile by tile. bare: the same patches by the engine alone.
- * bind: memory and seconds of adapters on a backbone, and what a swap does to tiles under way.
+ * - grpc: a scene's tiles through the services.
+ * - alternating: with two adapters, tile by tile.
+ * - bare: the same patches by the engine alone.
+ * - bind: memory and seconds of adapters on a backbone, and the effect of a swap on tiles in progress.
  */
 import path from 'node:path';
 import { adaptedWeight, findMethod, methodSettings } from '@hyperswap/peft';
@@ -44,7 +46,7 @@ async function existing(): Promise<Scene> {
   return (await callUnary(services.scenes, 'getScene', { name: 'bench' })).scene!;
 }
 
-/** An adapter as training leaves it, with random numbers. */
+/** Creates an adapter in the format of training, with random numbers. */
 async function adapterBlob(scene: Scene, seed: number): Promise<Uint8Array> {
   const config = backboneConfigs[given.size];
   const method = findMethod('krona+');
@@ -75,7 +77,7 @@ async function measureScene(scene: Scene): Promise<number[]> {
   return seconds.slice(1);
 }
 
-/** The engine alone: the services hand over adapter and scores, and end before it starts. */
+/** Runs the engine alone: the services provide adapter and scores, and stop before it starts. */
 async function measureBare(scene: Scene, blob: Uint8Array): Promise<number[]> {
   const halo = patchSize >> 1;
   const request = { scene: scene.name, tileSize: given.side, halo, window: undefined };
@@ -102,7 +104,7 @@ async function measureBare(scene: Scene, blob: Uint8Array): Promise<number[]> {
   return seconds;
 }
 
-/** A scene's tiles, answered. */
+/** Runs a scene's tiles and waits for their answers. */
 async function* stream(at: Services, scene: Scene, adapterOf: (tile: number) => string) {
   async function* requests(): AsyncGenerator<ClassifyTilesRequest> {
     const header = {
@@ -128,7 +130,10 @@ async function* stream(at: Services, scene: Scene, adapterOf: (tile: number) => 
   }
 }
 
-/** What adapters cost: memory each, milliseconds from the event to warm while tiles stream, and what that does to the tiles. */
+/**
+ * Measures adapters: memory of each, milliseconds from the event to warm while tiles stream, and the effect on the
+ * tiles.
+ */
 async function measureBinding(scene: Scene) {
   const idleBytes = processMemory('VmRSS');
   await registerBlob(services, 'bench-one', await adapterBlob(scene, 1));
@@ -143,7 +148,8 @@ async function measureBinding(scene: Scene) {
     }
     return found.slice(1);
   };
-  // Memory first: what tiles leave behind would hide it. The first two adapters take what any binding takes once.
+  // Memory is measured first, because memory left behind by tiles would hide it. The first two adapters allocate memory
+  // that every binding shares.
   const bind = async (number: number): Promise<void> => {
     const name = `bench-${number}`;
     await registerBlob(services, name, await adapterBlob(scene, number));
@@ -157,7 +163,7 @@ async function measureBinding(scene: Scene) {
   const perAdapterBytes = (processMemory('VmRSS') - before) / count;
   await gaps();
   const quiet = await gaps();
-  // The pod's own account: from hearing of an adapter to its being warm.
+  // The pod's own measurement: from the event of an adapter until it is warm.
   const bindTimes = async (prefix: string): Promise<number[]> => {
     const { bindings } = await callUnary(services.tiles, 'getStatus', {});
     return bindings.filter(({ adapter }) => adapter.startsWith(prefix)).map((b) => toMilliseconds(b.bindTime));

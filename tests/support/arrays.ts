@@ -1,4 +1,4 @@
-/** Largest absolute difference of two arrays of one length. */
+/** Returns the largest absolute difference of two arrays of equal length. */
 export function maximumDifference(a: ArrayLike<number>, b: ArrayLike<number>): number {
   if (a.length !== b.length) throw new Error(`lengths differ: ${a.length} and ${b.length}`);
   let largest = 0;

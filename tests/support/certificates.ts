@@ -1,4 +1,4 @@
-/** An authority of the tests' own, and certificates that it signed. */
+/** Certificate authority of the tests, and certificates that it signed. */
 import { mkdir, mkdtemp, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -9,9 +9,9 @@ export interface Certificates {
   readonly authority: { readonly file: string; readonly certificate: string };
   readonly server: Identity;
   readonly client: Identity;
-  /** Signed by nobody who is trusted. */
+  /** Certificate of an authority that nobody trusts. */
   readonly stranger: Identity;
-  /** The server's, laid out as MinIO wants them: `public.crt`, `private.key`, `CAs/authority.crt`. */
+  /** Folder of the server's files in MinIO's layout: `public.crt`, `private.key`, `CAs/authority.crt`. */
   readonly serverDirectory: string;
 }
 
@@ -40,7 +40,7 @@ export async function makeCertificates(): Promise<Certificates> {
       extensions: [
         { name: 'keyUsage', digitalSignature: true, keyEncipherment: true },
         { name: 'extKeyUsage', serverAuth: true, clientAuth: true },
-        // Neither holds 0.0.0.0, by which a process reaches itself.
+        // Neither contains 0.0.0.0, the address by which a process reaches itself.
         {
           name: 'subjectAltName',
           altNames: [

@@ -1,4 +1,4 @@
-/** The command line in a process of its own, as a user runs it. */
+/** Runs the command line in a process of its own, as a user does. */
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { mkdtemp, writeFile } from 'node:fs/promises';
@@ -15,13 +15,13 @@ export interface Finished {
   readonly stderr: string;
 }
 
-/** A folder with a home of its own, the toy scene in `field.npy` and its labels in `field-labels.npy`. */
+/** Folder with a home of its own, the toy scene in `field.npy` and its labels in `field-labels.npy`. */
 export interface Workspace {
   readonly directory: string;
   readonly home: string;
-  /** Runs the command in that folder, so that relative paths are met too. */
+  /** Runs the command in that folder, so that relative paths are tested too. */
   readonly run: (...args: string[]) => Promise<Finished>;
-  /** The same, and it has to succeed. @returns standard output */
+  /** Runs the command and fails if it fails. @returns standard output */
   readonly succeed: (...args: string[]) => Promise<string>;
 }
 

@@ -1,4 +1,4 @@
-/** Loaded before a process's own code (`--import`): ends its worker threads on SIGUSR2, as a crash of each does. */
+/** Module loaded before a process's own code (`--import`): it ends the worker threads on SIGUSR2, as a crash does. */
 import { syncBuiltinESMExports } from 'node:module';
 import workers, { type WorkerOptions } from 'node:worker_threads';
 

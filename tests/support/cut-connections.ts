@@ -2,12 +2,15 @@ import { createServer, connect as connectTo, type AddressInfo } from 'node:net';
 
 export interface CuttingProxy {
   readonly endpoint: string;
-  /** Connections cut off so far. */
+  /** Number of connections cut off. */
   readonly cut: () => number;
   close(): void;
 }
 
-/** A way to a server that cuts off the first connections when they are so old, as servers and balancers do that want their clients spread. */
+/**
+ * Proxy to a server that cuts off the first connections at a given age. Real servers and load balancers do so to spread
+ * their clients.
+ */
 export async function startCuttingProxy(
   endpoint: string,
   { connections, milliseconds }: { readonly connections: number; readonly milliseconds: number },

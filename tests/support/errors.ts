@@ -1,6 +1,9 @@
 import { HyperswapError, type ErrorCode } from '@hyperswap/errors';
 
-/** For `assert.throws` and `assert.rejects`: a catalogued error with this code, and a message that tells what it should. */
+/**
+ * Matcher for `assert.throws` and `assert.rejects`: a catalogued error with this code, and a message with the expected
+ * content.
+ */
 export function hasCode(code: ErrorCode, message = /./): (error: unknown) => boolean {
   return (error) => {
     if (!(error instanceof HyperswapError)) throw error;

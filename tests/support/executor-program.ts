@@ -8,7 +8,7 @@ import {
   type Tensor,
 } from '@hyperswap/tensor';
 
-/** A program for the executor's tests. */
+/** Program for the executor's tests. */
 const program = {
   double({ values }: { values: Float32Array }): Moved<Float32Array> {
     const tf = tensorflow();
@@ -26,14 +26,14 @@ const program = {
     return end;
   },
 
-  /** Says that it runs, and holds the thread. */
+  /** Reports that it runs, and blocks the thread. */
   block({ milliseconds }: { milliseconds: number }, context: MethodContext): void {
     context.progress('running');
     const end = performance.now() + milliseconds;
     while (performance.now() < end);
   },
 
-  /** Holds the thread in steps between which urgent calls pass; says when it runs and when it frees what it held. */
+  /** Blocks the thread in steps between which urgent calls run; reports its start and the release of its resources. */
   async blockInSteps({ steps, milliseconds }: { steps: number; milliseconds: number }, context: MethodContext) {
     function* work(): Steps<number> {
       try {

@@ -3,12 +3,12 @@ import { fileURLToPath } from 'node:url';
 
 const repository = fileURLToPath(new URL('../../..', import.meta.url));
 
-/** A file that `tests/parity/write_fixtures.py` wrote. */
+/** Returns a file that `tests/parity/write_fixtures.py` wrote. */
 export function fixture(name: string): string {
   return path.join(repository, 'tests', 'parity', 'fixtures', name);
 }
 
-/** A file of the real scenes beside the project; tests that need one skip where it is absent. */
+/** Returns a file of the real scenes next to the project; tests that need one skip if it is absent. */
 export function sharedData(name: string): string {
   return path.join(repository, '..', 'shared', 'data', name);
 }

@@ -1,4 +1,4 @@
-/** A fleet for tests: nats-server, MinIO, and hyperswap processes that share them. */
+/** Fleet for tests: nats-server, MinIO, and hyperswap processes that share them. */
 import assert from 'node:assert/strict';
 import { spawn, type ChildProcess } from 'node:child_process';
 import { mkdtemp } from 'node:fs/promises';
@@ -11,25 +11,29 @@ import { commandFile } from './command.js';
 import { startMinio, startNats } from './servers.js';
 import { connectAll, readMapOf, type ServiceClients } from './services.js';
 
-/** Of work items: a pod that is killed or stopped is missed after so long. */
+/** Lease of work items: a pod that is killed or stopped is detected after this time. */
 export const leaseMilliseconds = 2_000;
 
-/** One process of hyperswap. */
+/** One hyperswap process. */
 export interface Pod extends ServiceClients {
   readonly endpoint: string;
   readonly process: ChildProcess;
-  /** Lets it drain and end. */
+  /** Drains and ends the process. */
   stop(): Promise<void>;
-  /** Ends it at once, as a crash does. */
+  /** Kills the process, as in a crash. */
   kill(): Promise<void>;
 }
 
 export interface Fleet {
   readonly nats: Awaited<ReturnType<typeof startNats>>;
   readonly minio: Awaited<ReturnType<typeof startMinio>>;
-  /** Starts a process with some services, `preprocessing,trainer,tile-inference` in all. @param environment more of it */
+  /**
+   * Starts a process with some services, `preprocessing,trainer,tile-inference` in all.
+   *
+   * @param environment additional variables
+   */
   startPod(services: string, environment?: Readonly<Record<string, string>>): Promise<Pod>;
-  /** Stops all that was started. */
+  /** Stops everything that was started. */
   stop(): Promise<void>;
 }
 
@@ -90,7 +94,7 @@ export async function startFleet(minioDirectory?: string): Promise<Fleet> {
   };
 }
 
-/** Labels and confidence of a scene job. @param onProgress is called with finished chunks */
+/** Returns labels and confidence of a scene job. @param onProgress is called with finished chunks */
 export async function mapOf(
   { sceneJobs }: Pick<ServiceClients, 'sceneJobs'>,
   adapter: string,
@@ -105,7 +109,7 @@ export async function mapOf(
   throw new Error('the job ended without a map');
 }
 
-/** Waits until a condition holds, and fails with its last complaint when it takes too long. */
+/** Waits until a condition holds, and fails with its last error if that takes too long. */
 export async function eventually(milliseconds: number, check: () => Promise<void>): Promise<void> {
   const deadline = Date.now() + milliseconds;
   for (;;) {

@@ -1,4 +1,4 @@
-/** The real `grpcurl`, a gRPC client in Go that knows of a server only what its reflection says. */
+/** Runs the real `grpcurl`, a gRPC client in Go that learns a server's methods only from its reflection. */
 import { execFile } from 'node:child_process';
 import { serverProgram } from '@hyperswap/deploy';
 import { missingPrograms } from './programs.js';

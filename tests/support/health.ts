@@ -4,9 +4,9 @@ import { callUnary, connect, type ClientAccess } from '@hyperswap/rpc';
 export const { SERVING, NOT_SERVING, SERVICE_UNKNOWN } = health.HealthCheckResponse_ServingStatus;
 
 /**
- * Asks `grpc.health.v1` once, as a probe does.
+ * Calls `grpc.health.v1` once, as a probe does.
  *
- * @param service full name, empty for all services, `liveness` for the process
+ * @param service full name; empty for all services, `liveness` for the process
  */
 export async function healthOf(
   endpoint: string,

@@ -1,4 +1,4 @@
-/** Texts that a caller may send where a name, an id or a key is expected, by what is wrong with them. */
+/** Invalid values for a name, an id or a key, by the kind of problem. */
 export const hostileKeys: Readonly<Record<string, string>> = {
   empty: '',
   'the parent': '..',

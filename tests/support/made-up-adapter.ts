@@ -1,4 +1,4 @@
-/** Adapters that nobody trained. */
+/** Synthetic adapters with random numbers, without training. */
 import { formatVersion, writeAdapter, type AdapterMetadata } from '@hyperswap/adapter';
 import { initialFactors, type Adaptation } from '@hyperswap/peft';
 import type { BackboneConfig } from '@hyperswap/spectralgpt';
@@ -15,7 +15,7 @@ export interface MadeUp {
   readonly seed: number;
 }
 
-/** What such an adapter says of itself. */
+/** Returns the metadata of a synthetic adapter. */
 export function madeUpMetadata({ classes, seed, settings, ...given }: MadeUp): AdapterMetadata {
   return {
     formatVersion,
@@ -38,7 +38,7 @@ export function madeUpMetadata({ classes, seed, settings, ...given }: MadeUp): A
   };
 }
 
-/** An adapter's PCA. */
+/** PCA of an adapter. */
 export interface MadeUpPca {
   /** `[bands]` */
   readonly mean: Float32Array;
@@ -46,7 +46,7 @@ export interface MadeUpPca {
   readonly components: Float32Array;
 }
 
-/** An adapter as training leaves it, with random numbers. */
+/** Returns the blob of an adapter in the format of training, with random numbers. */
 export function madeUpBlob(
   made: Omit<MadeUp, 'method' | 'settings'>,
   adaptation: Adaptation,

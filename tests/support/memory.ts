@@ -1,4 +1,4 @@
-/** Memory that a piece of work takes, measured in a process of its own. */
+/** Measures the memory of a piece of code in a process of its own. */
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { repository } from './fixtures.js';

@@ -1,4 +1,4 @@
-/** Other versions of Node, out of the npm packages that carry its binaries, installed once into the user's cache. */
+/** Other versions of Node, from the npm packages that carry its binaries, installed once into the user's cache. */
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { mkdir, mkdtemp, rename, rm } from 'node:fs/promises';
@@ -8,13 +8,13 @@ import { promisify } from 'node:util';
 
 const run = promisify(execFile);
 
-/** Pinned versions beside the one that runs the tests, 20 at least. */
+/** Pinned versions in addition to the one that runs the tests, which is at least 20. */
 export const nodeVersions = ['22.23.1', '24.21.0'] as const;
 
 /**
  * Returns the binary of a version.
  *
- * @throws when npm cannot bring it
+ * @throws if npm cannot install it
  */
 export async function nodeBinary(version: string): Promise<string> {
   const cache = path.join(process.env.XDG_CACHE_HOME ?? path.join(homedir(), '.cache'), 'hyperswap', 'node');

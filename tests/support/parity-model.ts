@@ -1,4 +1,4 @@
-/** The small model of `fixtures/model.json`, and adapters on it. */
+/** Small model of `fixtures/model.json`, and adapters on it. */
 import { readFileSync } from 'node:fs';
 import type { Adapter } from '@hyperswap/adapter';
 import { adaptationShapes, adaptedWeight, findMethod, methodSettings } from '@hyperswap/peft';
@@ -52,7 +52,7 @@ export function parityModel(): ParityModel {
   return read;
 }
 
-/** An adapter of random factors with the fixture's head, of made-up scene and classes. */
+/** Creates an adapter with random factors, the fixture's head, and a synthetic scene and classes. */
 export function parityAdapter(name: string, given: Record<string, number>, seed: number): Adapter {
   const { reference, config, backbone } = parityModel();
   const method = findMethod(name);

@@ -1,10 +1,10 @@
 import { serverProgram, type ServerProgram } from '@hyperswap/deploy';
 
 /**
- * Builds the programs that are not there yet.
+ * Builds missing programs.
  *
- * @returns why they are missing, as a reason to skip tests; undefined when all are there
- * @throws DOWNLOAD_FAILED in CI, where nothing may be skipped
+ * @returns the reason to skip tests; undefined if all programs are present
+ * @throws DOWNLOAD_FAILED in CI, where no test may be skipped
  */
 export async function missingPrograms(...programs: readonly ServerProgram[]): Promise<string | undefined> {
   try {

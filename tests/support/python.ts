@@ -1,4 +1,4 @@
-/** Python programs that tests run against the services, with packages that are installed once into the user's cache. */
+/** Runs Python programs against the services, with packages that are installed once into the user's cache. */
 import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
@@ -15,11 +15,11 @@ export class Python {
   private constructor(private readonly packages: string) {}
 
   /**
-   * Installs the packages unless that was done before.
+   * Installs the packages unless they are installed.
    *
    * @param requirements path of a pip requirements file
-   * @returns why Python or a package is missing, as a reason to skip tests
-   * @throws in CI, where nothing may be skipped
+   * @returns the reason to skip tests if Python or a package is missing
+   * @throws in CI, where no test may be skipped
    */
   static async with(requirements: string): Promise<Python | string> {
     try {
@@ -46,7 +46,7 @@ export class Python {
   }
 }
 
-/** Two test files can install at once: the one that ends last changes nothing. */
+/** Two test files can install at the same time; the second result is discarded. */
 async function install(requirements: string, cache: string, packages: string): Promise<void> {
   await mkdir(cache, { recursive: true });
   const work = await mkdtemp(path.join(cache, 'install-'));

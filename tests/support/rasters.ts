@@ -11,14 +11,14 @@ import {
   type ReadOptions,
 } from '@hyperswap/raster';
 
-/** A raster, read whole. */
+/** Raster that is completely in memory. */
 export interface WholeRaster {
   readonly info: RasterInfo;
   /** `[height, width, bands]` */
   readonly values: NumericArray;
 }
 
-/** Reads all of a raster: of a path, or of bytes as a file of this name. */
+/** Reads a whole raster from a path, or from bytes as a file of this name. */
 export async function readRaster(
   file: string | RandomAccess,
   options: ReadOptions = {},
@@ -40,7 +40,7 @@ export async function readMap(file: string, bytes?: Uint8Array): Promise<Numeric
   return (await readRaster(file, { content: 'labels' }, bytes)).values;
 }
 
-/** Reads labels of a scene, and gives them their final numbers. */
+/** Reads labels of a scene, and assigns their final numbers. */
 export async function labelsFrom(
   file: string | RandomAccess,
   target: LabelTarget,

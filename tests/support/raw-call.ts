@@ -1,11 +1,14 @@
-/** Calls of bytes over HTTP/2 without a gRPC library, for messages and readers that no library would send or be. */
+/**
+ * Calls over HTTP/2 without a gRPC library, for messages that no library would send and for clients that read slowly or
+ * not at all.
+ */
 import { connect, type ClientHttp2Session, type ClientHttp2Stream } from 'node:http2';
 
 const prefixBytes = 5;
 
-/** A call whose request was sent, and whose answer nobody has read yet. */
+/** Call whose request was sent and whose answer was not read yet. */
 export class RawCall {
-  /** Header fields and trailers of the answer, as far as they have come. */
+  /** Header fields and trailers that have arrived. */
   readonly fields: Record<string, string> = {};
   private readonly session: ClientHttp2Session;
   private readonly stream: ClientHttp2Stream;

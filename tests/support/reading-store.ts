@@ -1,7 +1,7 @@
 import type { ObjectStore } from '@hyperswap/storage';
 
 /**
- * A store that notes what is read through it.
+ * Wraps a store and records reads.
  *
  * @returns the store, and the keys of whole objects in the order they were read
  */

@@ -25,7 +25,7 @@ export default async function* report(events: AsyncIterable<TestEvent>): AsyncGe
       if (process.env.TEST_OUTPUT !== undefined) yield data.message ?? '';
       continue;
     }
-    // What a test measured; the runner's own summary has no nesting.
+    // Diagnostics of a test; the runner's own summary has no nesting.
     if (type === 'test:diagnostic' && (data.nesting ?? 0) > 0) yield `     ${data.message ?? ''}\n`;
     const isSkipped = data.skip !== undefined && data.skip !== false;
     if ((type !== 'test:pass' && type !== 'test:fail') || (data.details?.type === 'suite' && !isSkipped)) continue;

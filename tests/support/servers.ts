@@ -1,4 +1,4 @@
-/** Real servers for tests, on ports they pick, with data of their own. */
+/** Real servers for tests, on free ports, with their own data. */
 import { mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -9,14 +9,14 @@ import { missingPrograms } from './programs.js';
 /** Reason to skip tests that need the servers; undefined when they can run. In CI a missing server is an error. */
 export const serversMissing = await missingPrograms('nats-server', 'minio');
 
-/** A nats-server that runs. @param certificates folder of them, for mutual TLS */
+/** Starts a nats-server. @param certificates folder of them, for mutual TLS */
 export async function startNats(certificates?: string): Promise<ManagedServer & { readonly url: string }> {
   const server = await natsServer(await mkdtemp(path.join(tmpdir(), 'hyperswap-nats-')), 0, certificates);
   await server.start();
   return { ...server, url: `${certificates === undefined ? 'nats' : 'tls'}://127.0.0.1:${server.port}` };
 }
 
-/** A MinIO that runs, and the settings of a bucket in it. @param certificates folder of them, for TLS */
+/** Starts a MinIO and returns the settings of a bucket in it. @param certificates folder of them, for TLS */
 export async function startMinio(
   certificates?: string,
   directory?: string,
@@ -34,7 +34,7 @@ export async function startMinio(
   return { ...server, settings: { endpoint, accessKey, secretKey, bucket: 'hyperswap' } };
 }
 
-/** A client that does what somebody else could do to the objects. */
+/** Returns a client that changes objects directly, as somebody with access to the bucket can. */
 export function minioClient({ port, accessKey, secretKey }: MinioServer): Client {
   return new Client({ endPoint: '127.0.0.1', port, useSSL: false, accessKey, secretKey });
 }

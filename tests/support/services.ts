@@ -49,7 +49,7 @@ export interface Services extends ServiceClients {
   stop(): Promise<void>;
 }
 
-/** Clients of the services at an endpoint, and the way to close them. */
+/** Connects clients of all services to an endpoint, and returns a function that closes them. */
 export function connectAll(
   endpoint: string,
   access: ClientAccess = {},
@@ -97,7 +97,7 @@ export interface ToyScene {
   readonly labels: Uint8Array;
 }
 
-/** Three stripes of materials with noise, easy to tell apart; labels everywhere but in the last rows. */
+/** Generates three stripes of materials with noise, easy to tell apart; all rows but the last ones are labelled. */
 export function toyScene(height = 24, width = 30, bands = 16, seed = 1): ToyScene {
   const random = new Random(seed);
   const spectra = Array.from({ length: 3 }, () => Array.from({ length: bands }, () => 2000 + 800 * random.uniform()));
@@ -115,7 +115,7 @@ export function toyScene(height = 24, width = 30, bands = 16, seed = 1): ToyScen
 
 export const npy = (shape: number[], values: NumericArray): Buffer => Buffer.from(writeNpy({ shape, values }));
 
-/** Raster of pixels that a test sends. */
+/** Describes the raster that a test sends. */
 function rasterInfo(info: Pick<RasterInfo, 'height' | 'width' | 'bands'> & Partial<RasterInfo>): RasterInfo {
   return {
     pixelType: PixelType.PIXEL_TYPE_UINT16,
@@ -139,7 +139,9 @@ const pixelTypes = new Map<string, PixelType>([
   ['Float64Array', PixelType.PIXEL_TYPE_FLOAT64],
 ]);
 
-/** Prepares a scene from the bytes of its file and, perhaps, of a labels file, read as the command line reads them. */
+/**
+ * Prepares a scene from the bytes of its file and, optionally, of a labels file, read as the command line reads them.
+ */
 export async function prepare(
   { scenes }: Pick<ServiceClients, 'scenes'>,
   header: Partial<PrepareSceneHeader>,
@@ -180,7 +182,7 @@ export async function prepare(
   return scene!;
 }
 
-/** Label map of a scene, `[height, width]`; an empty name merges all of them. */
+/** Reads a label map of a scene, `[height, width]`; an empty name merges all of them. */
 export async function labelsOf(
   { scenes }: Pick<ServiceClients, 'scenes'>,
   { name, raster }: Scene,
@@ -192,7 +194,7 @@ export async function labelsOf(
   return all;
 }
 
-/** Labels and confidence of a scene job that is done. */
+/** Reads labels and confidence of a finished scene job. */
 export async function readMapOf({ sceneJobs }: Pick<ServiceClients, 'sceneJobs'>, job: SceneJob): Promise<Buffer> {
   const { height, width, status } = job;
   const labels = new Uint8Array(height * width);
@@ -212,7 +214,7 @@ export function prepareToy(services: Pick<ServiceClients, 'scenes'>, name = 'toy
   return prepare(services, { name }, npy([height, width, bands], values), npy([height, width], labels));
 }
 
-/** A training of the toy scene, of few epochs. */
+/** Returns a training request for the toy scene, with few epochs. */
 export function trainingRequest(
   request: Partial<StartTrainingRequest>,
   defaults: Record<string, string> = { epochs: '4' },
@@ -270,7 +272,7 @@ export async function registerBlob(
   return adapter!;
 }
 
-/** The blob of a registered adapter. */
+/** Exports the blob of a registered adapter. */
 export async function exportBlob({ adapters }: Pick<ServiceClients, 'adapters'>, adapter: string): Promise<Buffer> {
   const chunks: Buffer[] = [];
   const call = adapters.exportAdapter({ adapter, format: AdapterFormat.ADAPTER_FORMAT_HYPERSWAP });

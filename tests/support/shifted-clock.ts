@@ -1,6 +1,7 @@
 /**
- * Loaded before a process's own code (`--import`), gives it a clock that is off: from the start by SHIFTED_CLOCK_MILLISECONDS, or, with SHIFTED_CLOCK_ON_SIGNAL,
- * when SIGUSR2 comes. Timers go on as ever, as they do on a machine whose clock is set.
+ * Module loaded before a process's own code (`--import`): it shifts the process's clock. SHIFTED_CLOCK_MILLISECONDS
+ * applies from the start, or, with SHIFTED_CLOCK_ON_SIGNAL, when SIGUSR2 comes. Timers are not affected, as on a
+ * machine whose clock is set.
  */
 const Real = Date;
 const milliseconds = Number(process.env.SHIFTED_CLOCK_MILLISECONDS ?? 0);
