@@ -29,25 +29,25 @@ export interface TrainerContext {
   /** Runner of this process's jobs, which has not begun yet. */
   readonly jobs: JobRunner;
   readonly executor: Executor;
-  /** Backbone of trainings that name none. */
+  /** Default backbone of trainings. */
   readonly backbone: string;
   readonly precision: PrecisionChoice;
-  /** Signs the adapters that are trained here. */
+  /** Key that signs adapters trained here. */
   readonly signingKey?: NamedKey;
-  /** Whose adapters are used; undefined: everybody's. */
+  /** Keys whose signatures are trusted; undefined trusts every adapter. */
   readonly trustedKeys?: TrustedKeys;
-  /** Asked when a training starts, since it may be this very process. */
+  /** Called when a training starts, because the preprocessing service may be part of this process. */
   readonly preprocessing: () => PreprocessingAddress;
 }
 
-/** Trainings of one CheckTrainings call. */
+/** Maximum trainings of one CheckTrainings call. */
 const maximumChecks = 1000;
 
-/** Returns the services that train adapters, pretrain backbones, and keep backbones. */
+/** Returns the services that train adapters, pretrain backbones, and store backbones. */
 export function createTrainerServices(context: TrainerContext): ServiceGroup {
   const { store, backbones, bus, jobs, executor, precision } = context;
   const registry = new AdapterRegistry(store, bus, backbones, context.trustedKeys);
-  // Loaded for the first training: a process that only keeps backbones has no use for TensorFlow.
+  // Loaded for the first training: a process that only stores backbones does not need TensorFlow.
   let loading: Promise<ProgramClient<TrainerProgram>> | undefined;
   const loadEngine = (): Promise<ProgramClient<TrainerProgram>> =>
     (loading ??= executor.load<TrainerProgram>(new URL('./engine/program.js', import.meta.url)));
@@ -68,7 +68,7 @@ export function createTrainerServices(context: TrainerContext): ServiceGroup {
     }
   });
 
-  /** Requests name their backbone from here on: the process that runs a training may be configured otherwise. */
+  /** From here on requests name their backbone: the process that runs a training may have another default. */
   const complete = (request: StartTrainingRequest): StartTrainingRequest => ({
     ...request,
     backbone: request.backbone === '' ? context.backbone : request.backbone,

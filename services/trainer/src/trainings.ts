@@ -24,16 +24,16 @@ export type TrainingRequest =
 export interface RunContext {
   readonly signal: AbortSignal;
   readonly report: (progress: TrainingProgress) => void;
-  /** Tells whether an earlier attempt may have left a checkpoint to go on from. */
+  /** True if an earlier attempt may have left a checkpoint to resume from. */
   readonly isRepeated: boolean;
 }
 
-/** Runs a training, and returns its result. */
+/** Runs a training and returns its result. */
 export type Run = (request: TrainingRequest, context: RunContext) => Promise<TrainingOutcome>;
 
 /**
- * Trainings and pretrainings as jobs: any trainer takes the next one, a killed trainer's comes back to another, which goes on at the
- * last checkpoint.
+ * Trainings and pretrainings as jobs. Any trainer takes the next one. If a trainer is killed, its training returns to
+ * the queue, and another trainer resumes it at the last checkpoint.
  */
 export class Trainings {
   constructor(
@@ -57,7 +57,7 @@ export class Trainings {
       : this.runner.start(pretrainingKind, given.request);
   }
 
-  /** Follows a training to its end. @throws JOB_NOT_FOUND, CANCELLED, DRAINING, and what the training failed with */
+  /** Follows a training to its end. @throws JOB_NOT_FOUND, CANCELLED, DRAINING, and the error of a failed training */
   async *watch(training: string, signal: AbortSignal): AsyncGenerator<WatchTrainingResponse> {
     let isProgressTold = false;
     const news =
@@ -67,7 +67,7 @@ export class Trainings {
     for await (const one of news) {
       if (one.news === 'result') yield one.result;
       else {
-        // Of a watcher that comes late the status holds the progress so far.
+        // A watcher that joins late gets the progress so far from the status.
         const progress = one.news === 'progress' ? one.progress : isProgressTold ? undefined : one.job.progress;
         if (progress === undefined) continue;
         isProgressTold = true;
@@ -92,7 +92,11 @@ export class Trainings {
     return { trainings: [...page], nextPageToken };
   }
 
-  /** Returns the predictions of a training in pieces. @throws JOB_NOT_FOUND, JOB_NOT_DONE, OBJECT_NOT_FOUND when it made none */
+  /**
+   * Returns the predictions of a training in pieces.
+   *
+   * @throws JOB_NOT_FOUND, JOB_NOT_DONE, OBJECT_NOT_FOUND when it made none
+   */
   async *predictions(training: string): AsyncGenerator<ReadPredictionsResponse> {
     const { objects } = await this.runner.getDone(trainingKind, training);
     yield* readPredictions(this.store, predictionsKey(objects));
