@@ -188,7 +188,7 @@ for (const [name, { place: makePlace, spoil, skip }] of Object.entries(implement
       assert.equal(writes.filter(({ status }) => status === 'fulfilled').length, 1);
       const winner = writes.findIndex(({ status }) => status === 'fulfilled');
       assert.deepEqual(await b!.get('k'), { key: 'k', value: winner, revision: 2 });
-      await assert.rejects(a!.update('k', 9, 1), hasCode('REVISION_STALE', /k changed since revision 1/));
+      await assert.rejects(a!.update('k', 9, 1), hasCode('REVISION_STALE', /k changed after revision 1/));
       await assert.rejects(a!.update('new', 9, 5), hasCode('REVISION_STALE'));
       for (const bus of buses) await bus.close();
     });

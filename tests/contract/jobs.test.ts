@@ -471,7 +471,7 @@ for (const [name, { place: open, skip }] of Object.entries(implementations)) {
       const ids = asked.flatMap((outcome) => (outcome.status === 'fulfilled' ? [outcome.value] : []));
       assert.equal(ids.length, 3, 'also of those that ask at the same moment');
       await assert.rejects(runner.start(full, { text: '' }), (error: unknown) => {
-        hasCode('JOBS_FULL', /3 jobs.*try again in 5000 ms/)(error);
+        hasCode('JOBS_FULL', /3 jobs.*Try again in 5000 ms/)(error);
         return (error as { retryAfterMilliseconds: number }).retryAfterMilliseconds > 0;
       });
       await runner.start(other, { text: '' });

@@ -56,7 +56,7 @@ test('full fine-tuning makes another backbone, which serves the head that belong
     const map = await mapOf(other, 'tuned', 0);
     return map.subarray(0, map.byteLength / 2);
   };
-  await assert.rejects(classify(services), hasCode('ADAPTER_BACKBONE', /--backbone/));
+  await assert.rejects(classify(services), hasCode('ADAPTER_BACKBONE', /belongs to backbone/));
   const tuned = await startServices({ backbone: newBackbone }, services.home);
   try {
     const map = await classify(tuned);

@@ -71,7 +71,7 @@ describe('services that ask for TLS and a token', () => {
     const [reader, trainer, operator] = [await as('reader'), await as('trainer'), await as('operator')];
     await assert.rejects(
       prepareToy(reader),
-      hasCode('ROLE_MISSING', /PrepareScene needs the role trainer.*holds reader/),
+      hasCode('ROLE_MISSING', /PrepareScene needs the role trainer.*has reader/),
     );
     await prepareToy(trainer);
     await assert.rejects(train(reader, firstTraining), hasCode('ROLE_MISSING', /StartTraining/));
@@ -94,10 +94,7 @@ describe('services that ask for TLS and a token', () => {
     const { close, ...without } = connectAll(services.host.server.endpoint, {
       trusted: certificates.authority.certificate,
     });
-    await assert.rejects(
-      callUnary(without.adapters, 'listAdapters', everything),
-      hasCode('TOKEN_MISSING', /--token-file/),
-    );
+    await assert.rejects(callUnary(without.adapters, 'listAdapters', everything), hasCode('TOKEN_MISSING', /Bearer/));
     close();
     const other = readPrivateKey('key', (await createKeyFiles(path.join(directory, 'other'))).privateKey);
     const good = await issueToken(key, claims);
@@ -127,7 +124,7 @@ describe('services that ask for TLS and a token', () => {
       });
     }
     const { adapters } = await withToken(await issueToken(key, { ...claims, roles: ['king'] }));
-    await assert.rejects(callUnary(adapters, 'listAdapters', everything), hasCode('ROLE_MISSING', /holds king/));
+    await assert.rejects(callUnary(adapters, 'listAdapters', everything), hasCode('ROLE_MISSING', /has king/));
   });
 
   test('a file that holds no token is named', async () => {

@@ -65,13 +65,13 @@ test('an adapter belongs to weights and config: the same weights with other head
     assert.equal(same.weightsDigest, backbone.weightsDigest);
     assert.throws(
       () => validateAgainstBackbone('mine@1', adapter, same),
-      hasCode('ADAPTER_BACKBONE', /mine@1 belongs to backbone reference .* serves other/),
+      hasCode('ADAPTER_BACKBONE', /mine@1 belongs to backbone reference .* runs other/),
     );
   }
   const foreign = changed(adapter, { backbone: { name: 'stranger', digest: 'a'.repeat(64) } });
   await assert.rejects(
     publish(foreign),
-    hasCode('ADAPTER_BACKBONE_UNKNOWN', /stranger \(aaaaaaaaaaaa\).* holds reference, spectralgpt-mini/),
+    hasCode('ADAPTER_BACKBONE_UNKNOWN', /stranger \(aaaaaaaaaaaa\).*; there are reference, spectralgpt-mini/),
   );
 });
 
@@ -105,7 +105,7 @@ test('what could never be bound is never registered', async () => {
   await refuse(changed(adapter, { patchSize: 257 }), /patchSize/);
   await refuse(changed(adapter, { patchSize: 8 }), /patchSize: must be odd/);
   await refuse(changed(adapter, { pooling: 'groups' }), /head\.weight/);
-  await refuse(changed(adapter, { method: 'constructor' }), /no method constructor/);
+  await refuse(changed(adapter, { method: 'constructor' }), /Method constructor does not exist/);
   await refuse(changed(adapter, { settings: { rank: 4, alpha: 4, lambda: 1, constructor: 1 } }), /"constructor"/);
   await refuse(changed(adapter, { settings: { rank: 5, alpha: 4, lambda: 1 } }), /\[5, /);
   for (const value of [NaN, Infinity, 1e30, -1e19]) {

@@ -29,7 +29,7 @@ test('flags beat the environment, which beats the file, which beats defaults', (
 test('a wrong value stops the start with key, value and what is allowed', () => {
   assert.throws(
     () => loadConfig({ flags: { port: 70000 } }),
-    hasCode('CONFIG_INVALID', /port is 70000; allowed: .*65535/),
+    hasCode('CONFIG_INVALID', /port is 70000\. Allowed: .*65535/),
   );
   assert.throws(() => loadConfig({ flags: { colour: 1 } }), hasCode('CONFIG_INVALID', /colour/));
   assert.equal(environmentName('maximumSceneBytes'), 'HYPERSWAP_MAXIMUM_SCENE_BYTES');
@@ -116,7 +116,7 @@ test('settings of TLS that cannot work stop the start, naming the file', async (
   assert.throws(read({ tlsClients: 'verified' }), hasCode('CONFIG_INVALID', /HYPERSWAP_TLS_AUTHORITY/));
   assert.throws(
     read({ tlsCertificate, tlsKey: stranger.keyFile }),
-    hasCode('CONFIG_INVALID', /tlsKey is .*private.key; allowed: the key of .*public.crt/),
+    hasCode('CONFIG_INVALID', /tlsKey is .*private.key\. Allowed: the key of .*public.crt/),
   );
   assert.throws(read({ tlsCertificate: tlsKey, tlsKey }), hasCode('CONFIG_INVALID', /tlsCertificate is .*in PEM/));
   assert.throws(read({ tlsAuthority: '/nowhere' }), hasCode('CONFIG_INVALID', /tlsAuthority is \/nowhere.*ENOENT/));

@@ -2,11 +2,13 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { MessageChannel } from 'node:worker_threads';
 import {
+  catalogue,
   failure,
   HyperswapError,
   restoreError,
   serializeError,
   shorten,
+  type ErrorCode,
   type SerializedError,
 } from '@hyperswap/errors';
 
@@ -27,7 +29,7 @@ test('details survive postMessage', async () => {
   port1.close();
   assert.ok(HyperswapError.is(error, 'REVISION_STALE'));
   assert.deepEqual(error.details, { key: 'adapters/a', expected: 7 });
-  assert.match(error.message, /adapters\/a changed since revision 7/);
+  assert.match(error.message, /adapters\/a changed after revision 7/);
 });
 
 test('details survive JSON, and numbers that travelled as text become numbers again', () => {
@@ -61,6 +63,13 @@ test('a sentence shows at most 200 characters of what a caller sent, and the err
   assert.ok(String(details?.tile).length <= 200);
 });
 
+test('a detail that is a sentence itself ends with one full stop', () => {
+  const reason = failure('SCENE_NOT_FOUND', { scene: 's' }).message;
+  const { message } = failure('ADAPTER_INVALID', { file: 'a.bin', reason });
+  assert.doesNotMatch(message, /\.\./);
+  assert.match(failure('STORE_UNREACHABLE', { reason: 'waiting...' }).message, /waiting\.{3}/);
+});
+
 test('control characters are visible, and no character is cut in two', () => {
   assert.equal(shorten('a\u001b[31m\r\nb\u202e\ud800'), 'a\\u001b[31m\\u000d\\u000ab\\u202e\\ud800');
   const faces = shorten('😀'.repeat(500));
@@ -79,4 +88,13 @@ test('whether and when a retry helps follows from code and details', () => {
   assert.equal(failure('SCENE_NOT_FOUND', { scene: 's' }).retryable, false);
   assert.equal(failure('FIELD_INVALID', { field: 'page_size', reason: 'r' }).field, 'page_size');
   assert.equal(failure('METHOD_SETTINGS', { method: 'lora', reason: 'r' }).field, 'settings');
+});
+
+test('sentences are whole, and leave flags, commands and variables to the command line', () => {
+  for (const [code, { kinds }] of Object.entries(catalogue)) {
+    const details = Object.entries(kinds).map(([name, kind]) => [name, kind === 'number' ? 7 : name] as const);
+    const { message } = failure(code as ErrorCode, Object.fromEntries<string | number>(details) as never);
+    assert.doesNotMatch(message, /--[a-z]|hyperswap [a-z]|\b[A-Z0-9]+_(HOME|KEY|URL|FILE|BUCKET)|make [a-z]+"/, code);
+    if (code !== 'SERVICE_ERROR') assert.match(message, /^[A-Za-z7].*(\.|mend)$/s, code);
+  }
 });

@@ -18,7 +18,7 @@ test('results and catalogued errors cross threads, and what is not catalogued be
   const doubled = await program.call('double', { values }, { transfer: [values.buffer] });
   assert.deepEqual([...doubled], [2, 4, 6]);
   assert.equal(values.length, 0, 'the argument moved');
-  await assert.rejects(program.call('refuse', { scene: 'x' }), hasCode('SCENE_NOT_FOUND', /no scene x/));
+  await assert.rejects(program.call('refuse', { scene: 'x' }), hasCode('SCENE_NOT_FOUND', /Scene x does not exist/));
   await assert.rejects(program.call('break', undefined as never), hasCode('INTERNAL', /unforeseen/));
   await executor.stop();
 });

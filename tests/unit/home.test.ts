@@ -34,7 +34,7 @@ test('a home that is a file, or beside a file, is refused by name', async () => 
   const file = path.join(directory, 'file');
   await writeFile(file, 'kept');
   for (const home of [file, path.join(file, 'home')]) {
-    await assert.rejects(prepareHome(home, folders), hasCode('HOME_UNUSABLE', /HYPERSWAP_HOME is .*file.* is a file/));
+    await assert.rejects(prepareHome(home, folders), hasCode('HOME_UNUSABLE', /home folder .*file.* is a file/));
   }
   const home = path.join(directory, 'home');
   await mkdir(home);
@@ -63,6 +63,6 @@ test('services refuse to start on such a home, before anything else is opened', 
   const config = loadConfig({ flags: { home, port: 0, backbone: 'none-such' } });
   await assert.rejects(
     startHost(config, ['preprocessing', 'tile-inference'], createLogger('silent', 'test')),
-    hasCode('HOME_UNUSABLE', /HYPERSWAP_HOME/),
+    hasCode('HOME_UNUSABLE', /home folder/),
   );
 });

@@ -37,7 +37,7 @@ test('work that began with a scene is told when another took its place, and neve
   assert.equal((await PreparedScene.openPinned(store, 'toy', digest)).digest, digest);
   await prepare(store, 2);
   await assert.rejects(PreparedScene.openPinned(store, 'toy', digest), hasCode('SCENE_CHANGED', /toy/));
-  await assert.rejects(scene.readWindow(window, 0), hasCode('SCENE_CHANGED', /start the work again/));
+  await assert.rejects(scene.readWindow(window, 0), hasCode('SCENE_CHANGED', /Start the work again/));
   await assert.rejects(scene.readLabels(), hasCode('SCENE_CHANGED'));
   await prepare(store, 1);
   assert.equal((await PreparedScene.openPinned(store, 'toy', digest)).digest, digest, 'the same content again');

@@ -17,6 +17,7 @@ import { addSceneCommands } from './commands/scenes.js';
 import { addStudyCommand } from './commands/study.js';
 import { addTrainCommand } from './commands/train.js';
 import { addUpCommand } from './commands/up.js';
+import { hintFor } from './hints.js';
 
 const exitFailed = 1;
 const exitUsage = 2;
@@ -65,7 +66,9 @@ export async function run(argv: readonly string[]): Promise<void> {
     }
     const failed = toHyperswapError(error);
     const json = program.opts<{ json?: boolean }>().json === true;
-    console.error(json ? JSON.stringify({ error: failed.code, message: failed.message }) : failed.message);
+    const hint = hintFor(failed);
+    if (json) console.error(JSON.stringify({ error: failed.code, message: failed.message, hint }));
+    else console.error(hint === undefined ? failed.message : `${failed.message}\n${hint}`);
     process.exitCode = exitFailed;
   }
 }

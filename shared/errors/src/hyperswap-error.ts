@@ -84,7 +84,10 @@ export function failure<Code extends ErrorCode>(
  * @param limit characters of each detail that it shows
  */
 function sentenceOf(code: ErrorCode, details: Details, limit?: number): string {
-  return entryOf(code).sentence(shortenDetails(details, limit));
+  // A detail can be a sentence itself, with its own full stop.
+  return entryOf(code)
+    .sentence(shortenDetails(details, limit))
+    .replace(/(?<!\.)\.\.(?= |$)/g, '.');
 }
 
 /**

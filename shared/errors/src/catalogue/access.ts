@@ -5,22 +5,22 @@ export const accessErrors = {
   TOKEN_MISSING: entry(
     'UNAUTHENTICATED',
     { method: 'text' },
-    ({ method }) => `${method} needs a token: name its file with --token-file or HYPERSWAP_TOKEN_FILE.`,
+    ({ method }) => `${method} needs a token. Send it in the metadata as "authorization: Bearer …".`,
   ),
   TOKEN_INVALID: entry(
     'UNAUTHENTICATED',
     { reason: 'text' },
-    ({ reason }) => `The token is not accepted: ${reason}. Ask whoever runs these services for a new one.`,
+    ({ reason }) => `The token is refused: ${reason}. Ask the operator of the service for a new one.`,
   ),
   ROLE_MISSING: entry(
     'PERMISSION_DENIED',
     { method: 'text', role: 'text', held: 'text' },
-    ({ method, role, held }) => `${method} needs the role ${role}; the token holds ${held}.`,
+    ({ method, role, held }) => `${method} needs the role ${role}; the token has ${held}.`,
   ),
   CONFIG_INSECURE: entry(
     'FAILED_PRECONDITION',
     { key: 'text', value: 'text', mend: 'text' },
     ({ key, value, mend }) =>
-      `Configuration ${key} is ${value}, which others can reach or listen to: ${mend}, or say that the network is trusted with --insecure (HYPERSWAP_INSECURE=true).`,
+      `Setting ${key} is ${value}, which others on the network can reach or read: ${mend}, or set insecure when all in the network are trusted.`,
   ),
 };

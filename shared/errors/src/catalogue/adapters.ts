@@ -5,18 +5,18 @@ export const adapterErrors = {
   ADAPTER_NOT_FOUND: entry(
     'NOT_FOUND',
     { adapter: 'text' },
-    ({ adapter }) => `There is no adapter ${adapter}. "hyperswap adapters list" names those there are.`,
+    ({ adapter }) => `Adapter ${adapter} does not exist. ListAdapters returns the adapters that do.`,
   ),
   ADAPTER_RETIRED: entry(
     'FAILED_PRECONDITION',
     { adapter: 'text' },
     ({ adapter }) =>
-      `Adapter ${adapter} is retired and takes no new work. Name another version, or bring it back with "hyperswap adapters retire --undo".`,
+      `Adapter ${adapter} is retired and takes no new work. Use another version, or bring this one back with RetireAdapter and undo.`,
   ),
   ADAPTER_EXISTS: entry(
     'ALREADY_EXISTS',
     { adapter: 'text', existing: 'text' },
-    ({ adapter, existing }) => `The same blob is registered already: ${adapter} is ${existing}.`,
+    ({ adapter, existing }) => `The blob of ${adapter} is registered already as ${existing}.`,
   ),
   ADAPTER_INVALID: entry(
     'INVALID_ARGUMENT',
@@ -27,7 +27,7 @@ export const adapterErrors = {
     'FAILED_PRECONDITION',
     { adapter: 'text', wanted: 'text', serving: 'text' },
     ({ adapter, wanted, serving }) =>
-      `Adapter ${adapter} belongs to backbone ${wanted}, but this process serves ${serving}: start it with that backbone (--backbone), or train the adapter again.`,
+      `Adapter ${adapter} belongs to backbone ${wanted}; this service runs ${serving}. Use a service that runs the backbone of the adapter, or train the adapter again.`,
   ),
   PEFT_EXPORT: entry(
     'FAILED_PRECONDITION',
@@ -43,29 +43,29 @@ export const adapterErrors = {
     'FAILED_PRECONDITION',
     { adapter: 'text', backbone: 'text' },
     ({ adapter, backbone }) =>
-      `Adapter ${adapter} names the weights of backbone ${backbone} only, as releases did whose digest left the config out: nobody knows which heads, positions and pooling it was trained with. Train it again on ${backbone}, or import that backbone with the config it had and train it there.`,
+      `Adapter ${adapter} names the weights of backbone ${backbone} but not its config, because an older release wrote it: which heads, positions and pooling it was trained with is unknown. Train it again on ${backbone}.`,
   ),
   ADAPTER_BACKBONE_UNKNOWN: entry(
     'FAILED_PRECONDITION',
     { adapter: 'text', wanted: 'text', available: 'text' },
     ({ adapter, wanted, available }) =>
-      `Adapter ${adapter} belongs to backbone ${wanted}, which the store does not hold; it holds ${available}: import that backbone first, with the same heads, positions and pooling, or train the adapter again.`,
+      `Adapter ${adapter} belongs to backbone ${wanted}, which is not in the store; there are ${available}. Import that backbone with the same heads, positions and pooling, or train the adapter again.`,
   ),
   BACKBONE_NOT_FOUND: entry(
     'NOT_FOUND',
     { backbone: 'text', available: 'text' },
-    ({ backbone, available }) => `There is no backbone ${backbone}; there are ${available}.`,
+    ({ backbone, available }) => `Backbone ${backbone} does not exist. Available: ${available}.`,
   ),
   BACKBONE_EXISTS: entry(
     'ALREADY_EXISTS',
     { backbone: 'text' },
     ({ backbone }) =>
-      `There is a backbone ${backbone} already with other weights or another config; it was left as it is, since adapters belong to it. Choose another name.`,
+      `Backbone ${backbone} exists with other weights. It was not changed, because adapters belong to it. Choose another name.`,
   ),
   PATCHES_SHAPE: entry(
     'INVALID_ARGUMENT',
     { file: 'text', found: 'text', wanted: 'text' },
-    ({ file, found, wanted }) => `${file} holds ${found}, but the backbone takes patches of ${wanted} in float32.`,
+    ({ file, found, wanted }) => `${file} has ${found}; the backbone takes float32 patches of ${wanted}.`,
     { field: 'patches' },
   ),
   BACKBONE_INVALID: entry(
@@ -76,26 +76,26 @@ export const adapterErrors = {
   METHOD_UNKNOWN: entry(
     'INVALID_ARGUMENT',
     { method: 'text', available: 'text' },
-    ({ method, available }) => `There is no method ${method}; there are ${available}.`,
+    ({ method, available }) => `Method ${method} does not exist. Available: ${available}.`,
     { field: 'method' },
   ),
   METHOD_SETTINGS: entry(
     'INVALID_ARGUMENT',
     { method: 'text', reason: 'text' },
-    ({ method, reason }) => `Settings of ${method} cannot be used: ${reason}.`,
+    ({ method, reason }) => `The settings of ${method} cannot be used: ${reason}.`,
     { field: 'settings' },
   ),
   TRAINING_DIVERGED: entry(
     'ABORTED',
     { epoch: 'number', step: 'number', learningRate: 'number' },
     ({ epoch, step, learningRate }) =>
-      `The loss became NaN or infinite in epoch ${epoch}, step ${step}: lower the learning rate (${learningRate}) with --set learningRate=….`,
+      `The loss became NaN or infinite in epoch ${epoch}, step ${step}. Lower the setting learningRate, which is ${learningRate}.`,
   ),
 
   SIGNATURE_INVALID: entry(
     'FAILED_PRECONDITION',
     { adapter: 'text', reason: 'text' },
     ({ adapter, reason }) =>
-      `Adapter ${adapter} is not used, since only signed ones are trusted here: ${reason}. Register it with a key that HYPERSWAP_TRUSTED_KEYS holds.`,
+      `Adapter ${adapter} is refused, because this service accepts signed adapters only: ${reason}. Sign it with a key that the service trusts.`,
   ),
 };

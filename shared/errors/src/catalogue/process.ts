@@ -5,8 +5,7 @@ export const processErrors = {
   STORE_FULL: entry(
     'RESOURCE_EXHAUSTED',
     { key: 'text' },
-    ({ key }) =>
-      `No space is left where ${key} was to be written; nothing was changed. Free space, or choose another place with HYPERSWAP_HOME or S3_BUCKET.`,
+    ({ key }) => `There is no space left to write ${key}, and nothing was changed. Free space in the store.`,
     { retryAfterMilliseconds: 60_000 },
   ),
   STORE_UNREACHABLE: entry(
@@ -20,28 +19,23 @@ export const processErrors = {
     'UNAVAILABLE',
     {},
     () =>
-      'The object store refuses requests of this machine, whose clock differs from its own by more than 15 minutes: set the clock.',
+      'The object store refuses requests, because the clock of this machine differs from its own by more than 15 minutes. Set the clock.',
     { retryAfterMilliseconds: 60_000 },
   ),
   STORE_REFUSED: entry(
     'FAILED_PRECONDITION',
     { key: 'text', reason: 'text' },
     ({ key, reason }) =>
-      `The object store refuses ${key === '' ? 'the bucket' : key} (${reason}): check S3_ACCESS_KEY, S3_SECRET_KEY and what they may do.`,
+      `The object store refuses access to ${key === '' ? 'the bucket' : key}: ${reason}. Check the access key and what it may do.`,
   ),
   BUS_UNREACHABLE: entry(
     'UNAVAILABLE',
     { reason: 'text' },
-    ({ reason }) =>
-      `The message bus does not answer: ${reason}. Check NATS_URL, and that the server runs with JetStream.`,
+    ({ reason }) => `The message bus does not answer: ${reason}. Check its address, and that it runs with JetStream.`,
     { retryAfterMilliseconds: 2_000 },
   ),
-  OBJECT_NOT_FOUND: entry('NOT_FOUND', { key: 'text' }, ({ key }) => `There is no object ${key} in the store.`),
-  OBJECT_EXISTS: entry(
-    'ALREADY_EXISTS',
-    { key: 'text' },
-    ({ key }) => `Object ${key} exists already; it was left as it is.`,
-  ),
+  OBJECT_NOT_FOUND: entry('NOT_FOUND', { key: 'text' }, ({ key }) => `Object ${key} does not exist in the store.`),
+  OBJECT_EXISTS: entry('ALREADY_EXISTS', { key: 'text' }, ({ key }) => `Object ${key} exists and was not changed.`),
   OBJECT_DAMAGED: entry(
     'DATA_LOSS',
     { key: 'text', reason: 'text' },
@@ -50,32 +44,31 @@ export const processErrors = {
   REVISION_STALE: entry(
     'ABORTED',
     { key: 'text', expected: 'number' },
-    ({ key, expected }) => `${key} changed since revision ${expected}: read it again and repeat the change.`,
+    ({ key, expected }) => `${key} changed after revision ${expected}. Read it again and repeat the change.`,
     { retryAfterMilliseconds: 100 },
   ),
   HOME_IN_USE: entry(
     'UNAVAILABLE',
     { folder: 'text', process: 'text' },
     ({ folder, process }) =>
-      `Another process (${process}) keeps its work in ${folder}: stop that one, or choose another folder with HYPERSWAP_HOME.`,
+      `Another process (${process}) uses the folder ${folder}. Stop that process, or choose another home folder.`,
   ),
   PORT_IN_USE: entry(
     'UNAVAILABLE',
     { address: 'text' },
-    ({ address }) => `${address} is in use by another process: stop that one, or choose another port with --port.`,
+    ({ address }) => `${address} is in use by another process. Stop that process, or choose another port.`,
   ),
   SERVICE_UNREACHABLE: entry(
     'UNAVAILABLE',
     { endpoint: 'text', reason: 'text' },
-    ({ endpoint, reason }) =>
-      `No service answers at ${endpoint} (${reason}): start one with "hyperswap up", or leave --endpoint out.`,
+    ({ endpoint, reason }) => `No service answers at ${endpoint}: ${reason}.`,
     { retryAfterMilliseconds: 2_000 },
   ),
   HOME_UNUSABLE: entry(
     'FAILED_PRECONDITION',
     { home: 'text', reason: 'text' },
     ({ home, reason }) =>
-      `HYPERSWAP_HOME is ${home}, which cannot be used: ${reason}. Name a folder that this process may write to.`,
+      `The home folder ${home} cannot be used: ${reason}. Choose a folder that this process may write to.`,
   ),
   SERVICE_UNKNOWN: entry(
     'NOT_FOUND',
@@ -85,24 +78,21 @@ export const processErrors = {
   CONFIG_INVALID: entry(
     'INVALID_ARGUMENT',
     { key: 'text', value: 'text', allowed: 'text' },
-    ({ key, value, allowed }) => `Configuration ${key} is ${value}; allowed: ${allowed}.`,
+    ({ key, value, allowed }) => `Setting ${key} is ${value}. Allowed: ${allowed}.`,
   ),
   ENGINE_MISSING: entry(
     'FAILED_PRECONDITION',
     { reason: 'text' },
-    ({ reason }) => `The TensorFlow engine cannot be loaded: ${reason}. Run "make setup".`,
+    ({ reason }) => `The TensorFlow engine cannot be loaded: ${reason}.`,
   ),
   ENGINE_SETUP: entry(
     'FAILED_PRECONDITION',
     { reason: 'text', mend: 'text' },
     ({ reason, mend }) => `The TensorFlow engine cannot be set up: ${reason}. ${mend}`,
   ),
-  ENGINE_STOPPED: entry(
-    'UNAVAILABLE',
-    { reason: 'text' },
-    ({ reason }) => `The executor thread has stopped: ${reason}.`,
-    { retryAfterMilliseconds: 5_000 },
-  ),
+  ENGINE_STOPPED: entry('UNAVAILABLE', { reason: 'text' }, ({ reason }) => `The executor thread stopped: ${reason}.`, {
+    retryAfterMilliseconds: 5_000,
+  }),
   DOWNLOAD_FAILED: entry(
     'UNAVAILABLE',
     { what: 'text', reason: 'text', mend: 'text' },
@@ -113,27 +103,32 @@ export const processErrors = {
     'DATA_LOSS',
     { what: 'text', found: 'text', wanted: 'text' },
     ({ what, found, wanted }) =>
-      `${what} has sha-256 ${found}, expected ${wanted}: it was not used. Delete it and fetch it again.`,
+      `${what} has the sha-256 ${found} instead of ${wanted} and was not used. Delete it and fetch it again.`,
   ),
   DATASET_UNKNOWN: entry(
     'NOT_FOUND',
     { dataset: 'text', available: 'text' },
-    ({ dataset, available }) => `There is no dataset ${dataset}; there are ${available}.`,
+    ({ dataset, available }) => `Dataset ${dataset} does not exist. Available: ${available}.`,
   ),
-  DRAINING: entry('UNAVAILABLE', {}, () => 'This process is shutting down and takes no new work: try another one.', {
-    retryAfterMilliseconds: 1_000,
-  }),
+  DRAINING: entry(
+    'UNAVAILABLE',
+    {},
+    () => 'This process is shutting down and takes no new work. Call another process.',
+    {
+      retryAfterMilliseconds: 1_000,
+    },
+  ),
   CANCELLED: entry('CANCELLED', { what: 'text' }, ({ what }) => `${what} was cancelled.`),
   DEADLINE: entry(
     'DEADLINE_EXCEEDED',
     { what: 'text' },
-    ({ what }) => `${what} did not finish before its deadline: allow more time, or send less at once.`,
+    ({ what }) => `${what} did not finish before its deadline. Allow more time, or send less at once.`,
     { retryAfterMilliseconds: 1_000 },
   ),
   INTERNAL: entry(
     'INTERNAL',
     { reason: 'text' },
-    ({ reason }) => `Something went wrong inside hyperswap: ${reason}. Please report it with the log.`,
+    ({ reason }) => `An internal error occurred: ${reason}. Report it with the log of the service.`,
   ),
   SERVICE_ERROR: entry(
     ({ status }) => grpcStatusNames.find((name) => name === status) ?? 'UNKNOWN',

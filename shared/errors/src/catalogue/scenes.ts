@@ -5,12 +5,12 @@ export const sceneErrors = {
   FILE_UNREADABLE: entry(
     'INVALID_ARGUMENT',
     { file: 'text', reason: 'text' },
-    ({ file, reason }) => `Cannot read ${file}: ${reason}. Check that the path exists and may be read.`,
+    ({ file, reason }) => `${file} cannot be read: ${reason}. Check that it exists and that this process may read it.`,
   ),
   FILE_UNWRITABLE: entry(
     'INVALID_ARGUMENT',
     { file: 'text', reason: 'text' },
-    ({ file, reason }) => `Cannot write ${file}: ${reason}. Choose another folder, or make room for it.`,
+    ({ file, reason }) => `${file} cannot be written: ${reason}. Choose another folder, or free space.`,
   ),
   FILE_FORMAT: entry(
     'INVALID_ARGUMENT',
@@ -21,7 +21,7 @@ export const sceneErrors = {
     'INVALID_ARGUMENT',
     { file: 'text', wanted: 'text', found: 'text' },
     ({ file, wanted, found }) =>
-      `${file} holds no usable variable ${wanted}; it holds ${found}. Name one with --variable.`,
+      `${file} has no usable variable ${wanted}; it has ${found}. Name the variable to read.`,
   ),
   AXES_AMBIGUOUS: entry(
     'INVALID_ARGUMENT',
@@ -38,32 +38,32 @@ export const sceneErrors = {
     'INVALID_ARGUMENT',
     { scene: 'text', bands: 'number', components: 'number' },
     ({ scene, bands, components }) =>
-      `${scene} has ${bands} bands, but the backbone takes ${components} components: give a scene of at least ${components} bands.`,
+      `${scene} has ${bands} bands; the backbone takes ${components} components. Use a scene of at least ${components} bands.`,
   ),
   PIXELS_NOT_FINITE: entry(
     'INVALID_ARGUMENT',
     { scene: 'text', count: 'number', row: 'number', column: 'number' },
     ({ scene, count, row, column }) =>
-      `${scene} has ${count} pixels with NaN or infinite values, the first at row ${row}, column ${column}: replace them or cut them away before preparing the scene.`,
+      `${scene} has ${count} pixels with NaN or infinite values, the first at row ${row}, column ${column}. Mark them as nodata, or replace them.`,
   ),
   PIXELS_OVERFLOW: entry(
     'INVALID_ARGUMENT',
     { scene: 'text' },
     ({ scene }) =>
-      `${scene} has pixel values so large that its statistics are not finite: mark them as nodata, or replace them, before preparing the scene.`,
+      `${scene} has pixel values so large that its statistics are not finite. Mark them as nodata, or replace them.`,
   ),
   LABELS_SHAPE: entry(
     'INVALID_ARGUMENT',
     { labels: 'text', found: 'text', wanted: 'text' },
     ({ labels, found, wanted }) =>
-      `Labels ${labels} are ${found}, the scene is ${wanted}: both must have the same height and width.`,
+      `Labels ${labels} have the size ${found}; the scene has ${wanted}. Height and width of both must be equal.`,
     { field: 'labels' },
   ),
   LABELS_VALUES: entry(
     'INVALID_ARGUMENT',
     { labels: 'text', reason: 'text' },
     ({ labels, reason }) =>
-      `Labels ${labels} cannot be used: ${reason}. Labels are whole numbers, 0 for unlabelled and 1 to 255 for the classes.`,
+      `Labels ${labels} cannot be used: ${reason}. A label is a whole number: 0 for a pixel without a class, else 1 to 255.`,
     { field: 'labels' },
   ),
   CRS_UNKNOWN: entry(
@@ -82,30 +82,30 @@ export const sceneErrors = {
     'INVALID_ARGUMENT',
     { scene: 'text', classes: 'number' },
     ({ scene, classes }) =>
-      `The training pixels of ${scene} hold ${classes === 0 ? 'no class' : 'one class'}: label pixels of at least two classes.`,
+      `The training pixels of ${scene} have ${classes === 0 ? 'no class' : 'one class only'}. Label pixels of at least two classes.`,
   ),
   SPLIT_INVALID: entry(
     'INVALID_ARGUMENT',
     { reason: 'text' },
-    ({ reason }) => `The split of training and test pixels cannot be made: ${reason}.`,
+    ({ reason }) => `The split into training and test pixels cannot be made: ${reason}.`,
     { field: 'split' },
   ),
   SCENE_NOT_FOUND: entry(
     'NOT_FOUND',
     { scene: 'text' },
-    ({ scene }) => `There is no scene ${scene}. "hyperswap scenes list" names those there are.`,
+    ({ scene }) => `Scene ${scene} does not exist. ListScenes returns the scenes that do.`,
   ),
   SCENE_CHANGED: entry(
     'FAILED_PRECONDITION',
     { scene: 'text' },
     ({ scene }) =>
-      `Scene ${scene} was replaced or deleted while this work used it: start the work again, with an adapter that fits the new scene.`,
+      `Scene ${scene} was replaced or deleted while this work used it. Start the work again, with an adapter that fits the new scene.`,
   ),
   SCENE_EXISTS: entry(
     'ALREADY_EXISTS',
     { scene: 'text' },
     ({ scene }) =>
-      `Scene ${scene} exists already with other content; it was left as it is. Choose another name, or delete it first with "hyperswap scenes delete ${scene}".`,
+      `Scene ${scene} exists with other content and was not changed. Choose another name, or prepare it with RETENTION_REPLACE.`,
   ),
   NAME_INVALID: entry(
     'INVALID_ARGUMENT',
@@ -117,7 +117,7 @@ export const sceneErrors = {
     'INVALID_ARGUMENT',
     { method: 'text', reason: 'text' },
     ({ method, reason }) =>
-      `A request of ${method} is not a message of the method's type: ${reason}. Generate the client from the protos of the service again.`,
+      `A request of ${method} cannot be decoded: ${reason}. Use a client that is generated from the protos of this service.`,
   ),
   FIELD_INVALID: entry(
     'INVALID_ARGUMENT',

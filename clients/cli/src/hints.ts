@@ -1,0 +1,36 @@
+import type { ErrorCode, ErrorDetails, HyperswapError } from '@hyperswap/errors';
+
+type Hints = { readonly [Code in ErrorCode]?: string | ((details: ErrorDetails<Code>) => string) };
+
+/** Commands, flags and variables that mend an error, where the error's own sentence names neither. */
+const hints: Hints = {
+  VARIABLE_MISSING: 'Name the variable with --variable.',
+  SCENE_NOT_FOUND: '"hyperswap scenes list" prints the scenes.',
+  SCENE_EXISTS: ({ scene }) =>
+    `"hyperswap scenes delete ${scene}" deletes it, and "hyperswap scenes prepare --replace" replaces it.`,
+  ADAPTER_NOT_FOUND: '"hyperswap adapters list" prints the adapters.',
+  ADAPTER_RETIRED: ({ adapter }) => `"hyperswap adapters retire ${adapter} --undo" brings it back.`,
+  ADAPTER_BACKBONE: 'Start the services with --backbone and the name of that backbone.',
+  BACKBONE_NOT_FOUND: '"hyperswap backbone import" adds a backbone.',
+  TRAINING_DIVERGED: ({ learningRate }) => `Lower it with --set learningRate=${learningRate / 10}.`,
+  SIGNATURE_INVALID: 'The services trust the keys in HYPERSWAP_TRUSTED_KEYS; "hyperswap keys create" makes a key.',
+  TOKEN_MISSING: 'Name the file of the token with --token-file or HYPERSWAP_TOKEN_FILE.',
+  TOKEN_INVALID: '"hyperswap keys token" makes tokens, for those who have the key.',
+  CONFIG_INSECURE: 'In a network where you trust all others, add --insecure or set HYPERSWAP_INSECURE=true.',
+  STORE_FULL: 'HYPERSWAP_HOME or S3_BUCKET choose another place.',
+  STORE_REFUSED: 'The access key is in S3_ACCESS_KEY and S3_SECRET_KEY.',
+  BUS_UNREACHABLE: 'The address is in NATS_URL.',
+  JOBS_FULL: 'HYPERSWAP_JOB_LIMIT sets the limit of the services.',
+  JOB_INTERRUPTED: '"hyperswap up" keeps running and runs jobs that outlive a command.',
+  HOME_IN_USE: 'Choose another home folder with --home or HYPERSWAP_HOME.',
+  HOME_UNUSABLE: 'Choose another home folder with --home or HYPERSWAP_HOME.',
+  PORT_IN_USE: 'Choose another port with --port.',
+  SERVICE_UNREACHABLE: 'Start the services with "hyperswap up", or leave --endpoint out.',
+  ENGINE_MISSING: 'Run "make setup".',
+};
+
+/** Returns what to do on the command line about an error; undefined where its sentence says all. */
+export function hintFor({ code, details }: HyperswapError): string | undefined {
+  const hint = hints[code] as string | ((given: typeof details) => string) | undefined;
+  return typeof hint === 'function' ? hint(details) : hint;
+}
