@@ -185,7 +185,10 @@ test('up serves with health and reflection until SIGTERM, then drains and ends',
 
 test('keys, tokens and a job that goes on by itself, all from the command line', async () => {
   assert.match(await succeed('keys', 'create', 'keys'), /private\.jwk.*keys\.json/);
-  assert.match((await hyperswap('keys', 'create', 'keys')).stderr, /private\.jwk: it is there already/);
+  assert.match(
+    (await hyperswap('keys', 'create', 'keys')).stderr,
+    /private\.jwk cannot be written: it is there already/,
+  );
   const token = async (role: string): Promise<string> => {
     const content = await succeed('keys', 'token', '--key', 'keys/private.jwk', '--subject', 'me', '--role', role);
     await writeFile(path.join(directory, `${role}.token`), content);
@@ -215,7 +218,7 @@ test('keys, tokens and a job that goes on by itself, all from the command line',
     );
     assert.deepEqual(detached, attached);
     assert.match(await succeed(...client, 'jobs', 'list'), new RegExp(`${job} +field +field@1 +done +1 of 1`));
-    assert.match((await hyperswap(...client, 'jobs', 'cancel', 'none')).stderr, /no scene job none/);
+    assert.match((await hyperswap(...client, 'jobs', 'cancel', 'none')).stderr, /There is no classification none/);
     await succeed('--endpoint', endpoint, '--token-file', operator, 'adapters', 'alias', 'field@1', 'best');
   } finally {
     child.kill('SIGTERM');

@@ -4,6 +4,7 @@ type Hints = { readonly [Code in ErrorCode]?: string | ((details: ErrorDetails<C
 
 /** Commands, flags and variables that mend an error, where the error's own sentence names neither. */
 const hints: Hints = {
+  AXES_AMBIGUOUS: 'Say which with --bands-first or --bands-last.',
   VARIABLE_MISSING: 'Name the variable with --variable.',
   SCENE_NOT_FOUND: '"hyperswap scenes list" prints the scenes.',
   SCENE_EXISTS: ({ scene }) =>

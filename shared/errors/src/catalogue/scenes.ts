@@ -27,7 +27,7 @@ export const sceneErrors = {
     'INVALID_ARGUMENT',
     { file: 'text', shape: 'text', bandsLast: 'text', bandsFirst: 'text' },
     ({ file, shape, bandsLast, bandsFirst }) =>
-      `${file} of ${shape} can be ${bandsFirst} or ${bandsLast}: say which with --bands-first or --bands-last.`,
+      `${file} of ${shape} can be ${bandsFirst} or ${bandsLast}. Say which of the two it is.`,
   ),
   SCENE_SHAPE: entry(
     'INVALID_ARGUMENT',
