@@ -20,3 +20,13 @@ export interface StoredValues {
 }
 
 export { repository };
+
+/** A raster that `tests/parity/write_raster_fixtures.py` wrote. */
+export function rasterFixture(name: string): string {
+  return path.join(repository, 'tests', 'fixtures', 'rasters', name);
+}
+
+/** A file with traits that users' files have, which `tests/parity/make_cases.py` wrote. */
+export function caseFile(name: string): string {
+  return path.join(repository, 'tests', 'fixtures', 'cases', name);
+}

@@ -108,14 +108,13 @@ async function readLabelMaps(
     maps.push({ name, labels: read.labels });
     warnings.push(...read.warnings);
   }
-  const { names, unmapped } = all.finish(maps.map((map) => map.labels));
+  const { classes: found, unmapped } = all.finish(maps.map((map) => map.labels));
   if (unmapped.length > 0) {
     warnings.push(
       `codes ${unmapped.slice(0, 20).join(', ')}${unmapped.length > 20 ? ' and more' : ''} are not in --map-classes: unlabelled`,
     );
   }
-  const found = names.map((name) => ({ name, color: undefined }));
-  return { maps, classes: classes.length > 0 ? classes : found, warnings };
+  return { maps, classes: classes.length > 0 ? classes : [...found], warnings };
 }
 
 /** Returns what the service is told of a raster. */

@@ -34,7 +34,7 @@ export async function arrayRaster(
   };
   return {
     info,
-    readWindow: (window, bands) => readWindow(source.name, array, axes, info, window, bands),
+    readWindow: (window, bands) => arrayWindow(source.name, array, axes, info, window, bands),
     close: async () => {
       await container.close();
       await source.close();
@@ -42,7 +42,13 @@ export async function arrayRaster(
   };
 }
 
-async function readWindow(
+/**
+ * Reads a window of an array whose axes are known.
+ *
+ * @returns `[height, width, bands]`
+ * @throws FILE_FORMAT, FIELD_INVALID when the window is not inside
+ */
+export async function arrayWindow(
   file: string,
   array: ArrayReader,
   axes: Axes,

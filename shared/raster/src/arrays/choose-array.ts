@@ -14,7 +14,8 @@ const listed = 40;
 export function chooseArray(file: string, { arrays }: ArrayContainer, options: ReadOptions): ArrayDescription {
   const { variable, content = 'scene' } = options;
   if (variable !== undefined && variable !== '') {
-    const found = arrays.find(({ name }) => name === variable) ?? arrays.find(({ name }) => name === `/${variable}`);
+    const found =
+      arrays.find(({ name }) => name === variable) ?? arrays.find(({ name }) => plain(name) === plain(variable));
     if (found?.type !== undefined) return found;
     throw missing(file, variable, arrays);
   }
@@ -25,6 +26,11 @@ export function chooseArray(file: string, { arrays }: ArrayContainer, options: R
   if (candidates.length === 0 && arrays.length === 1 && numeric.length === 1) return numeric[0]!;
   const wanted = content === 'scene' ? 'of three dimensions' : 'of two dimensions';
   throw missing(file, candidates.length === 0 ? wanted : `that is the only one ${wanted}`, arrays);
+}
+
+/** Paths are written with slashes or dots, and with or without a slash before them. */
+function plain(path: string): string {
+  return path.replace(/^\//, '').replaceAll('/', '.');
 }
 
 function isCandidate({ shape, type }: ArrayDescription, content: 'scene' | 'labels'): boolean {

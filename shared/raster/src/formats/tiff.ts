@@ -1,6 +1,6 @@
 /**
- * TIFF, GeoTIFF, BigTIFF and Cloud Optimized GeoTIFF. Directories, predictors and bits are read here, decompression is the library
- * geotiff's or zlib's: the library decodes big-endian files with predictors, and samples of 12 bits, wrongly.
+ * TIFF, GeoTIFF, BigTIFF and Cloud Optimized GeoTIFF: TIFF 6.0, read here rather than by the library geotiff, which decodes big-endian
+ * files with predictors and samples of 12 bits wrongly, and takes what a damaged file claims for true.
  */
 import { emptyArray, memoryType, type NumericArray } from '../array.js';
 import type { ArrayDescription } from '../arrays/array-reader.js';

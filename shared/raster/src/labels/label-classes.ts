@@ -1,4 +1,5 @@
 import { failure } from '@hyperswap/errors';
+import type { RasterClass } from '../raster-info.js';
 
 /** Label of a pixel that has none. */
 export const unlabelled = 0;
@@ -13,6 +14,16 @@ export interface ClassOptions {
   readonly mapping?: ReadonlyMap<number, number> | 'auto' | undefined;
 }
 
+/** Classes of a scene's labels, once all are read. */
+export interface FinishedClasses {
+  /** Names and colours of the classes from 1 on; empty when nobody names them. */
+  readonly classes: readonly { readonly name: string; readonly color: number | undefined }[];
+  /** Original codes of the classes from 1 on, of an automatic mapping. */
+  readonly codes: readonly number[];
+  /** Codes that the mapping does not name: unlabelled. */
+  readonly unmapped: readonly number[];
+}
+
 /**
  * Classes of the labels of one scene. All its label files share them, so that a code or name means the same class in each.
  * Labels are provisional until all files are read: {@link finish} gives the numbers.
@@ -22,6 +33,8 @@ export class LabelClasses {
   private readonly given: boolean;
   private readonly codes = new Map<number, number>();
   private readonly unmapped = new Set<number>();
+  /** Names and colours that a raster gives its values. */
+  private readonly told = new Map<number, RasterClass>();
 
   constructor(private readonly options: ClassOptions = {}) {
     this.names = [...(options.names ?? [])];
@@ -55,19 +68,41 @@ export class LabelClasses {
     return value >= 1 && value <= largestClass ? value : undefined;
   }
 
-  /** Gives label maps their final numbers, in place. @returns names where the files or the user told them, codes of an automatic mapping */
-  finish(maps: readonly Uint8Array[]): {
-    readonly names: readonly string[];
-    readonly codes: readonly number[];
-    readonly unmapped: readonly number[];
-  } {
+  /** Notes the names and colours that a raster gives its values; the first raster that names a value is heard. */
+  describe(classes: readonly RasterClass[]): void {
+    for (const entry of classes) {
+      if (entry.name !== undefined && entry.value >= 0 && !this.told.has(entry.value))
+        this.told.set(entry.value, entry);
+    }
+  }
+
+  /**
+   * Gives label maps their final numbers, in place.
+   *
+   * @returns classes, where the files or the user name them; codes of an automatic mapping; codes that the mapping left out
+   */
+  finish(maps: readonly Uint8Array[]): FinishedClasses {
     const unmapped = [...this.unmapped].sort((a, b) => a - b);
-    if (this.options.mapping !== 'auto') return { names: this.names, codes: [], unmapped };
     const codes = [...this.codes.keys()].sort((a, b) => a - b);
-    const final = new Uint8Array(256);
-    codes.forEach((code, index) => (final[this.codes.get(code)!] = index + 1));
-    for (const map of maps) for (let i = 0; i < map.length; i++) map[i] = final[map[i]!]!;
-    return { names: this.given ? this.names : codes.map(String), codes, unmapped };
+    if (this.options.mapping === 'auto') {
+      const final = new Uint8Array(256);
+      codes.forEach((code, index) => (final[this.codes.get(code)!] = index + 1));
+      for (const map of maps) for (let i = 0; i < map.length; i++) map[i] = final[map[i]!]!;
+    }
+    return { classes: this.finalClasses(codes), codes, unmapped };
+  }
+
+  private finalClasses(codes: readonly number[]): FinishedClasses['classes'] {
+    if (this.names.length > 0) return this.names.map((name) => ({ name, color: undefined }));
+    if (this.options.mapping === 'auto') return codes.map((code) => this.toldOf(code, String(code)));
+    const last = Math.min(largestClass, Math.max(0, ...this.told.keys()));
+    if (this.options.mapping !== undefined || last === 0) return [];
+    return Array.from({ length: last }, (_, index) => this.toldOf(index + 1, `class ${index + 1}`));
+  }
+
+  private toldOf(value: number, fallback: string): { readonly name: string; readonly color: number | undefined } {
+    const told = this.told.get(value);
+    return { name: told?.name ?? fallback, color: told?.color };
   }
 
   private addName(name: string): number | undefined {

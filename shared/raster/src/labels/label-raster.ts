@@ -27,6 +27,7 @@ export async function readLabelRaster(
       const found = `${info.height} × ${info.width}${info.bands === 1 ? '' : ` × ${info.bands}`}`;
       throw failure('LABELS_SHAPE', { labels: name, found, wanted: `${height} × ${width}` });
     }
+    classes.describe(info.classes ?? []);
     const labels = new Uint8Array(height * width);
     const known = new Map<number, number>();
     const rows = Math.max(1, Math.floor(blockValues / width));

@@ -1,3 +1,4 @@
+import { isZarr } from '../formats/zarr.js';
 import { openFile, type RandomAccess } from '../source/random-access.js';
 import type { LabelClasses } from './label-classes.js';
 import type { LabelOptions, LabelTarget, ReadLabels } from './label-options.js';
@@ -25,10 +26,10 @@ export async function readLabels(
   try {
     const head = await source.read(0, Math.min(headBytes, source.size));
     if (isLabelTable(head)) return { labels: await readLabelTable(source, target, classes, options), warnings: [] };
-    // Zarr's metadata is JSON too.
-    const text = Buffer.from(head).toString('utf8');
-    if (/^\uFEFF?\s*\{/.test(text) && !text.includes('"zarr_format"'))
+    const isJson = /^\uFEFF?\s*\{/.test(Buffer.from(head).toString('utf8'));
+    if (isJson && !isZarr(head, await source.siblings())) {
       return await readLabelShapes(source, target, classes, options);
+    }
     return { labels: await readLabelRaster(source, target, classes, options), warnings: [] };
   } finally {
     await source.close();

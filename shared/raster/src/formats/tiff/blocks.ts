@@ -2,11 +2,13 @@
 import { setImmediate } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { inflate } from 'node:zlib';
+import { ZSTDDecoder } from 'zstddec';
 import { bytesOf, decodeStored, emptyArray, memoryType, type NumericArray } from '../../array.js';
 import { ContiguousArray } from '../../arrays/contiguous-array.js';
 import type { RandomAccess } from '../../source/random-access.js';
 import { invalid } from './directory.js';
 import type { TiffImage } from './image.js';
+import { unpackLzw, unpackPackBits } from './lzw.js';
 import { undoPredictor } from './predictor.js';
 import { unpackBits } from './unpack-bits.js';
 
@@ -14,15 +16,24 @@ const inflateAsync = promisify(inflate);
 
 /** Decoded blocks that are kept. */
 const cachedBytes = 128 * 1024 ** 2;
-/** A decoded block has at most so many bytes; blocks of the library's decoders, which block this thread, fewer. */
+/** A decoded block has at most so many bytes; of the compressions that block this thread fewer. */
 const maximumBlockBytes = 256 * 1024 ** 2;
-const maximumLibraryBytes = 64 * 1024 ** 2;
+const maximumBlockingBytes = 64 * 1024 ** 2;
 
 const none = 1;
 const lzw = 5;
 const packBits = 32773;
 const zstandard = 50000;
 const deflate = [8, 32946];
+
+/** Loaded on use. */
+let zstd: Promise<ZSTDDecoder> | undefined;
+
+async function loadZstd(): Promise<ZSTDDecoder> {
+  const decoder = new ZSTDDecoder();
+  await decoder.init();
+  return decoder;
+}
 
 /** Values of a block: `[height, width, samples]`, one sample where blocks hold one band each. */
 export interface Block {
@@ -45,11 +56,11 @@ export class TiffBlocks {
   ) {
     const { compression, blockHeight, blockWidth, samples, planar, bits } = image;
     const bytes = blockHeight * blockWidth * (planar ? 1 : samples) * Math.max(1, bits / 8);
-    const isLibrary = compression === lzw || compression === packBits || compression === zstandard;
-    if (compression !== none && !isLibrary && !deflate.includes(compression)) {
+    const isBlocking = compression === lzw || compression === packBits || compression === zstandard;
+    if (compression !== none && !isBlocking && !deflate.includes(compression)) {
       throw invalid(source.name, `its compression, number ${compression}, is not read; rewrite it with deflate or LZW`);
     }
-    const limit = isLibrary ? maximumLibraryBytes : maximumBlockBytes;
+    const limit = isBlocking ? maximumBlockingBytes : maximumBlockBytes;
     if (compression !== none && bytes > limit) {
       throw invalid(source.name, `its compressed blocks have ${bytes} bytes, more than ${limit}; rewrite it in tiles`);
     }
@@ -132,16 +143,10 @@ export class TiffBlocks {
     if (image.compression === none) return packed;
     try {
       if (deflate.includes(image.compression)) return await inflateAsync(packed, { maxOutputLength: limit });
-      // Loaded on use: its worker pool takes any worker thread it is imported in, the executor's too, for one of its own.
-      const { getDecoder } = await import('geotiff');
-      const decoder = await getDecoder(image.compression, {
-        tileWidth: image.blockWidth,
-        tileHeight: image.blockHeight,
-        predictor: none,
-        bitsPerSample: image.bits,
-        planarConfiguration: image.planar ? 2 : 1,
-      });
-      return new Uint8Array(await decoder.decode(packed.buffer));
+      if (image.compression === lzw) return unpackLzw(packed, limit);
+      if (image.compression === packBits) return unpackPackBits(packed, limit);
+      zstd ??= loadZstd();
+      return (await zstd).decode(packed, limit);
     } catch (cause) {
       throw invalid(source.name, `a block cannot be decompressed: ${(cause as Error).message}`, cause);
     }

@@ -1,7 +1,4 @@
-/**
- * Directories of TIFF 6.0 and BigTIFF files. The library geotiff reads them too, but takes whatever counts a damaged file claims;
- * here each count is checked against the file first.
- */
+/** Directories of TIFF 6.0 and BigTIFF files; each count that they claim is checked against the file before it is believed. */
 import { failure } from '@hyperswap/errors';
 import type { RandomAccess } from '../../source/random-access.js';
 

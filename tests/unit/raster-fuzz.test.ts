@@ -1,0 +1,127 @@
+/**
+ * Truncated and bit-flipped copies of the fixtures of each format, the same ones each time: 2,000 a format, fewer of HDF5 (a thread each)
+ * and of GeoJSON (a thread each). `FUZZ_MUTATIONS` sets another number. Of each copy the first window is read too.
+ */
+import assert from 'node:assert/strict';
+import { readdirSync, readFileSync } from 'node:fs';
+import { test } from 'node:test';
+import { HyperswapError } from '@hyperswap/errors';
+import { bytesInMemory, LabelClasses, openRaster, readLabels, type ReadOptions } from '@hyperswap/raster';
+import { Random } from '@hyperswap/random';
+import { caseFile, rasterFixture } from '../support/fixtures.js';
+
+const wanted = Number(process.env.FUZZ_MUTATIONS ?? 2000);
+const hangMilliseconds = 5000;
+const memoryBytes = 512 * 1024 ** 2;
+/** Values that one read of the test takes at most. */
+const readValues = 1 << 20;
+
+/** Files of a format, and how they are opened. */
+interface Subject {
+  readonly format: string;
+  readonly files: readonly string[];
+  readonly mutations: number;
+  readonly options?: ReadOptions;
+}
+
+const all = readdirSync(rasterFixture('.'), { withFileTypes: true }).flatMap((entry) =>
+  entry.isFile() ? [entry.name] : [],
+);
+const named = (pattern: RegExp): string[] => all.filter((name) => pattern.test(name));
+const subjects: readonly Subject[] = [
+  { format: 'NumPy .npy', files: named(/\.npy$/), mutations: wanted },
+  { format: 'NumPy .npz', files: named(/\.npz$/), mutations: wanted },
+  { format: 'MATLAB v5', files: named(/^mat5/), mutations: wanted, options: { variable: 'cube' } },
+  {
+    format: 'MATLAB v5 structures',
+    files: named(/^mat5/),
+    mutations: wanted,
+    options: { variable: 'scene.meta.Data' },
+  },
+  { format: 'MATLAB v4', files: named(/^mat4/), mutations: wanted, options: { variable: 'gt', content: 'labels' } },
+  { format: 'TIFF', files: named(/^tiff/), mutations: wanted },
+  { format: 'ENVI header', files: named(/^envi.*\.hdr$/i), mutations: wanted },
+  { format: 'EnMAP', files: named(/^ENMAP.*XML$/i), mutations: wanted },
+  { format: 'HDF5', files: named(/\.(h5|nc|he5)$|mat73/), mutations: Math.min(wanted, 40) },
+];
+
+/** Cuts a file, or changes up to eight of its bytes, most of them near its start where formats keep what they say. */
+function mutate(bytes: Uint8Array, random: Random): Uint8Array {
+  const pick = (limit: number): number => Math.floor(random.uniform() * limit);
+  if (pick(4) === 0) return bytes.slice(0, pick(bytes.byteLength));
+  const changed = bytes.slice();
+  for (let change = pick(8); change >= 0; change--) {
+    const place = pick(2) === 0 ? pick(Math.min(512, changed.byteLength)) : pick(changed.byteLength);
+    if (pick(3) === 0) changed[place] = [0, 0xff, 0x7f, 0x80][pick(4)]!;
+    else changed[place]! ^= 1 << pick(8);
+  }
+  return changed;
+}
+
+async function tryOpen(
+  name: string,
+  bytes: Uint8Array,
+  beside: ReadonlyMap<string, Uint8Array>,
+  options: ReadOptions,
+): Promise<string> {
+  const raster = await openRaster(bytesInMemory(name, bytes, new Map([...beside, [name, bytes]])), options);
+  try {
+    const { height, width, bands } = raster.info;
+    const rows = Math.max(1, Math.min(height, 4, Math.floor(readValues / (width * bands))));
+    const columns = Math.min(width, Math.max(1, Math.floor(readValues / (rows * bands))));
+    const values = await raster.readWindow(
+      { row: 0, column: 0, height: rows, width: columns },
+      bands > readValues ? [0] : undefined,
+    );
+    assert.equal(values.length, rows * columns * bands, 'a window of the wrong size');
+    return 'read';
+  } finally {
+    await raster.close();
+  }
+}
+
+for (const { format, files, mutations, options = {} } of subjects) {
+  test(`${mutations} damaged copies of ${format} are read or refused, none crashes, hangs or fills the memory`, async () => {
+    assert.ok(files.length > 0);
+    const random = new Random(7);
+    const contents = new Map(files.map((name) => [name, new Uint8Array(readFileSync(rasterFixture(name)))]));
+    const beside = format.startsWith('EN')
+      ? new Map(named(/^(envi|ENMAP)/).map((name) => [name, new Uint8Array(readFileSync(rasterFixture(name)))]))
+      : new Map<string, Uint8Array>();
+    let read = 0;
+    let longest = 0;
+    let most = 0;
+    for (let i = 0; i < mutations; i++) {
+      const name = files[i % files.length]!;
+      const bytes = mutate(contents.get(name)!, random);
+      const start = performance.now();
+      try {
+        await tryOpen(name, bytes, beside, options);
+        read += 1;
+      } catch (error) {
+        if (!(error instanceof HyperswapError) || error.code === 'INTERNAL') throw error;
+      }
+      longest = Math.max(longest, performance.now() - start);
+      if (i % 50 === 0) most = Math.max(most, process.memoryUsage().rss);
+    }
+    assert.ok(read < mutations, 'no copy was refused');
+    assert.ok(longest < hangMilliseconds, `one took ${Math.round(longest)} ms`);
+    assert.ok(most < memoryBytes, `${Math.round(most / 1024 ** 2)} MiB`);
+  });
+}
+
+test('damaged label files are read or refused', async () => {
+  const files = ['labels_semicolons.csv', 'labels_by_name.csv', 'utm.geojson'];
+  const random = new Random(7);
+  for (let i = 0; i < Math.min(wanted, 600); i++) {
+    // GeoJSON is read in a thread, which takes a while to start.
+    const name = files[i % 30 === 0 ? 2 : i % 2]!;
+    const bytes = mutate(new Uint8Array(readFileSync(caseFile(name))), random);
+    try {
+      const { labels } = await readLabels(bytesInMemory(name, bytes), { height: 20, width: 24 }, new LabelClasses());
+      assert.equal(labels.length, 480);
+    } catch (error) {
+      if (!(error instanceof HyperswapError) || error.code === 'INTERNAL') throw error;
+    }
+  }
+});
