@@ -7,10 +7,10 @@ import {
   type TrainingProgress as TrainingProgressMessage,
 } from '@hyperswap/proto';
 
-/** Trainings and pretrainings take turns on a trainer: either keeps the engine busy. */
+/** Queue of trainings and pretrainings. They take turns on a trainer, because either keeps the engine busy. */
 const queue = 'training';
 
-/** Training of an adapter, or of a baseline on the same pixels. Its result is the last message of whoever watches it. */
+/** Training of an adapter, or of a baseline on the same pixels. Its result is the last message to its watchers. */
 export const trainingKind: JobKind<StartTrainingRequest, WatchTrainingResponse, TrainingProgressMessage> = {
   name: 'training',
   queue,
