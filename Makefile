@@ -71,6 +71,7 @@ parity-fixtures:
 	python3 -m venv out/parity-venv
 	out/parity-venv/bin/pip install --quiet -r tests/parity/requirements.txt
 	out/parity-venv/bin/python tests/parity/write_fixtures.py
+	out/parity-venv/bin/python tests/parity/write_pca_fixtures.py
 
 # Writes fixtures/peft again with Hugging Face's PEFT, and loads what hyperswap exports with it.
 peft-fixtures parity-peft: build

@@ -4,22 +4,32 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
 import { credentials } from '@grpc/grpc-js';
-import { createPreprocessingService } from '@hyperswap/preprocessing';
+import { JobRunner } from '@hyperswap/jobs';
+import { EmbeddedBus } from '@hyperswap/messaging';
+import { createPreprocessingServices } from '@hyperswap/preprocessing';
 import { SceneServiceClient, type StreamPatchesRequest, type StreamTilesRequest } from '@hyperswap/proto';
 import { readStream, startServer, type RunningServer } from '@hyperswap/rpc';
 import { DirectoryObjectStore } from '@hyperswap/storage';
+import { createLogger } from '@hyperswap/telemetry';
 import { prepareToy, toyScene } from '../support/services.js';
 
 let home = '';
 let server: RunningServer;
+let bus: EmbeddedBus;
+let jobs: JobRunner;
 /** A client with gRPC's default settings: it refuses messages above 4 MiB. */
 let scenes: SceneServiceClient;
 
 before(async () => {
   home = await mkdtemp(path.join(tmpdir(), 'hyperswap-test-'));
   const store = new DirectoryObjectStore(path.join(home, 'store'));
-  const service = createPreprocessingService({ store, maximumSceneBytes: 1e9 });
-  server = await startServer([service], { host: '127.0.0.1', port: 0 });
+  bus = await EmbeddedBus.open({ directory: path.join(home, 'bus'), work: 'private' });
+  const logger = createLogger('silent', 'test');
+  jobs = new JobRunner({ bus, store, logger, leaseMilliseconds: 30_000, keepMilliseconds: 60_000, jobLimit: 8 });
+  const limits = { maximumSceneBytes: 1e9, uploadLimit: 8, keepUploadsMilliseconds: 60_000 };
+  const { services } = createPreprocessingServices({ store, bus, jobs, logger, ...limits });
+  server = await startServer(services, { host: '127.0.0.1', port: 0 });
+  jobs.begin();
   scenes = new SceneServiceClient(server.endpoint, credentials.createInsecure());
   const toy = toyScene(300, 310);
   await prepareToy({ scenes }, 'toy', toy);
@@ -27,7 +37,9 @@ before(async () => {
 
 after(async () => {
   scenes.close();
+  await jobs.stop();
   await server.drain(1000);
+  await bus.close();
   await rm(home, { recursive: true, force: true });
 });
 

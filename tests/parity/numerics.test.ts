@@ -2,12 +2,9 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { evaluate } from '@hyperswap/map';
-import { fitPca, projectPixels } from '@hyperswap/scene';
 import { backboneConfigs, resizeMatrix, tokenPixels } from '@hyperswap/spectralgpt';
 import { AdamW, loadTensorFlow, type Scalar, type Tensor2D } from '@hyperswap/tensor';
-import { Random } from '@hyperswap/random';
 import { maximumDifference } from '../support/arrays.js';
-import { hasCode } from '../support/errors.js';
 import { fixture, type StoredValues } from '../support/fixtures.js';
 
 const read = (name: string): unknown => JSON.parse(readFileSync(fixture(name), 'utf8'));
@@ -31,59 +28,6 @@ test('patches resize as torch.nn.functional.interpolate does, and land in the ri
           }
     assert.ok(maximumDifference(image, resized.values) < 1e-5, `patch size ${size}`);
   }
-});
-
-test('PCA equals scikit-learn’s, signs fixed so that the largest loading is positive', async () => {
-  const reference = read('pca.json') as Record<
-    'scene' | 'mean' | 'components' | 'explainedVariance' | 'explainedVarianceRatio' | 'scores',
-    StoredValues
-  >;
-  const scene = Float32Array.from(reference.scene.values);
-  const repeated = new Float32Array(250 * scene.length).map((_, index) => scene[index % scene.length]!);
-  // Few pixels in one piece; the same again and again in six blocks.
-  for (const pixels of [scene, repeated]) {
-    const pca = await fitPca(pixels, 20, 12);
-    assert.ok(maximumDifference(pca.mean, reference.mean.values) < 1e-3);
-    // Components past the sixth are noise of nearly equal variance; the first six are defined well.
-    assert.ok(maximumDifference(pca.components.subarray(0, 120), reference.components.values.slice(0, 120)) < 1e-4);
-    assert.ok(maximumDifference(pca.explainedVarianceRatio, reference.explainedVarianceRatio.values) < 1e-6);
-    const scores = projectPixels(scene, pca).filter((_, i) => i % 12 < 6);
-    const wanted = reference.scores.values.filter((_, i) => i % 12 < 6);
-    assert.ok(maximumDifference(scores, wanted) < 1e-2);
-  }
-});
-
-test('with odd numbers of pixels and bands, scores have the variances that a PCA names, and no covariance', async () => {
-  const [pixels, bands, components] = [301, 7, 4];
-  const random = new Random(2);
-  const values = random.normals(pixels * bands, 1).map((value, i) => 5000 + (1 + (i % bands)) * value);
-  const pca = await fitPca(values, bands, components);
-  const scores = projectPixels(values, pca);
-  for (let a = 0; a < components; a++) {
-    for (let b = 0; b < components; b++) {
-      let sum = 0;
-      for (let pixel = 0; pixel < pixels; pixel++)
-        sum += scores[pixel * components + a]! * scores[pixel * components + b]!;
-      const wanted = a === b ? pca.explainedVariance[a]! : 0;
-      assert.ok(Math.abs(sum / (pixels - 1) - wanted) < 1e-3, `${a}, ${b}: ${sum / (pixels - 1)}, not ${wanted}`);
-    }
-  }
-});
-
-test('PCA is the same to the last bit in any number of threads, and can be cancelled', async () => {
-  const bands = 20;
-  const pixels = new Random(1).normals(150_000 * bands, 1000);
-  const [alone, ...together] = await Promise.all([1, 2, 3].map((threads) => fitPca(pixels, bands, 12, { threads })));
-  for (const pca of together) assert.deepEqual(pca, alone);
-  const cancelling = new AbortController();
-  const cancelled = fitPca(pixels, bands, 12, {
-    signal: cancelling.signal,
-    threads: 2,
-    onProgress: () => {
-      cancelling.abort();
-    },
-  });
-  await assert.rejects(cancelled, hasCode('CANCELLED'));
 });
 
 test('AdamW takes the steps that torch.optim.AdamW takes', () => {

@@ -7,13 +7,17 @@ export interface CuttingProxy {
   close(): void;
 }
 
-/**
- * Proxy to a server that cuts off the first connections at a given age. Real servers and load balancers do so to spread
- * their clients.
- */
+/** When the first connections are cut off: at an age, or after so many bytes that the client sent. */
+export interface Cuts {
+  readonly connections: number;
+  readonly milliseconds?: number;
+  readonly bytes?: number;
+}
+
+/** A way to a server that cuts off the first connections, as servers and balancers do that want their clients spread, or bad networks. */
 export async function startCuttingProxy(
   endpoint: string,
-  { connections, milliseconds }: { readonly connections: number; readonly milliseconds: number },
+  { connections, milliseconds, bytes = Infinity }: Cuts,
 ): Promise<CuttingProxy> {
   const [host, port] = endpoint.split(':') as [string, string];
   let opened = 0;
@@ -27,10 +31,16 @@ export async function startCuttingProxy(
     client.pipe(upstream).pipe(client);
     for (const socket of [client, upstream]) socket.on('error', end).on('close', end);
     if (opened++ >= connections) return;
-    setTimeout(() => {
+    const cutOff = (): void => {
       if (!client.destroyed) cut++;
       end();
-    }, milliseconds);
+    };
+    let sent = 0;
+    client.on('data', (piece: Buffer) => {
+      sent += piece.byteLength;
+      if (sent >= bytes) cutOff();
+    });
+    if (milliseconds !== undefined) setTimeout(cutOff, milliseconds);
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   return {

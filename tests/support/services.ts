@@ -115,8 +115,8 @@ export function toyScene(height = 24, width = 30, bands = 16, seed = 1): ToyScen
 
 export const npy = (shape: number[], values: NumericArray): Buffer => Buffer.from(writeNpy({ shape, values }));
 
-/** Describes the raster that a test sends. */
-function rasterInfo(info: Pick<RasterInfo, 'height' | 'width' | 'bands'> & Partial<RasterInfo>): RasterInfo {
+/** Raster of pixels that a test sends. */
+export function rasterInfo(info: Pick<RasterInfo, 'height' | 'width' | 'bands'> & Partial<RasterInfo>): RasterInfo {
   return {
     pixelType: PixelType.PIXEL_TYPE_UINT16,
     wavelengths: [],

@@ -4,9 +4,10 @@ import { mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { test } from 'node:test';
-import { deleteScene, PreparedScene, writeScene } from '@hyperswap/scene';
+import { deleteScene, PreparedScene } from '@hyperswap/scene';
 import { DirectoryObjectStore, type ObjectStore } from '@hyperswap/storage';
 import { hasCode } from '../support/errors.js';
+import { writeScene } from '../support/scenes.js';
 import { toyScene } from '../support/services.js';
 
 const window = { row: 0, column: 0, height: 24, width: 30 };
@@ -19,12 +20,11 @@ async function prepare(store: ObjectStore, seed: number): Promise<void> {
   const { height, width, bands, values, labels } = toyScene(24, 30, 16, seed);
   await writeScene(store, {
     name: 'toy',
-    raw: { height, width, bands, values },
+    height,
+    width,
+    bands,
+    values,
     labelMaps: [{ name: 'truth', labels }],
-    classes: [],
-    attribution: '',
-    components: 12,
-    reduction: 'pca',
     replace: true,
   });
 }
@@ -50,7 +50,7 @@ test('a chunk of scores, labels or PCA that is missing is damage, not zeros', as
   for (const part of ['scores/c/', 'labels/truth/c/', 'pca/mean/c/', 'scores/zarr.json']) {
     const store = await makeStore();
     await prepare(store, 1);
-    const keys = (await store.list('scenes/toy/')).map(({ key }) => key).filter((key) => key.includes(part));
+    const keys = (await store.list('scene-arrays/toy/')).map(({ key }) => key).filter((key) => key.includes(part));
     assert.ok(keys.length > 0, part);
     const scene = part.endsWith('.json') ? undefined : await PreparedScene.open(store, 'toy');
     for (const key of keys) await store.delete(key);

@@ -3,9 +3,10 @@ import { mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { test } from 'node:test';
-import { deleteScene, listScenes, readManifest, writeScene } from '@hyperswap/scene';
+import { deleteScene, listScenes, readManifest } from '@hyperswap/scene';
 import { DirectoryObjectStore, type ObjectStore } from '@hyperswap/storage';
 import { hasCode } from '../support/errors.js';
+import { writeScene } from '../support/scenes.js';
 
 const freshStore = async (): Promise<ObjectStore> =>
   new DirectoryObjectStore(await mkdtemp(path.join(tmpdir(), 'hyperswap-manifests-')));
@@ -18,10 +19,10 @@ const write = (
 ) =>
   writeScene(store, {
     name,
-    raw: { height: 1, width: 3, bands: values.length / 3, values: Float32Array.from(values) },
-    labelMaps: [],
-    classes: [],
-    attribution: '',
+    height: 1,
+    width: 3,
+    bands: values.length / 3,
+    values: Float32Array.from(values),
     components: 1,
     reduction,
     replace,
@@ -37,17 +38,22 @@ async function damage(store: ObjectStore, name: string): Promise<void> {
   await store.put(key, Buffer.from(text));
 }
 
-test('pixels whose statistics are not finite are refused, and nothing of them is written', async () => {
+test('pixels whose squares overflow are left out; where nothing else is there, nothing is written', async () => {
   const store = await freshStore();
   const lowest = -3.4028234663852886e38;
-  const values = [lowest, lowest, 1, 2, -lowest, -lowest];
-  await assert.rejects(write(store, 'low', values, { reduction: 'pca' }), hasCode('PIXELS_OVERFLOW', /low .*nodata/));
+  const none = [lowest, lowest, NaN, 2, -lowest, Infinity];
+  await assert.rejects(
+    write(store, 'low', none, { reduction: 'pca' }),
+    hasCode('NO_VALID_PIXELS', /None of the 3 pixels/),
+  );
   assert.deepEqual(await keysOf(store), []);
   await write(store, 'kept');
   const before = await keysOf(store);
-  await assert.rejects(write(store, 'kept', values, { reduction: 'pca', replace: true }), hasCode('PIXELS_OVERFLOW'));
+  await assert.rejects(write(store, 'kept', none, { reduction: 'pca', replace: true }), hasCode('NO_VALID_PIXELS'));
   assert.deepEqual(await keysOf(store), before);
   assert.equal((await readManifest(store, 'kept')).statistics[0]!.mean, 2);
+  await write(store, 'some', [lowest, lowest, 1, 2, -lowest, -lowest], { reduction: 'pca' });
+  assert.equal((await readManifest(store, 'some')).validPixels, 1);
 });
 
 test('a scene whose manifest cannot be read spoils nothing but itself', async () => {
@@ -72,8 +78,9 @@ test('a scene whose manifest cannot be read spoils nothing but itself', async ()
     await deleteScene(store, name);
     await assert.rejects(readManifest(store, name), hasCode('SCENE_NOT_FOUND'));
   }
+  // Where the arrays of the others are, their manifests do not tell: a sweep finds them.
   assert.deepEqual(
-    (await keysOf(store)).filter((key) => !/^scenes\/[az]\//.test(key)),
+    (await keysOf(store)).filter((key) => !/^(scenes|scene-arrays)\/[az]\/|^scene-arrays\/(text|stranger)\//.test(key)),
     [],
   );
   assert.equal((await listScenes(store)).scenes.length, 2);
@@ -97,10 +104,10 @@ test('a scene whose manifest cannot be read is replaced when that is asked for',
 test('a scene that is deleted leaves nothing, and deleting it again says that there is none', async () => {
   const store = await freshStore();
   await write(store, 'a');
-  // What an interrupted preparation left.
+  // What an interrupted preparation of an earlier version left.
   await store.put('scenes/a/0123456789abcdef/scores/c/0/0/0', Buffer.from('x'));
   await write(store, 'ab');
   await deleteScene(store, 'a');
-  assert.ok((await keysOf(store)).every((key) => key.startsWith('scenes/ab/')));
+  assert.ok((await keysOf(store)).every((key) => /^(scenes|scene-arrays)\/ab\//.test(key)));
   await assert.rejects(deleteScene(store, 'a'), hasCode('SCENE_NOT_FOUND'));
 });

@@ -3,13 +3,14 @@ import { mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { test } from 'node:test';
-import { orientationCount, orientedOffsets, PreparedScene, writePatchIndices, writeScene } from '@hyperswap/scene';
+import { orientationCount, orientedOffsets, PreparedScene, writePatchIndices } from '@hyperswap/scene';
 import { reflect, writePaletteTiff } from '@hyperswap/raster';
 import { splitByMaps, splitPerClass } from '@hyperswap/splits';
 import { randomMask } from '@hyperswap/spectralgpt';
 import { DirectoryObjectStore } from '@hyperswap/storage';
 import { Random } from '@hyperswap/random';
 import { hasCode } from '../support/errors.js';
+import { writeScene } from '../support/scenes.js';
 import { readRaster } from '../support/rasters.js';
 
 test('a scene is mirrored at its border pixels', () => {
@@ -93,13 +94,13 @@ test('without a name all label maps of a scene are one; maps that disagree have 
   const write = (name: string, ...maps: number[][]) =>
     writeScene(store, {
       name,
-      raw: { height: 1, width: 3, bands: 1, values: Float32Array.of(1, 2, 3) },
+      height: 1,
+      width: 3,
+      bands: 1,
+      values: Float32Array.of(1, 2, 3),
       labelMaps: maps.map((labels, index) => ({ name: `map${index}`, labels: Uint8Array.from(labels) })),
-      classes: [],
-      attribution: '',
       components: 1,
       reduction: 'none',
-      replace: false,
     });
   await write('agreeing', [1, 0, 0], [1, 2, 0]);
   await write('disagreeing', [1, 0, 0], [2, 2, 0]);

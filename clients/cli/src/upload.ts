@@ -1,6 +1,5 @@
 /** Sends raw scenes to be prepared: files are read and decoded here by windows of rows, and travel as rows of pixels and labels. */
 import path from 'node:path';
-import { failure } from '@hyperswap/errors';
 import {
   Reduction,
   Retention,
@@ -23,8 +22,8 @@ import {
   type RasterReader,
   type ReadOptions,
 } from '@hyperswap/raster';
-import { exchange } from '@hyperswap/rpc';
 import { scenePixelType, wireBytes } from './pixel-type.js';
+import { sendScene, type SceneRows } from './send-scene.js';
 import type { Session } from './session.js';
 import type { Progress } from './terminal.js';
 
@@ -65,22 +64,16 @@ export async function fileToUpload(file: string): Promise<UploadFile> {
 
 /** Reads a scene, sends it to be prepared, and waits for the end. @throws what the readers and the service refuse */
 export async function uploadScene(session: Session, scene: SceneToUpload, progress: Progress): Promise<Scene> {
-  const { scenes, signal } = session;
-  progress.update('preparing', 0, 1, 'reading');
   const raster = await openRaster(await sourceOf(scene.file), scene.options);
   try {
     const labelled = await readLabelMaps(scene, raster);
     for (const warning of labelled.warnings) progress.warn(warning);
-    const events = exchange(scenes, scenes.prepareScene(), requests(scene, raster, labelled), signal);
-    for await (const { event } of events) {
-      if (event?.$case === 'scene') return event.value;
-      if (event?.$case === 'progress')
-        progress.update('preparing', event.value.done, event.value.total, event.value.stage);
-    }
+    const onProgress = (stage: string, done: number, total: number): void =>
+      progress.update(`preparing, ${stage}`, done, total);
+    return await sendScene(session, rowsOf(scene, raster, labelled, progress), onProgress);
   } finally {
     await raster.close();
   }
-  throw failure('INTERNAL', { reason: 'the preprocessing service ended without a scene' });
 }
 
 /** Opens a file to send. @throws FILE_UNREADABLE */
@@ -136,11 +129,12 @@ function rasterMessage({ info }: RasterReader): RasterInfo {
   };
 }
 
-async function* requests(
+function rowsOf(
   scene: SceneToUpload,
   raster: RasterReader,
   { maps, classes }: Labelled,
-): AsyncGenerator<PrepareSceneRequest> {
+  progress: Progress,
+): SceneRows {
   const header: PrepareSceneHeader = {
     name: scene.name,
     raster: rasterMessage(raster),
@@ -151,19 +145,28 @@ async function* requests(
     reduction: scene.keepBands === true ? Reduction.REDUCTION_NONE : Reduction.REDUCTION_PCA,
     resumeJob: '',
   };
-  yield { part: { $case: 'header', value: header } };
-  yield* pixelRows(raster, 0);
-  for (const { name, labels } of maps) yield* labelRows(name, labels, raster.info, 0);
+  return {
+    header,
+    async *from({ nextRow, nextLabelRows }) {
+      yield* pixelRows(raster, nextRow, (row) => progress.update('sending', row, raster.info.height));
+      for (const { name, labels } of maps) yield* labelRows(name, labels, raster.info, nextLabelRows[name] ?? 0);
+    },
+  };
 }
 
 /** Rows of pixels from a row on. */
-async function* pixelRows(raster: RasterReader, first: number): AsyncGenerator<PrepareSceneRequest> {
+async function* pixelRows(
+  raster: RasterReader,
+  first: number,
+  onRows: (sent: number) => void,
+): AsyncGenerator<PrepareSceneRequest> {
   const { height, width, bands, type } = raster.info;
   const rows = Math.max(1, Math.floor(blockBytes / (width * bands * Number(type[1]))));
   for (let row = first; row < height; row += rows) {
     const window = { row, column: 0, height: Math.min(rows, height - row), width };
     const values = wireBytes(await raster.readWindow(window), scenePixelType(type));
     yield { part: { $case: 'pixels', value: { row, values } } };
+    onRows(row + window.height);
   }
 }
 

@@ -10,7 +10,7 @@ import {
 import { failure, type HyperswapError } from '@hyperswap/errors';
 import { EmbeddedBus, NatsBus, type Bus, type DamagedValue, type EmbeddedBusSettings } from '@hyperswap/messaging';
 import { JobRunner } from '@hyperswap/jobs';
-import { createPreprocessingService } from '@hyperswap/preprocessing';
+import { createPreprocessingServices } from '@hyperswap/preprocessing';
 import {
   clientAccess,
   startServer,
@@ -107,7 +107,10 @@ async function start(
   };
   try {
     if (names.includes('preprocessing')) {
-      groups.push({ services: [createPreprocessingService({ store, maximumSceneBytes: config.maximumSceneBytes })] });
+      const { maximumSceneBytes, uploadLimit } = config;
+      const keepUploadsMilliseconds = config.keepUploadsHours * 3_600_000;
+      const uploads = { maximumSceneBytes, uploadLimit, keepUploadsMilliseconds };
+      groups.push(createPreprocessingServices({ store, bus, jobs, logger, ...uploads }));
     }
     if (executor !== undefined && names.includes('trainer')) {
       const access = isOwnPreprocessing ? own() : clientAccess({ ...config, ...security });

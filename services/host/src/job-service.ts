@@ -9,11 +9,12 @@ import {
   type ListDeadLettersResponse,
 } from '@hyperswap/proto';
 import { newestFirstKey, pageOf, unaryHandler, type HostedService, type Role } from '@hyperswap/rpc';
+import { preparationKind } from '@hyperswap/preprocessing';
 import { classificationKind } from '@hyperswap/tile-inference';
 import { pretrainingKind, trainingKind } from '@hyperswap/trainer';
 
 /** Kinds of job that there are, whether this process does such jobs or not. */
-const jobKinds = [trainingKind, pretrainingKind, classificationKind] as unknown as readonly JobKind<
+const jobKinds = [preparationKind, trainingKind, pretrainingKind, classificationKind] as unknown as readonly JobKind<
   unknown,
   unknown,
   unknown

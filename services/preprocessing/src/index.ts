@@ -1,1 +1,2 @@
-export { createPreprocessingService, type PreprocessingContext } from './service.js';
+export { preparationKind } from './preparation-kind.js';
+export { createPreprocessingServices, type PreprocessingContext } from './service.js';

@@ -1,25 +1,13 @@
-import { PixelType, type Scene } from '@hyperswap/proto';
+import { PixelType, type RasterInfo, type Scene } from '@hyperswap/proto';
 import type { SceneManifest } from '@hyperswap/scene';
+import { pixelTypeOf } from './scene-header.js';
 
 /** Returns a prepared scene as it travels over gRPC. */
 export function toSceneMessage(manifest: SceneManifest): Scene {
-  const { name, height, width, bands, components, pcaDigest, attribution, sourceDigest } = manifest;
+  const { name, components, pcaDigest, attribution, sourceDigest, validPixels } = manifest;
   return {
     name,
-    raster: {
-      height,
-      width,
-      bands,
-      pixelType: PixelType.PIXEL_TYPE_UNSPECIFIED,
-      wavelengths: [],
-      fullWidths: [],
-      goodBands: [],
-      nodata: undefined,
-      zeroIsNodata: false,
-      scale: undefined,
-      offset: undefined,
-      georeference: undefined,
-    },
+    raster: toRasterInfo(manifest),
     components,
     pcaDigest,
     attribution,
@@ -28,11 +16,30 @@ export function toSceneMessage(manifest: SceneManifest): Scene {
     statistics: [...manifest.statistics],
     labelMaps: [...manifest.labelMaps],
     classes: [...manifest.classes],
-    validPixels: height * width,
+    validPixels,
   };
 }
 
 /** Returns the little-endian bytes of values without a copy; every platform we run on is little-endian. */
 export function toBytes(values: Float32Array | Uint8Array): Buffer {
   return Buffer.from(values.buffer, values.byteOffset, values.byteLength);
+}
+
+function toRasterInfo({ height, width, bands, raster }: SceneManifest): RasterInfo {
+  // Scenes of the first format do not tell.
+  const georeference = raster?.georeference;
+  return {
+    height,
+    width,
+    bands,
+    pixelType: raster === undefined ? PixelType.PIXEL_TYPE_UNSPECIFIED : pixelTypeOf(raster.pixelType),
+    wavelengths: [...(raster?.wavelengths ?? [])],
+    fullWidths: [...(raster?.fullWidths ?? [])],
+    goodBands: [...(raster?.goodBands ?? [])],
+    nodata: raster?.nodata,
+    zeroIsNodata: raster?.zeroIsNodata ?? false,
+    scale: raster?.scale,
+    offset: raster?.offset,
+    georeference: georeference && { ...georeference, transform: [...georeference.transform] },
+  };
 }

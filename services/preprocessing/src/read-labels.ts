@@ -21,15 +21,10 @@ export async function* readLabels(
       reason: `it must be a part of the scene of ${height} × ${width} pixels`,
     });
   }
-  const labels = await scene.readLabels(labelMap === '' ? undefined : labelMap);
   const rows = Math.max(1, Math.floor(messageLabels / Math.max(1, part.width)));
   for (let top = 0; top < part.height; top += rows) {
     const window = { ...part, row: part.row + top, height: Math.min(rows, part.height - top) };
-    const block = new Uint8Array(window.height * window.width);
-    for (let y = 0; y < window.height; y++) {
-      const start = (window.row + y) * width + window.column;
-      block.set(labels.subarray(start, start + window.width), y * window.width);
-    }
-    yield { window, labels: toBytes(block) };
+    const labels = await scene.readLabels(labelMap === '' ? undefined : labelMap, window);
+    yield { window, labels: toBytes(labels) };
   }
 }

@@ -1,4 +1,5 @@
-import { failure } from '@hyperswap/errors';
+import type { JobRunner } from '@hyperswap/jobs';
+import type { Bus } from '@hyperswap/messaging';
 import { SceneServiceService, type SceneServiceServer } from '@hyperswap/proto';
 import {
   bidiStreamHandler,
@@ -6,35 +7,48 @@ import {
   serverStreamHandler,
   toErrorStatus,
   unaryHandler,
-  type HostedService,
+  type ServiceGroup,
 } from '@hyperswap/rpc';
 import { deleteScene, listScenes, PreparedScene, readManifest } from '@hyperswap/scene';
 import type { ObjectStore } from '@hyperswap/storage';
+import type { Logger } from '@hyperswap/telemetry';
 import { toSceneMessage } from './messages.js';
-import { prepareScene } from './prepare-scene.js';
+import { Preparations } from './preparations.js';
 import { readLabels } from './read-labels.js';
 import { streamPatches } from './stream-patches.js';
 import { sceneRoles } from './roles.js';
 import { streamTiles } from './stream-tiles.js';
+import { startSweep } from './sweep.js';
+import { Uploads } from './uploads.js';
 
 export interface PreprocessingContext {
   readonly store: ObjectStore;
+  readonly bus: Bus;
+  /** Runner of this process's jobs, which has not begun yet. */
+  readonly jobs: JobRunner;
+  readonly logger: Logger;
   /** Largest upload of a scene. */
   readonly maximumSceneBytes: number;
+  /** Uploads that may be open at once, interrupted ones included. */
+  readonly uploadLimit: number;
+  /** Milliseconds that an interrupted upload is kept. */
+  readonly keepUploadsMilliseconds: number;
 }
 
 /** Returns the service that prepares scenes and serves their patches and tiles. */
-export function createPreprocessingService({ store, maximumSceneBytes }: PreprocessingContext): HostedService {
+export function createPreprocessingServices(context: PreprocessingContext): ServiceGroup {
+  const { store, bus, jobs: runner, logger, maximumSceneBytes, keepUploadsMilliseconds } = context;
+  const uploads = new Uploads(bus, context.uploadLimit);
+  const preparations = new Preparations({ runner, store, uploads, maximumSceneBytes });
+  let stopSweep: (() => Promise<void>) | undefined;
   const implementation: SceneServiceServer = {
-    prepareScene: bidiStreamHandler((requests, context) => prepareScene(store, maximumSceneBytes, requests, context)),
-    watchPreparation: serverStreamHandler(async function* ({ job }) {
-      await Promise.resolve();
-      throw failure('JOB_NOT_FOUND', { kind: 'preparation', job });
+    prepareScene: bidiStreamHandler((requests, call) => preparations.prepare(requests, call)),
+    watchPreparation: serverStreamHandler(({ job }, call) => preparations.watch(job, call)),
+    cancelPreparation: unaryHandler(async ({ job }) => {
+      await preparations.cancel(job);
+      return {};
     }),
-    cancelPreparation: unaryHandler(({ job }) =>
-      Promise.reject(failure('JOB_NOT_FOUND', { kind: 'preparation', job })),
-    ),
-    listPreparations: unaryHandler(() => Promise.resolve({ preparations: [], nextPageToken: '' })),
+    listPreparations: unaryHandler((request) => preparations.list(request)),
     listScenes: unaryHandler(async (request) => {
       const { scenes, damaged } = await listScenes(store);
       const { page, nextPageToken } = pageOf([...scenes, ...damaged], ({ name }) => name, request);
@@ -57,10 +71,21 @@ export function createPreprocessingService({ store, maximumSceneBytes }: Preproc
     streamPatches: serverStreamHandler((request, context) => streamPatches(store, request, context)),
     streamTiles: serverStreamHandler((request, context) => streamTiles(store, request, context)),
   };
-  return {
+  const service = {
     name: 'hyperswap.v1.SceneService',
     definition: SceneServiceService,
     implementation: { ...implementation },
     roles: sceneRoles,
+  };
+  return {
+    services: [service],
+    start: () => {
+      const remove = preparations.remove.bind(preparations);
+      stopSweep = startSweep({ store, uploads, runner, logger, keepMilliseconds: keepUploadsMilliseconds, remove });
+    },
+    stop: async () => {
+      await stopSweep?.();
+      await preparations.stop();
+    },
   };
 }

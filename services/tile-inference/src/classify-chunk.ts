@@ -41,7 +41,9 @@ async function classifyChunk(
   try {
     const scene = await PreparedScene.openPinned(store, name, sceneDigest);
     const halo = adapter.metadata.patchSize >> 1;
-    const scores = await scene.readWindow({ height, width, ...place }, halo, signal);
+    const window = { height, width, ...place };
+    const mask = await scene.readMask(window);
+    const scores = await scene.readWindow(window, halo, signal);
     const { labels, confidence, probabilities } = await queue.classify(
       {
         adapter,
@@ -56,8 +58,17 @@ async function classifyChunk(
       },
       signal,
     );
+    if (mask !== undefined) for (const plane of [labels, confidence, probabilities]) clearMasked(plane, mask);
     await store.put(chunkKey(objects, index), Buffer.concat([labels, confidence, probabilities]));
   } finally {
     bindings.release(adapter);
   }
+}
+
+/** Sets the values of pixels without data to 0. @param plane some values a pixel @param mask 1 for pixels with data */
+function clearMasked(plane: Uint8Array, mask: Uint8Array): void {
+  const values = plane.length / mask.length;
+  mask.forEach((isValid, pixel) => {
+    if (isValid === 0) plane.fill(0, pixel * values, (pixel + 1) * values);
+  });
 }

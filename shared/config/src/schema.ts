@@ -37,7 +37,21 @@ export const settings = z
       .describe(
         'Patches of one batch; 0: as many as keep a batch short on this device, so that other calls and swaps wait little.',
       ),
-    maximumSceneBytes: byteCount.default(4 * 1024 ** 3).describe('Largest upload of a scene in bytes.'),
+    maximumSceneBytes: byteCount.default(64 * 1024 ** 3).describe('Largest upload of a scene in bytes.'),
+    uploadLimit: z.coerce
+      .number()
+      .int()
+      .min(1)
+      .max(1000)
+      .default(32)
+      .describe(
+        'Uploads of scenes that may be open at once, interrupted ones included; more are refused with a hint when to try again.',
+      ),
+    keepUploadsHours: z.coerce
+      .number()
+      .positive()
+      .default(24)
+      .describe('Hours that an interrupted upload is kept, so that its client can continue it.'),
     backboneCacheBytes: z.coerce
       .number()
       .int()

@@ -2,6 +2,7 @@ export { jsonCodec, type Codec, type Job, type JobContext, type JobHandler, type
 export { toJobStatus, toKindMessage } from './job-message.js';
 export { JobRunner, type JobRunnerContext, type RegistrationOptions } from './job-runner.js';
 export { hasEnded, type JobEnd, type JobState, type JobStatus } from './job-status.js';
+export { jobObjects } from './objects.js';
 export type { JobView } from './job-view.js';
 export { maximumParts } from './parts.js';
 export type { JobNews } from './watch-job.js';

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { failure, serializeError } from '@hyperswap/errors';
+import { failure, HyperswapError, serializeError } from '@hyperswap/errors';
 import type { Bus } from '@hyperswap/messaging';
 import type { ObjectStore } from '@hyperswap/storage';
 import type { Logger } from '@hyperswap/telemetry';
@@ -101,10 +101,15 @@ export class JobRunner {
   /**
    * Queues a job.
    *
+   * @param id a UUID that its client knows already; a job that has it is left as it is @default a new one
    * @returns its id, a UUID
    * @throws JOBS_FULL with a hint when to try again; FIELD_INVALID for a request too large or of too many parts; DRAINING
    */
-  async start<Request, Result, Progress>(kind: JobKind<Request, Result, Progress>, request: Request): Promise<string> {
+  async start<Request, Result, Progress>(
+    kind: JobKind<Request, Result, Progress>,
+    request: Request,
+    id: string = randomUUID(),
+  ): Promise<string> {
     if (this.draining.signal.aborted) throw failure('DRAINING', {});
     const bytes = kind.request.encode(request).finish();
     if (bytes.byteLength > maximumRequestBytes) {
@@ -116,9 +121,16 @@ export class JobRunner {
       const reason = `the ${kind.name} would be cut into ${parts} parts, more than the ${maximumParts} allowed: make them larger`;
       throw failure('FIELD_INVALID', { field: 'parts', reason });
     }
-    const id = randomUUID();
+    const records = this.recordsOf(kind.name);
+    if ((await records.get(id)) !== undefined) return id;
     const record = newRecord({ kind: kind.name, request: bytes, parts, owner: this.context.bus.owner });
-    await this.admit(kind.name, () => this.recordsOf(kind.name).create(id, record));
+    try {
+      await this.admit(kind.name, () => records.create(id, record));
+    } catch (error) {
+      // Another process started it meanwhile.
+      if (HyperswapError.is(error, 'REVISION_STALE')) return id;
+      throw error;
+    }
     // A process that dies here leaves a job without an item: a sweep finds it.
     await publishJob(this.queueOf(kind), kind.name, { id, record });
     return id;

@@ -1,5 +1,5 @@
 /**
- * Products of rows in float64, two values at a time, as WebAssembly: AssemblyScript, which `npm run build` compiles beside `src/prepare/row-products.ts`.
+ * Products of rows in float64, two values at a time, as WebAssembly: AssemblyScript, which `npm run build` compiles beside `src/linear/row-products.ts`.
  * No fused multiply-add and one order of sums, so that every machine gets the same bits.
  */
 

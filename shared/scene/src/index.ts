@@ -1,9 +1,13 @@
 export { maximumHalo, maximumTileSide } from './tile-limits.js';
+export { BlockEncoder } from './upload/block-encoder.js';
+export { RowCollector, storedRows, type Rows } from './upload/row-collector.js';
+export { sceneLayout, storedTypes, type SceneLayout, type StoredType } from './layout.js';
 export { orientationCount, orientedOffsets, writePatchIndices, type PatchPlace } from './patch.js';
-export { fitPca } from './prepare/fit-pca.js';
-export { projectPixels, type Pca } from './prepare/pca.js';
+export { prepareScene, type PreparationContext, type UploadedScene } from './prepare/prepare-scene.js';
 export { componentStatistics, type ComponentStatistics } from './prepare/statistics.js';
-export { type SceneManifest } from './prepared/manifest.js';
-export { listScenes, PreparedScene, readManifest } from './prepared/prepared-scene.js';
-export { deleteScene, writeScene, type PreparationContext, type SceneToPrepare } from './prepared/write-scene.js';
+export { deleteArrays, deleteScene } from './prepared/delete-scene.js';
+export { listScenes } from './prepared/list-scenes.js';
+export { readManifest, type RasterDescription, type SceneManifest } from './prepared/manifest.js';
+export { PreparedScene } from './prepared/prepared-scene.js';
+export { arraysPrefix, arraysRoot, blockKey, labelsKey } from './prepared/scene-arrays.js';
 export { simulateScene, type SimulatedScene } from './simulate.js';

@@ -46,6 +46,12 @@ export const sceneErrors = {
     ({ scene, count, row, column }) =>
       `${scene} has ${count} pixels with NaN or infinite values, the first at row ${row}, column ${column}. Mark them as nodata, or replace them.`,
   ),
+  NO_VALID_PIXELS: entry(
+    'INVALID_ARGUMENT',
+    { scene: 'text', pixels: 'number' },
+    ({ scene, pixels }) =>
+      `None of the ${pixels} pixels of ${scene} holds data: all are nodata, NaN, infinite or too large. Check the nodata value, and the bands that are marked as good.`,
+  ),
   PIXELS_OVERFLOW: entry(
     'INVALID_ARGUMENT',
     { scene: 'text' },
@@ -94,6 +100,20 @@ export const sceneErrors = {
     'NOT_FOUND',
     { scene: 'text' },
     ({ scene }) => `Scene ${scene} does not exist. ListScenes returns the scenes that do.`,
+  ),
+  UPLOAD_NOT_FOUND: entry(
+    'NOT_FOUND',
+    { job: 'text' },
+    ({ job }) =>
+      `There is no upload ${job} to continue: none was started, it was cancelled, or it was interrupted so long ago that it was cleared away. Send the scene again.`,
+    { field: 'resume_job' },
+  ),
+  UPLOADS_FULL: entry(
+    'RESOURCE_EXHAUSTED',
+    { limit: 'number', retryAfterMilliseconds: 'number' },
+    ({ limit, retryAfterMilliseconds }) =>
+      `${limit} uploads of scenes are open, and more are not taken: try again in ${retryAfterMilliseconds} ms, cancel one that was interrupted, or raise HYPERSWAP_UPLOAD_LIMIT.`,
+    { retryAfterMilliseconds: ({ retryAfterMilliseconds }) => retryAfterMilliseconds },
   ),
   SCENE_CHANGED: entry(
     'FAILED_PRECONDITION',

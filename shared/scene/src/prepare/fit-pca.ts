@@ -1,95 +1,120 @@
-import { availableParallelism } from 'node:os';
-import { setImmediate } from 'node:timers/promises';
-import { Worker } from 'node:worker_threads';
-import { throwIfAborted } from '@hyperswap/errors';
-import type { NumericArray } from '@hyperswap/raster';
-import { CovarianceAccumulator, type CovarianceSums } from './covariance.js';
-import { principalComponents, type Pca } from './pca.js';
+import { failure } from '@hyperswap/errors';
+import type { PreparationThread, BlockSource } from './block-pass.js';
+import { passOverBlocks } from './block-pass.js';
+import type { Coordinates, CovarianceSums } from './covariance.js';
+import { toPca, type Components, type Pca } from './pca.js';
+import type { PixelRule } from './valid-pixels.js';
 
-/** Of a block that is summed by itself: about 10 ms of work at 200 bands. */
-const blockValues = 500_000;
-/** Products of pixels · bands², twice those of Indian Pines: below that, 0.2 s of work, a thread takes about as long to start as it saves. */
-const worthThreads = 2e9;
+/** Most groups of blocks that are summed by themselves, and so the most threads. */
+const mostLanes = 8;
+/** Bytes of the sums of all lanes at most, unless a single lane has more. */
+const laneBytes = 192 * 1024 * 1024;
 
-export interface PcaOptions {
+/** Outcome of the first pass over a scene. */
+export interface FittedScene {
+  readonly pca: Pca;
+  /** sha-256 of each block's values. */
+  readonly digests: readonly string[];
+}
+
+export interface FitContext {
+  readonly threads: readonly PreparationThread[];
+  readonly rule: PixelRule;
+  /** Name of the scene, for errors. */
+  readonly scene: string;
   readonly signal?: AbortSignal | undefined;
-  /** Is told the share that is done. */
-  readonly onProgress?: (fraction: number) => void;
-  /** @default as many as there are processors; one where pixels are few */
-  readonly threads?: number;
+  readonly onProgress: (stage: string, done: number, total: number) => void;
 }
 
 /**
- * The principal components of pixels, summed in threads; this one stays free for other calls. The blocks and
- * the order in which they are added do not depend on the threads, so that the result is the same to the last bit on any machine.
+ * Fits the principal components of a scene's pixels with data. The blocks, and the order in which their sums are merged, do not
+ * depend on the threads, so that the result is the same to the last bit on any machine.
  *
- * @param values `[pixels, bands]` row by row
- * @param components how many, at most the number of bands
- * @throws CANCELLED
+ * @param count of components, at most the number of good bands
+ * @throws NO_VALID_PIXELS, OBJECT_DAMAGED, CANCELLED
  */
-export async function fitPca(
-  values: NumericArray,
-  bands: number,
-  components: number,
-  { signal, onProgress, threads = values.length * bands < worthThreads ? 1 : availableParallelism() }: PcaOptions = {},
-): Promise<Pca> {
-  const shift = Float64Array.from(values.subarray(0, bands));
-  const total = new CovarianceAccumulator(shift);
-  const length = Math.max(1, Math.floor(blockValues / bands)) * bands;
-  const blocks = Math.ceil(values.length / length);
-  const done = new Map<number, CovarianceSums>();
-  let taken = 0;
-  let merged = 0;
-  const sumBlocks = async (sum: (block: NumericArray) => Promise<CovarianceSums>): Promise<void> => {
-    while (taken < blocks) {
-      throwIfAborted(signal, 'Preparing the scene');
-      const index = taken++;
-      done.set(index, await sum(values.subarray(index * length, (index + 1) * length)));
-      for (let next; (next = done.get(merged)) !== undefined; merged++) {
-        total.merge(next);
-        done.delete(merged);
-      }
-      onProgress?.(merged / blocks);
-    }
-  };
-  const here = (block: NumericArray): Promise<CovarianceSums> => setImmediate(CovarianceAccumulator.of(block, shift));
-  const workers = Array.from({ length: threads - 1 }, () => new CovarianceWorker(shift));
-  try {
-    // Each has a second block waiting, which it begins while this thread is busy with its own.
-    await Promise.all(
-      [...workers, ...workers].map((worker) => sumBlocks((block) => worker.sum(block))).concat(sumBlocks(here)),
-    );
-  } finally {
-    await Promise.all(workers.map((worker) => worker.stop()));
+export async function fitPca(source: BlockSource, count: number, context: FitContext): Promise<FittedScene> {
+  const { layout } = source;
+  const { threads, rule } = context;
+  const [first] = threads;
+  if (layout.height * layout.width < rule.goodBands.length) {
+    const blocks = await Promise.all(Array.from({ length: layout.blocks }, (_, block) => source.read(block)));
+    const { components, digests } = await first!.call('fitFewPixels', { blocks, count });
+    if (components === undefined) throw noPixels(source, context);
+    return { pca: toPca(components, rule), digests };
   }
-  return principalComponents(total, components);
+  const coordinates = { origin: await originOf(source, context) };
+  const { sums, digests } = await sumLanes(source, coordinates, 'fitting the PCA', context);
+  const { components, rotated } = await first!.call('fit', { sums, coordinates, count }, buffersOf(sums));
+  const exact = rotated === undefined ? components : await refine(source, rotated, count, context);
+  return { pca: toPca(exact, rule), digests };
 }
 
-interface Waiting {
-  readonly resolve: (sums: CovarianceSums) => void;
-  readonly reject: (error: unknown) => void;
+/** Sums the covariance once more, in the coordinates that the first sums gave. */
+async function refine(
+  source: BlockSource,
+  coordinates: Coordinates,
+  count: number,
+  context: FitContext,
+): Promise<Components> {
+  const { sums } = await sumLanes(source, coordinates, 'refining the PCA', context);
+  return context.threads[0]!.call('fitRotated', { sums, coordinates, count }, buffersOf(sums));
 }
 
-/** A thread that sums blocks, one after another. */
-class CovarianceWorker {
-  private readonly worker: Worker;
-  private readonly waiting: Waiting[] = [];
-
-  constructor(shift: Float64Array) {
-    this.worker = new Worker(new URL('./covariance-worker.js', import.meta.url), { workerData: { shift } });
-    this.worker.on('message', (sums: CovarianceSums) => this.waiting.shift()?.resolve(sums));
-    this.worker.on('error', (error) => {
-      for (const { reject } of this.waiting) reject(error);
-    });
+/** Returns the mean of the first block that has pixels with data. @throws NO_VALID_PIXELS */
+async function originOf(source: BlockSource, context: FitContext): Promise<Float64Array> {
+  for (let block = 0; block < source.layout.blocks; block++) {
+    const { count, mean } = await context.threads[0]!.call('meanOfBlock', await source.read(block));
+    if (count > 0) return mean;
   }
+  throw noPixels(source, context);
+}
 
-  sum(block: NumericArray): Promise<CovarianceSums> {
-    // A copy: of a view the whole buffer beneath it would be cloned.
-    this.worker.postMessage(block.slice());
-    return new Promise((resolve, reject) => this.waiting.push({ resolve, reject }));
+async function sumLanes(
+  source: BlockSource,
+  coordinates: Coordinates,
+  stage: string,
+  { threads, rule, signal, onProgress }: FitContext,
+): Promise<{ readonly sums: CovarianceSums[]; readonly digests: string[] }> {
+  const { blocks } = source.layout;
+  const lanes = laneCount(rule.goodBands.length, blocks);
+  const groups = Array.from({ length: lanes }, (_, lane) =>
+    Array.from({ length: Math.ceil((blocks - lane) / lanes) }, (__, i) => lane + i * lanes),
+  );
+  const digests = new Array<string>(blocks);
+  const owners = new Map<number, PreparationThread>();
+  await Promise.all(threads.map((thread) => thread.call('beginSums', coordinates)));
+  let done = 0;
+  await passOverBlocks(source, {
+    groups,
+    threads,
+    signal,
+    use: async (thread, given, lane) => {
+      owners.set(lane, thread);
+      digests[given.block] = (await thread.call('sumBlock', { ...given, lane })).digest;
+    },
+    onBlock: () => onProgress(stage, ++done, blocks),
+  });
+  const sums: CovarianceSums[] = [];
+  for (let lane = 0; lane < lanes; lane++) {
+    const taken = await owners.get(lane)!.call('takeLane', lane);
+    if (taken !== undefined) sums.push(taken);
   }
+  return { sums, digests };
+}
 
-  async stop(): Promise<void> {
-    await this.worker.terminate();
-  }
+/** Returns the number of lanes, which follows from the scene alone. */
+export function laneCount(goodBands: number, blocks: number): number {
+  const bytesOfLane = 2 * goodBands ** 2 * Float64Array.BYTES_PER_ELEMENT;
+  return Math.max(1, Math.min(mostLanes, blocks, Math.floor(laneBytes / bytesOfLane)));
+}
+
+function buffersOf(sums: readonly CovarianceSums[]): ArrayBuffer[] {
+  return sums.flatMap(({ sums: own, products }) =>
+    [own.high, own.low, products.high, products.low].map(({ buffer }) => buffer as ArrayBuffer),
+  );
+}
+
+function noPixels({ layout }: BlockSource, { scene }: FitContext): Error {
+  return failure('NO_VALID_PIXELS', { scene, pixels: layout.height * layout.width });
 }

@@ -1,37 +1,117 @@
-import { failure } from '@hyperswap/errors';
+import { createHash } from 'node:crypto';
+import { failure, HyperswapError, isObjectKey, validateName } from '@hyperswap/errors';
+import type { ObjectStore } from '@hyperswap/storage';
 import { z } from 'zod';
+import { arraysRoot } from './scene-arrays.js';
 
-/** `scenes/<name>/scene.json`: what a prepared scene is, and where its arrays are. Writing it is what makes the scene appear. */
-export const sceneManifestSchema = z
+const count = z.number().int().positive();
+const pixelCount = z.number().int().nonnegative();
+
+/** JSON has no numbers that are not finite. */
+const anyNumber = z.union([z.number(), z.enum(['NaN', 'Infinity', '-Infinity']).transform(Number)]);
+
+const rasterSchema = z
   .object({
-    formatVersion: z.literal(1),
-    name: z.string(),
-    height: z.number().int().positive(),
-    width: z.number().int().positive(),
-    bands: z.number().int().positive(),
-    components: z.number().int().positive(),
-    explainedVarianceRatio: z.array(z.number()),
-    statistics: z.array(
-      z.object({ mean: z.number(), deviation: z.number(), minimum: z.number(), maximum: z.number() }).strict(),
-    ),
-    labelMaps: z.array(z.object({ name: z.string(), labelledPixels: z.number().int() }).strict()),
-    classes: z.array(z.object({ name: z.string(), color: z.number().int() }).strict()),
-    pcaDigest: z.string(),
-    attribution: z.string(),
-    sourceDigest: z.string(),
-    /** Key prefix of the Zarr group with `scores`, `labels/<map>`, `pca/mean` and `pca/components`. */
-    arrays: z.string(),
+    /** Type of the values as they were sent. */
+    pixelType: z.enum(['uint8', 'uint16', 'int16', 'uint32', 'int32', 'float32', 'float64']),
+    wavelengths: z.array(z.number()),
+    fullWidths: z.array(z.number()),
+    /** Empty: all. */
+    goodBands: z.array(z.boolean()),
+    nodata: anyNumber.optional(),
+    zeroIsNodata: z.boolean(),
+    scale: z.number().optional(),
+    offset: z.number().optional(),
+    georeference: z
+      .object({ crsWkt: z.string(), epsg: pixelCount, transform: z.array(z.number()) })
+      .strict()
+      .optional(),
   })
   .strict();
 
-export type SceneManifest = Readonly<z.infer<typeof sceneManifestSchema>>;
+const common = {
+  name: z.string(),
+  height: count,
+  width: count,
+  bands: count,
+  components: count,
+  explainedVarianceRatio: z.array(z.number()),
+  statistics: z.array(
+    z.object({ mean: z.number(), deviation: z.number(), minimum: z.number(), maximum: z.number() }).strict(),
+  ),
+  classes: z.array(z.object({ name: z.string(), color: z.number().int() }).strict()),
+  pcaDigest: z.string(),
+  attribution: z.string(),
+  sourceDigest: z.string(),
+  /** Beginning of the keys of the scene's arrays. */
+  arrays: z.string(),
+};
 
-/** Pixels of one chunk of scores, on both axes. */
-export const chunkSide = 64;
+/** Manifest of versions before 0.2, whose scenes have neither bands nor a mask. */
+const firstSchema = z
+  .object({
+    ...common,
+    formatVersion: z.literal(1),
+    labelMaps: z.array(z.object({ name: z.string(), labelledPixels: pixelCount }).strict()),
+  })
+  .strict()
+  .transform((manifest) => ({
+    ...manifest,
+    labelMaps: manifest.labelMaps.map((map) => ({ ...map, pixelsWithoutData: 0 })),
+    validPixels: manifest.height * manifest.width,
+    raster: undefined,
+  }));
+
+const secondSchema = z
+  .object({
+    ...common,
+    formatVersion: z.literal(2),
+    labelMaps: z.array(
+      z.object({ name: z.string(), labelledPixels: pixelCount, pixelsWithoutData: pixelCount }).strict(),
+    ),
+    /** Pixels whose mask is 1. */
+    validPixels: pixelCount,
+    raster: rasterSchema,
+  })
+  .strict();
+
+/** `scenes/<name>/scene.json`: what a prepared scene is, and where its arrays are. Writing it is what makes the scene appear. */
+const manifestSchema = z.discriminatedUnion('formatVersion', [firstSchema, secondSchema]);
+
+export type SceneManifest = Readonly<z.infer<typeof manifestSchema>>;
+export type RasterDescription = Readonly<z.infer<typeof rasterSchema>>;
+
+/** A manifest with the digest of the scene's content: another content has another digest. */
+export interface PinnedManifest {
+  readonly manifest: SceneManifest;
+  readonly digest: string;
+}
 
 /** Returns the key of a scene's manifest. */
 export function manifestKey(scene: string): string {
   return `scenes/${scene}/scene.json`;
+}
+
+/** @throws SCENE_NOT_FOUND, OBJECT_DAMAGED */
+export async function readManifest(store: ObjectStore, name: string): Promise<SceneManifest> {
+  return (await readPinned(store, name)).manifest;
+}
+
+/** @throws SCENE_NOT_FOUND, OBJECT_DAMAGED */
+export async function readPinned(store: ObjectStore, name: string): Promise<PinnedManifest> {
+  const key = manifestKey(validateName('Scene name', name));
+  const text = await store.get(key).catch((cause: unknown) => {
+    if (HyperswapError.is(cause, 'OBJECT_NOT_FOUND')) {
+      throw failure('SCENE_NOT_FOUND', { scene: name }, cause);
+    }
+    throw cause;
+  });
+  const manifest = parseManifest(name, text);
+  // Equal content may be kept in another place.
+  const digest = createHash('sha256')
+    .update(JSON.stringify({ ...manifest, arrays: '' }))
+    .digest('hex');
+  return { manifest, digest };
 }
 
 /**
@@ -43,32 +123,47 @@ export function writeManifest(manifest: SceneManifest): Buffer {
   const { name, statistics, explainedVarianceRatio } = manifest;
   const numbers = [...statistics.flatMap((component) => Object.values(component)), ...explainedVarianceRatio];
   if (!numbers.every((value) => Number.isFinite(value))) throw failure('PIXELS_OVERFLOW', { scene: name });
-  const text = JSON.stringify(manifest, null, 2);
-  const reason = whyUnreadable(name, JSON.parse(text));
+  const text = JSON.stringify(
+    manifest,
+    (_, value: unknown) => (typeof value === 'number' && !Number.isFinite(value) ? String(value) : value),
+    2,
+  );
+  const { reason } = check(name, JSON.parse(text));
   if (reason !== undefined) throw failure('FIELD_INVALID', { field: `scene ${name}`, reason });
   return Buffer.from(text);
 }
 
 /** Returns a scene's manifest. @throws OBJECT_DAMAGED with the field that is wrong */
-export function parseManifest(name: string, stored: Uint8Array): SceneManifest {
+function parseManifest(name: string, stored: Uint8Array): SceneManifest {
+  const damaged = (reason: string): Error => failure('OBJECT_DAMAGED', { key: manifestKey(name), reason });
   let content: unknown;
-  let reason: string | undefined;
   try {
     content = JSON.parse(Buffer.from(stored).toString('utf8'));
-    reason = whyUnreadable(name, content);
   } catch {
-    reason = 'it is no JSON';
+    throw damaged('it is no JSON');
   }
-  if (reason !== undefined) throw failure('OBJECT_DAMAGED', { key: manifestKey(name), reason });
-  return content as SceneManifest;
+  const checked = check(name, content);
+  if (checked.manifest === undefined) throw damaged(checked.reason);
+  return checked.manifest;
 }
 
-/** Returns why a value is no manifest of a scene; undefined when it is one. */
-function whyUnreadable(name: string, content: unknown): string | undefined {
-  const { data, error } = sceneManifestSchema.safeParse(content);
-  const issue = error?.issues[0];
-  if (issue !== undefined) return `${issue.path.join('.') || 'it'}: ${issue.message}`;
+type Checked =
+  | { readonly manifest: SceneManifest; readonly reason?: undefined }
+  | { readonly manifest?: undefined; readonly reason: string };
+
+/** Returns the manifest that a value is, or why it is none. */
+function check(name: string, content: unknown): Checked {
+  const { data, error } = manifestSchema.safeParse(content);
+  if (data === undefined) {
+    const issue = error.issues[0]!;
+    return { reason: `${issue.path.join('.') || 'it'}: ${issue.message}` };
+  }
   // Whoever deletes or replaces the scene deletes what its manifest names.
-  const isOwn = data?.name === name && data.arrays.startsWith(`scenes/${name}/`);
-  return isOwn ? undefined : 'it describes another scene';
+  const isOwn = data.name === name && isPlaceOf(name, data.arrays);
+  return isOwn ? { manifest: data } : { reason: 'it describes another scene' };
+}
+
+/** Tells whether arrays may belong to a scene of a name. */
+export function isPlaceOf(name: string, arrays: string): boolean {
+  return isObjectKey(arrays) && [`scenes/${name}/`, `${arraysRoot}${name}/`].some((place) => arrays.startsWith(place));
 }

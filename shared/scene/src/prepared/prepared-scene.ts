@@ -1,61 +1,13 @@
-import { createHash } from 'node:crypto';
-import { failure, HyperswapError, throwIfAborted, validateName } from '@hyperswap/errors';
+import { failure, HyperswapError, throwIfAborted } from '@hyperswap/errors';
 import { reflect, type Window } from '@hyperswap/raster';
 import type { ObjectStore } from '@hyperswap/storage';
 import * as zarr from 'zarrita';
-import { chunkSide, manifestKey, parseManifest, type SceneManifest } from './manifest.js';
+import { chunkSide } from '../layout.js';
+import { readPinned, type SceneManifest } from './manifest.js';
 import { ZarrStore } from './zarr-store.js';
 
 /** Decoded chunks kept in memory, about 200 KB each. */
 const cachedChunks = 256;
-
-/** @throws SCENE_NOT_FOUND, OBJECT_DAMAGED */
-export async function readManifest(store: ObjectStore, name: string): Promise<SceneManifest> {
-  return (await readPinned(store, name)).manifest;
-}
-
-/** A manifest with the sha-256 of its bytes: another content of the scene has another digest. */
-interface PinnedManifest {
-  readonly manifest: SceneManifest;
-  readonly digest: string;
-}
-
-/** @throws SCENE_NOT_FOUND, OBJECT_DAMAGED */
-async function readPinned(store: ObjectStore, name: string): Promise<PinnedManifest> {
-  const key = manifestKey(validateName('Scene name', name));
-  const text = await store.get(key).catch((cause: unknown) => {
-    if (HyperswapError.is(cause, 'OBJECT_NOT_FOUND')) {
-      throw failure('SCENE_NOT_FOUND', { scene: name }, cause);
-    }
-    throw cause;
-  });
-  return { manifest: parseManifest(name, text), digest: createHash('sha256').update(text).digest('hex') };
-}
-
-/** Scenes of a store. */
-export interface SceneList {
-  /** Manifests by name. */
-  readonly scenes: readonly SceneManifest[];
-  /** Scenes whose manifest cannot be read, by name. They can be deleted or replaced. */
-  readonly damaged: readonly { readonly name: string; readonly error: HyperswapError }[];
-}
-
-/** Lists all scenes; one whose manifest cannot be read spoils nothing but itself. @throws STORE_UNREACHABLE */
-export async function listScenes(store: ObjectStore): Promise<SceneList> {
-  const objects = await store.list('scenes/');
-  const names = objects.flatMap(({ key }) => /^scenes\/([^/]+)\/scene\.json$/.exec(key)?.[1] ?? []);
-  const scenes: SceneManifest[] = [];
-  const damaged: { name: string; error: HyperswapError }[] = [];
-  const read = await Promise.allSettled(names.map((name) => readManifest(store, name)));
-  for (const [index, result] of read.entries()) {
-    if (result.status === 'fulfilled') scenes.push(result.value);
-    else if (HyperswapError.is(result.reason, 'OBJECT_DAMAGED', 'NAME_INVALID')) {
-      damaged.push({ name: names[index]!, error: result.reason });
-      // One that is not found was deleted meanwhile.
-    } else if (!HyperswapError.is(result.reason, 'SCENE_NOT_FOUND')) throw result.reason;
-  }
-  return { scenes, damaged };
-}
 
 /** A prepared scene, read chunk by chunk; what lies beyond its border is its mirror image. */
 export class PreparedScene {
@@ -70,12 +22,19 @@ export class PreparedScene {
     private readonly scores: zarr.Array<'float32', ZarrStore>,
   ) {}
 
-  /** @throws SCENE_NOT_FOUND, OBJECT_DAMAGED */
+  /** Opens the scene that has a name now. @throws SCENE_NOT_FOUND, OBJECT_DAMAGED */
   static async open(store: ObjectStore, name: string): Promise<PreparedScene> {
     const { manifest, digest } = await readPinned(store, name);
     const root = zarr.root(new ZarrStore(store, manifest.arrays, 'complete'));
-    const scores = await zarr.open.v3(root.resolve('scores'), { kind: 'array' });
-    return new PreparedScene(store, manifest, digest, root, scores as zarr.Array<'float32', ZarrStore>);
+    try {
+      const scores = await openArray(root, manifest, 'scores');
+      return new PreparedScene(store, manifest, digest, root, scores as zarr.Array<'float32', ZarrStore>);
+    } catch (error) {
+      // What looks damaged is gone when another scene took its place since its manifest was read.
+      const now = await readPinned(store, name);
+      if (now.manifest.arrays === manifest.arrays) throw error;
+      return PreparedScene.open(store, name);
+    }
   }
 
   /**
@@ -135,11 +94,14 @@ export class PreparedScene {
   }
 
   /**
-   * A label map, `[height, width]`; without a name what all of the scene's label together.
+   * A label map; without a name what all of the scene's label together.
    *
-   * @throws FIELD_INVALID when the scene has no such map, or, without a name, its maps name different classes for a pixel
+   * @param window that is wanted; all by default
+   * @returns `[window.height, window.width]`, one byte a pixel
+   * @throws FIELD_INVALID when the scene has no such map, or, without a name, its maps name different classes for a pixel; OBJECT_DAMAGED,
+   *   SCENE_CHANGED
    */
-  async readLabels(name?: string): Promise<Uint8Array> {
+  async readLabels(name?: string, window: Window = this.whole()): Promise<Uint8Array> {
     const { labelMaps } = this.manifest;
     const chosen = labelMaps.filter((map) => name === undefined || map.name === name);
     if (chosen.length === 0) {
@@ -149,22 +111,35 @@ export class PreparedScene {
         reason: `scene ${this.manifest.name} has no label map ${name ?? ''}; it has ${available}`,
       });
     }
-    const maps = await Promise.all(chosen.map((map) => this.readArray(`labels/${map.name}`) as Promise<Uint8Array>));
+    const maps = await Promise.all(chosen.map((map) => this.readPixels(`labels/${map.name}`, window)));
     const together = maps[0]!;
     for (const [index, map] of maps.entries()) {
-      map.forEach((label, pixel) => {
-        if (label === 0) return;
+      if (index === 0) continue;
+      for (let pixel = 0; pixel < map.length; pixel++) {
+        const label = map[pixel]!;
+        if (label === 0) continue;
         if (together[pixel] === 0) together[pixel] = label;
-        if (together[pixel] === label) return;
-        const { width } = this.manifest;
-        const place = `row ${Math.floor(pixel / width)}, column ${pixel % width}`;
+        if (together[pixel] === label) continue;
+        const row = window.row + Math.floor(pixel / window.width);
+        const column = window.column + (pixel % window.width);
         throw failure('FIELD_INVALID', {
           field: 'label map',
-          reason: `${chosen[index]!.name} has class ${label} at ${place}, a map before it class ${together[pixel]}; name one of ${chosen.map((map) => map.name).join(', ')}`,
+          reason: `${chosen[index]!.name} has class ${label} at row ${row}, column ${column}, a map before it class ${together[pixel]}; name one of ${chosen.map((map) => map.name).join(', ')}`,
         });
-      });
+      }
     }
     return together;
+  }
+
+  /**
+   * Mask of a window: 1 for pixels with data.
+   *
+   * @returns `[window.height, window.width]`; undefined where all pixels of the scene hold data
+   * @throws OBJECT_DAMAGED, SCENE_CHANGED
+   */
+  async readMask(window: Window): Promise<Uint8Array | undefined> {
+    const { validPixels, height, width } = this.manifest;
+    return validPixels === height * width ? undefined : this.readPixels('mask', window);
   }
 
   /** Mean spectrum `[bands]` and loadings `[components, bands]`. */
@@ -173,23 +148,34 @@ export class PreparedScene {
     return { mean: mean as Float32Array, components: components as Float32Array };
   }
 
-  private async readArray(path: string): Promise<unknown> {
+  private whole(): Window {
+    const { height, width } = this.manifest;
+    return { row: 0, column: 0, height, width };
+  }
+
+  /** Reads a window of an array of one byte a pixel. */
+  private async readPixels(path: string, { row, column, height, width }: Window): Promise<Uint8Array> {
+    const slices = [zarr.slice(row, row + height), zarr.slice(column, column + width)];
+    return (await this.readArray(path, slices)) as Uint8Array;
+  }
+
+  private async readArray(path: string, slices?: zarr.Slice[]): Promise<unknown> {
     try {
-      const array = await zarr.open.v3(this.root.resolve(path), { kind: 'array' });
-      return (await zarr.get(array)).data;
+      const array = await openArray(this.root, this.manifest, path);
+      return (await zarr.get(array, slices)).data;
     } catch (error) {
-      return this.explain(error);
+      return this.explain(path, error);
     }
   }
 
-  /** Arrays of a scene that was replaced are gone: what looks damaged may be old. @throws SCENE_CHANGED, or the error itself */
-  private async explain(error: unknown): Promise<never> {
-    const { name } = this.manifest;
+  /** Arrays of a scene that was replaced are gone: what looks damaged may be old. @throws SCENE_CHANGED, OBJECT_DAMAGED, or the error itself */
+  private async explain(path: string, error: unknown): Promise<never> {
+    const { name, arrays } = this.manifest;
     const isSame = await readPinned(this.store, name).then(
-      ({ digest }) => digest === this.digest,
+      ({ manifest }) => manifest.arrays === arrays,
       (cause: unknown) => !HyperswapError.is(cause, 'SCENE_NOT_FOUND'),
     );
-    throw isSame ? error : failure('SCENE_CHANGED', { scene: name }, error);
+    throw isSame ? damaged(this.manifest, path, error) : failure('SCENE_CHANGED', { scene: name }, error);
   }
 
   private chunk(row: number, column: number): Promise<Float32Array> {
@@ -199,10 +185,13 @@ export class PreparedScene {
     this.chunks.delete(key);
     const chunk =
       cached ??
-      this.scores.getChunk([row, column, 0]).then(
-        ({ data }) => data,
-        (error: unknown) => this.explain(error),
-      );
+      this.scores
+        .getChunk([row, column, 0])
+        .then(({ data }) => {
+          if (data.length === chunkSide ** 2 * this.manifest.components) return data;
+          throw new Error(`chunk ${row}, ${column} has ${data.length} values`);
+        })
+        .catch((error: unknown) => this.explain('scores', error));
     this.chunks.set(key, chunk);
     if (cached === undefined) {
       chunk.catch(() => this.chunks.delete(key));
@@ -210,6 +199,23 @@ export class PreparedScene {
     }
     return chunk;
   }
+}
+
+/** Opens an array of a scene. @throws OBJECT_DAMAGED */
+async function openArray(
+  root: zarr.Location<ZarrStore>,
+  manifest: SceneManifest,
+  path: string,
+): Promise<zarr.Array<zarr.DataType, ZarrStore>> {
+  return zarr.open.v3(root.resolve(path), { kind: 'array' }).catch((error: unknown) => {
+    throw damaged(manifest, path, error);
+  });
+}
+
+/** Returns the error of an array that cannot be read; errors of the catalogue stay as they are. */
+function damaged({ arrays }: SceneManifest, path: string, error: unknown): unknown {
+  if (error instanceof HyperswapError) return error;
+  return failure('OBJECT_DAMAGED', { key: `${arrays}/${path}`, reason: (error as Error).message }, error);
 }
 
 function mirrored(start: number, count: number, size: number): number[] {

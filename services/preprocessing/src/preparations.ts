@@ -1,0 +1,207 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { failure, HyperswapError } from '@hyperswap/errors';
+import { jobObjects, toJobStatus, type JobRunner } from '@hyperswap/jobs';
+import {
+  JobKind,
+  JobState,
+  Retention,
+  type ListPreparationsResponse,
+  type Preparation,
+  type PrepareSceneHeader,
+  type PrepareSceneRequest,
+  type PrepareSceneResponse,
+  type WatchPreparationResponse,
+} from '@hyperswap/proto';
+import { headerFirst, newestFirstKey, pageOf, type CallContext, type PageRequest } from '@hyperswap/rpc';
+import { arraysPrefix, BlockEncoder, deleteArrays, readManifest } from '@hyperswap/scene';
+import type { ObjectStore } from '@hyperswap/storage';
+import { preparationHandler } from './preparation-handler.js';
+import { preparationKind } from './preparation-kind.js';
+import { evenRows, findNextRows, SceneReceiver, type NextRows, type RowsPart } from './receive-scene.js';
+import { checkHeader, labelsPrefix, type CheckedHeader } from './scene-header.js';
+import type { OpenUpload, UploadHold, Uploads } from './uploads.js';
+
+/** Uploads that a process receives at once: each holds some messages and two blocks in memory. */
+const receivedAtOnce = 8;
+const retryAfterMilliseconds = 5_000;
+const lookMilliseconds = 1_000;
+
+export interface PreparationsContext {
+  readonly runner: JobRunner;
+  readonly store: ObjectStore;
+  readonly uploads: Uploads;
+  /** Bytes that pixels and labels of a scene may have together. */
+  readonly maximumSceneBytes: number;
+}
+
+/** Preparations of scenes: rows are stored as they come, and then a job of any process prepares them. */
+export class Preparations {
+  private readonly encoder = new BlockEncoder();
+  private receiving = 0;
+
+  constructor(private readonly context: PreparationsContext) {
+    context.runner.register(preparationKind, preparationHandler(context.store));
+  }
+
+  /**
+   * Receives a scene, queues its preparation, and reports progress to its end. When the call is cut off, or ends before all rows came, those
+   * that are stored stay for a call that continues the upload. Rows that are wrong end the upload.
+   *
+   * @throws FIELD_INVALID, NAME_INVALID, CLASSES_INVALID, TOO_FEW_BANDS, SCENE_EXISTS, UPLOAD_NOT_FOUND, UPLOADS_FULL, JOBS_FULL, and what the preparation fails
+   *   with
+   */
+  async *prepare(
+    requests: AsyncIterable<PrepareSceneRequest>,
+    call: CallContext,
+  ): AsyncGenerator<PrepareSceneResponse> {
+    const { header, rest } = await headerFirst(requests);
+    const checked = checkHeader(header, this.context.maximumSceneBytes);
+    const { hold, next } = await this.open(header, checked);
+    const accepted = { job: hold.id, nextRow: next.pixels, nextLabelRows: { ...next.labels } };
+    yield { event: { $case: 'accepted', value: accepted } };
+    if (hold.holder !== undefined)
+      await this.receive(header, checked, { ...hold, holder: hold.holder }, next, rest, call);
+    yield* this.watch(hold.id, call);
+  }
+
+  /**
+   * Reports the progress of an upload or a preparation, and the scene at its end.
+   *
+   * @throws JOB_NOT_FOUND, CANCELLED, DRAINING, and what the preparation failed with
+   */
+  async *watch(id: string, { signal }: CallContext): AsyncGenerator<WatchPreparationResponse> {
+    const { uploads, runner } = this.context;
+    // An upload becomes a job before it is forgotten.
+    for (let upload; !signal.aborted && (upload = await uploads.find(id)) !== undefined;) {
+      yield { event: { $case: 'progress', value: receivingProgress(upload) } };
+      await sleep(lookMilliseconds, undefined, { signal }).catch(() => undefined);
+    }
+    for await (const news of runner.watch(preparationKind, id, signal)) {
+      if (news.news === 'progress') yield { event: { $case: 'progress', value: news.progress } };
+      if (news.news === 'result') yield { event: { $case: 'scene', value: news.result } };
+    }
+  }
+
+  /** Ends an upload or a preparation. @throws JOB_NOT_FOUND */
+  async cancel(id: string): Promise<void> {
+    const upload = await this.context.uploads.find(id);
+    if (upload === undefined) await this.context.runner.cancel(preparationKind, id);
+    else await this.remove(upload);
+  }
+
+  /** Returns a page of uploads and preparations, the newest first. @throws FIELD_INVALID */
+  async list(request: PageRequest): Promise<ListPreparationsResponse> {
+    const { uploads, runner } = this.context;
+    const open = (await uploads.list()).map((upload): Preparation => {
+      const { id: job, header, createdAt } = upload;
+      return {
+        scene: header.name,
+        status: {
+          job,
+          kind: JobKind.JOB_KIND_PREPARATION,
+          state: JobState.JOB_STATE_QUEUED,
+          progress: receivingProgress(upload),
+          error: undefined,
+          createdAt,
+          startedAt: undefined,
+          endedAt: undefined,
+          attempts: 0,
+        },
+      };
+    });
+    const jobs = (await runner.list(preparationKind)).map((job): Preparation => ({
+      scene: job.request.name,
+      status: toJobStatus(job, job.progress),
+    }));
+    // One that became a job just now is in both.
+    const all = new Map([...open, ...jobs].map((preparation) => [preparation.status!.job, preparation]));
+    const keyOf = ({ status }: Preparation): string => newestFirstKey(status!.createdAt!.getTime(), status!.job);
+    const { page, nextPageToken } = pageOf(all.values(), keyOf, request);
+    return { preparations: [...page], nextPageToken };
+  }
+
+  /** Deletes an upload with its rows. */
+  async remove({ id, header }: Pick<OpenUpload, 'id' | 'header'>): Promise<void> {
+    const { uploads, store } = this.context;
+    // Whoever stores rows is told first.
+    await uploads.forget(id);
+    await deleteArrays(store, arraysPrefix(header.name, id));
+    await deleteArrays(store, labelsPrefix(jobObjects(preparationKind.name, id)));
+  }
+
+  async stop(): Promise<void> {
+    await this.encoder.stop();
+  }
+
+  /** Begins or continues an upload. Without a holder all rows came, and the job is queued. */
+  private async open(
+    header: PrepareSceneHeader,
+    checked: CheckedHeader,
+  ): Promise<{ readonly hold: Omit<UploadHold, 'holder'> & { readonly holder?: string }; readonly next: NextRows }> {
+    const { uploads, runner, store } = this.context;
+    const { resumeJob: id } = header;
+    if (this.receiving >= receivedAtOnce)
+      throw failure('UPLOADS_FULL', { limit: receivedAtOnce, retryAfterMilliseconds });
+    if (id === '') {
+      await this.refuseOther(header);
+      return { hold: await uploads.begin(header), next: evenRows(header, 0) };
+    }
+    const hold = await uploads.continue(id, header);
+    if (hold !== undefined)
+      return { hold, next: await findNextRows(header, checked, { store, ...placesOf(header, id) }) };
+    await runner.get(preparationKind, id).catch((error: unknown) => {
+      throw HyperswapError.is(error, 'JOB_NOT_FOUND') ? failure('UPLOAD_NOT_FOUND', { job: id.slice(0, 64) }) : error;
+    });
+    return { hold: { id }, next: evenRows(header, checked.layout.height) };
+  }
+
+  private async receive(
+    header: PrepareSceneHeader,
+    checked: CheckedHeader,
+    hold: UploadHold,
+    next: NextRows,
+    parts: AsyncIterable<RowsPart>,
+    { signal }: CallContext,
+  ): Promise<void> {
+    const { store, uploads, runner } = this.context;
+    const { id } = hold;
+    const target = { store, encoder: this.encoder, ...placesOf(header, id) };
+    const require = (rows: number): Promise<void> => uploads.require(hold, rows);
+    this.receiving += 1;
+    try {
+      const receiver = new SceneReceiver(header, checked, { ...target, require }, next);
+      await receiver.receive(parts).catch(async (error: unknown) => {
+        const isWrong = !signal.aborted && HyperswapError.is(error, 'FIELD_INVALID', 'MESSAGE_INVALID');
+        if (isWrong) await this.remove({ id, header });
+        throw error;
+      });
+      receiver.requireAll();
+      await require(checked.layout.height);
+      await runner.start(preparationKind, { ...header, resumeJob: '' }, id);
+      await uploads.forget(id);
+    } finally {
+      this.receiving -= 1;
+    }
+  }
+
+  /** Refuses a scene that is certainly another than that of its name, before its rows travel. @throws SCENE_EXISTS, OBJECT_DAMAGED */
+  private async refuseOther({ name, raster, retention }: PrepareSceneHeader): Promise<void> {
+    if (retention === Retention.RETENTION_REPLACE) return;
+    const present = await readManifest(this.context.store, name).catch((error: unknown) => {
+      if (HyperswapError.is(error, 'SCENE_NOT_FOUND')) return undefined;
+      throw error;
+    });
+    if (present === undefined) return;
+    const { height, width, bands } = present;
+    const isSame = height === raster!.height && width === raster!.width && bands === raster!.bands;
+    if (!isSame) throw failure('SCENE_EXISTS', { scene: name });
+  }
+}
+
+function receivingProgress({ header, rows }: OpenUpload): { stage: string; done: number; total: number } {
+  return { stage: 'receiving', done: rows, total: header.raster!.height };
+}
+
+function placesOf({ name }: PrepareSceneHeader, id: string): { readonly arrays: string; readonly labels: string } {
+  return { arrays: arraysPrefix(name, id), labels: labelsPrefix(jobObjects(preparationKind.name, id)) };
+}

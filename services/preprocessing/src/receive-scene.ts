@@ -1,0 +1,147 @@
+import { promisify } from 'node:util';
+import { gzip } from 'node:zlib';
+import { failure } from '@hyperswap/errors';
+import type { PrepareSceneHeader, PrepareSceneRequest } from '@hyperswap/proto';
+import { blockKey, labelsKey, RowCollector, storedRows, type BlockEncoder } from '@hyperswap/scene';
+import type { ObjectStore } from '@hyperswap/storage';
+import { maximumRowBytes, type CheckedHeader } from './scene-header.js';
+
+/** Parts of an upload after its header. */
+export type RowsPart = Exclude<NonNullable<PrepareSceneRequest['part']>, { readonly $case: 'header' }>;
+
+export interface UploadTarget {
+  readonly store: ObjectStore;
+  readonly encoder: BlockEncoder;
+  /** Beginning of the keys of the bands. */
+  readonly arrays: string;
+  /** Beginning of the keys of the label maps. */
+  readonly labels: string;
+  /** Requires that this call may still store rows. @param rows of pixels that are stored */
+  readonly require: (rows: number) => Promise<void>;
+}
+
+/** Rows to send from. */
+export interface NextRows {
+  readonly pixels: number;
+  readonly labels: Readonly<Record<string, number>>;
+}
+
+/** Receiver of the rows of one scene. Rows are stored in chunks, as they come. */
+export class SceneReceiver {
+  private readonly pixels: RowCollector;
+  private readonly labels: ReadonlyMap<string, RowCollector>;
+
+  constructor(
+    header: PrepareSceneHeader,
+    private readonly checked: CheckedHeader,
+    target: UploadTarget,
+    next: NextRows,
+  ) {
+    const { store, encoder, arrays, labels, require } = target;
+    const { pixels, plane } = rowsOf(checked);
+    this.pixels = new RowCollector(pixels, next.pixels, async (block, bytes) => {
+      await require(block * pixels.chunkRows);
+      await store.put(blockKey(arrays, block), await encoder.encode(bytes));
+    });
+    this.labels = new Map(
+      header.labelMaps.map((map) => {
+        const collector = new RowCollector(plane, next.labels[map]!, async (chunk, bytes) => {
+          await require(this.pixels.next);
+          await store.put(labelsKey(labels, map, chunk), await promisify(gzip)(bytes));
+        });
+        return [map, collector];
+      }),
+    );
+  }
+
+  /** Stores the rows of a stream. @throws FIELD_INVALID when rows are out of order or of another size; CANCELLED, STORE_FULL */
+  async receive(parts: AsyncIterable<RowsPart>): Promise<void> {
+    for await (const part of parts) {
+      if (part.$case === 'pixels') {
+        const { row, values } = part.value;
+        checkRows('pixels', this.pixels, row, values, this.checked.sentRowBytes);
+        await this.pixels.add(this.toStored(values));
+      } else {
+        const { labelMap, row, labels } = part.value;
+        const collector = this.labels.get(labelMap);
+        if (collector === undefined) throw invalid('labels.label_map', `the header names no ${labelMap}`);
+        checkRows(`labels ${labelMap}`, collector, row, labels, this.checked.layout.width);
+        await collector.add(labels);
+      }
+    }
+    for (const collector of [this.pixels, ...this.labels.values()]) await collector.finish();
+  }
+
+  /** Requires that all rows came. A connection that is lost may look like the end of its stream. @throws FIELD_INVALID */
+  requireAll(): void {
+    const { height } = this.checked.layout;
+    for (const [name, { isComplete, next }] of [['pixels', this.pixels] as const, ...this.labels]) {
+      if (!isComplete) throw invalid(name, `the stream ended after ${next} of ${height} rows`);
+    }
+  }
+
+  /** Returns values as the type that is stored. */
+  private toStored(values: Uint8Array): Uint8Array {
+    const { name } = this.checked.sent;
+    if (name !== 'float64' && name !== 'uint32' && name !== 'int32') return values;
+    const { buffer } = new Uint8Array(values);
+    const sent = { float64: Float64Array, uint32: Uint32Array, int32: Int32Array }[name];
+    return new Uint8Array(new Float32Array(new sent(buffer)).buffer);
+  }
+}
+
+/** Finds the rows that are stored of an upload. */
+export async function findNextRows(
+  header: PrepareSceneHeader,
+  checked: CheckedHeader,
+  { store, arrays, labels }: Pick<UploadTarget, 'store' | 'arrays' | 'labels'>,
+): Promise<NextRows> {
+  const { pixels, plane } = rowsOf(checked);
+  const maps = await Promise.all(
+    header.labelMaps.map(async (map) => {
+      const rows = await storedRows(store, plane, (chunk) => labelsKey(labels, map, chunk));
+      return [map, rows] as const;
+    }),
+  );
+  return {
+    pixels: await storedRows(store, pixels, (block) => blockKey(arrays, block)),
+    labels: Object.fromEntries(maps),
+  };
+}
+
+/** Returns the rows of an upload that has all of them, or none. */
+export function evenRows({ labelMaps }: PrepareSceneHeader, rows: number): NextRows {
+  return { pixels: rows, labels: Object.fromEntries(labelMaps.map((map) => [map, rows])) };
+}
+
+function rowsOf({ layout }: CheckedHeader) {
+  const { height, width, bands, type, blockRows, planeRows } = layout;
+  const valueBytes = { uint8: 1, uint16: 2, int16: 2, float32: 4 }[type];
+  return {
+    pixels: { height, rowBytes: width * bands * valueBytes, chunkRows: blockRows },
+    plane: { height, rowBytes: width, chunkRows: planeRows },
+  };
+}
+
+/** @throws FIELD_INVALID */
+function checkRows(
+  field: string,
+  { next, height }: Pick<RowCollector, 'next' | 'height'>,
+  row: number,
+  values: Uint8Array,
+  rowBytes: number,
+): void {
+  const rows = values.byteLength / rowBytes;
+  if (row !== next) throw invalid(field, `row ${row} came, row ${next} is next`);
+  if (!Number.isInteger(rows) || rows === 0) {
+    throw invalid(field, `${values.byteLength} bytes are no whole number of rows of ${rowBytes} bytes`);
+  }
+  if (values.byteLength > maximumRowBytes) {
+    throw invalid(field, `${values.byteLength} bytes are more than the ${maximumRowBytes} of a message`);
+  }
+  if (row + rows > height) throw invalid(field, `row ${row + rows - 1} is outside the raster of ${height} rows`);
+}
+
+function invalid(field: string, reason: string): Error {
+  return failure('FIELD_INVALID', { field, reason });
+}

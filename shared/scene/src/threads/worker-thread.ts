@@ -1,0 +1,68 @@
+import { Worker } from 'node:worker_threads';
+import { restoreError } from '@hyperswap/errors';
+import type { OperationAnswer, OperationCall, Operations, Transferred } from './serve-operations.js';
+
+type ResultOf<Operation> = Operation extends (argument: never) => infer Answer
+  ? Awaited<Answer> extends Transferred<infer Result>
+    ? Result
+    : Awaited<Answer>
+  : never;
+type ArgumentOf<Operation> = Operation extends (argument: infer Argument) => unknown ? Argument : never;
+
+interface Waiting {
+  readonly resolve: (result: never) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/** A thread that does operations, one after the other. */
+export class WorkerThread<Offered extends Operations> {
+  private readonly worker: Worker;
+  private readonly waiting: Waiting[] = [];
+  private ended: Error | undefined;
+
+  /** @param program module that calls `serveOperations` */
+  constructor(program: URL, data?: unknown) {
+    this.worker = new Worker(program, { workerData: data });
+    this.worker.on('message', (answer: OperationAnswer) => {
+      const waiting = this.waiting.shift();
+      if ('error' in answer) waiting?.reject(restoreError(answer.error));
+      else waiting?.resolve(answer.result as never);
+      if (this.waiting.length === 0) this.worker.unref();
+    });
+    this.worker.on('error', (error) => this.end(error));
+    this.worker.on('exit', () => this.end(new Error('a thread of the preparation ended')));
+    this.worker.unref();
+  }
+
+  /**
+   * Does an operation after those that were called before.
+   *
+   * @param given buffers that are given to the thread instead of copied
+   * @throws what the operation throws; an error when the thread ends
+   */
+  call<Name extends keyof Offered & string>(
+    operation: Name,
+    argument: ArgumentOf<Offered[Name]>,
+    given: readonly ArrayBuffer[] = [],
+  ): Promise<ResultOf<Offered[Name]>> {
+    return new Promise((resolve, reject) => {
+      if (this.ended !== undefined) {
+        reject(this.ended);
+        return;
+      }
+      this.worker.ref();
+      this.waiting.push({ resolve, reject });
+      this.worker.postMessage({ operation, argument } satisfies OperationCall, [...given]);
+    });
+  }
+
+  /** Ends the thread at once, whatever it does. */
+  async stop(): Promise<void> {
+    await this.worker.terminate();
+  }
+
+  private end(error: Error): void {
+    this.ended ??= error;
+    for (const { reject } of this.waiting.splice(0)) reject(this.ended);
+  }
+}

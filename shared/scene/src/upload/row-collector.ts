@@ -1,0 +1,80 @@
+import type { ObjectStore } from '@hyperswap/storage';
+
+/** Rows of an array that is stored in chunks of full rows. */
+export interface Rows {
+  /** Rows of the array. */
+  readonly height: number;
+  readonly rowBytes: number;
+  /** Rows of a chunk. */
+  readonly chunkRows: number;
+}
+
+/**
+ * Makes chunks of rows that come in order. One chunk is stored while the next is filled, so that memory holds two; rows count as stored
+ * when their chunk is.
+ */
+export class RowCollector {
+  private chunk = new Uint8Array(0);
+  private storing: Promise<void> = Promise.resolve();
+
+  /**
+   * @param next row to go on with: a multiple of the rows of a chunk, or the height
+   * @param store stores a chunk; rows beyond the array are 0
+   */
+  constructor(
+    private readonly rows: Rows,
+    public next: number,
+    private readonly store: (chunk: number, bytes: Uint8Array<ArrayBuffer>) => Promise<void>,
+  ) {}
+
+  /** Rows of the array. */
+  get height(): number {
+    return this.rows.height;
+  }
+
+  /** Tells that all rows came. */
+  get isComplete(): boolean {
+    return this.next === this.rows.height;
+  }
+
+  /** Adds full rows, which follow those before. @throws what storing throws */
+  async add(values: Uint8Array): Promise<void> {
+    const { rowBytes, chunkRows, height } = this.rows;
+    for (let read = 0; read < values.byteLength;) {
+      const filled = this.next % chunkRows;
+      if (filled === 0) this.chunk = new Uint8Array(chunkRows * rowBytes);
+      const count = Math.min(chunkRows - filled, (values.byteLength - read) / rowBytes);
+      this.chunk.set(values.subarray(read, read + count * rowBytes), filled * rowBytes);
+      read += count * rowBytes;
+      this.next += count;
+      if (filled + count < chunkRows && this.next < height) continue;
+      await this.storing;
+      this.storing = this.store(Math.ceil(this.next / chunkRows) - 1, this.chunk);
+      // Told to the next call, or to `finish`.
+      this.storing.catch(() => undefined);
+      this.chunk = new Uint8Array(0);
+    }
+  }
+
+  /** Waits until all full chunks are stored. @throws what storing throws */
+  async finish(): Promise<void> {
+    await this.storing;
+  }
+}
+
+/**
+ * Counts the rows that are stored without a gap from the first.
+ *
+ * @param keyOf key of a chunk
+ */
+export async function storedRows(
+  store: ObjectStore,
+  { height, chunkRows }: Rows,
+  keyOf: (chunk: number) => string,
+): Promise<number> {
+  const first = keyOf(0);
+  const keys = new Set((await store.list(first.slice(0, first.indexOf('/c/') + 3))).map(({ key }) => key));
+  let chunk = 0;
+  while (chunk * chunkRows < height && keys.has(keyOf(chunk))) chunk += 1;
+  return Math.min(height, chunk * chunkRows);
+}
