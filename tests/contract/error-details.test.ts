@@ -194,7 +194,7 @@ test(
   async () => {
     const wanted: Wanted[] = [
       { code: 'FIELD_INVALID', details: { field: 'page_size', reason: 'it is more than 2000' } },
-      { code: 'QUEUE_FULL', details: { waiting: 9, limit: 8, retryAfterMilliseconds: 1250 } },
+      { code: 'QUEUE_FULL', details: { waiting: 9, limit: 8, unit: 'patches', retryAfterMilliseconds: 1250 } },
       { code: 'STORE_UNREACHABLE', details: { reason: 'ü × 😀' } },
       { code: 'SCENE_NOT_FOUND', details: { scene: 'x'.repeat(2_000_000) } },
       { code: 'METHOD_SETTINGS', details: { method: 'lora', reason: 'rank' } },

@@ -196,20 +196,13 @@ test('tiles whose bytes, bands, halo or values are wrong are refused by name', a
   await assert.rejects(classify({}, { halo: 128 }), hasCode('TILE_SIZE', /halo of 128/));
 });
 
-test('a full queue says when to try again, and takes tiles again when it is empty', async () => {
+test('streams wait for room in the smallest queue, and none is refused', async () => {
   const small = await startServices({ queueLimit: 8 });
   try {
     await prepareToy(small);
     await train(small, {});
     // Six pixels each: the second finds the first in the queue.
-    const outcomes = await Promise.allSettled([1, 2, 3, 4].map(() => classify({}, {}, small)));
-    const refused = outcomes.filter(({ status }) => status === 'rejected') as PromiseRejectedResult[];
-    assert.ok(refused.length > 0 && refused.length < 4, `${refused.length} of 4 refused`);
-    for (const { reason } of refused) {
-      hasCode('QUEUE_FULL', /the queue takes 8. Try again in \d+ ms/)(reason);
-      assert.equal((reason as HyperswapError).retryable, true);
-    }
-    await classify({}, {}, small);
+    await Promise.all([1, 2, 3, 4].map(() => classify({}, {}, small)));
   } finally {
     await small.stop();
   }

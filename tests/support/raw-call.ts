@@ -2,6 +2,7 @@
  * Calls over HTTP/2 without a gRPC library, for messages that no library would send and for clients that read slowly or
  * not at all.
  */
+import { once } from 'node:events';
 import { connect, type ClientHttp2Session, type ClientHttp2Stream } from 'node:http2';
 
 const prefixBytes = 5;
@@ -12,9 +13,13 @@ export class RawCall {
   readonly fields: Record<string, string> = {};
   private readonly session: ClientHttp2Session;
   private readonly stream: ClientHttp2Stream;
+  private readonly ended: Promise<unknown>;
 
-  /** @param method path, as `/hyperswap.v1.TrainerService/WatchTraining` */
-  constructor(endpoint: string, method: string, message: Uint8Array) {
+  /**
+   * @param method path, as `/hyperswap.v1.TrainerService/WatchTraining`
+   * @param message the only request; without it they are sent by {@link send}
+   */
+  constructor(endpoint: string, method: string, message?: Uint8Array) {
     this.session = connect(`http://${endpoint}`);
     const headers = { ':method': 'POST', ':path': method, 'content-type': 'application/grpc', te: 'trailers' };
     this.stream = this.session.request(headers);
@@ -22,9 +27,15 @@ export class RawCall {
       for (const [name, value] of Object.entries(fields)) this.fields[name] = String(value);
     };
     this.stream.on('response', take).on('trailers', take);
-    const prefix = Buffer.alloc(prefixBytes);
-    prefix.writeUInt32BE(message.byteLength, 1);
-    this.stream.end(Buffer.concat([prefix, message]));
+    this.stream.on('error', () => undefined);
+    this.ended = once(this.stream, 'close').catch(() => undefined);
+    if (message !== undefined) this.stream.end(framed(message));
+  }
+
+  /** Sends one more request. @returns when the connection takes more, or is closed */
+  async send(message: Uint8Array): Promise<void> {
+    if (this.stream.write(framed(message))) return;
+    await Promise.race([once(this.stream, 'drain'), this.ended]);
   }
 
   /** Messages of the answer; after the last one the trailers are in {@link fields}. */
@@ -48,9 +59,20 @@ export class RawCall {
     }
   }
 
+  get closed(): boolean {
+    return this.stream.closed;
+  }
+
   close(): void {
     this.session.destroy();
   }
+}
+
+/** A message as gRPC sends it: not compressed, its length before it. */
+function framed(message: Uint8Array): Buffer {
+  const prefix = Buffer.alloc(prefixBytes);
+  prefix.writeUInt32BE(message.byteLength, 1);
+  return Buffer.concat([prefix, message]);
 }
 
 /** Sends one request and returns the header fields and trailers of the answer. */

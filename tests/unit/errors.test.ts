@@ -82,7 +82,10 @@ test('control characters are visible, and no character is cut in two', () => {
 });
 
 test('whether and when a retry helps follows from code and details', () => {
-  assert.equal(failure('QUEUE_FULL', { waiting: 1, limit: 1, retryAfterMilliseconds: 40 }).retryAfterMilliseconds, 40);
+  assert.equal(
+    failure('QUEUE_FULL', { waiting: 1, limit: 1, unit: 'patches', retryAfterMilliseconds: 40 }).retryAfterMilliseconds,
+    40,
+  );
   assert.equal(restoreError({ code: 'QUEUE_FULL', message: 'of an older version' }).retryable, true);
   assert.equal(failure('STORE_UNREACHABLE', { reason: 'r' }).retryable, true);
   assert.equal(failure('SCENE_NOT_FOUND', { scene: 's' }).retryable, false);

@@ -126,8 +126,8 @@ async function start(
       groups.push(createTrainerServices({ store, backbones, bus, jobs, executor, ...training }));
     }
     if (executor !== undefined && names.includes('tile-inference')) {
-      const { backbone, precision, batchSize, queueLimit } = config;
-      const serving = { backbone, precision, batchSize, queueLimit, ...trust };
+      const { backbone, precision, batchSize, queueLimit, queueBytes, bindingBytes } = config;
+      const serving = { backbone, precision, batchSize, queueLimit, queueBytes, bindingBytes, ...trust };
       const context = { store, backbones, bus, jobs, executor, logger, ...serving };
       groups.push(await createTileInferenceServices(context));
     }

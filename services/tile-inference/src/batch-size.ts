@@ -1,16 +1,38 @@
 import { tokenCount, type BackboneConfig } from '@hyperswap/spectralgpt';
+import type { AdmittedAdapter } from './binding-table.js';
+import type { WorkGroup } from './scheduler/work.js';
 
 const largest = 128;
 /** Below it, products are too thin to be fast. */
 const smallest = 8;
-/** Of one batch on a processor: a quarter of a second on 2 cores. What is asked meanwhile, a swap too, waits for so long. */
+/** Multiplications and additions of one batch on a processor: a quarter of a second on 2 cores. A swap waits for so long. */
 const batchFlops = 50e9;
+/** Bytes of the gathered pixels of a batch, before they are resized. */
+const batchPixelBytes = 32 * 1024 * 1024;
 
-/** Patches of one batch. @param device of the engine */
+/** Multiplications and additions of a patch in the blocks' layers: q, k, v, proj, and the perceptron's two. */
+function blockFlops(config: BackboneConfig): number {
+  const { width, depth, mlpRatio } = config;
+  return 2 * tokenCount(config) * depth * (4 + 2 * mlpRatio) * width ** 2;
+}
+
+/** Returns the patches of a full batch of an ordinary adapter. @param device of the engine */
 export function suitableBatch(config: BackboneConfig, device: 'cpu' | 'gpu'): number {
   if (device === 'gpu') return largest;
-  const { width, depth, mlpRatio } = config;
-  // Multiplications and additions of the blocks' layers: q, k, v, proj, and the perceptron's two.
-  const patchFlops = 2 * tokenCount(config) * depth * (4 + 2 * mlpRatio) * width ** 2;
-  return Math.min(largest, Math.max(smallest, Math.floor(batchFlops / patchFlops)));
+  return Math.min(largest, Math.max(smallest, Math.floor(batchFlops / blockFlops(config))));
+}
+
+/**
+ * Returns what an adapter's patches cost: each of its views passes the backbone, and resizing a large patch takes as much as
+ * some of the blocks. Costs are quarters, and 1 for ordinary patches.
+ */
+export function adapterGroup(
+  { digest, patchSize, views }: Pick<AdmittedAdapter, 'digest' | 'patchSize' | 'views'>,
+  config: BackboneConfig,
+): WorkGroup {
+  const { components, imageSize } = config;
+  const resizeFlops = 2 * components * patchSize ** 2 * imageSize ** 2;
+  const cost = (views * Math.max(4, Math.round(4 * (1 + resizeFlops / blockFlops(config))))) / 4;
+  const batchPatches = Math.max(1, Math.floor(batchPixelBytes / (4 * components * patchSize ** 2)));
+  return { key: digest, cost, batchPatches };
 }

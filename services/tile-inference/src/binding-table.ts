@@ -1,110 +1,305 @@
-import { readAdapterSteps, type AdapterMetadata } from '@hyperswap/adapter';
-import { toHyperswapError } from '@hyperswap/errors';
+import type { AdapterMetadata } from '@hyperswap/adapter';
+import { throwIfAborted, toHyperswapError } from '@hyperswap/errors';
 import type { AdapterRegistry } from '@hyperswap/registry';
-import { inTurns } from '@hyperswap/safetensors';
-import type { Backbone } from '@hyperswap/spectralgpt';
+import type { BackboneDescription } from '@hyperswap/spectralgpt';
 import { servingInstruments, type Logger } from '@hyperswap/telemetry';
 import type { Precision, ProgramClient } from '@hyperswap/tensor';
+import { LRUCache } from 'lru-cache';
 import type { TileProgram } from './engine/program.js';
 
-/** An adapter made ready, in use by any number of tiles. */
-export interface BoundAdapter {
-  /** `name@7`. */
+/** Version that a reference meant when work with it was admitted, and what its tiles have to be like. */
+export interface AdmittedAdapter extends Pick<AdapterMetadata, 'patchSize' | 'bands' | 'pcaDigest' | 'views'> {
+  /** Version, as `name@7`. */
   readonly reference: string;
   readonly digest: string;
-  readonly metadata: AdapterMetadata;
+  /** Number of classes. */
+  readonly classes: number;
   /** Components of a score, as the backbone takes them. */
   readonly components: number;
-  readonly bindMilliseconds: number;
 }
 
+/** An adapter made ready, in use by any number of tiles. */
+export interface BoundAdapter extends AdmittedAdapter {
+  readonly bindMilliseconds: number;
+  /** Memory of what is its own. */
+  readonly bytes: number;
+}
+
+/** A binding that is there or on its way. Its bytes are an estimate until it is there. */
 interface Entry {
   readonly ready: Promise<BoundAdapter>;
+  bound: BoundAdapter | undefined;
+  bytes: number;
+  /** Whether its bytes are taken from the budget: from the start of its load on. */
+  isPlaced: boolean;
   users: number;
+  pins: number;
 }
 
-/** Bindings that nobody uses now but that stay, about 45 MiB each on the base backbone. */
-const idleBindings = 8;
+/** Blobs that stay in memory, so that a binding that was freed is made again without the store. */
+const blobBytes = 64 * 1024 * 1024;
+/** Descriptions of versions that stay in memory. */
+const knownVersions = 10_000;
+
+export interface BindingTableContext {
+  readonly registry: AdapterRegistry;
+  readonly engine: ProgramClient<TileProgram>;
+  /** The served backbone. */
+  readonly backbone: Pick<BackboneDescription, 'name' | 'digest' | 'config'> & { readonly precision: Precision };
+  /** Memory for bindings that no pin asks for. */
+  readonly budgetBytes: number;
+  readonly logger: Logger;
+}
 
 /**
- * The adapters that are ready on this process's backbone. Each is fetched, verified, built and warmed once, whoever asks first;
- * those unused longest are freed when there are too many. A failed load is forgotten, so that the next call tries again, and
- * leaves all others serving.
+ * The adapters that are ready on this process's backbone. Each is fetched, verified, built and warmed once, whoever asks first. They stay
+ * within a budget of memory: those unused longest go first, those in use never, and a load for which there is no room waits until something is
+ * no longer in use. So with more adapters in use than fit, a binding serves all that waited for it before it goes. Pinned ones stay, and
+ * count for nothing. A failed load is forgotten, so that the next call tries again, and leaves all others serving.
  */
 export class BindingTable {
-  /** By digest, in order of last use. */
+  /** By digest, in the order of last use. */
   private readonly entries = new Map<string, Entry>();
+  /** Loads that wait for room, in their order. */
+  private waiting: { readonly entry: Entry; readonly start: () => void }[] = [];
+  private readonly blobs = new LRUCache<string, Buffer>({
+    maxSize: blobBytes,
+    sizeCalculation: ({ length }) => length,
+  });
+  private readonly known = new LRUCache<string, Omit<AdmittedAdapter, 'reference'>>({ max: knownVersions });
+  /** Memory of the last binding: adapters of one backbone are much alike. */
+  private usualBytes: number;
   private readonly instruments = servingInstruments();
 
-  constructor(
-    private readonly registry: AdapterRegistry,
-    private readonly engine: ProgramClient<TileProgram>,
-    private readonly backbone: Pick<Backbone, 'name' | 'digest'> & { readonly precision: Precision },
-    private readonly logger: Logger,
-  ) {}
+  constructor(private readonly context: BindingTableContext) {
+    const { config, precision } = context.backbone;
+    // Two layers a block, as most adapters change them.
+    this.usualBytes = 2 * config.depth * config.width ** 2 * (precision === 'float32' ? 4 : 2);
+  }
 
   /**
-   * The adapter that a reference means now, ready. Every acquired adapter must be released.
+   * Returns the version that a reference means now, without making it ready.
    *
-   * @throws ADAPTER_NOT_FOUND, ADAPTER_RETIRED, ADAPTER_BACKBONE, ADAPTER_INVALID, OBJECT_DAMAGED
+   * @throws ADAPTER_NOT_FOUND, ADAPTER_RETIRED, OBJECT_DAMAGED
    */
-  async acquire(reference: string): Promise<BoundAdapter> {
-    const { reference: version, digest } = await this.registry.admit(reference);
-    const entry = this.entries.get(digest) ?? { ready: this.bind(version, digest), users: 0 };
-    this.entries.delete(digest);
-    this.entries.set(digest, entry);
+  async admit(reference: string): Promise<AdmittedAdapter> {
+    const { registry, backbone } = this.context;
+    const { reference: version, digest } = await registry.admit(reference);
+    let known = this.known.get(digest);
+    if (known === undefined) {
+      const { patchSize, bands, pcaDigest, views, classes } = (await registry.resolve(version)).metadata;
+      const { components } = backbone.config;
+      known = { digest, patchSize, bands, pcaDigest, views, classes: classes.length, components };
+      this.known.set(digest, known);
+    }
+    return { ...known, reference: version };
+  }
+
+  /**
+   * Makes an adapter ready. Every acquired adapter must be released.
+   *
+   * @param signal of the one who waits; the load goes on for the others
+   * @throws ADAPTER_BACKBONE, ADAPTER_INVALID, OBJECT_DAMAGED; CANCELLED, DEADLINE
+   */
+  async acquire(adapter: AdmittedAdapter, signal?: AbortSignal): Promise<BoundAdapter> {
+    throwIfAborted(signal, 'Waiting for an adapter');
+    const entry = this.use(adapter);
     entry.users += 1;
     try {
-      return await entry.ready;
+      return await orAborted(entry.ready, signal);
     } catch (error) {
-      // Once for all who wait for it.
-      if (this.entries.get(digest) === entry) {
-        this.entries.delete(digest);
-        this.instruments.bindFailures.add(1, { code: toHyperswapError(error).code });
-      }
+      this.leave(adapter.digest, entry);
       throw error;
     }
   }
 
+  /** Gives back an adapter that was acquired. */
   release({ digest }: BoundAdapter): void {
     const entry = this.entries.get(digest);
-    if (entry === undefined) return;
-    entry.users -= 1;
-    const idle = [...this.entries].filter(([, { users }]) => users === 0);
-    for (const [unused] of idle.slice(0, Math.max(0, idle.length - idleBindings))) {
-      this.entries.delete(unused);
-      void this.engine.call('unbind', { digest: unused }, { urgent: true }).catch((error: unknown) => {
-        this.logger.warn({ err: error, digest: unused }, 'an adapter could not be freed');
-      });
+    if (entry !== undefined) this.leave(digest, entry);
+  }
+
+  /**
+   * Makes an adapter ready and keeps it so, outside the budget.
+   *
+   * @throws what `admit` and `acquire` throw
+   */
+  async pin(reference: string): Promise<BoundAdapter> {
+    const adapter = await this.admit(reference);
+    const entry = this.use(adapter);
+    entry.pins += 1;
+    // It need not wait for room any more.
+    this.startWaiting();
+    try {
+      return await entry.ready;
+    } catch (error) {
+      entry.pins -= 1;
+      throw error;
     }
+  }
+
+  /** Lets an adapter go that was pinned. */
+  unpin({ digest }: BoundAdapter): void {
+    const entry = this.entries.get(digest);
+    if (entry === undefined) return;
+    entry.pins -= 1;
+    this.settle();
   }
 
   /** Makes an adapter ready ahead of its first tile; a failure is logged and told to whoever asks for it. */
   async prefetch(reference: string): Promise<void> {
     try {
-      this.release(await this.acquire(reference));
+      this.release(await this.acquire(await this.admit(reference)));
     } catch (error) {
-      this.logger.warn({ err: error, adapter: reference }, 'an adapter could not be made ready');
+      this.context.logger.warn({ err: error, adapter: reference }, 'an adapter could not be made ready');
     }
   }
 
   /** Adapters that are ready now. */
-  async bound(): Promise<BoundAdapter[]> {
-    const settled = await Promise.allSettled([...this.entries.values()].map(({ ready }) => ready));
-    return settled.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []));
+  bound(): BoundAdapter[] {
+    return [...this.entries.values()].flatMap(({ bound }) => (bound === undefined ? [] : [bound]));
   }
 
-  private async bind(reference: string, digest: string): Promise<BoundAdapter> {
+  /** The entry of an adapter, the last used from now on; its load begins if there is none. */
+  private use(adapter: AdmittedAdapter): Entry {
+    const { digest } = adapter;
+    const entry = this.entries.get(digest) ?? this.load(adapter);
+    this.entries.delete(digest);
+    this.entries.set(digest, entry);
+    return entry;
+  }
+
+  private load(adapter: AdmittedAdapter): Entry {
+    let start: () => void = () => undefined;
+    const placed = new Promise<void>((resolve) => {
+      start = resolve;
+    });
+    const entry: Entry = {
+      ready: placed.then(() => this.bind(adapter)),
+      bound: undefined,
+      bytes: this.usualBytes,
+      isPlaced: false,
+      users: 0,
+      pins: 0,
+    };
+    entry.ready.then(
+      (bound) => {
+        entry.bound = bound;
+        entry.bytes = bound.bytes;
+        this.usualBytes = bound.bytes;
+        this.settle();
+      },
+      (error: unknown) => {
+        this.instruments.bindFailures.add(1, { code: toHyperswapError(error).code });
+        this.forget(adapter.digest, entry);
+        this.startWaiting();
+      },
+    );
+    this.entries.set(adapter.digest, entry);
+    this.waiting.push({ entry, start });
+    this.startWaiting();
+    return entry;
+  }
+
+  /** Starts loads for which there is room, in their order; those of pins need none. */
+  private startWaiting(): void {
+    for (const waiting of [...this.waiting]) {
+      const { entry, start } = waiting;
+      if (entry.pins === 0 && (waiting !== this.waiting[0] || !this.makeRoom(entry.bytes))) continue;
+      this.waiting = this.waiting.filter((other) => other !== waiting);
+      entry.isPlaced = true;
+      start();
+    }
+  }
+
+  /** Frees bindings that nobody uses if some bytes fit then. What is larger than the budget has it for itself. @returns whether they fit */
+  private makeRoom(bytes: number): boolean {
+    const { budgetBytes } = this.context;
+    const inUse = this.countedBytes(({ users, bound }) => users > 0 || bound === undefined);
+    if (inUse > 0 && inUse + bytes > budgetBytes) return false;
+    this.freeIdle(budgetBytes - bytes);
+    return true;
+  }
+
+  /** Frees bindings that nobody uses, those unused longest first, until what is counted is below a bound. */
+  private freeIdle(below: number): void {
+    let used = this.countedBytes(() => true);
+    for (const [digest, { users, pins, bound, bytes }] of this.entries) {
+      if (used <= below) return;
+      if (users > 0 || pins > 0 || bound === undefined) continue;
+      used -= bytes;
+      this.entries.delete(digest);
+      void this.context.engine.call('unbind', { digest }, { urgent: true }).catch((error: unknown) => {
+        this.context.logger.warn({ err: error, digest }, 'an adapter could not be freed');
+      });
+    }
+  }
+
+  private countedBytes(isCounted: (entry: Entry) => boolean): number {
+    let sum = 0;
+    for (const entry of this.entries.values()) {
+      if (entry.isPlaced && entry.pins === 0 && isCounted(entry)) sum += entry.bytes;
+    }
+    return sum;
+  }
+
+  /** Something is no longer in use, or turned out larger than expected. */
+  private settle(): void {
+    this.freeIdle(this.context.budgetBytes);
+    this.startWaiting();
+  }
+
+  private leave(digest: string, entry: Entry): void {
+    entry.users -= 1;
+    if (entry.users === 0 && entry.pins === 0 && !entry.isPlaced) {
+      // Nobody waits for it any more.
+      this.waiting = this.waiting.filter((waiting) => waiting.entry !== entry);
+      this.forget(digest, entry);
+    }
+    this.settle();
+  }
+
+  private forget(digest: string, entry: Entry): void {
+    if (this.entries.get(digest) === entry) this.entries.delete(digest);
+  }
+
+  private async bind(adapter: AdmittedAdapter): Promise<BoundAdapter> {
+    const { engine, backbone, logger } = this.context;
+    const { reference, digest } = adapter;
     const start = performance.now();
-    const blob = await this.registry.readBlob(reference);
-    const { metadata, tensors } = await inTurns(readAdapterSteps(reference, blob));
-    const components = tensors.normalizerMean.values.length;
-    const { digest: backboneDigest, precision } = this.backbone;
-    // Before batches that wait: a swap takes a fraction of a batch. What is freed keeps its place among them.
-    await this.engine.call('bind', { reference, digest, blob, backboneDigest, precision }, { urgent: true });
+    const blob = await this.blob(adapter);
+    const { digest: backboneDigest, precision } = backbone;
+    // Before batches that wait: a swap takes a fraction of a batch.
+    const bytes = await engine.call('bind', { reference, digest, blob, backboneDigest, precision }, { urgent: true });
     const bindMilliseconds = performance.now() - start;
     this.instruments.binds.record(bindMilliseconds, { adapter: reference });
-    this.logger.info({ adapter: reference, milliseconds: Math.round(bindMilliseconds) }, 'adapter ready');
-    return { reference, digest, metadata, components, bindMilliseconds };
+    logger.info({ adapter: reference, milliseconds: Math.round(bindMilliseconds) }, 'adapter ready');
+    return { ...adapter, bindMilliseconds, bytes };
+  }
+
+  private async blob({ reference, digest }: AdmittedAdapter): Promise<Buffer> {
+    const known = this.blobs.get(digest);
+    if (known !== undefined) return known;
+    const blob = await this.context.registry.readBlob(reference);
+    this.blobs.set(digest, blob);
+    return blob;
+  }
+}
+
+/** @throws CANCELLED, DEADLINE as soon as the signal is aborted */
+async function orAborted<Value>(promise: Promise<Value>, signal: AbortSignal | undefined): Promise<Value> {
+  if (signal === undefined) return promise;
+  let stop: () => void = () => undefined;
+  const aborted = new Promise<never>((_, reject) => {
+    stop = (): void => reject(signal.reason as Error);
+    signal.addEventListener('abort', stop, { once: true });
+  });
+  try {
+    return await Promise.race([promise, aborted]);
+  } catch (error) {
+    throwIfAborted(signal, 'Waiting for an adapter');
+    throw error;
+  } finally {
+    signal.removeEventListener('abort', stop);
   }
 }

@@ -3,8 +3,8 @@ import type { JobProgress } from '@hyperswap/proto';
 import { PreparedScene } from '@hyperswap/scene';
 import type { ObjectStore } from '@hyperswap/storage';
 import type { BindingTable } from './binding-table.js';
-import type { PatchQueue } from './patch-queue.js';
 import { chunkCount, chunkKey, chunkWindow, type SceneJob } from './scene-job.js';
+import type { TileClassifier } from './tile-classifier.js';
 
 /** Chunks that a process works on at once: one in the engine while the next is read. */
 export const chunksAtOnce = 2;
@@ -12,7 +12,7 @@ export const chunksAtOnce = 2;
 export interface ChunkContext {
   readonly store: ObjectStore;
   readonly bindings: BindingTable;
-  readonly queue: PatchQueue;
+  readonly tiles: TileClassifier;
 }
 
 /** Returns the way that chunks of any job are classified. The map is read out of them, so that nothing is left to put together. */
@@ -29,40 +29,35 @@ export function chunkHandler(context: ChunkContext): JobHandler<SceneJob, object
   };
 }
 
+/** @throws QUEUE_FULL, so that a process with room takes the chunk; what the scene, the adapter and the engine fail with */
 async function classifyChunk(
-  { objects, request }: Job<SceneJob>,
+  { id, objects, request }: Job<SceneJob>,
   index: number,
-  { store, bindings, queue }: ChunkContext,
+  { store, bindings, tiles }: ChunkContext,
   signal: AbortSignal,
 ): Promise<void> {
   const { scene: name, sceneDigest, probabilities: areKept } = request;
-  const { height, width, ...place } = chunkWindow(request, index);
-  const adapter = await bindings.acquire(request.adapter);
-  try {
-    const scene = await PreparedScene.openPinned(store, name, sceneDigest);
-    const halo = adapter.metadata.patchSize >> 1;
-    const window = { height, width, ...place };
-    const mask = await scene.readMask(window);
-    const scores = await scene.readWindow(window, halo, signal);
-    const { labels, confidence, probabilities } = await queue.classify(
-      {
-        adapter,
-        pixels: scores.buffer as ArrayBuffer,
-        pixelType: 'float32',
-        bands: adapter.components,
-        raw: false,
-        height,
-        width,
-        margins: { top: halo, left: halo, bottom: halo, right: halo },
-        probabilities: areKept,
-      },
-      signal,
-    );
-    if (mask !== undefined) for (const plane of [labels, confidence, probabilities]) clearMasked(plane, mask);
-    await store.put(chunkKey(objects, index), Buffer.concat([labels, confidence, probabilities]));
-  } finally {
-    bindings.release(adapter);
-  }
+  const window = chunkWindow(request, index);
+  const adapter = await bindings.admit(request.adapter);
+  const halo = adapter.patchSize >> 1;
+  const margins = { top: halo, left: halo, bottom: halo, right: halo };
+  const place = { window, margins, pixelType: 'float32', bands: adapter.components, raw: false } as const;
+  const byteLength = 4 * adapter.components * (window.height + 2 * halo) * (window.width + 2 * halo);
+  await tiles.withJobFlow(id, async (flow) => {
+    const reservation = flow.reserveNow(tiles.sizeOf({ ...place, pixels: { byteLength } }, adapter, areKept));
+    try {
+      const scene = await PreparedScene.openPinned(store, name, sceneDigest);
+      const mask = await scene.readMask(window);
+      const scores = await scene.readWindow(window, halo, signal);
+      const tile = { ...place, pixels: scores.buffer as ArrayBuffer };
+      const classified = await tiles.classify(flow, tile, adapter, reservation, areKept, signal);
+      const { labels, confidence, probabilities } = classified;
+      if (mask !== undefined) for (const plane of [labels, confidence, probabilities]) clearMasked(plane, mask);
+      await store.put(chunkKey(objects, index), Buffer.concat([labels, confidence, probabilities]));
+    } finally {
+      reservation.release();
+    }
+  });
 }
 
 /** Sets the values of pixels without data to 0. @param plane some values a pixel @param mask 1 for pixels with data */

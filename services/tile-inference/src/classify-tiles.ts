@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { failure, throwIfAborted } from '@hyperswap/errors';
 import {
   Output,
@@ -7,19 +8,20 @@ import {
   type ClassifyTilesResponse,
   type Tile,
   type TileResult,
+  type Window,
 } from '@hyperswap/proto';
 import { headerFirst, ResponseQueue, toDuration, toErrorStatus, type CallContext } from '@hyperswap/rpc';
 import { readManifest } from '@hyperswap/scene';
 import type { ObjectStore } from '@hyperswap/storage';
-import type { BindingTable } from './binding-table.js';
-import { checkTile } from './check-tile.js';
-import type { PatchQueue } from './patch-queue.js';
+import type { AdmittedAdapter, BindingTable } from './binding-table.js';
+import { checkTile, type CheckedTile } from './check-tile.js';
 import { wantedOutputs } from './read-map.js';
+import type { ClassifiedTile, TileClassifier } from './tile-classifier.js';
 
 export interface ClassifyTilesContext {
   readonly store: ObjectStore;
   readonly bindings: BindingTable;
-  readonly queue: PatchQueue;
+  readonly tiles: TileClassifier;
 }
 
 /** Header of a stream, with what it stands for. */
@@ -30,21 +32,28 @@ interface StreamSettings {
   readonly pcaDigest: string | undefined;
 }
 
-/** Patches of one call in the queue at once: enough to keep the engine busy, few enough that calls share it and swaps act soon. */
-const patchesPerCall = 2048;
+/** Tile that is known to be right, with the version that its adapter's name meant when it came. */
+interface AdmittedTile {
+  readonly id: string;
+  readonly tile: CheckedTile;
+  readonly adapter: AdmittedAdapter;
+}
+
 /** Bytes of a tile's identifier, which comes back with its result. */
 const maximumIdBytes = 200;
 
 /**
- * Classifies one stream of tiles. The next tile is read when there is room for it, so that a fast client waits instead of filling the queue.
- * A tile's adapter is resolved when the tile comes: an alias that moves changes the next tile, never one that is under way. An invalid tile is
- * answered with its error; the stream goes on.
+ * Classifies one stream of tiles. The next tile is read when there is room for it, so that a fast client waits instead of filling the queue,
+ * and so does one that does not read its results. A tile's adapter is resolved when the tile comes: an alias that moves changes the next tile,
+ * never one that is under way. An invalid tile is answered with its error; the stream goes on.
  */
 export function classifyTiles(
   context: ClassifyTilesContext,
   requests: AsyncIterable<ClassifyTilesRequest>,
   { signal }: CallContext,
 ): AsyncIterable<ClassifyTilesResponse> {
+  // Each tile that waits listens to it.
+  setMaxListeners(0, signal);
   const responses = new ResponseQueue<ClassifyTilesResponse>(bytesOf);
   readTiles(context, requests, responses, signal).then(
     () => responses.end(),
@@ -53,7 +62,7 @@ export function classifyTiles(
   return responses;
 }
 
-/** Starts a tile as soon as it comes and there is room, and ends when all are done. */
+/** Starts a tile as soon as it comes and there is room, and ends when all are answered. */
 async function readTiles(
   context: ClassifyTilesContext,
   requests: AsyncIterable<ClassifyTilesRequest>,
@@ -62,44 +71,43 @@ async function readTiles(
 ): Promise<void> {
   const { header, rest } = await headerFirst(requests);
   const settings = await readSettings(context.store, header);
-  let openPatches = 0;
+  const flow = context.tiles.flow();
+  const probabilities = settings.outputs.has(Output.OUTPUT_PROBABILITIES);
   const open = new Set<Promise<void>>();
   try {
-    for await (const { value: tile } of rest) {
+    for await (const { value } of rest) {
       throwIfAborted(signal, 'Classifying tiles');
       if (responses.closed) break;
-      // One at least, so that the answers of invalid tiles wait for their reader too.
-      const patches = Math.max(1, (tile.window?.height ?? 0) * (tile.window?.width ?? 0));
-      openPatches += patches;
-      const work = classifyTile(context, settings, tile, signal)
+      const admitted = await admitTile(context.bindings, settings, value).catch(toErrorStatus);
+      if (!('tile' in admitted)) {
+        await responses.push({ id: shortId(value.id), outcome: { $case: 'error', value: admitted } });
+        continue;
+      }
+      const { id, tile, adapter } = admitted;
+      const reservation = await flow.reserve(context.tiles.sizeOf(tile, adapter, probabilities), signal);
+      const work = context.tiles
+        .classify(flow, tile, adapter, reservation, probabilities, signal)
         .then(
-          (value) => responses.push({ id: tile.id, outcome: { $case: 'result', value } }),
+          (classified) => responses.push(resultOf(id, tile.window, adapter, settings.outputs, classified)),
           (error: unknown) => {
             // The stream ends with what ends all its tiles.
-            if (!signal.aborted) {
-              return responses.push({ id: shortId(tile.id), outcome: { $case: 'error', value: toErrorStatus(error) } });
+            if (signal.aborted) {
+              responses.fail(error);
+              return undefined;
             }
-            responses.fail(error);
-            return undefined;
+            return responses.push({ id, outcome: { $case: 'error', value: toErrorStatus(error) } });
           },
         )
         .finally(() => {
-          openPatches -= patches;
+          reservation.release();
           open.delete(work);
         });
       open.add(work);
-      while (openPatches >= patchesPerCall) await Promise.race(open);
     }
   } finally {
     // Tiles that have come are answered, whatever ends the stream.
     await Promise.all(open);
   }
-}
-
-function bytesOf({ outcome }: ClassifyTilesResponse): number {
-  if (outcome?.$case !== 'result') return 0;
-  const { labels, confidence, probabilities } = outcome.value;
-  return labels.byteLength + confidence.byteLength + probabilities.byteLength;
 }
 
 /** @throws FIELD_INVALID, SCENE_NOT_FOUND */
@@ -120,36 +128,45 @@ async function readSettings(store: ObjectStore, header: ClassifyTilesHeader): Pr
   }
 }
 
-async function classifyTile(
-  { bindings, queue }: ClassifyTilesContext,
-  { header, outputs, pcaDigest }: StreamSettings,
+/** @throws FIELD_INVALID, what `BindingTable.admit` and `checkTile` throw */
+async function admitTile(
+  bindings: BindingTable,
+  { header, pcaDigest }: StreamSettings,
   tile: Tile,
-  signal: AbortSignal,
-): Promise<TileResult> {
+): Promise<AdmittedTile> {
   if (Buffer.byteLength(tile.id) > maximumIdBytes) {
     throw failure('FIELD_INVALID', { field: 'tile.id', reason: `it has more than ${maximumIdBytes} bytes` });
   }
-  const adapter = await bindings.acquire(tile.adapter === '' ? header.adapter : tile.adapter);
-  try {
-    const { window, ...checked } = checkTile(header, tile, adapter, pcaDigest);
-    const { height, width } = window;
-    const probabilities = outputs.has(Output.OUTPUT_PROBABILITIES);
-    const result = await queue.classify({ adapter, ...checked, height, width, probabilities }, signal);
-    const given = (output: Output, values: Uint8Array): Buffer =>
-      outputs.has(output) ? Buffer.from(values.buffer, values.byteOffset, values.byteLength) : Buffer.alloc(0);
-    return {
-      window,
-      labels: given(Output.OUTPUT_LABELS, result.labels),
-      confidence: given(Output.OUTPUT_CONFIDENCE, result.confidence),
-      probabilities: given(Output.OUTPUT_PROBABILITIES, result.probabilities),
-      adapter: adapter.reference,
-      adapterDigest: adapter.digest,
-      queued: toDuration(result.queuedMilliseconds),
-      engine: toDuration(result.engineMilliseconds),
-    };
-  } finally {
-    bindings.release(adapter);
-  }
+  const adapter = await bindings.admit(tile.adapter === '' ? header.adapter : tile.adapter);
+  return { id: tile.id, tile: checkTile(header, tile, adapter, pcaDigest), adapter };
+}
+
+function resultOf(
+  id: string,
+  window: Window,
+  { reference, digest }: AdmittedAdapter,
+  outputs: ReadonlySet<Output>,
+  { labels, confidence, probabilities, times }: ClassifiedTile,
+): ClassifyTilesResponse {
+  const given = (output: Output, values: Uint8Array): Buffer =>
+    outputs.has(output) ? Buffer.from(values.buffer, values.byteOffset, values.byteLength) : Buffer.alloc(0);
+  const value: TileResult = {
+    window,
+    labels: given(Output.OUTPUT_LABELS, labels),
+    confidence: given(Output.OUTPUT_CONFIDENCE, confidence),
+    probabilities: given(Output.OUTPUT_PROBABILITIES, probabilities),
+    adapter: reference,
+    adapterDigest: digest,
+    queued: toDuration(times.queued),
+    engine: toDuration(times.engine),
+  };
+  return { id, outcome: { $case: 'result', value } };
+}
+
+function bytesOf({ outcome }: ClassifyTilesResponse): number {
+  if (outcome?.$case !== 'result') return 0;
+  const { labels, confidence, probabilities } = outcome.value;
+  return labels.byteLength + confidence.byteLength + probabilities.byteLength;
 }
 
 /** Identifier as it is answered; one that is too long is cut. */

@@ -1,5 +1,12 @@
-export { suitableBatch } from './batch-size.js';
+export { adapterGroup, suitableBatch } from './batch-size.js';
+export { BindingTable, type AdmittedAdapter } from './binding-table.js';
+export { EngineBatches, type EngineWork } from './engine-batches.js';
 export type { TileProgram } from './engine/program.js';
-export { PatchQueue } from './patch-queue.js';
 export { classificationKind } from './scene-job.js';
+export { FairQueue } from './scheduler/fair-queue.js';
+export type { Flow } from './scheduler/flow.js';
+export { MemoryBudget, type Account, type Reservation } from './scheduler/memory-budget.js';
+export { PatchScheduler, schedulerLimits, type ScheduledFlow } from './scheduler/patch-scheduler.js';
+export type { Part, Work } from './scheduler/work.js';
 export { createTileInferenceServices, type TileInferenceContext } from './service.js';
+export { newTileWork, type TileWork } from './tile-work.js';

@@ -54,7 +54,7 @@ export class Reconciler {
     this.unwatch();
     clearTimeout(this.timer);
     await this.running;
-    for (const { bound } of this.holdings.values()) if (bound !== undefined) this.bindings.release(bound);
+    for (const { bound } of this.holdings.values()) if (bound !== undefined) this.bindings.unpin(bound);
     this.holdings.clear();
   }
 
@@ -93,7 +93,7 @@ export class Reconciler {
     for (const [reference, { bound }] of this.holdings) {
       if (wanted.has(reference)) continue;
       this.holdings.delete(reference);
-      if (bound !== undefined) this.bindings.release(bound);
+      if (bound !== undefined) this.bindings.unpin(bound);
     }
   }
 
@@ -106,7 +106,7 @@ export class Reconciler {
     this.holdings.set(reference, holding);
     if (holding.bound !== undefined) return;
     try {
-      holding.bound = await this.bindings.acquire(reference);
+      holding.bound = await this.bindings.pin(reference);
       holding.state = DesiredState.DESIRED_STATE_BOUND;
       holding.error = undefined;
     } catch (error) {

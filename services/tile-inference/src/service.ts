@@ -9,11 +9,13 @@ import type { Logger } from '@hyperswap/telemetry';
 import type { Executor } from '@hyperswap/tensor';
 import { createAdapterService } from './adapter-service.js';
 import { BindingTable } from './binding-table.js';
+import { EngineBatches, type EngineWork } from './engine-batches.js';
 import type { TileProgram } from './engine/program.js';
-import { PatchQueue } from './patch-queue.js';
 import { Reconciler } from './reconciler.js';
 import { createSceneJobService } from './scene-job-service.js';
 import { SceneJobs } from './scene-jobs.js';
+import { PatchScheduler, schedulerLimits } from './scheduler/patch-scheduler.js';
+import { TileClassifier } from './tile-classifier.js';
 import { createTileService } from './tile-service.js';
 
 export interface TileInferenceContext {
@@ -29,8 +31,12 @@ export interface TileInferenceContext {
   readonly precision: PrecisionChoice;
   /** Patches of one batch; 0 for what suits backbone and device. */
   readonly batchSize: number;
-  /** Patches that may wait. */
+  /** Patches that may wait and run. */
   readonly queueLimit: number;
+  /** Bytes of tiles that wait and run, and of results that no client has taken. */
+  readonly queueBytes: number;
+  /** Memory of bindings that no pin asks for. */
+  readonly bindingBytes: number;
   /** Whose adapters are served; undefined: everybody's. */
   readonly trustedKeys?: TrustedKeys;
 }
@@ -48,11 +54,15 @@ export async function createTileInferenceServices(context: TileInferenceContext)
     ...backbone,
     precision: await engine.call('makeResident', { backbone, precision: context.precision }),
   }));
-  const bindings = new BindingTable(registry, engine, { name, digest, precision }, logger);
+  const backbone = { name, digest, config, precision };
+  const bindings = new BindingTable({ registry, engine, backbone, budgetBytes: context.bindingBytes, logger });
   const { device } = await executor.describe();
-  const batchSize = context.batchSize === 0 ? suitableBatch(config, device) : context.batchSize;
-  const queue = new PatchQueue(engine, batchSize, context.queueLimit);
-  const jobs = new SceneJobs({ runner: context.jobs, store, registry, bindings, queue, logger });
+  const batchCost = context.batchSize === 0 ? suitableBatch(config, device) : context.batchSize;
+  const batches = new EngineBatches(engine);
+  const limits = schedulerLimits(batchCost, { patches: context.queueLimit, bytes: context.queueBytes });
+  const scheduler = new PatchScheduler<EngineWork>((parts, signal) => batches.run(parts, signal), limits);
+  const tiles = new TileClassifier({ bindings, scheduler, batches, config });
+  const jobs = new SceneJobs({ runner: context.jobs, store, registry, bindings, tiles, logger });
   const reconciler = new Reconciler(registry, bindings, logger);
   // Versions that an alias points at are made ready before anybody asks, so that a swap is a change of pointer.
   const unwatch = registry.watch((name, { aliases }) => {
@@ -63,7 +73,7 @@ export async function createTileInferenceServices(context: TileInferenceContext)
   const prediction = { backbones, registry, engine, backbone: name, precision: context.precision };
   return {
     services: [
-      createTileService({ store, executor, bindings, queue, reconciler, served, predict: prediction }),
+      createTileService({ store, executor, bindings, tiles, scheduler, reconciler, served, predict: prediction }),
       createSceneJobService(jobs),
       createAdapterService(registry, bindings),
     ],

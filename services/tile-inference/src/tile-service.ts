@@ -1,17 +1,18 @@
 import { TileServiceService, type GetStatusResponse, type TileServiceServer } from '@hyperswap/proto';
 import { bidiStreamHandler, toDuration, unaryHandler, type HostedService } from '@hyperswap/rpc';
 import type { Executor } from '@hyperswap/tensor';
-import type { BindingTable } from './binding-table.js';
 import { classifyTiles, type ClassifyTilesContext } from './classify-tiles.js';
-import type { PatchQueue } from './patch-queue.js';
+import type { EngineWork } from './engine-batches.js';
 import { toPrecisionMessage } from './precision.js';
 import { predict, type PredictContext } from './predict.js';
 import type { Reconciler } from './reconciler.js';
 import { tileRoles } from './roles.js';
+import type { PatchScheduler } from './scheduler/patch-scheduler.js';
 import type { ServedBackbone } from './served-backbone.js';
 
 export interface TileServiceContext extends ClassifyTilesContext {
   readonly executor: Executor;
+  readonly scheduler: PatchScheduler<EngineWork>;
   readonly reconciler: Reconciler;
   readonly served: ServedBackbone;
   readonly predict: PredictContext;
@@ -32,14 +33,9 @@ export function createTileService(context: TileServiceContext): HostedService {
   };
 }
 
-async function describe({
-  executor,
-  bindings,
-  queue,
-  reconciler,
-  served,
-}: TileServiceContext & { readonly bindings: BindingTable; readonly queue: PatchQueue }): Promise<GetStatusResponse> {
-  const [description, bound] = await Promise.all([executor.describe(), bindings.bound()]);
+async function describe(context: TileServiceContext): Promise<GetStatusResponse> {
+  const { executor, bindings, scheduler, reconciler, served } = context;
+  const description = await executor.describe();
   const { tensorflow, device, threads, liveTensors, residentBytes, fusedKernels, speeds } = description;
   return {
     backbone: served.name,
@@ -55,14 +51,14 @@ async function describe({
       ...speeds,
       precision: toPrecisionMessage(served.precision),
     },
-    bindings: bound.map(({ reference, digest, bindMilliseconds }) => ({
+    bindings: bindings.bound().map(({ reference, digest, bindMilliseconds }) => ({
       adapter: reference,
       digest,
       bindTime: toDuration(bindMilliseconds),
     })),
-    waitingPatches: queue.waiting,
-    waitingBytes: queue.waitingBytes,
-    classifiedPatches: queue.classified,
+    waitingPatches: scheduler.waitingPatches,
+    waitingBytes: scheduler.reservedBytes,
+    classifiedPatches: scheduler.classifiedPatches,
     desired: reconciler.status(),
   };
 }

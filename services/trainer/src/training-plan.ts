@@ -2,6 +2,7 @@
 import { failure } from '@hyperswap/errors';
 import type { Scene, StartTrainingRequest } from '@hyperswap/proto';
 import { checkClasses, completeClasses, maximumClasses, type LandCoverClass } from '@hyperswap/map';
+import { maximumPatchSize } from '@hyperswap/scene';
 import { splitValidation, type Split } from '@hyperswap/splits';
 import type { LabelledPatches } from './engine/train.js';
 import type { Preset } from './presets.js';
@@ -31,7 +32,6 @@ export interface TrainingPlan {
 }
 
 const defaultPatchSize = 15;
-const maximumPatchSize = 63;
 /** Default share of the training pixels for validation. */
 export const validationShare = 0.25;
 

@@ -81,6 +81,17 @@ export class Binding {
     });
   }
 
+  /** Memory of the tensors that are this binding's own. */
+  get bytes(): number {
+    const values = (shape: readonly number[]): number => shape.reduce((product, size) => product * size, 1);
+    const layers = this.own
+      .flatMap(({ weight, bias }) => [weight, bias])
+      .reduce((sum, { shape, type }) => sum + values(shape) * (type === 'bfloat16' ? 2 : 4), 0);
+    const others = [this.resize, this.headWeight, this.headBias, this.projection, this.offset];
+    const scaling = [this.normalizerMean, this.normalizerDeviation, this.pcaMean];
+    return layers + [...others, ...scaling].reduce((sum, { shape }) => sum + 4 * values(shape), 0);
+  }
+
   /**
    * Raw pixels made what the backbone takes.
    *

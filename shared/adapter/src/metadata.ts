@@ -1,5 +1,5 @@
 import { maximumClasses, type LandCoverClass, type Metrics } from '@hyperswap/map';
-import { maximumHalo } from '@hyperswap/scene';
+import { maximumPatchSize } from '@hyperswap/scene';
 import { poolings } from '@hyperswap/spectralgpt';
 import { z } from 'zod';
 
@@ -76,7 +76,7 @@ export const adapterMetadataSchema = z
     pooling: z.enum(poolings).default('mean'),
     /** Ways that each patch is laid to be classified, whose logits are averaged: 1, or the eight quarter turns and mirror images. */
     views: z.union([z.literal(1), z.literal(8)]).default(1),
-    patchSize: count.max(2 * maximumHalo + 1).refine((size) => size % 2 === 1, 'must be odd'),
+    patchSize: count.max(maximumPatchSize).refine((size) => size % 2 === 1, 'must be odd'),
     bands: count.max(65_535),
     /** Names the PCA in the blob. */
     pcaDigest: digest,

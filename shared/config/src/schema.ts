@@ -27,7 +27,24 @@ export const settings = z
       .enum(['auto', 'float32', 'bfloat16'])
       .default('auto')
       .describe('Number format of the backbone; auto measures and takes the fastest that keeps accuracy.'),
-    queueLimit: z.coerce.number().int().positive().default(65_536).describe('Patches that may wait for the engine.'),
+    queueLimit: z.coerce
+      .number()
+      .int()
+      .positive()
+      .default(65_536)
+      .describe('Patches that may wait for the engine; a stream or job takes 1/32 of them at most.'),
+    queueBytes: byteCount
+      .min(256 * 1024 ** 2)
+      .default(512 * 1024 ** 2)
+      .describe(
+        'Memory of tiles that wait or run, and of results that clients have not taken; a stream or job takes 1/8 of it at most.',
+      ),
+    bindingBytes: byteCount
+      .min(1024 ** 2)
+      .default(512 * 1024 ** 2)
+      .describe(
+        'Memory of ready adapters that nothing pins; those used longest ago are freed, and loaded again when they are used.',
+      ),
     batchSize: z.coerce
       .number()
       .int()

@@ -1,4 +1,4 @@
-export { maximumHalo, maximumTileSide } from './tile-limits.js';
+export { maximumHalo, maximumPatchSize, maximumTileSide } from './tile-limits.js';
 export { BlockEncoder } from './upload/block-encoder.js';
 export { RowCollector, storedRows, type Rows } from './upload/row-collector.js';
 export { sceneLayout, storedTypes, type SceneLayout, type StoredType } from './layout.js';

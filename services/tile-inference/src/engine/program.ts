@@ -1,5 +1,5 @@
 /** Tile-inference's program in the executor's worker: bindings and open tiles live here, from tile to labels nothing leaves the device. */
-import { Binding, readAdapter } from '@hyperswap/adapter';
+import { Binding, readAdapter, type Classification } from '@hyperswap/adapter';
 import { failure } from '@hyperswap/errors';
 import { reflect } from '@hyperswap/raster';
 import {
@@ -18,20 +18,21 @@ import {
   tensorflow,
   type MethodContext,
   type Precision,
+  type Steps,
   type Tensor2D,
 } from '@hyperswap/tensor';
 
 export type PixelType = 'uint8' | 'uint16' | 'int16' | 'float32';
 
+/** A tile that the engine has not seen. */
 export interface TileToOpen {
+  /** Name of the tile in segments. */
   readonly key: number;
-  /** Digest of the adapter that will classify it. */
-  readonly digest: string;
   /** Pixels of window and margins, little-endian: row, column, band. */
   readonly pixels: ArrayBuffer;
   readonly pixelType: PixelType;
   readonly bands: number;
-  /** Whether pixels are raw, and the adapter's PCA is to be applied, or scores. */
+  /** Pixels are as the sensor gave them: the adapter's PCA is to be applied. Otherwise they are scores. */
   readonly raw: boolean;
   /** Size of the window. */
   readonly height: number;
@@ -62,7 +63,7 @@ interface OpenTile {
   readonly height: number;
   readonly width: number;
   readonly margins: TileMargins;
-  /** Of the window, not yet in a batch. */
+  /** Pixels of the window that no batch has taken. */
   remaining: number;
 }
 
@@ -71,13 +72,83 @@ const bindings = new Map<string, Binding>();
 /** Backbones that have run once: kernels are made for shapes, so that only the first adapter of a backbone is slower at its first tile. */
 const warm = new WeakSet<ResidentBackbone>();
 const tiles = new Map<number, OpenTile>();
-/** Of the batch that runs; it may be unbound between two blocks, and lives until the batch's end. */
-let inUse: Binding | undefined;
+/** Bindings of batches that run, and in how many. One that is unbound between two blocks lives until the end of its batches. */
+const inUse = new Map<Binding, number>();
+/** Values of a tile that are normalised at once: a large tile of many bands would take several times its memory. */
+const valuesAtOnce = 4 * 1024 * 1024;
 
 function findBinding(digest: string): Binding {
   const binding = bindings.get(digest);
   if (binding === undefined) throw failure('INTERNAL', { reason: `adapter ${digest} is not bound` });
   return binding;
+}
+
+/** Runs a batch of a binding, which lives for so long. */
+async function using<Result>(digest: string, run: (binding: Binding) => Promise<Result>): Promise<Result> {
+  const binding = findBinding(digest);
+  inUse.set(binding, (inUse.get(binding) ?? 0) + 1);
+  try {
+    return await run(binding);
+  } finally {
+    const others = inUse.get(binding)! - 1;
+    if (others > 0) inUse.set(binding, others);
+    else inUse.delete(binding);
+    if (others === 0 && bindings.get(digest) !== binding) binding.dispose();
+  }
+}
+
+/** Pixels of a tile as the backbone takes them, `[components, pixels]`. */
+function* normalised({ pixels, pixelType, bands, raw }: TileToOpen, binding: Binding): Steps<Tensor2D> {
+  const tf = tensorflow();
+  const values = new arrayTypes[pixelType](pixels);
+  const rows = Math.max(1, Math.floor(valuesAtOnce / bands));
+  const pieces: Tensor2D[] = [];
+  try {
+    for (let first = 0; first < values.length; first += rows * bands) {
+      const piece = values.subarray(first, first + rows * bands);
+      const floats = piece instanceof Float32Array ? piece : new Float32Array(piece);
+      pieces.push(
+        tf.tidy(() => {
+          const table = tf.tensor2d(floats, [floats.length / bands, bands]);
+          return raw ? binding.fromRaw(table) : binding.fromScores(table);
+        }),
+      );
+      yield;
+    }
+    return pieces.length === 1 ? tf.clone(pieces[0]!) : tf.concat(pieces, 1);
+  } finally {
+    tf.dispose(pieces);
+  }
+}
+
+/** Opens tiles and gathers the patches of a batch, `[components, patches · patchSize²]`. A tile whose last pixels it takes is closed. */
+function* gatherBatch({ open, segments }: ClassifyArguments, binding: Binding): Steps<Tensor2D> {
+  const tf = tensorflow();
+  for (const tile of open) {
+    const { key, height, width, margins } = tile;
+    tiles.set(key, { pixels: yield* normalised(tile, binding), height, width, margins, remaining: height * width });
+  }
+  return tf.tidy(() => {
+    const parts = segments.map((segment) => {
+      const tile = tiles.get(segment.key);
+      if (tile === undefined) throw failure('INTERNAL', { reason: `tile ${segment.key} is not open` });
+      const gathered = gatherPatches(tile.pixels, segmentIndices(tile, segment, binding.patchSize));
+      tile.remaining -= segment.count;
+      if (tile.remaining === 0) closeTile(segment.key);
+      return gathered;
+    });
+    return parts.length === 1 ? parts[0]! : tf.concat(parts, 1);
+  });
+}
+
+/** A batch from tiles to labels, a step a block of the backbone. */
+function* classifyBatch(args: ClassifyArguments, binding: Binding): Steps<Classification> {
+  const patches = yield* gatherBatch(args, binding);
+  try {
+    return yield* binding.classifyInSteps(patches, args.probabilities);
+  } finally {
+    patches.dispose();
+  }
 }
 
 function closeTile(key: number): void {
@@ -122,11 +193,11 @@ const program = {
   /**
    * Builds an adapter's binding, and runs the backbone's first one once, so that its first tile is as fast as the others.
    *
-   * @returns milliseconds it took
+   * @returns bytes of what the binding owns
    */
   bind({ reference, digest, blob, backboneDigest, precision }: BindArguments): number {
-    if (bindings.has(digest)) return 0;
-    const start = performance.now();
+    const known = bindings.get(digest);
+    if (known !== undefined) return known.bytes;
     const resident = residentBackbone(backboneDigest, precision);
     const binding = new Binding(reference, readAdapter(reference, blob), resident);
     if (!warm.has(resident)) {
@@ -136,7 +207,7 @@ const program = {
       warm.add(resident);
     }
     bindings.set(digest, binding);
-    return performance.now() - start;
+    return binding.bytes;
   },
 
   /**
@@ -157,22 +228,11 @@ const program = {
     return new Moved({ count, columns, values }, [values.buffer]);
   },
 
+  /** Frees a binding, at the latest when its batches have ended. */
   unbind({ digest }: { digest: string }): void {
     const binding = bindings.get(digest);
     bindings.delete(digest);
-    if (binding !== inUse) binding?.dispose();
-  },
-
-  openTile({ key, digest, pixels, pixelType, bands, raw, height, width, margins }: TileToOpen): void {
-    const tf = tensorflow();
-    const binding = findBinding(digest);
-    const values = new arrayTypes[pixelType](pixels);
-    const prepared = tf.tidy(() => {
-      const floats = values instanceof Float32Array ? values : Float32Array.from(values);
-      const table = tf.tensor2d(floats, [floats.length / bands, bands]);
-      return raw ? binding.fromRaw(table) : binding.fromScores(table);
-    });
-    tiles.set(key, { pixels: prepared, height, width, margins, remaining: height * width });
+    if (binding !== undefined && !inUse.has(binding)) binding.dispose();
   },
 
   /** Frees a tile that is not to be classified to its end. */
@@ -184,38 +244,19 @@ const program = {
    * Classifies one batch: segments of any number of tiles, all for one adapter. A tile whose last pixels it takes is closed, so that nothing of it is
    * left when its labels are there. Urgent calls, such as binding another adapter, pass between blocks.
    */
-  async classify({ digest, segments, probabilities }: ClassifyArguments, context: MethodContext) {
-    const tf = tensorflow();
-    const binding = findBinding(digest);
-    const patches = tf.tidy(() => {
-      const parts = segments.map((segment) => {
-        const tile = tiles.get(segment.key);
-        if (tile === undefined) throw failure('INTERNAL', { reason: `tile ${segment.key} is not open` });
-        const gathered = gatherPatches(tile.pixels, segmentIndices(tile, segment, binding.patchSize));
-        tile.remaining -= segment.count;
-        if (tile.remaining === 0) closeTile(segment.key);
-        return gathered;
-      });
-      return parts.length === 1 ? parts[0]! : tf.concat(parts, 1);
-    });
-    inUse = binding;
-    try {
-      const result = await finishLettingUrgentPass(
-        binding.classifyInSteps(patches, probabilities),
-        context,
-        'Classifying a batch',
-      );
+  async classify(args: ClassifyArguments, context: MethodContext) {
+    return using(args.digest, async (binding) => {
+      const result = await finishLettingUrgentPass(classifyBatch(args, binding), context, 'Classifying a batch');
       return new Moved(result, [result.labels.buffer, result.confidence.buffer, result.probabilities.buffer]);
-    } finally {
-      inUse = undefined;
-      if (bindings.get(digest) !== binding) binding.dispose();
-      patches.dispose();
-    }
+    });
   },
 };
 
 export interface ClassifyArguments {
+  /** Digest of the adapter. */
   readonly digest: string;
+  /** Tiles of the segments that come for the first time. */
+  readonly open: readonly TileToOpen[];
   readonly segments: readonly TileSegment[];
   /** Returns the probabilities of all classes too. */
   readonly probabilities: boolean;

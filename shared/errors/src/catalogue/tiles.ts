@@ -44,9 +44,9 @@ export const tileErrors = {
   ),
   QUEUE_FULL: entry(
     'RESOURCE_EXHAUSTED',
-    { waiting: 'number', limit: 'number', retryAfterMilliseconds: 'number' },
-    ({ waiting, limit, retryAfterMilliseconds }) =>
-      `${waiting} patches wait, and the queue takes ${limit}. Try again in ${retryAfterMilliseconds} ms.`,
+    { waiting: 'number', limit: 'number', unit: 'text', retryAfterMilliseconds: 'number' },
+    ({ waiting, limit, unit, retryAfterMilliseconds }) =>
+      `${waiting} ${unit} wait, and the queue takes ${limit}. Try again in ${retryAfterMilliseconds} ms.`,
     { retryAfterMilliseconds: ({ retryAfterMilliseconds }) => retryAfterMilliseconds },
   ),
 };

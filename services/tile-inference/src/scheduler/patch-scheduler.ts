@@ -1,0 +1,227 @@
+import { failure, throwIfAborted } from '@hyperswap/errors';
+import { servingInstruments } from '@hyperswap/telemetry';
+import { FairQueue } from './fair-queue.js';
+import type { Flow, FlowKind } from './flow.js';
+import { MemoryBudget, type Account, type Reservation, type Size } from './memory-budget.js';
+import { Throughput } from './throughput.js';
+import type { Batch, Part, Work } from './work.js';
+
+export interface SchedulerLimits {
+  /** Cost of a full batch. */
+  readonly batchCost: number;
+  /** What one flow may hold. */
+  readonly flow: Size;
+  /** What all flows may hold. */
+  readonly sum: Size;
+}
+
+/** One flow's part of what all may hold. */
+const flowShare = { patches: 1 / 32, bytes: 1 / 8 };
+
+/**
+ * Returns limits in which a stream keeps the engine busy, and none needs more.
+ *
+ * @param batchCost cost of a full batch
+ * @param sum what all flows may hold
+ */
+export function schedulerLimits(batchCost: number, sum: Size): SchedulerLimits {
+  const flow = {
+    patches: Math.max(1, Math.floor(sum.patches * flowShare.patches)),
+    bytes: Math.floor(sum.bytes * flowShare.bytes),
+  };
+  return { batchCost, flow, sum };
+}
+
+/**
+ * Runs a batch and keeps its results in the work of each part.
+ *
+ * @param signal aborted when nobody waits for any of it
+ */
+export type BatchRunner<W extends Work> = (parts: readonly Part<W>[], signal: AbortSignal) => Promise<void>;
+
+/** Times of a piece of work in milliseconds. */
+export interface WorkTimes {
+  /** From its arrival to its first batch. */
+  readonly queued: number;
+  /** From its first batch to its end. */
+  readonly engine: number;
+}
+
+/** Work between its arrival and its end. */
+interface Entry<W extends Work> {
+  readonly work: W;
+  readonly flow: Flow<W>;
+  readonly reservation: Reservation;
+  startedAt: number | undefined;
+  done: number;
+  readonly resolve: () => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/** A batch in the engine. */
+interface Running<W extends Work> {
+  /** Those of its entries that somebody still waits for. */
+  readonly awaited: Set<Entry<W>>;
+  readonly controller: AbortController;
+}
+
+/** Batches in the engine at once: one runs, one waits behind it, so that the engine never waits for this thread. */
+const batchesInFlight = 2;
+
+/** Brings the work of all flows to the engine, batch by batch, in the order of the fair queue. */
+export class PatchScheduler<W extends Work> {
+  private readonly queue: FairQueue<W>;
+  private readonly budget: MemoryBudget;
+  private readonly entries = new Map<W, Entry<W>>();
+  private readonly running = new Set<Running<W>>();
+  private readonly throughput = new Throughput();
+  private readonly instruments = servingInstruments();
+  private waiting = 0;
+  private classified = 0;
+
+  constructor(
+    private readonly runBatch: BatchRunner<W>,
+    { batchCost, flow, sum }: SchedulerLimits,
+  ) {
+    this.queue = new FairQueue(batchCost);
+    this.budget = new MemoryBudget(flow, sum);
+  }
+
+  /** Patches that wait or run. */
+  get waitingPatches(): number {
+    return this.waiting;
+  }
+
+  /** Bytes that are reserved for work that waits or runs, and for results that no client has taken. */
+  get reservedBytes(): number {
+    return this.budget.used.bytes;
+  }
+
+  /** Patches classified since the start. */
+  get classifiedPatches(): number {
+    return this.classified;
+  }
+
+  /** Returns a flow for the work of one client. It needs no closing. */
+  flow(kind: FlowKind): ScheduledFlow<W> {
+    return new ScheduledFlow(this, this.queue.flow(kind), this.budget.account());
+  }
+
+  /** @throws QUEUE_FULL with the time after which there may be room */
+  refuse(): never {
+    const { patches, bytes } = this.budget.used;
+    const { limit } = this.budget;
+    const isBytes = bytes / limit.bytes > patches / limit.patches;
+    throw failure('QUEUE_FULL', {
+      waiting: isBytes ? bytes : this.waiting,
+      limit: isBytes ? limit.bytes : limit.patches,
+      unit: isBytes ? 'bytes' : 'patches',
+      retryAfterMilliseconds: this.throughput.millisecondsFor(this.waiting),
+    });
+  }
+
+  /**
+   * Runs work to its end. Its reservation gives back patches as they are classified; the caller releases the rest.
+   *
+   * @throws CANCELLED, DEADLINE at once when the signal is aborted, and what the engine failed with
+   */
+  async run(flow: Flow<W>, work: W, reservation: Reservation, signal: AbortSignal): Promise<WorkTimes> {
+    throwIfAborted(signal, 'Classifying patches');
+    const since = performance.now();
+    let entry: Entry<W> | undefined;
+    const giveUp = (): void => entry?.reject(signal.reason);
+    this.waiting += work.patches;
+    try {
+      await new Promise<void>((resolve, reject) => {
+        entry = { work, flow, reservation, startedAt: undefined, done: 0, resolve, reject };
+        this.entries.set(work, entry);
+        this.queue.add(flow, work);
+        signal.addEventListener('abort', giveUp, { once: true });
+        this.dispatch();
+      });
+      const startedAt = entry!.startedAt ?? since;
+      this.instruments.queued.record(startedAt - since, { flow: flow.kind });
+      return { queued: startedAt - since, engine: performance.now() - startedAt };
+    } catch (error) {
+      throwIfAborted(signal, 'Classifying patches');
+      throw error;
+    } finally {
+      signal.removeEventListener('abort', giveUp);
+      this.waiting -= work.patches - entry!.done;
+      this.leave(entry!);
+    }
+  }
+
+  /** Nobody waits for the entry any more: it is done, or was given up. */
+  private leave(entry: Entry<W>): void {
+    this.entries.delete(entry.work);
+    this.queue.remove(entry.flow, entry.work);
+    for (const { awaited, controller } of this.running) {
+      awaited.delete(entry);
+      if (awaited.size === 0) controller.abort(failure('CANCELLED', { what: 'A batch that nobody waits for' }));
+    }
+  }
+
+  private dispatch(): void {
+    while (this.running.size < batchesInFlight) {
+      const batch = this.queue.cut();
+      if (batch === undefined) return;
+      void this.execute(batch);
+    }
+  }
+
+  private async execute({ parts, reason }: Batch<W>): Promise<void> {
+    const entries = parts.map(({ work }) => this.entries.get(work)!);
+    const running = { awaited: new Set(entries), controller: new AbortController() };
+    this.running.add(running);
+    this.instruments.batches.add(1, { cut: reason });
+    const now = performance.now();
+    for (const entry of entries) entry.startedAt ??= now;
+    try {
+      await this.runBatch(parts, running.controller.signal);
+      this.running.delete(running);
+      for (const [place, { count }] of parts.entries()) this.count(entries[place]!, count);
+      this.throughput.add(parts.reduce((sum, { count }) => sum + count, 0));
+    } catch (error) {
+      this.running.delete(running);
+      for (const entry of running.awaited) entry.reject(error);
+    } finally {
+      this.dispatch();
+    }
+  }
+
+  /** Some patches of an entry are classified. */
+  private count(entry: Entry<W>, count: number): void {
+    this.classified += count;
+    // One that was given up meanwhile is no longer counted.
+    if (!this.entries.has(entry.work)) return;
+    entry.done += count;
+    this.waiting -= count;
+    entry.reservation.keepPatches(entry.work.patches - entry.done);
+    if (entry.done === entry.work.patches) entry.resolve();
+  }
+}
+
+/** One client's way into the scheduler: it reserves room, then runs its work. */
+export class ScheduledFlow<W extends Work> {
+  constructor(
+    private readonly scheduler: PatchScheduler<W>,
+    private readonly flow: Flow<W>,
+    private readonly account: Account,
+  ) {}
+
+  /** Reserves room as soon as there is some: a stream waits here, and is not read further. @throws CANCELLED, DEADLINE */
+  reserve(size: Size, signal: AbortSignal): Promise<Reservation> {
+    return this.account.reserve(size, signal);
+  }
+
+  /** Reserves room now. @throws QUEUE_FULL */
+  reserveNow(size: Size): Reservation {
+    return this.account.tryReserve(size) ?? this.scheduler.refuse();
+  }
+
+  /** Runs work to its end, as {@link PatchScheduler.run} does. @throws CANCELLED, DEADLINE, and what the engine failed with */
+  run(work: W, reservation: Reservation, signal: AbortSignal): Promise<WorkTimes> {
+    return this.scheduler.run(this.flow, work, reservation, signal);
+  }
+}

@@ -1,0 +1,32 @@
+/** What all work of one binding has in common. */
+export interface WorkGroup {
+  /** Work of groups with the same key may share a batch. */
+  readonly key: string;
+  /** Cost of a patch, where one of an ordinary adapter costs 1. */
+  readonly cost: number;
+  /** Largest number of patches in a batch, whatever they cost. */
+  readonly batchPatches: number;
+}
+
+/** Patches that arrive together: those of a tile, or the images of a message. */
+export interface Work {
+  readonly group: WorkGroup;
+  /** Number of patches, at least 1. */
+  readonly patches: number;
+}
+
+/** Consecutive patches of a piece of work, `first` to `first + count`. */
+export interface Part<W extends Work> {
+  readonly work: W;
+  readonly first: number;
+  readonly count: number;
+}
+
+/** Reason why a batch ended: it is full, its pixels are at their bound, or nothing else of its binding waits. */
+export type CutReason = 'full' | 'pixels' | 'drained';
+
+/** Patches of one binding that the engine takes at once. */
+export interface Batch<W extends Work> {
+  readonly parts: readonly Part<W>[];
+  readonly reason: CutReason;
+}
