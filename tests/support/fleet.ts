@@ -37,10 +37,15 @@ export interface Fleet {
   stop(): Promise<void>;
 }
 
-/** Starts `hyperswap up` with some services, on a free port, and waits until it serves. */
-export async function startPod(services: string, environment: NodeJS.ProcessEnv): Promise<Pod> {
+/**
+ * Starts `hyperswap up` with some services, on a free port, and waits until it serves.
+ *
+ * @param directory working directory of the process; that of this one by default
+ */
+export async function startPod(services: string, environment: NodeJS.ProcessEnv, directory?: string): Promise<Pod> {
   const args = [commandFile, 'up', '--services', services, '--port', '0'];
-  const child = spawn(process.execPath, args, { env: environment, stdio: ['ignore', 'pipe', 'pipe'] });
+  const stdio: ['ignore', 'pipe', 'pipe'] = ['ignore', 'pipe', 'pipe'];
+  const child = spawn(process.execPath, args, { env: environment, cwd: directory, stdio });
   let said = '';
   child.stderr.on('data', (text: Buffer) => {
     said = (said + text.toString()).slice(-2000);

@@ -1,4 +1,6 @@
-/** Invalid values for a name, an id or a key, by the kind of problem. */
+const halfPair = 'half of a surrogate pair';
+
+/** Texts that a caller may send where a name, an id or a key is expected, by what is wrong with them. */
 export const hostileKeys: Readonly<Record<string, string>> = {
   empty: '',
   'the parent': '..',
@@ -28,7 +30,7 @@ export const hostileKeys: Readonly<Record<string, string>> = {
   'full-width dots': '\uff0e\uff0e/x',
   'direction override': 'a\u202eb',
   'zero-width space': 'a\u200bb',
-  'half of a surrogate pair': 'a\ud800',
+  [halfPair]: 'a\ud800',
   'wildcard of one token': '*',
   'wildcard of all tokens': '>',
   'wildcard inside': 'training.>',
@@ -37,4 +39,33 @@ export const hostileKeys: Readonly<Record<string, string>> = {
   'equals sign': 'a=b',
   'too long': 'a'.repeat(129),
   'far too long': 'a'.repeat(2_000_000),
+};
+
+/** Bytes that stand for the text in a request, and are replaced by others that are no UTF-8. */
+export const notUtf8 = 'NO-UTF-8';
+
+/** Texts that a caller may send in any field. Protobuf has no way to write half of a surrogate pair; `no UTF-8` takes its place. */
+export const hostileTexts: Readonly<Record<string, string>> = {
+  ...Object.fromEntries(Object.entries(hostileKeys).filter(([kind]) => kind !== halfPair)),
+  'object member': 'constructor',
+  'method of objects': 'toString',
+  dot: '.',
+  'format directives': '%s%n%x%p'.repeat(10),
+  'shell command': '$(touch outside);`touch outside`|touch outside',
+  markup: '"><script>alert(1)</script>',
+  'JSON that is deep': '['.repeat(100_000),
+  'JSON object': '{"__proto__":{"x":1}}',
+  'adapter of another folder': '../../backbones/x@1',
+  'alias of another folder': 'toy:../../x',
+  'version that is no number': 'toy@1e9',
+  'largest version': 'toy@999999999999999999999999',
+  'not a number': 'NaN',
+  'too large a number': '1e400',
+  'negative number': '-1',
+  'web address': 'http://127.0.0.1:1/x',
+  'file address': 'file:///etc/passwd',
+  'device file': '/dev/zero',
+  'emoji family': '\u{1f468}\u200d\u{1f469}\u200d\u{1f467}'.repeat(1000),
+  'marks without end': `a${'\u0301'.repeat(10_000)}`,
+  'no UTF-8': notUtf8,
 };
