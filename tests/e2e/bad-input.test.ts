@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
 import { readAdapter, writeAdapter } from '@hyperswap/adapter';
-import { HyperswapError } from '@hyperswap/errors';
+import { HyperswapError, type ErrorCode } from '@hyperswap/errors';
 import {
   Output,
   Padding,
@@ -16,6 +16,7 @@ import {
   type ClassifyTilesHeader,
   type ClassifyTilesRequest,
   type Scene,
+  type StartPretrainingRequest,
   type Tile,
 } from '@hyperswap/proto';
 import { callUnary, exchange, fromErrorStatus } from '@hyperswap/rpc';
@@ -164,6 +165,37 @@ test('trainings without classes, with wrong settings or splits are refused', asy
     train(services, { method: 'krona+', settings: diverging }),
     hasCode('TRAINING_DIVERGED', /Lower the setting learningRate/),
   );
+});
+
+test('pretrainings of unknown scenes, sizes, settings or backbones are refused before they are queued', async () => {
+  const start = (change: Partial<StartPretrainingRequest>): Promise<unknown> =>
+    callUnary(services.trainings, 'startPretraining', {
+      scenes: ['toy'],
+      simulatedScenes: 0,
+      size: 'mini',
+      backbone: 'fresh',
+      settings: {},
+      seed: 1,
+      from: '',
+      resume: false,
+      ...change,
+    });
+  const wrong: [Partial<StartPretrainingRequest>, ErrorCode, RegExp][] = [
+    [{ backbone: '../up' }, 'NAME_INVALID', /Backbone name/],
+    [{ scenes: ['toy', 'none-such'] }, 'SCENE_NOT_FOUND', /none-such/],
+    [{ scenes: ['../toy'] }, 'NAME_INVALID', /Scene name/],
+    [{ scenes: [] }, 'FIELD_INVALID', /scenes: there are none/],
+    [{ simulatedScenes: 10_001 }, 'FIELD_INVALID', /scenes: 10002 are more than 10000/],
+    [{ size: 'constructor' }, 'FIELD_INVALID', /size: .*constructor/],
+    [{ settings: { stepps: '3' } }, 'FIELD_INVALID', /stepps/],
+    [{ settings: { constructor: '3' } }, 'FIELD_INVALID', /constructor/],
+    [{ settings: { decoderWidth: '1e9' } }, 'FIELD_INVALID', /decoderWidth/],
+    [{ from: 'none-such' }, 'BACKBONE_NOT_FOUND', /none-such/],
+    [{ from: 'spectralgpt-mini', settings: { tokenSize: '16' } }, 'FIELD_INVALID', /tokenSize/],
+  ];
+  for (const [change, code, message] of wrong) await assert.rejects(start(change), hasCode(code, message));
+  const { trainings } = await callUnary(services.trainings, 'listTrainings', { pageSize: 0, pageToken: '' });
+  assert.ok(trainings.every(({ adapter }) => adapter !== 'fresh'));
 });
 
 test('tiles whose bytes, bands, halo or values are wrong are refused by name', async () => {

@@ -5,6 +5,7 @@ import {
   fromBinary,
   ScalarType,
   toBinary,
+  type DescEnum,
   type DescField,
   type DescMessage,
   type DescMethod,
@@ -28,11 +29,17 @@ export interface PlacedText {
   readonly text: string;
 }
 
-/** Values of fields by name, for a request that looks like a real one. */
+/** Values for a request that looks like a real one, by the name of a field, or by that of its message and its own: `Split.seed`. */
 export interface Hints {
+  /** Of text; of the keys of a map under the name and ` key`. */
   readonly texts: Readonly<Record<string, string>>;
+  /** Of numbers and enums. */
   readonly numbers: Readonly<Record<string, number>>;
   readonly bytes: Readonly<Record<string, Uint8Array>>;
+  /** Fields of oneofs to set, in place of the first. */
+  readonly choices: readonly string[];
+  /** Fields that are set even where they are optional. */
+  readonly needed: readonly string[];
 }
 
 const registry = createFileRegistry(fromBinary(FileDescriptorSetSchema, readFileSync(descriptorSetFile)));
@@ -74,7 +81,7 @@ export function nameOf({ fields, side }: TextPlace): string {
  * Returns the messages of one call, serialized: one of a unary request, one for each part of a request that is a stream of parts.
  *
  * @param placed text that goes to one place; without it the request is as the hints say
- * @param isFull also sets numbers, flags and messages that are not on the way to the text
+ * @param isFull also sets what is optional, and numbers without a hint
  */
 export function requestsOf(
   { input, methodKind }: DescMethod,
@@ -82,20 +89,20 @@ export function requestsOf(
   isFull: boolean,
   placed?: PlacedText,
 ): Buffer[] {
-  const [parts] = input.oneofs;
   const isStream = methodKind === 'client_streaming' || methodKind === 'bidi_streaming';
+  const parts = isStream ? (input.oneofs[0]?.fields ?? []) : [];
   const forms =
-    isStream && parts !== undefined
-      ? parts.fields.map((part) => {
-          const isOnTheWay = placed?.place.fields[0] === part;
-          return fill(input, hints, isFull, isOnTheWay ? placed : undefined, 0, new Map([[parts, part]]));
-        })
-      : [fill(input, hints, isFull, placed, 0)];
+    parts.length === 0
+      ? [fill(input, hints, isFull, placed, 0)]
+      : parts.map((part) => {
+          const inside = placed?.place.fields[0] === part ? placed : undefined;
+          return fill(input, hints, isFull, inside, 0, part);
+        });
   return forms.map((form) => Buffer.from(toBinary(input, form.message)));
 }
 
 /** Depth of messages that are set though no text leads there. */
-const maximumDepth = 4;
+const maximumDepth = 6;
 
 function fill(
   type: DescMessage,
@@ -103,72 +110,100 @@ function fill(
   isFull: boolean,
   placed: PlacedText | undefined,
   depth: number,
-  chosen: ReadonlyMap<DescOneof, DescField> = new Map(),
+  chosen?: DescField,
 ): ReflectMessage {
   const form = reflect(type);
-  const [next] = placed?.place.fields ?? [];
+  const next = placed?.place.fields[0];
   for (const field of type.fields) {
-    const { oneof } = field;
-    if (oneof !== undefined) {
-      const onTheWay = next?.oneof === oneof ? next : undefined;
-      if (field !== (chosen.get(oneof) ?? onTheWay ?? oneof.fields[0])) continue;
-    }
-    const inside = field === next ? placed : undefined;
-    const rest = inside && { ...inside, place: { ...inside.place, fields: inside.place.fields.slice(1) } };
-    const isLast = rest?.place.fields.length === 0;
-    const text = (): string => (isLast ? rest.text : (hints.texts[field.name] ?? 'toy'));
-    const message = (): ReflectMessage => fill(field.message!, hints, isFull, isLast ? undefined : rest, depth + 1);
-    const hasMessage = rest !== undefined || chosen.size > 0 || (isFull && depth < maximumDepth);
-    switch (field.fieldKind) {
-      case 'scalar':
-        if (field.scalar === ScalarType.STRING) form.set(field, text());
-        else if (isFull || field.scalar === ScalarType.BYTES) form.set(field, scalar(field, hints));
-        break;
-      case 'enum':
-        // The first value says that none is given.
-        form.set(field, field.enum.values[1]?.number ?? 0);
-        break;
-      case 'message':
-        if (hasMessage) form.set(field, message());
-        break;
-      case 'list': {
-        const list = form.get(field);
-        if (field.listKind === 'message') {
-          if (hasMessage) list.add(message());
-        } else if (field.listKind === 'enum') list.add(field.enum.values[1]?.number ?? 0);
-        else if (field.scalar === ScalarType.STRING) list.add(text());
-        else if (isFull) list.add(scalar(field, hints));
-        break;
-      }
-      default: {
-        const map = form.get(field);
-        const isKey = isLast && rest.place.side === 'key';
-        const key = isKey ? rest.text : (hints.texts[`${field.name} key`] ?? 'toy');
-        if (field.mapKey !== ScalarType.STRING || (!isFull && rest === undefined)) break;
-        if (field.mapKind === 'message') map.set(key, message());
-        else if (field.scalar !== ScalarType.STRING) map.set(key, scalar(field, hints));
-        else map.set(key, isLast && !isKey ? rest.text : (hints.texts[field.name] ?? 'toy'));
-      }
-    }
+    const isOnTheWay = field === next;
+    const inside = isOnTheWay && placed !== undefined ? shorter(placed) : undefined;
+    if (field.oneof !== undefined && field !== chosenOf(field.oneof, chosen ?? next, hints)) continue;
+    const isWanted = isFull || !field.proto.proto3Optional || isNamed(hints.needed, field);
+    if (!isOnTheWay && (!isWanted || depth > maximumDepth)) continue;
+    setField(form, field, hints, isFull, inside, depth);
   }
   return form;
 }
 
-function scalar({ name, scalar: type }: DescField, { numbers, bytes }: Hints): unknown {
-  switch (type) {
+function setField(
+  form: ReflectMessage,
+  field: DescField,
+  hints: Hints,
+  isFull: boolean,
+  inside: PlacedText | undefined,
+  depth: number,
+): void {
+  const last = inside?.place.fields.length === 0 ? inside : undefined;
+  const deeper = last === undefined ? inside : undefined;
+  const message = (): ReflectMessage => fill(field.message!, hints, isFull, deeper, depth + 1);
+  const value = (): unknown => {
+    if (field.scalar === ScalarType.STRING && last?.place.side === 'value') return last.text;
+    return scalar(field, hints, isFull);
+  };
+  switch (field.fieldKind) {
+    case 'scalar':
+      form.set(field, value());
+      break;
+    case 'enum':
+      form.set(field, enumValue(field, hints));
+      break;
+    case 'message':
+      form.set(field, message());
+      break;
+    case 'list': {
+      const list = form.get(field);
+      if (field.listKind === 'message') list.add(message());
+      else if (field.listKind === 'enum') list.add(enumValue(field, hints));
+      else if (field.scalar === ScalarType.STRING || isFull) list.add(value());
+      break;
+    }
+    default: {
+      const key = last?.place.side === 'key' ? last.text : (hintOf(hints.texts, field, ' key') ?? 'toy');
+      if (field.mapKey === ScalarType.STRING) {
+        form.get(field).set(key, field.mapKind === 'message' ? message() : value());
+      }
+    }
+  }
+}
+
+/** Returns the field of a oneof that is set. */
+function chosenOf({ fields }: DescOneof, wanted: DescField | undefined, { choices }: Hints): DescField | undefined {
+  return fields.find((field) => field === wanted) ?? fields.find((field) => isNamed(choices, field)) ?? fields[0];
+}
+
+function shorter({ place, text }: PlacedText): PlacedText {
+  return { place: { ...place, fields: place.fields.slice(1) }, text };
+}
+
+function isNamed(names: readonly string[], { parent, name }: DescField): boolean {
+  return names.includes(`${parent.name}.${name}`);
+}
+
+function hintOf<Value>(values: Readonly<Record<string, Value>>, { parent, name }: DescField, more = ''): Value | undefined {
+  return values[`${parent.name}.${name}${more}`] ?? values[name + more];
+}
+
+function enumValue(field: DescField & { readonly enum: DescEnum }, { numbers }: Hints): number {
+  // The first value says that none is given.
+  return hintOf(numbers, field) ?? field.enum.values[1]?.number ?? 0;
+}
+
+function scalar(field: DescField, { texts, numbers, bytes }: Hints, isFull: boolean): unknown {
+  const number = hintOf(numbers, field) ?? (isFull ? 1 : 0);
+  switch (field.scalar) {
     case ScalarType.STRING:
-      return '';
+      return hintOf(texts, field) ?? 'toy';
     case ScalarType.BOOL:
       return false;
     case ScalarType.BYTES:
-      return bytes[name] ?? new Uint8Array(16);
+      return hintOf(bytes, field) ?? new Uint8Array(16);
     case ScalarType.INT64:
     case ScalarType.SINT64:
     case ScalarType.SFIXED64:
     case ScalarType.UINT64:
     case ScalarType.FIXED64:
-      return BigInt(numbers[name] ?? 1);
+      return BigInt(number);
     default:
-      return numbers[name] ?? 1;
+      return number;
   }
 }

@@ -1,17 +1,17 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { failure, throwIfAborted, validateName } from '@hyperswap/errors';
+import { throwIfAborted, validateName } from '@hyperswap/errors';
 import type { StartPretrainingRequest } from '@hyperswap/proto';
 import { toDuration } from '@hyperswap/rpc';
 import { inMemory } from '@hyperswap/safetensors';
 import { componentStatistics, simulateScene, type ComponentStatistics } from '@hyperswap/scene';
 import { readBackbone, writeBackbone, type Backbone } from '@hyperswap/spectralgpt';
 import type { PretrainingStep, UnlabelledScene } from './engine/pretrain.js';
+import { pretrainingSettings, requireComponents } from './check-pretraining.js';
 import { Checkpoints } from './checkpoints.js';
 import type { TrainingContext } from './training-context.js';
 import { shortCurve, type TrainingOutcome } from './training-result.js';
-import { parsePretrainingSettings, sizeConfig } from './training-settings.js';
 
 const simulatedSide = 96;
 
@@ -38,11 +38,7 @@ async function pretrainFrom(
 ): Promise<TrainingOutcome> {
   const { store, backbones, engine, precision, signal, report } = context;
   const start = performance.now();
-  const settings = parsePretrainingSettings(from?.config ?? sizeConfig(request.size), request.settings, request.seed);
-  if (from !== undefined && settings.config.tokenSize !== from.config.tokenSize) {
-    const reason = `${from.name} has tokens of ${from.config.tokenSize} pixels; a fresh backbone can have others`;
-    throw failure('FIELD_INVALID', { field: 'setting tokenSize', reason });
-  }
+  const settings = pretrainingSettings(request, from);
   const { backbone: name, scenes: names, simulatedScenes } = request;
   const fingerprint = JSON.stringify({ names, simulatedScenes, settings, start: from?.digest ?? '' });
   const checkpoints = new Checkpoints(store, `pretraining/${name}/checkpoint.safetensors`, fingerprint);
@@ -102,17 +98,12 @@ async function gatherScenes(
   { scenes: source, signal, report }: TrainingContext,
 ): Promise<UnlabelledScene[]> {
   const total = request.scenes.length + request.simulatedScenes;
-  if (total === 0) throw failure('FIELD_INVALID', { field: 'scenes', reason: 'there are none to learn from' });
   const scenes: UnlabelledScene[] = [];
   const told = (): void => {
     report({ stage: 'scenes', done: scenes.length, total, epoch: 0, loss: undefined });
   };
   for (const name of request.scenes) {
-    const scene = await source.scene(name, signal);
-    if (scene.components !== components) {
-      const reason = `${name} has ${scene.components} components, the backbone takes ${components}`;
-      throw failure('FIELD_INVALID', { field: 'scenes', reason });
-    }
+    const scene = requireComponents(await source.scene(name, signal), components);
     const pixels = standardise(await source.allScores(scene, signal), scene.statistics);
     scenes.push({ height: scene.raster!.height, width: scene.raster!.width, pixels });
     told();

@@ -11,6 +11,7 @@ import type { ObjectStore } from '@hyperswap/storage';
 import type { Executor, ProgramClient } from '@hyperswap/tensor';
 import type { TrainerProgram } from './engine/program.js';
 import { createBackboneService } from './backbone-service.js';
+import { checkPretraining } from './check-pretraining.js';
 import { checkTraining } from './check-training.js';
 import { findBaseline } from './engine/baselines/baselines.js';
 import { listMethods, listPresets } from './list-methods.js';
@@ -73,14 +74,18 @@ export function createTrainerServices(context: TrainerContext): ServiceGroup {
     ...request,
     backbone: request.backbone === '' ? context.backbone : request.backbone,
   });
-  const check = async (requests: readonly StartTrainingRequest[], signal: AbortSignal): Promise<void> => {
+  const withScenes = async (check: (scenes: SceneSource) => Promise<void>): Promise<void> => {
     const scenes = new SceneSource(context.preprocessing());
     try {
-      for (const request of requests) await checkTraining(request, { backbones, scenes, signal });
+      await check(scenes);
     } finally {
       scenes.close();
     }
   };
+  const check = (requests: readonly StartTrainingRequest[], signal: AbortSignal): Promise<void> =>
+    withScenes(async (scenes) => {
+      for (const request of requests) await checkTraining(request, { backbones, scenes, signal });
+    });
 
   const implementation: TrainingServiceServer = {
     startTraining: unaryHandler(async (given, { signal }) => {
@@ -98,9 +103,10 @@ export function createTrainerServices(context: TrainerContext): ServiceGroup {
       await check(given.map(complete), signal);
       return {};
     }),
-    startPretraining: unaryHandler(async (request) => ({
-      training: await trainings.start({ kind: 'pretraining', request }),
-    })),
+    startPretraining: unaryHandler(async (request, { signal }) => {
+      await withScenes((scenes) => checkPretraining(request, { backbones, scenes, signal }));
+      return { training: await trainings.start({ kind: 'pretraining', request }) };
+    }),
     watchTraining: watchHandler(({ training }, { signal }) => trainings.watch(training, signal)),
     cancelTraining: unaryHandler(async ({ training }) => {
       await trainings.cancel(training);

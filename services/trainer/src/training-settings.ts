@@ -108,7 +108,7 @@ function pretrainingSchema({ width, tokenSize, imageSize }: BackboneConfig) {
       tokenSize: count
         .default(tokenSize)
         .refine((size) => imageSize % size === 0, `must divide ${imageSize}, the side of the input`),
-      steps: count.default(1200),
+      steps: count.max(10_000_000).default(1200),
       batchSize: count.max(4096).default(128),
       hiddenShare: z.coerce
         .number()
@@ -117,9 +117,9 @@ function pretrainingSchema({ width, tokenSize, imageSize }: BackboneConfig) {
         .default(isNarrow ? 0.75 : 0.9),
       learningRate: positive.default(1e-3),
       warmUpSteps: z.coerce.number().int().nonnegative().default(100),
-      decoderWidth: count.default(isNarrow ? 128 : 512),
-      decoderDepth: count.default(isNarrow ? 1 : 4),
-      decoderHeads: count.default(isNarrow ? 4 : 16),
+      decoderWidth: count.max(8192).default(isNarrow ? 128 : 512),
+      decoderDepth: count.max(64).default(isNarrow ? 1 : 4),
+      decoderHeads: count.max(64).default(isNarrow ? 4 : 16),
       checkpointEvery: z.coerce.number().int().nonnegative().default(200),
     })
     .strict();

@@ -1,0 +1,59 @@
+import { failure, validateName } from '@hyperswap/errors';
+import type { Scene, StartPretrainingRequest } from '@hyperswap/proto';
+import type { Backbones } from '@hyperswap/registry';
+import type { BackboneConfig } from '@hyperswap/spectralgpt';
+import type { PretrainingSettings } from './engine/pretrain.js';
+import type { SceneSource } from './scene-source.js';
+import { parsePretrainingSettings, sizeConfig } from './training-settings.js';
+
+/** Scenes that one pretraining learns from, prepared and simulated ones together. */
+const maximumScenes = 10_000;
+
+/**
+ * Checks all that decides a pretraining before it is queued: names, the backbone it starts from, size, settings and scenes.
+ *
+ * @throws NAME_INVALID, FIELD_INVALID, BACKBONE_NOT_FOUND, SCENE_NOT_FOUND
+ */
+export async function checkPretraining(
+  request: StartPretrainingRequest,
+  {
+    backbones,
+    scenes,
+    signal,
+  }: { readonly backbones: Backbones; readonly scenes: SceneSource; readonly signal: AbortSignal },
+): Promise<void> {
+  validateName('Backbone name', request.backbone);
+  const from = request.from === '' ? undefined : await backbones.describe(request.from);
+  const { config } = pretrainingSettings(request, from);
+  const count = request.scenes.length + request.simulatedScenes;
+  if (count === 0) throw failure('FIELD_INVALID', { field: 'scenes', reason: 'there are none to learn from' });
+  if (count > maximumScenes) {
+    throw failure('FIELD_INVALID', { field: 'scenes', reason: `${count} are more than ${maximumScenes}` });
+  }
+  for (const name of request.scenes) requireComponents(await scenes.scene(name, signal), config.components);
+}
+
+/**
+ * Returns the settings of a pretraining with its defaults.
+ *
+ * @param from backbone that it starts from; undefined for a fresh one
+ * @throws FIELD_INVALID
+ */
+export function pretrainingSettings(
+  request: StartPretrainingRequest,
+  from: { readonly name: string; readonly config: BackboneConfig } | undefined,
+): PretrainingSettings {
+  const settings = parsePretrainingSettings(from?.config ?? sizeConfig(request.size), request.settings, request.seed);
+  if (from !== undefined && settings.config.tokenSize !== from.config.tokenSize) {
+    const reason = `${from.name} has tokens of ${from.config.tokenSize} pixels; a fresh backbone can have others`;
+    throw failure('FIELD_INVALID', { field: 'setting tokenSize', reason });
+  }
+  return settings;
+}
+
+/** Returns a scene after the check that a backbone can take its scores. @throws FIELD_INVALID */
+export function requireComponents(scene: Scene, components: number): Scene {
+  if (scene.components === components) return scene;
+  const reason = `${scene.name} has ${scene.components} components, the backbone takes ${components}`;
+  throw failure('FIELD_INVALID', { field: 'scenes', reason });
+}
