@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { createKeyFiles, issueToken, readPrivateKey, type NamedKey, type TokenClaims } from '@hyperswap/keys';
+import { JobKind } from '@hyperswap/proto';
 import { callUnary, type ClientAccess, type Role } from '@hyperswap/rpc';
 import { makeCertificates, type Certificates } from '../support/certificates.js';
 import { hasCode } from '../support/errors.js';
@@ -88,6 +89,12 @@ describe('services that ask for TLS and a token', () => {
       callUnary(trainer.scenes, 'deleteScene', { name: 'toy' }),
       hasCode('ROLE_MISSING', /DeleteScene/),
     );
+    const letters = { kind: JobKind.JOB_KIND_UNSPECIFIED, ...everything };
+    await assert.rejects(
+      callUnary(trainer.jobs, 'listDeadLetters', letters),
+      hasCode('ROLE_MISSING', /ListDeadLetters needs the role operator/),
+    );
+    assert.deepEqual((await callUnary(operator.jobs, 'listDeadLetters', letters)).deadLetters, []);
   });
 
   test('calls without a token, or with one that cannot be trusted, are refused with the reason', async () => {

@@ -7,6 +7,7 @@ import {
   AdapterFormat,
   AdapterServiceClient,
   BackboneServiceClient,
+  JobServiceClient,
   PixelType,
   Reduction,
   Retention,
@@ -40,6 +41,7 @@ export interface ServiceClients {
   readonly adapters: AdapterServiceClient;
   readonly sceneJobs: SceneJobServiceClient;
   readonly tiles: TileServiceClient;
+  readonly jobs: JobServiceClient;
 }
 
 /** All services in this process, on a free port. */
@@ -61,6 +63,7 @@ export function connectAll(
     adapters: connect(AdapterServiceClient, endpoint, access),
     sceneJobs: connect(SceneJobServiceClient, endpoint, access),
     tiles: connect(TileServiceClient, endpoint, access),
+    jobs: connect(JobServiceClient, endpoint, access),
   };
   const close = (): void => {
     for (const client of Object.values(clients)) client.close();

@@ -1,10 +1,10 @@
-/** Classifications as jobs: how many there may be, what they keep to, and what an operator does with those that failed. */
+/** Jobs over gRPC: their limits, the scenes that they keep to, and the dead letters of an operator. */
 import assert from 'node:assert/strict';
 import { readdir } from 'node:fs/promises';
 import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { JobKind, JobServiceClient, JobState, Retention, type ErrorStatus } from '@hyperswap/proto';
-import { callUnary, connect, readStream } from '@hyperswap/rpc';
+import { JobKind, JobState, Retention, type ErrorStatus } from '@hyperswap/proto';
+import { callUnary, readStream } from '@hyperswap/rpc';
 import { mapOf } from '../support/fleet.js';
 import { DirectoryObjectStore } from '@hyperswap/storage';
 import { hasCode } from '../support/errors.js';
@@ -16,27 +16,23 @@ import {
   startServices,
   toyScene,
   train,
+  trainingRequest,
   type Services,
 } from '../support/services.js';
 
 const jobLimit = 6;
 const everything = { pageSize: 0, pageToken: '' };
 
-describe('limits of classifications', () => {
+describe('jobs of one process', () => {
   let services: Services;
-  let operator: JobServiceClient;
 
   before(async () => {
     services = await startServices({ jobLimit });
-    operator = connect(JobServiceClient, services.host.server.endpoint);
     await prepareToy(services);
     await train(services, { adapter: 'toy', settings: { epochs: '2' } });
   });
 
-  after(async () => {
-    operator.close();
-    await services.stop();
-  });
+  after(() => services.stop());
 
   /** Starts a job that goes on by itself. @returns its id, once it is accepted */
   async function start(chunkSize: number): Promise<string> {
@@ -87,12 +83,12 @@ describe('limits of classifications', () => {
     assert.equal((await errorOf(job))?.code, 'SCENE_CHANGED');
 
     const list = { kind: JobKind.JOB_KIND_UNSPECIFIED, ...everything };
-    const { deadLetters } = await callUnary(operator, 'listDeadLetters', list);
+    const { deadLetters } = await callUnary(services.jobs, 'listDeadLetters', list);
     const letter = deadLetters.find((found) => found.job!.job === job)!;
     assert.deepEqual([letter.subject, letter.job!.kind], ['toy by toy@1', JobKind.JOB_KIND_SCENE]);
     const requeue = { kind: JobKind.JOB_KIND_SCENE, job };
     await assert.rejects(
-      callUnary(operator, 'requeueDeadLetter', { kind: JobKind.JOB_KIND_TRAINING, job }),
+      callUnary(services.jobs, 'requeueDeadLetter', { kind: JobKind.JOB_KIND_TRAINING, job }),
       hasCode('JOB_NOT_FOUND'),
     );
     const toy = toyScene();
@@ -103,17 +99,17 @@ describe('limits of classifications', () => {
       npy([toy.height, toy.width, toy.bands], toy.values),
       labels,
     );
-    const again = await callUnary(operator, 'requeueDeadLetter', requeue);
+    const again = await callUnary(services.jobs, 'requeueDeadLetter', requeue);
     assert.equal(again.job!.state, JobState.JOB_STATE_QUEUED);
     for await (const { event } of readStream(sceneJobs, sceneJobs.watchSceneJob({ job }))) {
       if (event?.$case === 'done') assert.deepEqual(await readMapOf(services, event.value), wanted);
     }
-    const left = await callUnary(operator, 'listDeadLetters', list);
+    const left = await callUnary(services.jobs, 'listDeadLetters', list);
     assert.deepEqual(
       left.deadLetters.filter((found) => found.job!.job === job),
       [],
     );
-    await assert.rejects(callUnary(operator, 'requeueDeadLetter', requeue), hasCode('JOB_NOT_FAILED', /done/));
+    await assert.rejects(callUnary(services.jobs, 'requeueDeadLetter', requeue), hasCode('JOB_NOT_FAILED', /done/));
   });
 
   test('a chunk of scores that is lost fails the job, and makes no class of zeros', async () => {
@@ -127,6 +123,36 @@ describe('limits of classifications', () => {
       for await (const news of readStream(sceneJobs, sceneJobs.classifyScene(request))) assert.ok(news);
     };
     await assert.rejects(classified(), hasCode('OBJECT_DAMAGED', /scores.*missing/));
+  });
+
+  test('a training whose scene is replaced in the middle registers nothing', async () => {
+    await prepareToy(services, 'moving');
+    const { trainings } = services;
+    const request = trainingRequest({ scene: 'moving', adapter: 'moving', settings: { epochs: '40' } });
+    const { training } = await callUnary(trainings, 'startTraining', request);
+    const watched = async (): Promise<void> => {
+      let isReplaced = false;
+      for await (const { event } of readStream(trainings, trainings.watchTraining({ training }))) {
+        if (isReplaced || event?.$case !== 'progress' || event.value.progress!.stage !== 'training') continue;
+        isReplaced = true;
+        const { height, width, bands, values, labels } = toyScene(24, 30, 16, 3);
+        const header = { name: 'moving', retention: Retention.RETENTION_REPLACE };
+        await prepare(services, header, npy([height, width, bands], values), npy([height, width], labels));
+      }
+    };
+    await assert.rejects(watched(), hasCode('SCENE_CHANGED', /moving/));
+    await assert.rejects(
+      callUnary(services.adapters, 'getAdapter', { adapter: 'moving' }),
+      hasCode('ADAPTER_NOT_FOUND'),
+    );
+    const { deadLetters } = await callUnary(services.jobs, 'listDeadLetters', {
+      kind: JobKind.JOB_KIND_TRAINING,
+      ...everything,
+    });
+    assert.deepEqual(
+      deadLetters.map(({ subject }) => subject),
+      ['linear-probe on moving'],
+    );
   });
 
   test('jobs come in pages, the newest first', async () => {
