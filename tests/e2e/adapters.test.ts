@@ -1,24 +1,19 @@
 /** Adapters and backbones as any gRPC client sends and gets them. */
 import assert from 'node:assert/strict';
-import { readFile } from 'node:fs/promises';
-import path from 'node:path';
 import { after, before, test } from 'node:test';
 import { readAdapter, writeAdapter, type Adapter } from '@hyperswap/adapter';
 import {
   AdapterFormat,
   type AdapterVersion,
-  type Backbone,
-  type ImportBackboneRequest,
-  type ImportBackboneResponse,
   type RegisterAdapterRequest,
   type RegisterAdapterResponse,
 } from '@hyperswap/proto';
 import { callUnary, pieces, readStream, upload } from '@hyperswap/rpc';
-import { pretrainedDirectory, readBackbone } from '@hyperswap/spectralgpt';
+import { readBackbone } from '@hyperswap/spectralgpt';
 import { hasCode } from '../support/errors.js';
+import { importOtherConfig, shippedFolder } from '../support/import-backbone.js';
 import { exportBlob, prepareToy, registerBlob, startServices, train, type Services } from '../support/services.js';
 
-const shippedFolder = path.join(pretrainedDirectory, 'spectralgpt-mini');
 const { ADAPTER_FORMAT_HYPERSWAP: asBlob, ADAPTER_FORMAT_PEFT: asPeft } = AdapterFormat;
 let services: Services;
 let trained: Adapter;
@@ -64,23 +59,7 @@ async function register(
 /** Binds an adapter in the serving process. */
 const bind = (adapter: string) => callUnary(services.adapters, 'setAlias', { adapter, alias: 'bound' });
 
-async function importBackbone(name: string, change: object): Promise<Backbone> {
-  const config = JSON.parse(await readFile(path.join(shippedFolder, 'config.json'), 'utf8')) as object;
-  async function* requests(): AsyncGenerator<ImportBackboneRequest> {
-    yield { part: { $case: 'header', value: { name } } };
-    const content = Buffer.from(JSON.stringify({ ...config, ...change }));
-    yield { part: { $case: 'chunk', value: { file: 'config.json', content } } };
-    for await (const piece of pieces(path.join(shippedFolder, 'model.safetensors'))) {
-      yield { part: { $case: 'chunk', value: { file: 'model.safetensors', content: piece } } };
-    }
-  }
-  const { backbone } = await upload<ImportBackboneRequest, ImportBackboneResponse>(
-    services.backbones,
-    (callback) => services.backbones.importBackbone(callback),
-    requests(),
-  );
-  return backbone!;
-}
+const importBackbone = (name: string, change: object) => importOtherConfig(services, name, change);
 
 test('the files of PEFT go out of the server and come in again as the same adapter', async () => {
   const files = await exported('mean', asPeft);

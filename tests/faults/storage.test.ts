@@ -12,6 +12,7 @@ import { callUnary } from '@hyperswap/rpc';
 import { eventually, mapOf, startFleet, type Fleet, type Pod } from '../support/fleet.js';
 import { hasCode } from '../support/errors.js';
 import { minioClient, serversMissing } from '../support/servers.js';
+import { importOtherConfig } from '../support/import-backbone.js';
 import { exportBlob, prepareToy, registerBlob, train } from '../support/services.js';
 
 const everything = { pageSize: 0, pageToken: '' };
@@ -74,7 +75,8 @@ describe('a store that fails', { skip: serversMissing }, () => {
 
   test('an adapter of another backbone is told so on every pod that is to hold it, and all else is served', async () => {
     const adapter = readAdapter('toy', blob);
-    const backbone = { name: 'another', digest: 'e'.repeat(64) };
+    const { name, digest } = await importOtherConfig(first, 'another', { heads: 3 });
+    const backbone = { name, digest };
     const stranger = writeAdapter({ ...adapter, metadata: { ...adapter.metadata, backbone } });
     await registerBlob(first, 'stranger', stranger);
     await callUnary(first.adapters, 'pinAdapter', { adapter: 'stranger', undo: false });
