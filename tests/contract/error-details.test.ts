@@ -218,7 +218,7 @@ test(
       violations: [['page_size', 'FIELD_INVALID']],
     });
     assert.equal(found[1]!.retryMilliseconds, 1250);
-    assert.deepEqual(found[1]!.metadata, { waiting: '9', limit: '8', retryAfterMilliseconds: '1250' });
+    assert.deepEqual(found[1]!.metadata, { waiting: '9', limit: '8', unit: 'patches', retryAfterMilliseconds: '1250' });
     assert.equal(found[2]!.retryMilliseconds, 2000);
     assert.equal(found[2]!.violations, undefined);
     assert.equal((found[3]!.metadata as { scene: string }).scene.length, 200);

@@ -246,7 +246,8 @@ for (const [name, { place: open, skip }] of Object.entries(implementations)) {
           run: () => Promise.resolve('done at last'),
           runPart: () => {
             refused += 1;
-            if (refused <= 8) throw failure('QUEUE_FULL', { waiting: 1, limit: 1, unit: 'patches', retryAfterMilliseconds: 50 });
+            if (refused <= 8)
+              throw failure('QUEUE_FULL', { waiting: 1, limit: 1, unit: 'patches', retryAfterMilliseconds: 50 });
             return Promise.resolve();
           },
         });

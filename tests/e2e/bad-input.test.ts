@@ -100,7 +100,10 @@ test('scenes that are none are refused, and the scene of the name stays', async 
   await assert.rejects(attempt(npy([12, 12, 11], few.values)), hasCode('TOO_FEW_BANDS', /11 bands.*12 components/));
   const broken = Float32Array.from(toy.values);
   broken[(5 * toy.width + 7) * toy.bands] = NaN;
-  await assert.rejects(attempt(npy(shape, broken)), hasCode('PIXELS_NOT_FINITE', /1 pixels.*row 5, column 7/));
+  const masked = await prepare(services, { name: 'masked' }, npy(shape, broken));
+  assert.equal(masked.validPixels, toy.height * toy.width - 1, 'a pixel with NaN is masked');
+  const nothing = new Float32Array(toy.values.length).fill(NaN);
+  await assert.rejects(attempt(npy(shape, nothing)), hasCode('NO_VALID_PIXELS'));
   const otherLabels = npy([toy.width, toy.height], toy.labels);
   await assert.rejects(attempt(good, otherLabels), hasCode('LABELS_SHAPE', /30 × 24.*24 × 30/));
   const strange = npy(

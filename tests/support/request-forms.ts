@@ -11,7 +11,6 @@ import {
   type DescMethod,
   type DescOneof,
   type DescService,
-  type Registry,
 } from '@bufbuild/protobuf';
 import { reflect, type ReflectMessage } from '@bufbuild/protobuf/reflect';
 import { FileDescriptorSetSchema } from '@bufbuild/protobuf/wkt';
@@ -43,9 +42,6 @@ export interface Hints {
 }
 
 const registry = createFileRegistry(fromBinary(FileDescriptorSetSchema, readFileSync(descriptorSetFile)));
-
-/** Types of all messages of the contract. */
-export const messageTypes: Registry = registry;
 
 /** Returns the services of a package, by name. */
 export function servicesOf(packageName: string): DescService[] {
@@ -179,7 +175,11 @@ function isNamed(names: readonly string[], { parent, name }: DescField): boolean
   return names.includes(`${parent.name}.${name}`);
 }
 
-function hintOf<Value>(values: Readonly<Record<string, Value>>, { parent, name }: DescField, more = ''): Value | undefined {
+function hintOf<Value>(
+  values: Readonly<Record<string, Value>>,
+  { parent, name }: DescField,
+  more = '',
+): Value | undefined {
   return values[`${parent.name}.${name}${more}`] ?? values[name + more];
 }
 

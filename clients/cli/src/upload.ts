@@ -77,7 +77,7 @@ export async function uploadScene(session: Session, scene: SceneToUpload, progre
 }
 
 /** Opens a file to send. @throws FILE_UNREADABLE */
-export function sourceOf({ name, content }: UploadFile): Promise<RandomAccess> {
+function sourceOf({ name, content }: UploadFile): Promise<RandomAccess> {
   return typeof content === 'string' ? openFile(content, name) : Promise.resolve(bytesInMemory(name, content));
 }
 

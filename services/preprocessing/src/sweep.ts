@@ -24,7 +24,7 @@ export interface SweepContext {
 }
 
 /** Deletes uploads that nobody continued. */
-export async function sweepUploads({ uploads, keepMilliseconds, remove }: SweepContext): Promise<void> {
+async function sweepUploads({ uploads, keepMilliseconds, remove }: SweepContext): Promise<void> {
   for (const upload of await uploads.list()) {
     if (upload.changedAt.getTime() + keepMilliseconds <= Date.now()) await remove(upload);
   }
@@ -34,7 +34,7 @@ export async function sweepUploads({ uploads, keepMilliseconds, remove }: SweepC
  * Deletes arrays that belong to no upload, no preparation and no scene: those of a process that was killed. An upload becomes a job before it
  * is forgotten, and a job writes its scene before it ends; they are looked for in this order, so that nothing is missed.
  */
-export async function sweepArrays({
+async function sweepArrays({
   store,
   uploads,
   runner,

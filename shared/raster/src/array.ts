@@ -27,7 +27,7 @@ export type ElementType = keyof typeof constructors;
 /** Kind and bytes of a value in a file. Half precision becomes f4 in memory, 64-bit integers become f8. */
 export type StorageType = ElementType | 'f2' | 'i8' | 'u8';
 
-export function isElementType(code: string): code is ElementType {
+function isElementType(code: string): code is ElementType {
   return Object.hasOwn(constructors, code);
 }
 

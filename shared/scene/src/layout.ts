@@ -36,9 +36,7 @@ export interface SceneLayout {
 }
 
 /** Returns the layout of a raster. */
-export function sceneLayout(
-  raster: Pick<SceneLayout, 'height' | 'width' | 'bands' | 'type'>,
-): SceneLayout {
+export function sceneLayout(raster: Pick<SceneLayout, 'height' | 'width' | 'bands' | 'type'>): SceneLayout {
   const { height, width, bands, type } = raster;
   const fitting = Math.max(1, Math.floor(blockBytes / (width * bands * storedTypes[type].BYTES_PER_ELEMENT)));
   const blockRows = fitting >= height ? height : powerOfTwo(fitting);

@@ -55,7 +55,7 @@ export interface NpyHeader {
 }
 
 /** Opens the array in a file. @throws FILE_FORMAT */
-export async function openNpy(source: RandomAccess): Promise<ContiguousArray> {
+async function openNpy(source: RandomAccess): Promise<ContiguousArray> {
   const start = await source.read(0, Math.min(source.size, maximumHeaderBytes + 12));
   const header = readNpyHeader(source.name, start, source.size);
   return new ContiguousArray(source, header.dataStart, header.shape, header.type, header);

@@ -2,7 +2,7 @@ import { failure } from '@hyperswap/errors';
 import type { RasterClass } from '../raster-info.js';
 
 /** Label of a pixel that has none. */
-export const unlabelled = 0;
+const unlabelled = 0;
 const largestClass = 255;
 const maximumNameLength = 100;
 

@@ -1,6 +1,5 @@
 /** Compression of masks and label maps, one byte a pixel: Zarr's `gzip` codec, which makes large areas of one class small. */
-import { gunzipSync, gzip, gzipSync } from 'node:zlib';
-import { promisify } from 'node:util';
+import { gunzipSync, gzipSync } from 'node:zlib';
 
 /** Codec as the metadata of an array names it. */
 export const planeCodec = { name: 'gzip', configuration: { level: 6 } } as const;
@@ -10,11 +9,6 @@ const options = { level: planeCodec.configuration.level };
 /** Returns a plane as it is stored. It blocks its thread. */
 export function encodePlane(pixels: Uint8Array): Uint8Array<ArrayBuffer> {
   return new Uint8Array(gzipSync(pixels, options));
-}
-
-/** Returns a plane as it is stored, without blocking the thread. */
-export function encodePlaneAside(pixels: Uint8Array): Promise<Uint8Array> {
-  return promisify(gzip)(pixels, options);
 }
 
 /** Returns the pixels of a stored plane. @param pixels that it must have @throws Error when it is no such plane */

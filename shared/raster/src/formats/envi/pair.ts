@@ -13,7 +13,7 @@ export function headerOf(name: string, beside: readonly string[]): string | unde
 }
 
 /** Returns the binary of a header among the files beside it. @throws FILE_FORMAT when there is none, or none that stands out */
-export function binaryOf(name: string, beside: readonly string[]): string {
+function binaryOf(name: string, beside: readonly string[]): string {
   const stem = name.replace(/\.hdr$/i, '');
   const usual = binaryEndings
     .map((ending) => named(stem + ending, beside))
