@@ -121,7 +121,7 @@ test('the same weights with other heads are another backbone, whose adapters do 
     ],
   );
   await train(services, { method: 'lora', adapter: 'three', backbone: 'other-heads', settings: { epochs: '2' } });
-  await assert.rejects(bind('three'), hasCode('ADAPTER_BACKBONE', /other-heads .* serves spectralgpt-mini/));
+  await assert.rejects(bind('three'), hasCode('ADAPTER_BACKBONE', /other-heads .* runs spectralgpt-mini/));
 });
 
 test('an adapter on some blocks is registered and serves', async () => {

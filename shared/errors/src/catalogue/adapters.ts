@@ -60,7 +60,7 @@ export const adapterErrors = {
     'ALREADY_EXISTS',
     { backbone: 'text' },
     ({ backbone }) =>
-      `Backbone ${backbone} exists with other weights. It was not changed, because adapters belong to it. Choose another name.`,
+      `Backbone ${backbone} exists with other weights or another config. It was not changed, because adapters belong to it. Choose another name.`,
   ),
   PATCHES_SHAPE: entry(
     'INVALID_ARGUMENT',
