@@ -170,16 +170,6 @@ describe('hostile text in every field of every RPC', () => {
     const start = performance.now();
     const outcome = await client.call(method, requests, isWatch ? 1000 : patience);
     calls += 1;
-    if (process.env.SHOW_ANSWERED)
-      console.log(
-        'OUT',
-        method.name,
-        isFull ? 'full' : 'sparse',
-        placed && nameOf(placed.place),
-        outcome.end === 'failed'
-          ? outcome.error.code + ' ' + outcome.error.message.slice(0, 90).replaceAll('\n', ' ')
-          : outcome.end,
-      );
     const milliseconds = performance.now() - start;
     const what = `${method.parent.name}.${method.name}: ${kind} in ${placed === undefined ? 'no field' : nameOf(placed.place)}`;
     if (milliseconds > slowest.milliseconds) slowest = { milliseconds, what };
