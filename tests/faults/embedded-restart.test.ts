@@ -1,16 +1,12 @@
 /** Work of a process without NATS that is killed: the next process on its home goes on with it. */
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
 import { mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { createInterface } from 'node:readline';
 import { after, before, describe, test } from 'node:test';
 import { JobState, type TrainingFinished } from '@hyperswap/proto';
 import { callUnary, readStream } from '@hyperswap/rpc';
-import { commandFile } from '../support/command.js';
-import { hasCode } from '../support/errors.js';
-import { eventually, mapOf, startPod, type Pod } from '../support/fleet.js';
+import { mapOf, startPod, type Pod } from '../support/fleet.js';
 import { prepareToy, readMapOf, train, trainingRequest } from '../support/services.js';
 
 const services = 'preprocessing,trainer,tile-inference';
@@ -76,27 +72,5 @@ describe('a home whose process is killed', () => {
       return;
     }
     throw new Error('the job ended without a map');
-  });
-
-  test('a command that is killed takes its training with it, and the next process on the home says so', async () => {
-    await pod.kill();
-    const args = ['train', '--scene', 'toy', '--method', 'krona+', '--adapter', 'lost', '--patch-size', '9'];
-    const command = spawn(process.execPath, [commandFile, ...args, '--set', 'epochs=200', '--split', '12:4'], {
-      env: { ...environment, HYPERSWAP_PORT: '0' },
-      stdio: ['ignore', 'ignore', 'pipe'],
-      // A group of its own, so that the services that it starts for itself are killed too.
-      detached: true,
-    });
-    for await (const line of createInterface({ input: command.stderr })) if (line.includes('epoch')) break;
-    process.kill(-command.pid!, 'SIGKILL');
-    pod = await startPod(services, environment);
-    await eventually(10_000, async () => {
-      const known = await callUnary(pod.trainings, 'listTrainings', { pageSize: 0, pageToken: '' });
-      const { state, error, job } = known.trainings.find(({ adapter }) => adapter === 'lost')!.status!;
-      assert.deepEqual([state, error?.code], [JobState.JOB_STATE_FAILED, 'JOB_INTERRUPTED']);
-      const watched = pod.trainings.watchTraining({ training: job });
-      const events = readStream(pod.trainings, watched)[Symbol.asyncIterator]();
-      await assert.rejects(Promise.resolve(events.next()), hasCode('JOB_INTERRUPTED', /ended with the command/));
-    });
   });
 });

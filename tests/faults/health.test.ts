@@ -122,7 +122,7 @@ describe('health of a process', { skip: serversMissing }, () => {
     assert.equal(code, 1);
     await watchEnded;
     assert.deepEqual(told, [SERVING, NOT_SERVING]);
-    assert.match(said(), /executor thread has stopped: its worker ended with code 1/);
+    assert.match(said(), /executor thread stopped: its worker ended with code 1/);
     client.close();
   });
 

@@ -6,7 +6,7 @@ import { callUnary, readStream } from '@hyperswap/rpc';
 import { eventually, mapOf, startFleet, type Fleet, type Pod } from '../support/fleet.js';
 import { hasCode } from '../support/errors.js';
 import { minioClient, serversMissing } from '../support/servers.js';
-import { prepareToy, readMapOf, train } from '../support/services.js';
+import { exportBlob, prepareToy, readMapOf, train } from '../support/services.js';
 
 const chunkSize = 3;
 const anHour = 3_600_000;
@@ -126,8 +126,8 @@ describe('scene jobs', { skip: serversMissing }, () => {
     const { job } = await begin(first, true);
     second.process.kill('SIGUSR2');
     assert.deepEqual(await mapFrom(first, job), wanted);
-    // The store takes nothing from it now, which is what it says.
-    await assert.rejects(callUnary(second.adapters, 'getAdapter', { adapter: 'toy@1' }), hasCode('STORE_CLOCK'));
+    // The store refuses its requests now, and it says so.
+    await assert.rejects(exportBlob(second, 'toy@1'), hasCode('STORE_CLOCK'));
     assert.deepEqual(await mapOf(first, 'toy@1', chunkSize), wanted, 'with it in the fleet');
     await second.stop();
   });
