@@ -129,7 +129,7 @@ test('a caller that does not wait is told when there may be room', () => {
   const greedy = scheduler.flow('job');
   greedy.reserveNow({ patches: 10, bytes: 900 });
   const isFull = (unit: string) => (error: unknown) => {
-    hasCode('QUEUE_FULL', new RegExp(`${unit} wait already and the queue takes \\d+: try again in \\d+ ms`))(error);
+    hasCode('QUEUE_FULL', new RegExp(`${unit} wait, and the queue takes \\d+. Try again in \\d+ ms`))(error);
     assert.ok((error as HyperswapError).retryAfterMilliseconds! >= 100);
     return true;
   };

@@ -1,4 +1,4 @@
-import { failure, HyperswapError } from '@hyperswap/errors';
+import { failure } from '@hyperswap/errors';
 import { placeWindow } from '@hyperswap/raster';
 import { SceneServiceClient, type Scene, type Split as SplitMessage } from '@hyperswap/proto';
 import { callUnary, connect, readStream, type ClientAccess } from '@hyperswap/rpc';
@@ -87,26 +87,24 @@ export class SceneSource {
     return all;
   }
 
-  /** Returns patches around pixels, in the order of the pixels. @throws SCENE_CHANGED after the last one */
+  /** Returns patches around pixels, in the order of the pixels. */
   async *patches(
-    scene: Scene,
+    scene: string,
     pixels: readonly number[],
     patchSize: number,
     signal: AbortSignal,
   ): AsyncGenerator<PatchBatch> {
     for (let start = 0; start < pixels.length; start += pixelsPerCall) {
       const some = pixels.slice(start, start + pixelsPerCall);
-      const call = this.client.streamPatches({ scene: scene.name, patchSize, pixels: some, batchSize: 0 });
+      const call = this.client.streamPatches({ scene, patchSize, pixels: some, batchSize: 0 });
       for await (const { first, count, scores } of readStream(this.client, call, signal)) {
         yield { first: start + first, count, scores: new Float32Array(new Uint8Array(scores).buffer) };
       }
     }
-    await this.requireUnchanged(scene, signal);
   }
 
-  /** Returns all scores of a scene, `[height, width, components]`, for pretraining. @throws SCENE_CHANGED */
-  async allScores(scene: Scene, signal: AbortSignal): Promise<Float32Array> {
-    const { name, raster, components } = scene;
+  /** Returns all scores of a scene, `[height, width, components]`, for pretraining. */
+  async allScores({ name, raster, components }: Scene, signal: AbortSignal): Promise<Float32Array> {
     const { height, width } = raster!;
     const all = new Float32Array(height * width * components);
     const call = this.client.streamTiles({ scene: name, tileSize: 256, halo: 0, window: undefined });
@@ -118,20 +116,7 @@ export class SceneSource {
         all.set(line, ((row + y) * width + column) * components);
       }
     }
-    await this.requireUnchanged(scene, signal);
     return all;
-  }
-
-  /**
-   * Checks that a scene is still the one that work began with: what was read by its name since then is all of one content.
-   *
-   * @throws SCENE_CHANGED
-   */
-  private async requireUnchanged({ name, sourceDigest }: Scene, signal: AbortSignal): Promise<void> {
-    const now = await this.scene(name, signal).catch((error: unknown) => {
-      throw HyperswapError.is(error, 'SCENE_NOT_FOUND') ? failure('SCENE_CHANGED', { scene: name }, error) : error;
-    });
-    if (now.sourceDigest !== sourceDigest) throw failure('SCENE_CHANGED', { scene: name });
   }
 
   close(): void {

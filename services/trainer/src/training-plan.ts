@@ -143,7 +143,7 @@ export async function gatherPatches(
   const values = patchSize ** 2 * scene.components;
   const scores = new Float32Array(pixels.length * values);
   report({ stage: 'patches', done: 0, total: pixels.length, epoch: 0, loss: undefined });
-  for await (const batch of scenes.patches(scene, pixels, patchSize, signal)) {
+  for await (const batch of scenes.patches(scene.name, pixels, patchSize, signal)) {
     scores.set(batch.scores, batch.first * values);
     const done = batch.first + batch.count;
     report({ stage: 'patches', done, total: pixels.length, epoch: 0, loss: undefined });
