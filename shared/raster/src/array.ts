@@ -117,3 +117,29 @@ function fromHalves(bits: Uint16Array): Float32Array {
 export function elementCount(shape: readonly number[]): number {
   return shape.reduce((product, size) => product * size, 1);
 }
+
+/**
+ * Copies values that lie in any order into row-major order.
+ *
+ * @param result gets all values of the shape, the last index varying fastest
+ * @param strides distance in `values` between neighbours along each axis
+ */
+export function gatherRowMajor(
+  result: NumericArray,
+  values: NumericArray,
+  shape: readonly number[],
+  strides: readonly number[],
+): void {
+  const index = new Array<number>(shape.length).fill(0);
+  let source = 0;
+  for (let target = 0; target < result.length; target++) {
+    result[target] = values[source]!;
+    for (let axis = shape.length - 1; axis >= 0; axis--) {
+      index[axis]! += 1;
+      source += strides[axis]!;
+      if (index[axis]! < shape[axis]!) break;
+      source -= strides[axis]! * shape[axis]!;
+      index[axis] = 0;
+    }
+  }
+}

@@ -10,6 +10,7 @@ import {
   isStorageType,
   memoryType,
   emptyArray,
+  gatherRowMajor,
   typeOf,
   type NumericArray,
   type RasterArray,
@@ -125,18 +126,7 @@ function fromColumnMajor(shape: readonly number[], values: NumericArray, type: S
     strides.push(stride);
     stride *= size;
   }
-  const index = new Array<number>(shape.length).fill(0);
-  let source = 0;
-  for (let target = 0; target < values.length; target++) {
-    result[target] = values[source]!;
-    for (let axis = shape.length - 1; axis >= 0; axis--) {
-      index[axis]! += 1;
-      source += strides[axis]!;
-      if (index[axis]! < shape[axis]!) break;
-      source -= strides[axis]! * shape[axis]!;
-      index[axis] = 0;
-    }
-  }
+  gatherRowMajor(result, values, shape, strides);
   return result;
 }
 
