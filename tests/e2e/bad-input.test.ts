@@ -174,6 +174,7 @@ test('pretrainings of unknown scenes, sizes, settings or backbones are refused b
   const start = (change: Partial<StartPretrainingRequest>): Promise<unknown> =>
     callUnary(services.trainings, 'startPretraining', {
       scenes: ['toy'],
+      sceneDigests: [],
       simulatedScenes: 0,
       size: 'mini',
       backbone: 'fresh',
@@ -188,6 +189,7 @@ test('pretrainings of unknown scenes, sizes, settings or backbones are refused b
     [{ scenes: ['toy', 'none-such'] }, 'SCENE_NOT_FOUND', /none-such/],
     [{ scenes: ['../toy'] }, 'NAME_INVALID', /Scene name/],
     [{ scenes: [] }, 'FIELD_INVALID', /scenes: there are none/],
+    [{ sceneDigests: ['a', 'b'] }, 'FIELD_INVALID', /scene_digests: it has 2 values for 1 scenes/],
     [{ simulatedScenes: 10_001 }, 'FIELD_INVALID', /scenes: 10002 are more than 10000/],
     [{ size: 'constructor' }, 'FIELD_INVALID', /size: .*constructor/],
     [{ settings: { stepps: '3' } }, 'FIELD_INVALID', /stepps/],

@@ -22,6 +22,7 @@ async function pretrain(
   const { trainings } = services;
   const full: StartPretrainingRequest = {
     scenes: ['toy'],
+    sceneDigests: [],
     simulatedScenes: 1,
     size: 'mini',
     backbone: 'small',

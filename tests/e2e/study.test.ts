@@ -3,6 +3,7 @@ import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { before, test } from 'node:test';
 import { makeWorkspace, type Workspace } from '../support/command.js';
+import { npy, toyScene } from '../support/services.js';
 
 let workspace: Workspace;
 
@@ -84,6 +85,29 @@ test('a study goes on where it stopped: only what is missing, or was asked for o
   const changed = [...after].filter(([file, text]) => before.get(file) !== text).map(([file]) => file);
   const otherwise = [...before.keys()].filter((file) => file.startsWith('lora'));
   assert.deepEqual(changed.sort(), [damaged, lost, ...otherwise].sort());
+});
+
+test('a study whose scene was replaced trains all runs anew', async () => {
+  const { succeed, directory } = workspace;
+  const { height, width, bands, values } = toyScene(24, 30, 16, 2);
+  await writeFile(path.join(directory, 'other.npy'), npy([height, width, bands], values));
+  const prepared = (file: string): Promise<string> =>
+    succeed('scenes', 'prepare', file, '--labels', 'field-labels.npy', '--name', 'moving', '--replace');
+  const digestOf = async (): Promise<string> => {
+    await succeed(
+      ...['study', '--scene', 'moving', '--methods', 'knn', '--seeds', '1', '--split', '12:4', '--patch-size', '9'],
+      ...['--no-maps', '--out', 'moved'],
+    );
+    const file = path.join(directory, 'moved', 'runs', 'knn.spectralgpt-mini.seed1.json');
+    const { request } = JSON.parse(await readFile(file, 'utf8')) as { readonly request: string };
+    return (JSON.parse(request) as { readonly sceneDigest: string }).sceneDigest;
+  };
+  await prepared('field.npy');
+  const first = await digestOf();
+  await prepared('other.npy');
+  const second = await digestOf();
+  assert.match(first, /^[0-9a-f]{64}$/);
+  assert.notEqual(second, first);
 });
 
 test('two adapters are compared on the same pixels', async () => {

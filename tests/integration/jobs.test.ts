@@ -3,8 +3,9 @@ import assert from 'node:assert/strict';
 import { readdir } from 'node:fs/promises';
 import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { JobKind, JobState, Retention, type ErrorStatus } from '@hyperswap/proto';
+import { JobKind, JobState, Retention, type ErrorStatus, type StartTrainingRequest } from '@hyperswap/proto';
 import { callUnary, readStream } from '@hyperswap/rpc';
+import { collect } from '../support/collect.js';
 import { mapOf } from '../support/fleet.js';
 import { DirectoryObjectStore } from '@hyperswap/storage';
 import { hasCode } from '../support/errors.js';
@@ -16,6 +17,7 @@ import {
   startServices,
   toyScene,
   train,
+  trainingRequest,
   type Services,
 } from '../support/services.js';
 
@@ -123,6 +125,90 @@ describe('jobs of one process', () => {
       for await (const news of readStream(sceneJobs, sceneJobs.classifyScene(request))) assert.ok(news);
     };
     await assert.rejects(classified(), hasCode('OBJECT_DAMAGED', /scores.*missing/));
+  });
+
+  /** Replaces a scene by one of the same size and labels, and other spectra. */
+  async function replace(name: string): Promise<void> {
+    const { height, width, bands, values, labels } = toyScene(24, 30, 16, 3);
+    const header = { name, retention: Retention.RETENTION_REPLACE };
+    await prepare(services, header, npy([height, width, bands], values), npy([height, width], labels));
+  }
+
+  /** Watches a training. @throws what it failed with */
+  async function watch(training: string, onProgress: (stage: string) => Promise<void> | void): Promise<void> {
+    const { trainings } = services;
+    for await (const { event } of readStream(trainings, trainings.watchTraining({ training }))) {
+      if (event?.$case === 'progress') await onProgress(event.value.progress!.stage);
+    }
+  }
+
+  test('a training whose scene is replaced in the middle registers nothing, and says why', async () => {
+    await prepareToy(services, 'moving');
+    // Long enough that the scene is replaced before the test pixels are read.
+    const settings = { epochs: '60', probeEpochs: '1' };
+    const request = trainingRequest({ scene: 'moving', adapter: 'moving', method: 'krona+', settings });
+    const { training } = await callUnary(services.trainings, 'startTraining', request);
+    let isReplaced = false;
+    const watched = watch(training, async (stage) => {
+      if (isReplaced || stage !== 'training') return;
+      isReplaced = true;
+      await replace('moving');
+    });
+    await assert.rejects(watched, hasCode('SCENE_CHANGED', /moving was replaced/));
+    assert.ok(isReplaced);
+    const version = callUnary(services.adapters, 'getAdapter', { adapter: 'moving' });
+    await assert.rejects(version, hasCode('ADAPTER_NOT_FOUND'));
+    const list = { kind: JobKind.JOB_KIND_TRAINING, ...everything };
+    const { deadLetters } = await callUnary(services.jobs, 'listDeadLetters', list);
+    assert.deepEqual(
+      deadLetters.map(({ subject, job }) => [subject, job!.error!.code]),
+      [['krona+ on moving', 'SCENE_CHANGED']],
+    );
+  });
+
+  test('a training and a pretraining that wait keep to the scene that was there when they were started', async () => {
+    await prepareToy(services, 'waiting');
+    const { trainings } = services;
+    const start = async (change: Partial<StartTrainingRequest>): Promise<string> =>
+      (await callUnary(trainings, 'startTraining', trainingRequest(change))).training;
+    const first = await start({ method: 'krona+', adapter: 'first', settings: { epochs: '1000', probeEpochs: '1' } });
+    const second = await start({ scene: 'waiting', adapter: 'second' });
+    const pretraining = {
+      ...{ scenes: ['waiting'], sceneDigests: [], simulatedScenes: 0, size: 'mini', backbone: 'never', seed: 1 },
+      ...{ settings: { steps: '1' }, from: '', resume: false },
+    };
+    const { training: third } = await callUnary(trainings, 'startPretraining', pretraining);
+    await replace('waiting');
+    await callUnary(trainings, 'cancelTraining', { training: first });
+    for (const training of [second, third]) {
+      await assert.rejects(
+        watch(training, () => undefined),
+        hasCode('SCENE_CHANGED', /waiting/),
+      );
+    }
+  });
+
+  test('reads that name the content of a scene never get another', async () => {
+    const { scenes, sceneJobs } = services;
+    const { digest: sceneDigest } = await prepareToy(services, 'pinned');
+    const { scene: found } = await callUnary(scenes, 'getScene', { name: 'pinned' });
+    assert.equal(found!.digest, sceneDigest, 'a scene has the same digest when it is made and when it is read');
+    const content = { scene: 'pinned', sceneDigest };
+    const classify = { ...content, adapter: 'toy@1', chunkSize: 0, detached: false, probabilities: false };
+    const reads: readonly (() => Promise<unknown>)[] = [
+      () => callUnary(scenes, 'getPca', content),
+      () => collect(readStream(scenes, scenes.readLabels({ ...content, labelMap: '' }))),
+      () => collect(readStream(scenes, scenes.streamPatches({ ...content, patchSize: 3, pixels: [1], batchSize: 0 }))),
+      () => collect(readStream(scenes, scenes.streamTiles({ ...content, tileSize: 8, halo: 1 }))),
+    ];
+    for (const read of reads) await read();
+    await replace('pinned');
+    const gone = [...reads, () => collect(readStream(sceneJobs, sceneJobs.classifyScene(classify)))];
+    for (const read of gone) await assert.rejects(read(), hasCode('SCENE_CHANGED', /pinned/));
+    await callUnary(scenes, 'deleteScene', { name: 'pinned' });
+    for (const read of gone) await assert.rejects(read(), hasCode('SCENE_CHANGED', /deleted/));
+    const request = trainingRequest({ scene: 'toy', sceneDigest });
+    await assert.rejects(callUnary(services.trainings, 'startTraining', request), hasCode('SCENE_CHANGED', /toy/));
   });
 
   test('jobs come in pages, the newest first', async () => {

@@ -3,15 +3,15 @@ import { placeWindow } from '@hyperswap/raster';
 import { readStream } from '@hyperswap/rpc';
 import type { Session } from './session.js';
 
-/** Reads a label map of a scene, `[height, width]`; an empty name merges all of them. @throws FIELD_INVALID when there is none */
+/** Reads a label map of a scene, `[height, width]`; an empty name merges all of them. @throws FIELD_INVALID when there is none; SCENE_CHANGED */
 export async function readLabelMap(
   { scenes, signal }: Session,
-  { name, raster }: Scene,
+  { name, digest, raster }: Scene,
   labelMap: string,
 ): Promise<Uint8Array> {
   const { height, width } = raster!;
   const all = new Uint8Array(height * width);
-  const call = scenes.readLabels({ scene: name, labelMap, window: undefined });
+  const call = scenes.readLabels({ scene: name, sceneDigest: digest, labelMap, window: undefined });
   for await (const { window, labels } of readStream(scenes, call, signal)) placeWindow(all, width, window!, labels);
   return all;
 }

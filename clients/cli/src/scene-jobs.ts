@@ -1,6 +1,6 @@
 /** Scene jobs from the client's side: started, followed to their end also where the process that was asked dies, and their maps read. */
 import { failure } from '@hyperswap/errors';
-import type { AdapterVersion, ClassifySceneResponse, SceneJob } from '@hyperswap/proto';
+import type { AdapterVersion, ClassifySceneResponse, Scene, SceneJob } from '@hyperswap/proto';
 import { placeWindow } from '@hyperswap/raster';
 import { readStream, toMilliseconds } from '@hyperswap/rpc';
 import { isCutOff, keepWatching } from './keep-watching.js';
@@ -19,16 +19,19 @@ export interface SceneMap {
   readonly seconds: number;
 }
 
+/** Scene that is to be classified, of the content that its digest names, where it is given. */
+type SceneReference = Pick<Scene, 'name'> & Partial<Pick<Scene, 'digest'>>;
+
 /** Runs a scene job to its end. @throws what the service refuses or the job failed with */
 export async function runSceneJob(
   session: Session,
-  scene: string,
+  { name: scene, digest: sceneDigest }: SceneReference,
   adapter: string,
   progress: Progress,
 ): Promise<SceneJob> {
   let job: string | undefined;
   const { sceneJobs, signal } = session;
-  const request = { scene, adapter, chunkSize: 0, detached: false, probabilities: false };
+  const request = { scene, sceneDigest, adapter, chunkSize: 0, detached: false, probabilities: false };
   try {
     const events = readStream(sceneJobs, sceneJobs.classifyScene(request), signal);
     return await follow(events, progress, (id) => (job = id));
@@ -42,7 +45,7 @@ export async function runSceneJob(
 /** Runs a scene job and reads its map. @param reach pixels that smoothing reaches; 0 for none */
 export async function classifyScene(
   session: Session,
-  scene: string,
+  scene: SceneReference,
   adapter: string,
   progress: Progress,
   reach = 0,

@@ -37,7 +37,13 @@ export async function* classifyTiles(
       padding: Padding.PADDING_NONE,
     };
     yield { part: { $case: 'header', value: header } };
-    const call = scenes.streamTiles({ scene: scene.name, tileSize, halo, window: undefined });
+    const call = scenes.streamTiles({
+      scene: scene.name,
+      sceneDigest: scene.digest,
+      tileSize,
+      halo,
+      window: undefined,
+    });
     for await (const { tile, window, scores } of readStream(scenes, call, signal)) {
       if (only !== undefined && !only.has(tile)) continue;
       yield {

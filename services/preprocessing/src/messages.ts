@@ -1,5 +1,5 @@
 import { PixelType, type RasterInfo, type Scene } from '@hyperswap/proto';
-import type { SceneManifest } from '@hyperswap/scene';
+import { contentDigest, type SceneManifest } from '@hyperswap/scene';
 import { pixelTypeOf } from './scene-header.js';
 
 /** Returns a prepared scene as it travels over gRPC. */
@@ -17,6 +17,7 @@ export function toSceneMessage(manifest: SceneManifest): Scene {
     labelMaps: [...manifest.labelMaps],
     classes: [...manifest.classes],
     validPixels,
+    digest: contentDigest(manifest),
   };
 }
 

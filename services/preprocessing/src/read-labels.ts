@@ -1,18 +1,16 @@
 import { failure } from '@hyperswap/errors';
 import type { ReadLabelsRequest, ReadLabelsResponse } from '@hyperswap/proto';
-import { PreparedScene } from '@hyperswap/scene';
 import type { ObjectStore } from '@hyperswap/storage';
 import { toBytes } from './messages.js';
+import { openScene } from './open-scene.js';
 
 /** Labels of one message, far below the default limit of 4 MiB. */
 const messageLabels = 1024 * 1024;
 
-/** Returns a window of a label map as blocks of full rows. @throws SCENE_NOT_FOUND, FIELD_INVALID, OBJECT_DAMAGED */
-export async function* readLabels(
-  store: ObjectStore,
-  { scene: name, labelMap, window: wanted }: ReadLabelsRequest,
-): AsyncGenerator<ReadLabelsResponse> {
-  const scene = await PreparedScene.open(store, name);
+/** Returns a window of a label map as blocks of full rows. @throws SCENE_NOT_FOUND, SCENE_CHANGED, FIELD_INVALID, OBJECT_DAMAGED */
+export async function* readLabels(store: ObjectStore, request: ReadLabelsRequest): AsyncGenerator<ReadLabelsResponse> {
+  const { labelMap, window: wanted } = request;
+  const scene = await openScene(store, request);
   const { height, width } = scene.manifest;
   const part = wanted ?? { row: 0, column: 0, height, width };
   if (part.row + part.height > height || part.column + part.width > width) {

@@ -9,10 +9,11 @@ import {
   unaryHandler,
   type ServiceGroup,
 } from '@hyperswap/rpc';
-import { deleteScene, listScenes, PreparedScene, readManifest } from '@hyperswap/scene';
+import { deleteScene, listScenes, readManifest } from '@hyperswap/scene';
 import type { ObjectStore } from '@hyperswap/storage';
 import type { Logger } from '@hyperswap/telemetry';
 import { toSceneMessage } from './messages.js';
+import { openScene } from './open-scene.js';
 import { Preparations } from './preparations.js';
 import { readLabels } from './read-labels.js';
 import { streamPatches } from './stream-patches.js';
@@ -64,8 +65,8 @@ export function createPreprocessingServices(context: PreprocessingContext): Serv
       return {};
     }),
     readLabels: serverStreamHandler((request) => readLabels(store, request)),
-    getPca: unaryHandler(async ({ scene: name }) => {
-      const { mean, components } = await (await PreparedScene.open(store, name)).readPca();
+    getPca: unaryHandler(async (request) => {
+      const { mean, components } = await (await openScene(store, request)).readPca();
       return { mean: [...mean], components: [...components] };
     }),
     streamPatches: serverStreamHandler((request, context) => streamPatches(store, request, context)),

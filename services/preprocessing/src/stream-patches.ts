@@ -1,9 +1,9 @@
 import { failure } from '@hyperswap/errors';
 import type { StreamPatchesRequest, StreamPatchesResponse } from '@hyperswap/proto';
 import { rowsPerMessage, type CallContext } from '@hyperswap/rpc';
-import { PreparedScene } from '@hyperswap/scene';
 import type { ObjectStore } from '@hyperswap/storage';
 import { toBytes } from './messages.js';
+import { openScene } from './open-scene.js';
 
 const defaultBatchSize = 256;
 /** One patch of this side, of 12 components in float32, has 3.1 MB and fits one message. */
@@ -12,14 +12,15 @@ const maximumPatchSize = 255;
 /**
  * The neighbourhoods of pixels in the order asked for, as many in a message as fit it, and `batchSize` at most.
  *
- * @throws SCENE_NOT_FOUND, FIELD_INVALID
+ * @throws SCENE_NOT_FOUND, SCENE_CHANGED, FIELD_INVALID
  */
 export async function* streamPatches(
   store: ObjectStore,
-  { scene: name, patchSize, pixels, batchSize }: StreamPatchesRequest,
+  request: StreamPatchesRequest,
   { signal }: CallContext,
 ): AsyncGenerator<StreamPatchesResponse> {
-  const scene = await PreparedScene.open(store, name);
+  const { patchSize, pixels, batchSize } = request;
+  const scene = await openScene(store, request);
   const { height, width, components } = scene.manifest;
   if (patchSize % 2 !== 1 || patchSize > maximumPatchSize) {
     throw failure('FIELD_INVALID', {

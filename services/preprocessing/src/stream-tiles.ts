@@ -1,10 +1,11 @@
 import { failure } from '@hyperswap/errors';
 import type { StreamTilesRequest, StreamTilesResponse } from '@hyperswap/proto';
 import { rowsPerMessage, type CallContext } from '@hyperswap/rpc';
-import { maximumHalo, maximumTileSide, PreparedScene } from '@hyperswap/scene';
+import { maximumHalo, maximumTileSide } from '@hyperswap/scene';
 import { type Window } from '@hyperswap/raster';
 import type { ObjectStore } from '@hyperswap/storage';
 import { toBytes } from './messages.js';
+import { openScene } from './open-scene.js';
 
 const defaultTileSize = 64;
 
@@ -12,14 +13,15 @@ const defaultTileSize = 64;
  * Cuts a window of a scene into tiles, row by row; the last of a row or column may be smaller. All are smaller than asked for
  * where a tile with its halo would not fit one message.
  *
- * @throws SCENE_NOT_FOUND, FIELD_INVALID
+ * @throws SCENE_NOT_FOUND, SCENE_CHANGED, FIELD_INVALID
  */
 export async function* streamTiles(
   store: ObjectStore,
-  { scene: name, tileSize, halo, window }: StreamTilesRequest,
+  request: StreamTilesRequest,
   { signal }: CallContext,
 ): AsyncGenerator<StreamTilesResponse> {
-  const scene = await PreparedScene.open(store, name);
+  const { tileSize, halo, window } = request;
+  const scene = await openScene(store, request);
   const { height, width, components } = scene.manifest;
   const part: Window = window ?? { row: 0, column: 0, height, width };
   const wanted = tileSize === 0 ? defaultTileSize : tileSize;

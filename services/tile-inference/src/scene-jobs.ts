@@ -45,7 +45,7 @@ export class SceneJobs {
   /**
    * Starts a job and reports its progress. When the client leaves, the job is cancelled, unless it is detached.
    *
-   * @throws SCENE_NOT_FOUND, ADAPTER_NOT_FOUND, ADAPTER_RETIRED, PCA_MISMATCH, FIELD_INVALID, JOBS_FULL, DRAINING, and what the job failed
+   * @throws SCENE_NOT_FOUND, SCENE_CHANGED, ADAPTER_NOT_FOUND, ADAPTER_RETIRED, PCA_MISMATCH, FIELD_INVALID, JOBS_FULL, DRAINING, and what the job failed
    *   with
    */
   async *classify(request: ClassifySceneRequest, call: CallContext): AsyncGenerator<ClassifySceneResponse> {
@@ -113,7 +113,9 @@ export class SceneJobs {
   private async start(request: ClassifySceneRequest): Promise<string> {
     const { store, runner, registry } = this.context;
     const { scene, adapter: reference, probabilities } = request;
-    const { manifest, digest: sceneDigest } = await PreparedScene.open(store, scene);
+    const { manifest, digest: sceneDigest } = request.sceneDigest
+      ? await PreparedScene.openPinned(store, scene, request.sceneDigest)
+      : await PreparedScene.open(store, scene);
     const { height, width } = manifest;
     const { reference: adapter } = await registry.admit(reference);
     const { metadata } = await registry.resolve(adapter);

@@ -12,7 +12,8 @@ const maximumScenes = 10_000;
 /**
  * Checks all that decides a pretraining before it is queued: names, the backbone it starts from, size, settings and scenes.
  *
- * @throws NAME_INVALID, FIELD_INVALID, BACKBONE_NOT_FOUND, SCENE_NOT_FOUND
+ * @returns digests of the scenes
+ * @throws NAME_INVALID, FIELD_INVALID, BACKBONE_NOT_FOUND, SCENE_NOT_FOUND, SCENE_CHANGED
  */
 export async function checkPretraining(
   request: StartPretrainingRequest,
@@ -21,7 +22,7 @@ export async function checkPretraining(
     scenes,
     signal,
   }: { readonly backbones: Backbones; readonly scenes: SceneSource; readonly signal: AbortSignal },
-): Promise<void> {
+): Promise<string[]> {
   validateName('Backbone name', request.backbone);
   const from = request.from === '' ? undefined : await backbones.describe(request.from);
   const { config } = pretrainingSettings(request, from);
@@ -30,7 +31,17 @@ export async function checkPretraining(
   if (count > maximumScenes) {
     throw failure('FIELD_INVALID', { field: 'scenes', reason: `${count} are more than ${maximumScenes}` });
   }
-  for (const name of request.scenes) requireComponents(await scenes.scene(name, signal), config.components);
+  const { sceneDigests } = request;
+  if (sceneDigests.length > 0 && sceneDigests.length !== request.scenes.length) {
+    const reason = `it has ${sceneDigests.length} values for ${request.scenes.length} scenes`;
+    throw failure('FIELD_INVALID', { field: 'scene_digests', reason });
+  }
+  const digests: string[] = [];
+  for (const [index, name] of request.scenes.entries()) {
+    const scene = await scenes.scene(name, sceneDigests[index], signal);
+    digests.push(requireComponents(scene, config.components).digest);
+  }
+  return digests;
 }
 
 /**

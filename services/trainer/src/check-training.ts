@@ -1,6 +1,6 @@
 import { validateName } from '@hyperswap/errors';
 import { adaptedWeight, findMethod, methodSettings } from '@hyperswap/peft';
-import type { StartTrainingRequest } from '@hyperswap/proto';
+import type { Scene, StartTrainingRequest } from '@hyperswap/proto';
 import type { Backbones } from '@hyperswap/registry';
 import { findBaseline } from './engine/baselines/baselines.js';
 import { findPreset, presetSettings } from './presets.js';
@@ -14,7 +14,8 @@ import { parseTrainingSettings } from './training-settings.js';
  * and classes.
  *
  * @throws METHOD_UNKNOWN, METHOD_SETTINGS, NAME_INVALID, FIELD_INVALID, BACKBONE_NOT_FOUND, SCENE_NOT_FOUND,
- *   SPLIT_INVALID, TOO_FEW_CLASSES
+ *   SCENE_CHANGED, SPLIT_INVALID, TOO_FEW_CLASSES
+ * @returns the scene
  */
 export async function checkTraining(
   request: StartTrainingRequest,
@@ -23,13 +24,12 @@ export async function checkTraining(
     scenes,
     signal,
   }: { readonly backbones: Backbones; readonly scenes: SceneSource; readonly signal: AbortSignal },
-): Promise<void> {
+): Promise<Scene> {
   const preset = request.preset === '' ? undefined : findPreset(request.preset);
   const patchSize = namedPatchSize(request.patchSize, preset);
   if (findBaseline(request.method) !== undefined) {
     checkBaseline(request);
-    await planTraining(request, preset, { patchSize, validation: 0, shift: 0 }, scenes, signal);
-    return;
+    return (await planTraining(request, preset, { patchSize, validation: 0, shift: 0 }, scenes, signal)).scene;
   }
   if (!request.validateOnly) validateName('Adapter name', request.adapter);
   const method = findMethod(request.method);
@@ -39,5 +39,5 @@ export async function checkTraining(
   methodSettings(method, adaptedWeight(config), parsed.method);
   const { validation, training } = parsed;
   const { shift } = training.augmentation;
-  await planTraining(request, preset, { patchSize, validation, shift }, scenes, signal);
+  return (await planTraining(request, preset, { patchSize, validation, shift }, scenes, signal)).scene;
 }

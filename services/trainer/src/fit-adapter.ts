@@ -89,7 +89,7 @@ export async function fitAdapter(recipe: AdapterRecipe, context: TrainingContext
       },
     },
   );
-  const { mean, components } = await scenes.pca(scene.name, signal);
+  const { mean, components } = await scenes.pca(scene, signal);
   const vector = (values: Float32Array): NamedTensor => ({ shape: [values.length], values });
   const { batchSize, learningRate, seed } = training;
   const adapter: Adapter = {

@@ -22,7 +22,7 @@ export async function predictPixels(
 ): Promise<Uint8Array> {
   const { engine, scenes, signal, report } = context;
   const predictions = new Uint8Array(pixels.length);
-  for await (const { first, count, scores } of scenes.patches(scene.name, pixels, patchSize, signal)) {
+  for await (const { first, count, scores } of scenes.patches(scene, pixels, patchSize, signal)) {
     predictions.set(await engine.call('classify', { name, scores }), first);
     report({ stage: 'testing', done: first + count, total: pixels.length, epoch: 0, loss: undefined });
   }

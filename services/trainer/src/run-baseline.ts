@@ -21,7 +21,7 @@ export async function runBaseline(request: StartTrainingRequest, context: Traini
   const { bands } = plan.scene.raster!;
   const name = crypto.randomUUID();
   const args = { patches, classes: plan.classes.length, patchSize, components, bands, epochs, seed: request.seed };
-  const pca = await scenes.pca(request.scene, signal);
+  const pca = await scenes.pca(plan.scene, signal);
   const parameters = await engine.call(
     'fitBaseline',
     { name, baseline: request.method, pca, ...args },

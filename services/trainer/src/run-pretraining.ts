@@ -39,8 +39,8 @@ async function pretrainFrom(
   const { store, backbones, engine, precision, signal, report } = context;
   const start = performance.now();
   const settings = pretrainingSettings(request, from);
-  const { backbone: name, scenes: names, simulatedScenes } = request;
-  const fingerprint = JSON.stringify({ names, simulatedScenes, settings, start: from?.digest ?? '' });
+  const { backbone: name, scenes: names, sceneDigests, simulatedScenes } = request;
+  const fingerprint = JSON.stringify({ names, sceneDigests, simulatedScenes, settings, start: from?.digest ?? '' });
   const checkpoints = new Checkpoints(store, `pretraining/${name}/checkpoint.safetensors`, fingerprint);
   const resumed = context.isRepeated
     ? await checkpoints.lastIfAny()
@@ -102,8 +102,8 @@ async function gatherScenes(
   const told = (): void => {
     report({ stage: 'scenes', done: scenes.length, total, epoch: 0, loss: undefined });
   };
-  for (const name of request.scenes) {
-    const scene = requireComponents(await source.scene(name, signal), components);
+  for (const [index, name] of request.scenes.entries()) {
+    const scene = requireComponents(await source.scene(name, request.sceneDigests[index], signal), components);
     const pixels = standardise(await source.allScores(scene, signal), scene.statistics);
     scenes.push({ height: scene.raster!.height, width: scene.raster!.width, pixels });
     told();

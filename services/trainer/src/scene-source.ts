@@ -1,4 +1,4 @@
-import { failure } from '@hyperswap/errors';
+import { failure, HyperswapError } from '@hyperswap/errors';
 import { placeWindow } from '@hyperswap/raster';
 import { SceneServiceClient, type Scene, type Split as SplitMessage } from '@hyperswap/proto';
 import { callUnary, connect, readStream, type ClientAccess } from '@hyperswap/rpc';
@@ -32,20 +32,31 @@ export class SceneSource {
     this.client = connect(SceneServiceClient, endpoint, access);
   }
 
-  async scene(name: string, signal: AbortSignal): Promise<Scene> {
-    const { scene } = await callUnary(this.client, 'getScene', { name }, { signal });
+  /**
+   * Returns a scene. Whatever is read of it later is of the same content, or the read fails.
+   *
+   * @param digest content that is meant; undefined or empty for any
+   * @throws SCENE_NOT_FOUND; SCENE_CHANGED when it has another content than the one that is meant, or is gone
+   */
+  async scene(name: string, digest: string | undefined, signal: AbortSignal): Promise<Scene> {
+    const isPinned = digest !== undefined && digest !== '';
+    const { scene } = await callUnary(this.client, 'getScene', { name }, { signal }).catch((error: unknown) => {
+      if (!isPinned || !HyperswapError.is(error, 'SCENE_NOT_FOUND')) throw error;
+      throw failure('SCENE_CHANGED', { scene: name }, error);
+    });
+    if (isPinned && scene!.digest !== digest) throw failure('SCENE_CHANGED', { scene: name });
     return scene!;
   }
 
-  /** Mean spectrum `[bands]` and loadings `[components, bands]`. */
-  async pca(name: string, signal: AbortSignal): Promise<{ mean: Float32Array; components: Float32Array }> {
-    const { mean, components } = await callUnary(this.client, 'getPca', { scene: name }, { signal });
+  /** Returns the mean spectrum `[bands]` and the loadings `[components, bands]`. @throws SCENE_CHANGED */
+  async pca(scene: Scene, signal: AbortSignal): Promise<{ mean: Float32Array; components: Float32Array }> {
+    const { mean, components } = await callUnary(this.client, 'getPca', contentOf(scene), { signal });
     return { mean: Float32Array.from(mean), components: Float32Array.from(components) };
   }
 
   /**
    * @param usualGuard pixels of the band around training blocks, where the split names none
-   * @throws SPLIT_INVALID, FIELD_INVALID when the scene has no such labels
+   * @throws SPLIT_INVALID, SCENE_CHANGED, FIELD_INVALID when the scene has no such labels
    */
   async split(scene: Scene, split: SplitMessage | undefined, usualGuard: number, signal: AbortSignal): Promise<Split> {
     if (split?.kind === undefined) throw failure('FIELD_INVALID', { field: 'split', reason: 'it is missing' });
@@ -76,38 +87,39 @@ export class SceneSource {
     }
   }
 
-  /** Returns a label map of a scene, `[height, width]`; an empty name merges all of them. */
-  async labels({ name, raster }: Scene, labelMap: string, signal: AbortSignal): Promise<Uint8Array> {
-    const { height, width } = raster!;
+  /** Returns a label map of a scene, `[height, width]`; an empty name merges all of them. @throws SCENE_CHANGED */
+  async labels(scene: Scene, labelMap: string, signal: AbortSignal): Promise<Uint8Array> {
+    const { height, width } = scene.raster!;
     const all = new Uint8Array(height * width);
-    const call = this.client.readLabels({ scene: name, labelMap, window: undefined });
+    const call = this.client.readLabels({ ...contentOf(scene), labelMap, window: undefined });
     for await (const { window, labels } of readStream(this.client, call, signal)) {
       placeWindow(all, width, window!, labels);
     }
     return all;
   }
 
-  /** Returns patches around pixels, in the order of the pixels. */
+  /** Returns patches around pixels, in the order of the pixels. @throws SCENE_CHANGED */
   async *patches(
-    scene: string,
+    scene: Scene,
     pixels: readonly number[],
     patchSize: number,
     signal: AbortSignal,
   ): AsyncGenerator<PatchBatch> {
     for (let start = 0; start < pixels.length; start += pixelsPerCall) {
       const some = pixels.slice(start, start + pixelsPerCall);
-      const call = this.client.streamPatches({ scene, patchSize, pixels: some, batchSize: 0 });
+      const call = this.client.streamPatches({ ...contentOf(scene), patchSize, pixels: some, batchSize: 0 });
       for await (const { first, count, scores } of readStream(this.client, call, signal)) {
         yield { first: start + first, count, scores: new Float32Array(new Uint8Array(scores).buffer) };
       }
     }
   }
 
-  /** Returns all scores of a scene, `[height, width, components]`, for pretraining. */
-  async allScores({ name, raster, components }: Scene, signal: AbortSignal): Promise<Float32Array> {
+  /** Returns all scores of a scene, `[height, width, components]`, for pretraining. @throws SCENE_CHANGED */
+  async allScores(scene: Scene, signal: AbortSignal): Promise<Float32Array> {
+    const { raster, components } = scene;
     const { height, width } = raster!;
     const all = new Float32Array(height * width * components);
-    const call = this.client.streamTiles({ scene: name, tileSize: 256, halo: 0, window: undefined });
+    const call = this.client.streamTiles({ ...contentOf(scene), tileSize: 256, halo: 0, window: undefined });
     for await (const { window, scores } of readStream(this.client, call, signal)) {
       const tile = new Float32Array(new Uint8Array(scores).buffer);
       const { row, column, height: rows, width: columns } = window!;
@@ -122,4 +134,9 @@ export class SceneSource {
   close(): void {
     this.client.close();
   }
+}
+
+/** Returns what a request says of a scene whose content is known. */
+function contentOf({ name, digest }: Scene): { readonly scene: string; readonly sceneDigest: string } {
+  return { scene: name, sceneDigest: digest };
 }

@@ -3,7 +3,12 @@ import type { NamedKey } from '@hyperswap/keys';
 import type { JobRunner } from '@hyperswap/jobs';
 import type { Bus } from '@hyperswap/messaging';
 import { summarizeMetrics } from '@hyperswap/map';
-import { TrainingServiceService, type StartTrainingRequest, type TrainingServiceServer } from '@hyperswap/proto';
+import {
+  TrainingServiceService,
+  type Scene,
+  type StartTrainingRequest,
+  type TrainingServiceServer,
+} from '@hyperswap/proto';
 import { AdapterRegistry, type Backbones, type TrustedKeys } from '@hyperswap/registry';
 import { serverStreamHandler, unaryHandler, watchHandler, type HostedService, type ServiceGroup } from '@hyperswap/rpc';
 import type { PrecisionChoice } from '@hyperswap/spectralgpt';
@@ -74,24 +79,28 @@ export function createTrainerServices(context: TrainerContext): ServiceGroup {
     ...request,
     backbone: request.backbone === '' ? context.backbone : request.backbone,
   });
-  const withScenes = async (check: (scenes: SceneSource) => Promise<void>): Promise<void> => {
+  const withScenes = async <Result>(check: (scenes: SceneSource) => Promise<Result>): Promise<Result> => {
     const scenes = new SceneSource(context.preprocessing());
     try {
-      await check(scenes);
+      return await check(scenes);
     } finally {
       scenes.close();
     }
   };
-  const check = (requests: readonly StartTrainingRequest[], signal: AbortSignal): Promise<void> =>
+  /** @returns the scene of each request */
+  const check = (requests: readonly StartTrainingRequest[], signal: AbortSignal): Promise<Scene[]> =>
     withScenes(async (scenes) => {
-      for (const request of requests) await checkTraining(request, { backbones, scenes, signal });
+      const found: Scene[] = [];
+      for (const request of requests) found.push(await checkTraining(request, { backbones, scenes, signal }));
+      return found;
     });
 
   const implementation: TrainingServiceServer = {
     startTraining: unaryHandler(async (given, { signal }) => {
       const request = complete(given);
-      await check([request], signal);
-      return { training: await trainings.start({ kind: 'training', request }) };
+      const [scene] = await check([request], signal);
+      const pinned = { ...request, sceneDigest: scene!.digest };
+      return { training: await trainings.start({ kind: 'training', request: pinned }) };
     }),
     checkTrainings: unaryHandler(async ({ trainings: given }, { signal }) => {
       if (given.length > maximumChecks) {
@@ -104,8 +113,8 @@ export function createTrainerServices(context: TrainerContext): ServiceGroup {
       return {};
     }),
     startPretraining: unaryHandler(async (request, { signal }) => {
-      await withScenes((scenes) => checkPretraining(request, { backbones, scenes, signal }));
-      return { training: await trainings.start({ kind: 'pretraining', request }) };
+      const sceneDigests = await withScenes((scenes) => checkPretraining(request, { backbones, scenes, signal }));
+      return { training: await trainings.start({ kind: 'pretraining', request: { ...request, sceneDigests } }) };
     }),
     watchTraining: watchHandler(({ training }, { signal }) => trainings.watch(training, signal)),
     cancelTraining: unaryHandler(async ({ training }) => {

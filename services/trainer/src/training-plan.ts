@@ -52,7 +52,7 @@ function guardBand({ patchSize, shift }: PlanOptions): number {
   return Math.floor(patchSize / 2) + Math.max(usualShift, shift);
 }
 
-/** Plans a training. @throws FIELD_INVALID, SPLIT_INVALID, TOO_FEW_CLASSES */
+/** Plans a training. @throws SCENE_NOT_FOUND, SCENE_CHANGED, FIELD_INVALID, SPLIT_INVALID, TOO_FEW_CLASSES */
 export async function planTraining(
   request: StartTrainingRequest,
   preset: Preset | undefined,
@@ -60,7 +60,7 @@ export async function planTraining(
   scenes: SceneSource,
   signal: AbortSignal,
 ): Promise<TrainingPlan> {
-  const scene = await scenes.scene(request.scene, signal);
+  const scene = await scenes.scene(request.scene, request.sceneDigest, signal);
   const { patchSize, validation } = options;
   const wanted = request.split ?? presetSplit(preset, request.seed);
   const split = await scenes.split(scene, wanted, guardBand(options), signal);
@@ -143,7 +143,7 @@ export async function gatherPatches(
   const values = patchSize ** 2 * scene.components;
   const scores = new Float32Array(pixels.length * values);
   report({ stage: 'patches', done: 0, total: pixels.length, epoch: 0, loss: undefined });
-  for await (const batch of scenes.patches(scene.name, pixels, patchSize, signal)) {
+  for await (const batch of scenes.patches(scene, pixels, patchSize, signal)) {
     scores.set(batch.scores, batch.first * values);
     const done = batch.first + batch.count;
     report({ stage: 'patches', done, total: pixels.length, epoch: 0, loss: undefined });

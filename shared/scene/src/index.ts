@@ -7,7 +7,7 @@ export { prepareScene, type PreparationContext, type UploadedScene } from './pre
 export { componentStatistics, type ComponentStatistics } from './prepare/statistics.js';
 export { deleteArrays, deleteScene } from './prepared/delete-scene.js';
 export { listScenes } from './prepared/list-scenes.js';
-export { readManifest, type RasterDescription, type SceneManifest } from './prepared/manifest.js';
+export { contentDigest, readManifest, type RasterDescription, type SceneManifest } from './prepared/manifest.js';
 export { PreparedScene } from './prepared/prepared-scene.js';
 export { arraysPrefix, arraysRoot, blockKey, labelsKey } from './prepared/scene-arrays.js';
 export { simulateScene, type SimulatedScene } from './simulate.js';

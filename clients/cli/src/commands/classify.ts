@@ -146,6 +146,6 @@ async function classifyPrepared(
 ): Promise<MapAndTruth> {
   const { scenes, signal } = session;
   const { scene } = await callUnary(scenes, 'getScene', { name }, { signal });
-  const map = await classifyScene(session, name, adapter, progress, reach);
+  const map = await classifyScene(session, scene!, adapter, progress, reach);
   return { map, truth: await truthOf(session, scene!) };
 }

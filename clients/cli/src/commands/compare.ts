@@ -29,8 +29,8 @@ export function addCompareCommand(program: Command): void {
       try {
         const { sceneJobs, signal } = session;
         const jobs = [
-          await runSceneJob(session, flags.scene, first, progress),
-          await runSceneJob(session, flags.scene, second, progress),
+          await runSceneJob(session, { name: flags.scene }, first, progress),
+          await runSceneJob(session, { name: flags.scene }, second, progress),
         ] as const;
         const [firstJob, secondJob] = jobs.map(({ status }) => status!.job) as [string, string];
         const request = { firstJob, secondJob, labelMap: flags.labels, smoothingReach: reach };

@@ -48,6 +48,7 @@ export function addPretrainMiniCommand(program: Command): void {
         const names = prepared.map(({ name }) => name);
         const request = {
           scenes: names,
+          sceneDigests: [],
           simulatedScenes,
           size: 'mini',
           backbone,

@@ -39,6 +39,7 @@ export function addPretrainCommand(program: Command): void {
       try {
         const request = {
           scenes: [...own.scene],
+          sceneDigests: [],
           simulatedScenes: wholeNumber('--simulated', flags.simulated),
           size: flags.size,
           backbone: flags.name,

@@ -58,10 +58,11 @@ export function addStudyCommand(program: Command): void {
       const session = await openSession(flags);
       const progress = new Progress();
       try {
-        const plan = await planStudy(session, flags, own.set);
-        const results = await runStudy(session, plan, path.join(flags.out, 'runs'), progress);
         const { scenes, signal } = session;
-        const { scene } = await callUnary(scenes, 'getScene', { name: plan.scene }, { signal });
+        // All that is trained, read and drawn is of this content.
+        const { scene } = await callUnary(scenes, 'getScene', { name: flags.scene }, { signal });
+        const plan = await planStudy(session, scene!, flags, own.set);
+        const results = await runStudy(session, plan, path.join(flags.out, 'runs'), progress);
         const truth = await labelsOfTests(session, scene!, plan, results);
         const smoothed: SmoothedRuns =
           reach > 0 ? await smoothRuns(session, scene!, results, truth, reach, progress) : new Map();
@@ -85,6 +86,7 @@ export function addStudyCommand(program: Command): void {
 /** @throws FIELD_INVALID */
 async function planStudy(
   { trainings, signal, config: { backbone } }: Session,
+  scene: Scene,
   flags: StudyFlags,
   settings: readonly string[],
 ): Promise<StudyPlan> {
@@ -106,7 +108,8 @@ async function planStudy(
     throw failure('FIELD_INVALID', { field: '--lambdas', reason: `${flags.lambdas} are not numbers above 0` });
   }
   return {
-    scene: flags.scene,
+    scene: scene.name,
+    sceneDigest: scene.digest,
     methods: list(flags.methods),
     baselines,
     seeds: list(flags.seeds).map((seed) => wholeNumber('--seeds', seed)),
@@ -150,7 +153,7 @@ async function drawMaps(
     if (lambda !== undefined) continue;
     const run = runs[0]!;
     if (run.adapter !== '' && run.backbone === backbone && method !== 'full') {
-      const { labels } = await classifyScene(session, scene.name, run.adapter, progress);
+      const { labels } = await classifyScene(session, scene, run.adapter, progress);
       maps.push({ title: label, height, width, values: labels });
       continue;
     }

@@ -36,10 +36,10 @@ export async function smoothRuns(
 /** Distances between the scores of neighbouring pixels of a prepared scene. */
 async function edgesOfPrepared(
   { scenes, signal }: Session,
-  { name, raster, components }: Scene,
+  { name, digest, raster, components }: Scene,
 ): Promise<SpectralEdges> {
   const edges = new SpectralEdges(raster!.height, raster!.width);
-  const call = scenes.streamTiles({ scene: name, tileSize: 0, halo: 1, window: undefined });
+  const call = scenes.streamTiles({ scene: name, sceneDigest: digest, tileSize: 0, halo: 1, window: undefined });
   for await (const { window, halo, scores } of readStream(scenes, call, signal)) {
     // Copied, since a message's bytes may begin anywhere.
     edges.place(window!, halo, new Float32Array(new Uint8Array(scores).buffer), components);

@@ -11,6 +11,8 @@ import { readPredictions, runTraining } from '../training.js';
 
 export interface StudyPlan {
   readonly scene: string;
+  /** Content that all runs keep to. */
+  readonly sceneDigest: string;
   readonly methods: readonly string[];
   /** Methods that use no backbone, one run for all of them, and take no settings of the others. */
   readonly baselines: readonly string[];
@@ -93,6 +95,7 @@ function requestOf(plan: StudyPlan, run: StudyRun): StartTrainingRequest {
   const isBaseline = plan.baselines.includes(run.method);
   return {
     scene: plan.scene,
+    sceneDigest: plan.sceneDigest,
     method: run.method,
     adapter: isBaseline ? '' : runName(run).slice(0, 64),
     backbone: run.backbone,

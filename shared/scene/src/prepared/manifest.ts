@@ -107,11 +107,18 @@ export async function readPinned(store: ObjectStore, name: string): Promise<Pinn
     throw cause;
   });
   const manifest = parseManifest(name, text);
-  // Equal content may be kept in another place.
-  const digest = createHash('sha256')
-    .update(JSON.stringify({ ...manifest, arrays: '' }))
-    .digest('hex');
-  return { manifest, digest };
+  return { manifest, digest: contentDigest(manifest) };
+}
+
+/** Returns the sha-256 of a scene's content in hexadecimal. Equal content may be kept in another place. */
+export function contentDigest(manifest: SceneManifest): string {
+  // A manifest that was read has its keys in another order than one that was just made.
+  const inOrder = (_: string, value: unknown): unknown =>
+    typeof value === 'object' && value !== null && !Array.isArray(value)
+      ? Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)))
+      : value;
+  const text = JSON.stringify({ ...manifest, arrays: '' }, inOrder);
+  return createHash('sha256').update(text).digest('hex');
 }
 
 /**
