@@ -115,6 +115,7 @@ async function* stream(at: Services, scene: Scene, adapterOf: (tile: number) => 
       outputs: [],
       scene: scene.name,
       padding: Padding.PADDING_NONE,
+      wavelengths: [],
     };
     yield { part: { $case: 'header', value: header } };
     const halo = patchSize >> 1;

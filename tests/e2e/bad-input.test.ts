@@ -76,6 +76,7 @@ async function classify(
     outputs: [Output.OUTPUT_LABELS],
     scene: 'toy',
     padding: Padding.PADDING_NONE,
+    wavelengths: [],
     ...change,
   };
   // eslint-disable-next-line @typescript-eslint/require-await -- the exchange takes an async iterable

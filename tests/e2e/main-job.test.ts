@@ -47,6 +47,7 @@ const header = (change: Partial<ClassifyTilesHeader> = {}): ClassifyTilesHeader 
   outputs: [],
   scene: 'toy',
   padding: Padding.PADDING_NONE,
+  wavelengths: [],
   ...change,
 });
 
@@ -153,6 +154,7 @@ test('surroundings that a border tile lacks are mirrored on request, to the same
     content: PixelContent.PIXEL_CONTENT_RAW,
     scene: '',
     padding: Padding.PADDING_REFLECT,
+    wavelengths: [],
   });
   const tiles: Tile[] = [];
   for (const row of [0, 11]) {

@@ -186,6 +186,7 @@ describe('faults', { skip: serversMissing }, () => {
         outputs: [],
         scene: 'toy',
         padding: Padding.PADDING_NONE,
+        wavelengths: [],
       };
       yield { part: { $case: 'header', value: header } };
       for (const tile of tiles) yield { part: { $case: 'tile', value: tile } };

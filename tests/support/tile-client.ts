@@ -67,6 +67,7 @@ export function scoreHeader(
     outputs: [],
     scene,
     padding: Padding.PADDING_NONE,
+    wavelengths: [],
     ...change,
   };
 }

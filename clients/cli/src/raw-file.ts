@@ -26,6 +26,9 @@ export async function classifyRawFile(
   const { tiles, adapters, signal } = session;
   const { info } = raster;
   const { adapter } = await callUnary(adapters, 'getAdapter', { adapter: reference }, { signal });
+  if (info.wavelengths === undefined && adapter!.wavelengths.length > 0) {
+    progress.warn('the wavelengths of the file are not known; they were not compared with those of the adapter');
+  }
   const pixelType = tilePixelType(info.type);
   const halo = adapter!.patchSize >> 1;
   const mosaic = new MosaicMap(info.width, info.height);
@@ -42,6 +45,7 @@ export async function classifyRawFile(
       outputs: [],
       scene: '',
       padding: Padding.PADDING_REFLECT,
+      wavelengths: [...(info.wavelengths ?? [])],
     };
     yield { part: { $case: 'header', value: header } };
     for (let row = 0; row < info.height; row += tileSize) {

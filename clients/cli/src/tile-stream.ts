@@ -35,6 +35,7 @@ export async function* classifyTiles(
       outputs: [],
       scene: scene.name,
       padding: Padding.PADDING_NONE,
+      wavelengths: [],
     };
     yield { part: { $case: 'header', value: header } };
     const call = scenes.streamTiles({

@@ -8,7 +8,10 @@ import { LRUCache } from 'lru-cache';
 import type { TileProgram } from './engine/program.js';
 
 /** Version that a reference meant when work with it was admitted, and what its tiles have to be like. */
-export interface AdmittedAdapter extends Pick<AdapterMetadata, 'patchSize' | 'bands' | 'pcaDigest' | 'views'> {
+export interface AdmittedAdapter extends Pick<
+  AdapterMetadata,
+  'patchSize' | 'bands' | 'pcaDigest' | 'views' | 'wavelengths'
+> {
   /** Version, as `name@7`. */
   readonly reference: string;
   readonly digest: string;
@@ -87,9 +90,9 @@ export class BindingTable {
     const { reference: version, digest } = await registry.admit(reference);
     let known = this.known.get(digest);
     if (known === undefined) {
-      const { patchSize, bands, pcaDigest, views, classes } = (await registry.resolve(version)).metadata;
+      const { patchSize, bands, pcaDigest, views, wavelengths, classes } = (await registry.resolve(version)).metadata;
       const { components } = backbone.config;
-      known = { digest, patchSize, bands, pcaDigest, views, classes: classes.length, components };
+      known = { digest, patchSize, bands, pcaDigest, views, wavelengths, classes: classes.length, components };
       this.known.set(digest, known);
     }
     return { ...known, reference: version };

@@ -15,6 +15,7 @@ import { readManifest } from '@hyperswap/scene';
 import type { ObjectStore } from '@hyperswap/storage';
 import type { AdmittedAdapter, BindingTable } from './binding-table.js';
 import { checkTile, type CheckedTile } from './check-tile.js';
+import { requireSameBands } from './same-bands.js';
 import { wantedOutputs } from './read-map.js';
 import type { ClassifiedTile, TileClassifier } from './tile-classifier.js';
 
@@ -30,6 +31,8 @@ interface StreamSettings {
   readonly outputs: ReadonlySet<Output>;
   /** PCA of the scene that scores come from; undefined for raw pixels. */
   readonly pcaDigest: string | undefined;
+  /** Wavelengths of the bands in nanometres; empty when unknown. */
+  readonly wavelengths: readonly number[];
 }
 
 /** Tile that is known to be right, with the version that its adapter's name meant when it came. */
@@ -116,11 +119,11 @@ async function readSettings(store: ObjectStore, header: ClassifyTilesHeader): Pr
   const invalid = (field: string, reason: string): Error => failure('FIELD_INVALID', { field, reason });
   switch (header.content) {
     case PixelContent.PIXEL_CONTENT_RAW:
-      return { header, outputs, pcaDigest: undefined };
+      return { header, outputs, pcaDigest: undefined, wavelengths: header.wavelengths };
     case PixelContent.PIXEL_CONTENT_PREPARED: {
       if (header.scene === '') throw invalid('header.scene', 'name the prepared scene that the scores come from');
-      const { pcaDigest } = await readManifest(store, header.scene);
-      return { header, outputs, pcaDigest };
+      const { pcaDigest, raster } = await readManifest(store, header.scene);
+      return { header, outputs, pcaDigest, wavelengths: raster?.wavelengths ?? [] };
     }
     case PixelContent.PIXEL_CONTENT_UNSPECIFIED:
     case PixelContent.UNRECOGNIZED:
@@ -128,16 +131,21 @@ async function readSettings(store: ObjectStore, header: ClassifyTilesHeader): Pr
   }
 }
 
-/** @throws FIELD_INVALID, what `BindingTable.admit` and `checkTile` throw */
+/** @throws FIELD_INVALID, ADAPTER_WAVELENGTHS, what `BindingTable.admit` and `checkTile` throw */
 async function admitTile(
   bindings: BindingTable,
-  { header, pcaDigest }: StreamSettings,
+  { header, pcaDigest, wavelengths }: StreamSettings,
   tile: Tile,
 ): Promise<AdmittedTile> {
   if (Buffer.byteLength(tile.id) > maximumIdBytes) {
     throw failure('FIELD_INVALID', { field: 'tile.id', reason: `it has more than ${maximumIdBytes} bytes` });
   }
   const adapter = await bindings.admit(tile.adapter === '' ? header.adapter : tile.adapter);
+  requireSameBands(
+    pcaDigest === undefined ? `The pixels of tile ${tile.id}` : `Scores of ${header.scene}`,
+    wavelengths,
+    adapter,
+  );
   return { id: tile.id, tile: checkTile(header, tile, adapter, pcaDigest), adapter };
 }
 

@@ -13,6 +13,7 @@ import { maximumTileSide, PreparedScene } from '@hyperswap/scene';
 import type { ObjectStore } from '@hyperswap/storage';
 import type { Logger } from '@hyperswap/telemetry';
 import { chunkHandler, chunksAtOnce, type ChunkContext } from './classify-chunk.js';
+import { requireSameBands } from './same-bands.js';
 import { chunkCount, classificationKind, type SceneJob } from './scene-job.js';
 
 const defaultChunkSize = 64;
@@ -45,8 +46,8 @@ export class SceneJobs {
   /**
    * Starts a job and reports its progress. When the client leaves, the job is cancelled, unless it is detached.
    *
-   * @throws SCENE_NOT_FOUND, SCENE_CHANGED, ADAPTER_NOT_FOUND, ADAPTER_RETIRED, PCA_MISMATCH, FIELD_INVALID, JOBS_FULL, DRAINING, and what the job failed
-   *   with
+   * @throws SCENE_NOT_FOUND, SCENE_CHANGED, ADAPTER_NOT_FOUND, ADAPTER_RETIRED, PCA_MISMATCH, ADAPTER_WAVELENGTHS, FIELD_INVALID,
+   *   JOBS_FULL, DRAINING, and what the job failed with
    */
   async *classify(request: ClassifySceneRequest, call: CallContext): AsyncGenerator<ClassifySceneResponse> {
     const { runner, logger } = this.context;
@@ -120,6 +121,7 @@ export class SceneJobs {
     const { reference: adapter } = await registry.admit(reference);
     const { metadata } = await registry.resolve(adapter);
     if (metadata.pcaDigest !== manifest.pcaDigest) throw failure('PCA_MISMATCH', { adapter, scene });
+    requireSameBands(`The pixels of ${scene}`, manifest.raster?.wavelengths ?? [], { reference: adapter, ...metadata });
     const chunkSize = chooseChunkSize(request.chunkSize, height, width);
     const classes = metadata.classes.length;
     return runner.start(classificationKind, {

@@ -1,5 +1,6 @@
-import { formatVersion, type Adapter } from '@hyperswap/adapter';
+import { formatVersion, type Adapter, type AdapterMetadata } from '@hyperswap/adapter';
 import { adaptableProjections, adaptedWeight, findMethod, methodSettings } from '@hyperswap/peft';
+import type { RasterInfo } from '@hyperswap/proto';
 import type { NamedTensor } from '@hyperswap/safetensors';
 import type { Backbone } from '@hyperswap/spectralgpt';
 import type { Precision } from '@hyperswap/tensor';
@@ -103,6 +104,7 @@ export async function fitAdapter(recipe: AdapterRecipe, context: TrainingContext
       views: recipe.views,
       patchSize,
       bands: scene.raster!.bands,
+      ...bandsOf(scene.raster!),
       pcaDigest: scene.pcaDigest,
       classes: [...classes],
       training: {
@@ -128,4 +130,22 @@ export async function fitAdapter(recipe: AdapterRecipe, context: TrainingContext
     },
   };
   return { adapter, trained };
+}
+
+/** Largest number of bands whose wavelengths an adapter stores: its header holds 1 MiB. */
+const describedBands = 16_384;
+
+/** Returns what a scene tells of its bands, for the adapter's metadata. */
+function bandsOf({
+  bands,
+  wavelengths,
+  fullWidths,
+  goodBands,
+}: RasterInfo): Pick<AdapterMetadata, 'wavelengths' | 'fullWidths' | 'goodBands'> {
+  if (bands > describedBands) return {};
+  return {
+    ...(wavelengths.length > 0 && { wavelengths: [...wavelengths] }),
+    ...(fullWidths.length > 0 && { fullWidths: [...fullWidths] }),
+    ...(goodBands.includes(false) && { goodBands: [...goodBands] }),
+  };
 }

@@ -80,8 +80,12 @@ export const adapterMetadataSchema = z
     bands: count.max(65_535),
     /** Names the PCA in the blob. */
     pcaDigest: digest,
-    /** Band centres in nanometres, when the scene's file told them. */
+    /** Centre of each band in nanometres; absent where the scene does not tell. */
     wavelengths: z.array(z.number()).max(65_535).optional(),
+    /** Full width at half maximum of each band in nanometres. */
+    fullWidths: z.array(z.number()).max(65_535).optional(),
+    /** False for bands that the PCA leaves out; absent where it takes all. */
+    goodBands: z.array(z.boolean()).max(65_535).optional(),
     classes: z.array(landCoverClassSchema).min(2).max(maximumClasses),
     training: z
       .object({
@@ -100,7 +104,14 @@ export const adapterMetadataSchema = z
       .strict(),
     metrics: metricsSchema.optional(),
   })
-  .strict();
+  .strict()
+  .superRefine(({ bands, wavelengths, fullWidths, goodBands }, context) => {
+    for (const [key, list] of Object.entries({ wavelengths, fullWidths, goodBands })) {
+      if (list === undefined || list.length === bands) continue;
+      const message = `must have one value for each of the ${bands} bands, not ${list.length}`;
+      context.addIssue({ code: 'custom', path: [key], message });
+    }
+  });
 
 export type AdapterMetadata = Readonly<z.infer<typeof adapterMetadataSchema>>;
 

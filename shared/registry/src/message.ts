@@ -38,6 +38,8 @@ export function toAdapterVersion(record: AdapterRecord): AdapterVersion {
     origin: originOf(record.lineage?.origin),
     supersedes: record.lineage?.supersedes ?? '',
     wavelengths: metadata.wavelengths ?? [],
+    fullWidths: metadata.fullWidths ?? [],
+    goodBands: metadata.goodBands ?? [],
     signedBy: record.signature?.keyId ?? '',
   };
 }

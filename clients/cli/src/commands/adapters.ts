@@ -13,6 +13,7 @@ import {
 import { callUnary, pieces, readStream, upload } from '@hyperswap/rpc';
 import { adapterStatement, readPrivateKey, signStatement } from '@hyperswap/keys';
 import { failure } from '@hyperswap/errors';
+import { describeBands } from '@hyperswap/raster';
 import { adapterFormats, readAdapterFiles, writeAdapterFiles, type AdapterFiles } from '../adapter-files.js';
 import { percent, referenceOf } from '../report/report.js';
 import { withSession, type Session } from '../session.js';
@@ -212,6 +213,7 @@ function describeAdapter(adapter: AdapterVersion): string[] {
     `${referenceOf(adapter)} ${adapter.digest.slice(0, 12)}${adapter.retired ? ' (retired)' : ''}`,
     `${adapter.method} on ${adapter.backbone}, ${adapter.parameters} learned values, ${(adapter.bytes / 1e6).toFixed(3)} MB`,
     `patch size ${adapter.patchSize}, ${adapter.bands} bands, ${adapter.classes.length} classes`,
+    ...(adapter.wavelengths.length === 0 ? [] : [`wavelengths: ${describeBands(adapter.wavelengths)}`]),
     `trained on ${adapter.scene}: ${adapter.split}`,
     ...(metrics === undefined
       ? []

@@ -4,7 +4,7 @@ import type { Command } from 'commander';
 import { failure } from '@hyperswap/errors';
 import { callUnary } from '@hyperswap/rpc';
 import { completeClasses } from '@hyperswap/map';
-import { openRaster } from '@hyperswap/raster';
+import { openRaster, resampleRaster, type RasterReader } from '@hyperswap/raster';
 import { percent, referenceOf } from '../report/report.js';
 import { writeMap } from '../report/write-map.js';
 import { truthOf } from '../labels.js';
@@ -22,6 +22,7 @@ interface ClassifyFlags extends GlobalFlags, FileFlags {
   readonly out?: string;
   readonly detach?: boolean;
   readonly smooth: string;
+  readonly resample?: boolean;
 }
 
 export function addClassifyCommand(program: Command): void {
@@ -31,6 +32,7 @@ export function addClassifyCommand(program: Command): void {
     .requiredOption('--adapter <ref>', 'name, name@7 or name:alias')
     .option('--out <dir>', 'gets map.png, confidence.png, labels.tif and map.json')
     .option('--smooth <pixels>', smoothing, '0')
+    .option('--resample', 'resample the spectra of a raw file to the bands that the adapter was trained on')
     .option('--detach', 'only start the job, and print its id: "hyperswap jobs map" gets the map')
     .action(async (_: unknown, command: Command) => {
       const flags = command.optsWithGlobals<ClassifyFlags>();
@@ -52,6 +54,10 @@ export function addClassifyCommand(program: Command): void {
           () => true,
           () => false,
         );
+        if (!isFile && flags.resample === true) {
+          const reason = `${flags.scene} is a prepared scene, whose bands are reduced: name its file instead`;
+          throw failure('FIELD_INVALID', { field: '--resample', reason });
+        }
         const { map, truth } = isFile
           ? await classifyRaw(session, flags, reach, progress)
           : await classifyPrepared(session, flags, reach, progress);
@@ -130,11 +136,32 @@ async function classifyRaw(
   const options = await readOptions(flags);
   const raster = await openRaster(file, { ...options, variable: variable ?? options.variable });
   try {
-    const map = await classifyRawFile(session, raster, flags.adapter, progress);
+    const pixels = flags.resample === true ? await resampleFor(session, file, raster, flags.adapter) : raster;
+    const map = await classifyRawFile(session, pixels, flags.adapter, progress);
     return { map: await smoothRawMap(session, map, raster, reach, progress), truth: undefined };
   } finally {
     await raster.close();
   }
+}
+
+/** Returns a raster with the bands of an adapter. @throws FIELD_INVALID when the wavelengths of either are not known */
+async function resampleFor(
+  { adapters, signal }: Session,
+  file: string,
+  raster: RasterReader,
+  reference: string,
+): Promise<RasterReader> {
+  const { adapter } = await callUnary(adapters, 'getAdapter', { adapter: reference }, { signal });
+  const { wavelengths, fullWidths, goodBands } = adapter!;
+  if (wavelengths.length === 0) {
+    const reason = `adapter ${reference} does not tell the wavelengths that it was trained on: train it again on a scene with wavelengths`;
+    throw failure('FIELD_INVALID', { field: '--resample', reason });
+  }
+  return resampleRaster(file, raster, {
+    wavelengths,
+    ...(fullWidths.length > 0 && { fullWidths }),
+    ...(goodBands.length > 0 && { goodBands }),
+  });
 }
 
 /** Classifies a prepared scene as a job, and fetches its labels to show beside the map. */

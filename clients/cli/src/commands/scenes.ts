@@ -1,7 +1,7 @@
 import path from 'node:path';
 import type { Command } from 'commander';
-import type { LandCoverClass, Scene } from '@hyperswap/proto';
-import type { LabelOptions } from '@hyperswap/raster';
+import type { Georeference, LabelMap, LandCoverClass, Scene } from '@hyperswap/proto';
+import { describeBands, type LabelOptions } from '@hyperswap/raster';
 import { callUnary } from '@hyperswap/rpc';
 import { percent } from '../report/report.js';
 import { openSession, withSession, type GlobalFlags } from '../session.js';
@@ -151,8 +151,48 @@ function describeScene(scene: Scene): string[] {
   const explained = scene.explainedVarianceRatio.reduce((sum, share) => sum + share, 0);
   return [
     `${scene.name}: ${height} × ${width} pixels, ${bands} bands, ${scene.components} components (${percent(explained)} of the variance)`,
-    ...scene.labelMaps.map(({ name, labelledPixels }) => `labels ${name}: ${labelledPixels} pixels`),
+    ...describeRaster(scene),
+    ...scene.labelMaps.map(describeLabelMap),
     ...(scene.classes.length > 0 ? [`classes: ${scene.classes.map(({ name }) => name).join(', ')}`] : []),
     ...(scene.attribution === '' ? [] : [scene.attribution]),
   ];
+}
+
+/** Describes what the file of a scene told: pixels without data, wavelengths, bad bands, place on Earth. */
+function describeRaster({ raster, validPixels }: Scene): string[] {
+  const { height, width, wavelengths, fullWidths, goodBands, nodata, zeroIsNodata, georeference } = raster!;
+  const empty = height * width - validPixels;
+  const marks = [...(nodata === undefined ? [] : [`nodata ${nodata}`]), ...(zeroIsNodata ? ['zero in all bands'] : [])];
+  const bad = goodBands.flatMap((isGood, band) => (isGood ? [] : [band + 1]));
+  return [
+    ...(empty > 0 || marks.length > 0
+      ? [`${empty} pixels without data (${marks.join(', ') || 'NaN or infinite'})`]
+      : []),
+    ...(wavelengths.length === 0
+      ? ['wavelengths: unknown']
+      : [`wavelengths: ${describeBands(wavelengths)}${fullWidths.length > 0 ? ', full widths known' : ''}`]),
+    ...(bad.length > 0 ? [`bad bands: ${describeRanges(bad)}`] : []),
+    ...(georeference === undefined ? [] : [`reference system: ${describeCrs(georeference)}`]),
+  ];
+}
+
+function describeLabelMap({ name, labelledPixels, pixelsWithoutData }: LabelMap): string {
+  const left = pixelsWithoutData > 0 ? `, ${pixelsWithoutData} more on pixels without data` : '';
+  return `labels ${name}: ${labelledPixels} pixels${left}`;
+}
+
+function describeCrs({ epsg, crsWkt }: Georeference): string {
+  if (epsg !== 0) return `EPSG:${epsg}`;
+  return /"([^"]*)"/.exec(crsWkt)?.[1] ?? 'not named';
+}
+
+/** Writes numbers in ascending order as `--bad-bands` takes them: 1-3,7. */
+function describeRanges(numbers: readonly number[]): string {
+  const ranges: [number, number][] = [];
+  for (const number of numbers) {
+    const last = ranges.at(-1);
+    if (last?.[1] === number - 1) last[1] = number;
+    else ranges.push([number, number]);
+  }
+  return ranges.map(([first, end]) => (first === end ? String(first) : `${first}-${end}`)).join(',');
 }

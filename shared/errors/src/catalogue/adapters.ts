@@ -29,6 +29,12 @@ export const adapterErrors = {
     ({ adapter, wanted, serving }) =>
       `Adapter ${adapter} belongs to backbone ${wanted}; this service runs ${serving}. Use a service that runs the backbone of the adapter, or train the adapter again.`,
   ),
+  ADAPTER_WAVELENGTHS: entry(
+    'FAILED_PRECONDITION',
+    { adapter: 'text', pixels: 'text', found: 'text', wanted: 'text' },
+    ({ adapter, pixels, found, wanted }) =>
+      `${pixels} cannot be classified with adapter ${adapter}: they have ${found}; the adapter was trained on ${wanted}. Resample the pixels to the bands of the adapter, or train an adapter for their sensor.`,
+  ),
   PEFT_EXPORT: entry(
     'FAILED_PRECONDITION',
     { adapter: 'text', reason: 'text', mend: 'text' },

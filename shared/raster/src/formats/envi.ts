@@ -5,7 +5,7 @@ import { ContiguousArray } from '../arrays/contiguous-array.js';
 import { bytesOf, memoryType, type StorageType } from '../array.js';
 import type { RasterFormat } from '../raster-format.js';
 import type { RasterClass, RasterInfo } from '../raster-info.js';
-import { nanometresOf } from '../wavelengths.js';
+import { nanometresOf } from '../spectrum/nanometres.js';
 import { readGeoreference } from './envi/georeference.js';
 import { invalid, readHeader, type EnviHeader } from './envi/header.js';
 import { headerOf, openPair } from './envi/pair.js';

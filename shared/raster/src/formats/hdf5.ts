@@ -7,7 +7,7 @@ import {
   type ArrayReader,
 } from '../arrays/array-reader.js';
 import type { RasterFormat } from '../raster-format.js';
-import { nanometresOf } from '../wavelengths.js';
+import { nanometresOf } from '../spectrum/nanometres.js';
 import { emitProduct } from './emit.js';
 import { Hdf5File } from './hdf5/hdf5-file.js';
 import type { Hdf5Product } from './hdf5/product.js';

@@ -7,7 +7,7 @@ import { elementCount, type NumericArray, type StorageType } from '../array.js';
 import { arrayRaster } from '../arrays/array-raster.js';
 import type { ArrayAttributes, ArrayContainer, ArrayDescription, ArrayReader } from '../arrays/array-reader.js';
 import type { RasterFormat } from '../raster-format.js';
-import { nanometresOf } from '../wavelengths.js';
+import { nanometresOf } from '../spectrum/nanometres.js';
 
 const metadataFiles = ['zarr.json', '.zarray'];
 const maximumFolders = 1000;

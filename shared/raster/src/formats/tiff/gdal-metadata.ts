@@ -1,5 +1,5 @@
 /** What GDAL keeps in tag 42112: `<GDALMetadata><Item name="…" sample="0" role="…" domain="…">…</Item></GDALMetadata>`. */
-import { nanometresOf } from '../../wavelengths.js';
+import { nanometresOf } from '../../spectrum/nanometres.js';
 
 /** Facts of bands; each list has one value a band. */
 export interface BandFacts {
