@@ -20,6 +20,8 @@ export {
 /** Details of errors, as Google's APIs publish them. */
 export * as errorDetails from './generated/google/rpc/error_details.js';
 export { Status as RpcStatus } from './generated/google/rpc/status.js';
+/** Open Inference Protocol of KServe and Triton. */
+export * as openInference from './generated/inference/open_inference.js';
 /** gRPC's own services, as published. */
 export * as health from './generated/grpc/health/v1/health.js';
 export * as reflection from './generated/grpc/reflection/v1/reflection.js';

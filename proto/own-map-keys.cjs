@@ -9,10 +9,9 @@ const assignment = /message\.(\w+)\[(entry\d+)\.key\] = \2\.value;/g;
 const definition =
   'globalThis.Object.defineProperty(message.$1, $2.key, { value: $2.value, writable: true, enumerable: true, configurable: true });';
 
-const folder = path.join(__dirname, 'generated', 'hyperswap', 'v1');
+const folders = [path.join('hyperswap', 'v1'), 'inference'].map((name) => path.join(__dirname, 'generated', name));
 let found = 0;
-for (const name of readdirSync(folder)) {
-  const file = path.join(folder, name);
+for (const file of folders.flatMap((folder) => readdirSync(folder).map((name) => path.join(folder, name)))) {
   const text = readFileSync(file, 'utf8');
   found += text.match(assignment)?.length ?? 0;
   writeFileSync(file, text.replaceAll(assignment, definition));

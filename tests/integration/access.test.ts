@@ -85,6 +85,11 @@ describe('services that ask for TLS and a token', () => {
       hasCode('ROLE_MISSING', /needs the role operator/),
     );
     await callUnary(operator.adapters, 'setAlias', alias);
+    // The same rights hold for clients of the Open Inference Protocol.
+    const load = { repositoryName: '', modelName: 'toy', parameters: {} };
+    assert.equal((await callUnary(reader.inference, 'modelReady', { name: 'toy', version: '' })).ready, true);
+    await assert.rejects(callUnary(trainer.inference, 'repositoryModelLoad', load), hasCode('ROLE_MISSING'));
+    await callUnary(operator.inference, 'repositoryModelLoad', load);
     await assert.rejects(
       callUnary(trainer.scenes, 'deleteScene', { name: 'toy' }),
       hasCode('ROLE_MISSING', /DeleteScene/),

@@ -8,6 +8,7 @@ import {
   AdapterServiceClient,
   BackboneServiceClient,
   JobServiceClient,
+  openInference,
   PixelType,
   Reduction,
   Retention,
@@ -42,6 +43,7 @@ export interface ServiceClients {
   readonly sceneJobs: SceneJobServiceClient;
   readonly tiles: TileServiceClient;
   readonly jobs: JobServiceClient;
+  readonly inference: openInference.GRPCInferenceServiceClient;
 }
 
 /** All services in this process, on a free port. */
@@ -64,6 +66,7 @@ export function connectAll(
     sceneJobs: connect(SceneJobServiceClient, endpoint, access),
     tiles: connect(TileServiceClient, endpoint, access),
     jobs: connect(JobServiceClient, endpoint, access),
+    inference: connect(openInference.GRPCInferenceServiceClient, endpoint, access),
   };
   const close = (): void => {
     for (const client of Object.values(clients)) client.close();

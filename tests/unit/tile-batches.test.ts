@@ -8,6 +8,7 @@ import { Random } from '@hyperswap/random';
 import {
   EngineBatches,
   newTileWork,
+  ServingStatistics,
   PatchScheduler,
   schedulerLimits,
   type EngineWork,
@@ -85,7 +86,7 @@ function tileWork({ row, column, height, width }: Place, digest: string): Engine
 const whole = { row: 0, column: 0, height: scene.height, width: scene.width };
 
 function newScheduler(batch: number): { scheduler: PatchScheduler<EngineWork>; batches: EngineBatches } {
-  const batches = new EngineBatches(engine);
+  const batches = new EngineBatches(engine, new ServingStatistics());
   const limits = schedulerLimits(batch, { patches: 10_000, bytes: 1e9 });
   return { batches, scheduler: new PatchScheduler((parts, signal) => batches.run(parts, signal), limits) };
 }

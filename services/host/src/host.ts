@@ -29,6 +29,7 @@ import { createTrainerServices, type PreprocessingAddress } from '@hyperswap/tra
 import { createJobService } from './job-service.js';
 import { adapterTrust, ownAccess, serverGuard } from './guard.js';
 import { Readiness } from './readiness.js';
+import { release } from './release.js';
 
 /** Services running in this process. */
 export interface Host {
@@ -128,7 +129,8 @@ async function start(
     if (executor !== undefined && names.includes('tile-inference')) {
       const { backbone, precision, batchSize, queueLimit, queueBytes, bindingBytes } = config;
       const serving = { backbone, precision, batchSize, queueLimit, queueBytes, bindingBytes, ...trust };
-      const context = { store, backbones, bus, jobs, executor, logger, ...serving };
+      const isServing = (service: string): boolean => server?.health.isServing(service) === true;
+      const context = { store, backbones, bus, jobs, executor, logger, version: release, isServing, ...serving };
       groups.push(await createTileInferenceServices(context));
     }
     const services = groups.flatMap((group) => group.services);

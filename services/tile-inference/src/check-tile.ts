@@ -22,6 +22,8 @@ export interface CheckedTile {
   readonly bands: number;
   /** Pixels are as the sensor gave them: the adapter's PCA is to be applied. */
   readonly raw: boolean;
+  /** Rows of pixels from one row of the window to the next; more than 1 where patches are stacked. @default 1 */
+  readonly rowStep?: number;
 }
 
 const pixelTypes = new Map<PixelTypeMessage, { readonly type: PixelType; readonly bytes: number }>([
@@ -74,7 +76,7 @@ export function checkTile(
 }
 
 /** Returns the place of the first value that is NaN or infinite, -1 without one. A tile has up to 16 million: a sum finds one fast. */
-function firstNotFinite(values: Float32Array): number {
+export function firstNotFinite(values: Float32Array): number {
   let sum = 0;
   for (const value of values) sum += value * 0;
   return sum === 0 ? -1 : values.findIndex((value) => !Number.isFinite(value));

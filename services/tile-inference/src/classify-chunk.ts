@@ -43,7 +43,7 @@ async function classifyChunk(
   const margins = { top: halo, left: halo, bottom: halo, right: halo };
   const place = { window, margins, pixelType: 'float32', bands: adapter.components, raw: false } as const;
   const byteLength = 4 * adapter.components * (window.height + 2 * halo) * (window.width + 2 * halo);
-  await tiles.withJobFlow(id, async (flow) => {
+  await tiles.withSharedFlow('job', id, async (flow) => {
     const reservation = flow.reserveNow(tiles.sizeOf({ ...place, pixels: { byteLength } }, adapter, areKept));
     try {
       const scene = await PreparedScene.openPinned(store, name, sceneDigest);

@@ -1,5 +1,6 @@
 import type { ProgramClient } from '@hyperswap/tensor';
 import type { TileProgram, TileToOpen } from './engine/program.js';
+import type { ServingStatistics } from './serving-statistics.js';
 import type { Part } from './scheduler/work.js';
 import type { TileWork } from './tile-work.js';
 
@@ -8,7 +9,10 @@ export type EngineWork = TileWork;
 
 /** Runs batches of the scheduler in the engine. */
 export class EngineBatches {
-  constructor(private readonly engine: ProgramClient<TileProgram>) {}
+  constructor(
+    private readonly engine: ProgramClient<TileProgram>,
+    private readonly statistics: ServingStatistics,
+  ) {}
 
   /**
    * Runs a batch, and writes its rows into the work of its parts.
@@ -27,7 +31,10 @@ export class EngineBatches {
     const probabilities = parts.some(({ work }) => work.probabilities.length > 0);
     const { digest } = parts[0]!.work;
     const transfer = open.map(({ pixels }) => pixels);
+    const start = performance.now();
     const rows = await this.engine.call('classify', { digest, open, segments, probabilities }, { transfer, signal });
+    const patches = segments.reduce((sum, { count }) => sum + count, 0);
+    this.statistics.executed(digest, patches, performance.now() - start);
     let offset = 0;
     for (const { work, first, count } of parts) {
       work.labels.set(rows.labels.subarray(offset, offset + count), first);

@@ -9,4 +9,5 @@ export { MemoryBudget, type Account, type Reservation } from './scheduler/memory
 export { PatchScheduler, schedulerLimits, type ScheduledFlow } from './scheduler/patch-scheduler.js';
 export type { Part, Work } from './scheduler/work.js';
 export { createTileInferenceServices, type TileInferenceContext } from './service.js';
+export { ServingStatistics } from './serving-statistics.js';
 export { newTileWork, type TileWork } from './tile-work.js';

@@ -1,4 +1,9 @@
-import type { AdapterServiceService, SceneJobServiceService, TileServiceService } from '@hyperswap/proto';
+import type {
+  AdapterServiceService,
+  openInference,
+  SceneJobServiceService,
+  TileServiceService,
+} from '@hyperswap/proto';
 import type { Role } from '@hyperswap/rpc';
 
 /** Role that each method of the tile service needs, where tokens are asked for. */
@@ -30,3 +35,19 @@ export const adapterRoles = {
   collectAdapters: 'operator',
   watchAdapters: 'reader',
 } as const satisfies Record<keyof typeof AdapterServiceService, Role>;
+
+/** Role that each method of the Open Inference Protocol needs. */
+export const inferenceRoles = {
+  serverLive: 'reader',
+  serverReady: 'reader',
+  modelReady: 'reader',
+  serverMetadata: 'reader',
+  modelMetadata: 'reader',
+  modelInfer: 'reader',
+  modelStreamInfer: 'reader',
+  modelConfig: 'reader',
+  modelStatistics: 'reader',
+  repositoryIndex: 'reader',
+  repositoryModelLoad: 'operator',
+  repositoryModelUnload: 'operator',
+} as const satisfies Record<keyof typeof openInference.GRPCInferenceServiceService, Role>;

@@ -11,10 +11,13 @@ import { createAdapterService } from './adapter-service.js';
 import { BindingTable } from './binding-table.js';
 import { EngineBatches, type EngineWork } from './engine-batches.js';
 import type { TileProgram } from './engine/program.js';
+import { createInferenceService } from './inference-protocol/inference-service.js';
+import { Models } from './inference-protocol/models.js';
 import { Reconciler } from './reconciler.js';
 import { createSceneJobService } from './scene-job-service.js';
 import { SceneJobs } from './scene-jobs.js';
 import { PatchScheduler, schedulerLimits } from './scheduler/patch-scheduler.js';
+import { ServingStatistics } from './serving-statistics.js';
 import { TileClassifier } from './tile-classifier.js';
 import { createTileService } from './tile-service.js';
 
@@ -26,6 +29,10 @@ export interface TileInferenceContext {
   readonly jobs: JobRunner;
   readonly executor: Executor;
   readonly logger: Logger;
+  /** Release of hyperswap, as clients are told. */
+  readonly version: string;
+  /** Tells if a service of this process takes new work. */
+  readonly isServing: (service: string) => boolean;
   /** Name of the backbone to serve, and what it runs in. */
   readonly backbone: string;
   readonly precision: PrecisionChoice;
@@ -58,10 +65,11 @@ export async function createTileInferenceServices(context: TileInferenceContext)
   const bindings = new BindingTable({ registry, engine, backbone, budgetBytes: context.bindingBytes, logger });
   const { device } = await executor.describe();
   const batchCost = context.batchSize === 0 ? suitableBatch(config, device) : context.batchSize;
-  const batches = new EngineBatches(engine);
+  const statistics = new ServingStatistics();
+  const batches = new EngineBatches(engine, statistics);
   const limits = schedulerLimits(batchCost, { patches: context.queueLimit, bytes: context.queueBytes });
   const scheduler = new PatchScheduler<EngineWork>((parts, signal) => batches.run(parts, signal), limits);
-  const tiles = new TileClassifier({ bindings, scheduler, batches, config });
+  const tiles = new TileClassifier({ bindings, scheduler, batches, statistics, config });
   const jobs = new SceneJobs({ runner: context.jobs, store, registry, bindings, tiles, logger });
   const reconciler = new Reconciler(registry, bindings, logger);
   // Versions that an alias points at are made ready before anybody asks, so that a swap is a change of pointer.
@@ -69,6 +77,8 @@ export async function createTileInferenceServices(context: TileInferenceContext)
     for (const alias of Object.keys(aliases)) void bindings.prefetch(`${name}:${alias}`);
   });
 
+  const { version, isServing } = context;
+  const models = new Models(registry, bindings, digest);
   const served = { name, digest, parameters, precision };
   const prediction = { backbones, registry, engine, backbone: name, precision: context.precision };
   return {
@@ -76,6 +86,7 @@ export async function createTileInferenceServices(context: TileInferenceContext)
       createTileService({ store, executor, bindings, tiles, scheduler, reconciler, served, predict: prediction }),
       createSceneJobService(jobs),
       createAdapterService(registry, bindings),
+      createInferenceService({ store, registry, bindings, models, tiles, statistics, version, isServing }),
     ],
     // The backbone is resident by now.
     ready: reconciler.settled,

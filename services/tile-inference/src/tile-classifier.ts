@@ -1,11 +1,13 @@
 import type { BackboneConfig } from '@hyperswap/spectralgpt';
 import { servingInstruments } from '@hyperswap/telemetry';
 import { adapterGroup } from './batch-size.js';
-import type { AdmittedAdapter, BindingTable } from './binding-table.js';
+import type { AdmittedAdapter, BindingTable, BoundAdapter } from './binding-table.js';
 import type { CheckedTile } from './check-tile.js';
 import type { EngineBatches, EngineWork } from './engine-batches.js';
+import type { FlowKind } from './scheduler/flow.js';
 import type { Reservation, Size } from './scheduler/memory-budget.js';
 import type { PatchScheduler, ScheduledFlow, WorkTimes } from './scheduler/patch-scheduler.js';
+import type { ServingStatistics } from './serving-statistics.js';
 import { newTileWork, tileSize, type TileExtent, type TileLabels } from './tile-work.js';
 
 /** Labels of a tile, and how long they took. */
@@ -13,8 +15,8 @@ export interface ClassifiedTile extends TileLabels {
   readonly times: WorkTimes;
 }
 
-/** Flow of the chunks of one job that this process works on. */
-interface JobFlow {
+/** Flow that several pieces of work share while any of them is there. */
+interface SharedFlow {
   readonly flow: ScheduledFlow<EngineWork>;
   users: number;
 }
@@ -23,13 +25,17 @@ export interface TileClassifierContext {
   readonly bindings: BindingTable;
   readonly scheduler: PatchScheduler<EngineWork>;
   readonly batches: EngineBatches;
+  readonly statistics: ServingStatistics;
   /** Config of the served backbone. */
   readonly config: BackboneConfig;
 }
 
 /** Classifies checked tiles with adapters of the served backbone. */
 export class TileClassifier {
-  private readonly jobFlows = new Map<string, JobFlow>();
+  private readonly sharedFlows: Readonly<Record<FlowKind, Map<string, SharedFlow>>> = {
+    interactive: new Map(),
+    job: new Map(),
+  };
   private readonly instruments = servingInstruments();
 
   constructor(private readonly context: TileClassifierContext) {}
@@ -39,16 +45,25 @@ export class TileClassifier {
     return this.context.scheduler.flow('interactive');
   }
 
-  /** Runs a function with the flow that all chunks of a job share in this process. */
-  async withJobFlow<Result>(job: string, use: (flow: ScheduledFlow<EngineWork>) => Promise<Result>): Promise<Result> {
-    const known = this.jobFlows.get(job) ?? { flow: this.context.scheduler.flow('job'), users: 0 };
-    this.jobFlows.set(job, known);
+  /**
+   * Runs a function with a flow that others may share: all chunks of a job in this process, all unary calls of a connection.
+   *
+   * @param key of those that share the flow
+   */
+  async withSharedFlow<Result>(
+    kind: FlowKind,
+    key: string,
+    use: (flow: ScheduledFlow<EngineWork>) => Promise<Result>,
+  ): Promise<Result> {
+    const flows = this.sharedFlows[kind];
+    const known = flows.get(key) ?? { flow: this.context.scheduler.flow(kind), users: 0 };
+    flows.set(key, known);
     known.users += 1;
     try {
       return await use(known.flow);
     } finally {
       known.users -= 1;
-      if (known.users === 0) this.jobFlows.delete(job);
+      if (known.users === 0) flows.delete(key);
     }
   }
 
@@ -72,20 +87,26 @@ export class TileClassifier {
     probabilities: boolean,
     signal: AbortSignal,
   ): Promise<ClassifiedTile> {
-    const { bindings, batches, config } = this.context;
+    const { bindings, batches, statistics, config } = this.context;
+    const start = performance.now();
     const work = newTileWork(tile, adapter, adapterGroup(adapter, config), probabilities);
-    const bound = await bindings.acquire(adapter, signal);
+    let bound: BoundAdapter | undefined;
     let isDone = false;
     try {
+      bound = await bindings.acquire(adapter, signal);
       const times = await flow.run(work, reservation, signal);
       isDone = true;
+      statistics.succeeded(adapter, work.patches, times, performance.now() - start);
       this.instruments.patches.add(work.patches, { adapter: adapter.reference });
       const { labels, confidence, probabilities: shares } = work;
       return { labels, confidence, probabilities: shares, times };
     } finally {
       // Its last batch would have freed it.
-      if (!isDone) batches.discard(work);
-      bindings.release(bound);
+      if (!isDone) {
+        batches.discard(work);
+        statistics.failed(adapter, performance.now() - start);
+      }
+      if (bound !== undefined) bindings.release(bound);
     }
   }
 }

@@ -28,7 +28,9 @@ export interface TileWork extends Work, TileLabels {
 }
 
 /** Size of a tile: its window, what is around it, and the bytes of its pixels. */
-export type TileExtent = Pick<CheckedTile, 'window' | 'margins'> & { readonly pixels: { readonly byteLength: number } };
+export type TileExtent = Pick<CheckedTile, 'window' | 'margins' | 'rowStep'> & {
+  readonly pixels: { readonly byteLength: number };
+};
 
 /** Memory of a tile beside its pixels and results: its message, promises and places in queues. */
 const bytesPerTile = 4_096;
@@ -36,7 +38,7 @@ let nextKey = 1;
 
 /** Returns work of a checked tile. @param probabilities the probabilities of all classes are wanted too */
 export function newTileWork(
-  { window: { height, width }, margins, pixels, pixelType, bands, raw }: CheckedTile,
+  { window: { height, width }, margins, pixels, pixelType, bands, raw, rowStep = 1 }: CheckedTile,
   { digest, classes }: Pick<AdmittedAdapter, 'digest' | 'classes'>,
   group: WorkGroup,
   probabilities: boolean,
@@ -49,7 +51,7 @@ export function newTileWork(
     classes,
     group,
     patches,
-    content: { pixels, pixelType, bands, raw, height, width, margins },
+    content: { pixels, pixelType, bands, raw, height, width, margins, rowStep },
     labels: new Uint8Array(patches),
     confidence: new Uint8Array(patches),
     probabilities: new Uint8Array(probabilities ? patches * classes : 0),
@@ -58,13 +60,13 @@ export function newTileWork(
 
 /** Returns what a tile takes: pixels as they came, normalised on the device, and its results. */
 export function tileSize(
-  { window: { height, width }, margins, pixels }: TileExtent,
+  { window: { height, width }, margins, pixels, rowStep = 1 }: TileExtent,
   { classes }: Pick<AdmittedAdapter, 'classes'>,
   { components }: BackboneConfig,
   probabilities: boolean,
 ): Size {
   const patches = height * width;
-  const area = (margins.top + height + margins.bottom) * (margins.left + width + margins.right);
+  const area = (margins.top + (height - 1) * rowStep + 1 + margins.bottom) * (margins.left + width + margins.right);
   const results = patches * (2 + (probabilities ? classes : 0));
   return { patches, bytes: bytesPerTile + pixels.byteLength + 4 * components * area + results };
 }

@@ -31,6 +31,13 @@ export interface AdapterRecord extends Manifest {
 /** Subject of the event that a new version makes; its content is `name@version`. */
 export const adapterPublished = 'adapter.published';
 
+/** A version as the shared state has it. */
+export interface VersionInfo {
+  readonly name: string;
+  readonly version: number;
+  readonly retired: boolean;
+}
+
 export interface PublishOptions {
   readonly origin: Lineage['origin'];
   readonly signature?: Signature;
@@ -177,6 +184,19 @@ export class AdapterRegistry {
     return { records, next: '', damaged };
   }
 
+  /** Returns all versions of all names, or those of one, in order, from the shared state alone. */
+  async versions(name?: string): Promise<VersionInfo[]> {
+    const states =
+      name === undefined
+        ? await this.states.list()
+        : [await this.states.get(name)].flatMap((found) =>
+            found === undefined ? [] : [{ key: name, value: found.value }],
+          );
+    return states
+      .sort((a, b) => (a.key < b.key ? -1 : 1))
+      .flatMap(({ key, value }) => value.versions.map(({ version, retired }) => ({ name: key, version, retired })));
+  }
+
   private async versionsAfter(after: string): Promise<NamedVersion[]> {
     const { name: last, version: lastVersion = 0 } = after === '' ? { name: '' } : parseReference(after);
     const states = (await this.states.list()).filter(({ key }) => key >= last);
@@ -239,6 +259,12 @@ export class AdapterRegistry {
       return { ...state, pins: pinned ? [...others, pin] : others };
     });
     return this.resolve(`${name}@${version.version}`);
+  }
+
+  /** Takes all pins of a name back: those of versions, of aliases and of the newest. @throws ADAPTER_NOT_FOUND */
+  async unpinAll(name: string): Promise<void> {
+    await this.locate(name);
+    await this.change(name, (state) => ({ ...state, pins: [] }));
   }
 
   /** The versions that pods keep ready, as `name@7`. */

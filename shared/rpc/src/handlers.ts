@@ -18,11 +18,14 @@ export interface CallContext {
   readonly signal: AbortSignal;
   /** Aborted when the server drains, with DRAINING as its reason. Work that could go on for long ends or is handed over. */
   readonly draining: AbortSignal;
+  /** Address of the client's connection, as `127.0.0.1:53211`. */
+  readonly peer: string;
 }
 
 interface ServerCall {
   on(event: 'cancelled', listener: () => void): unknown;
   getDeadline(): Date | number;
+  getPeer(): string;
 }
 
 function contextOf(call: ServerCall): CallContext {
@@ -31,7 +34,7 @@ function contextOf(call: ServerCall): CallContext {
     const late = Number(call.getDeadline()) <= Date.now();
     controller.abort(failure(late ? 'DEADLINE' : 'CANCELLED', { what: 'The call' }));
   });
-  return { signal: controller.signal, draining: drainingOf(call) };
+  return { signal: controller.signal, draining: drainingOf(call), peer: call.getPeer() };
 }
 
 /** Makes a handler of a method with one request and one response. */

@@ -71,7 +71,8 @@ export class Health {
     return isServing ? ServingStatus.SERVING : ServingStatus.NOT_SERVING;
   }
 
-  private isServing(service: string): boolean | undefined {
+  /** Returns the state of a name; undefined for one that is not known. */
+  isServing(service: string): boolean | undefined {
     if (service === liveness) return this.isAlive;
     const isReady = service === overall ? [...this.ready.values()].every(Boolean) : this.ready.get(service);
     return isReady === undefined ? undefined : isReady && this.isAlive && !this.isDraining;

@@ -10,14 +10,15 @@ import { serverStreamHandler, type CallContext } from './handlers.js';
 export function watchHandler<Request, Response>(
   method: (request: Request, context: CallContext) => AsyncIterable<Response>,
 ): handleServerStreamingCall<Request, Response> {
-  return serverStreamHandler(async function* (request: Request, { signal, draining }) {
+  return serverStreamHandler(async function* (request: Request, context) {
+    const { signal, draining } = context;
     const over = new AbortController();
     const end = (): void => over.abort();
     const sources = [signal, draining];
     for (const source of sources) source.addEventListener('abort', end, { once: true });
     if (sources.some(({ aborted }) => aborted)) end();
     try {
-      yield* method(request, { signal: over.signal, draining });
+      yield* method(request, { ...context, signal: over.signal });
     } finally {
       for (const source of sources) source.removeEventListener('abort', end);
     }

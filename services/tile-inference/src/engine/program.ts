@@ -39,6 +39,8 @@ export interface TileToOpen {
   readonly width: number;
   /** Pixels around the window; those missing to half a patch are mirrored. */
   readonly margins: TileMargins;
+  /** Rows of pixels from one row of the window to the next: 1 in a tile, the side of a patch where patches are stacked. @default 1 */
+  readonly rowStep?: number;
 }
 
 /** Pixels around a window, side by side. */
@@ -63,6 +65,7 @@ interface OpenTile {
   readonly height: number;
   readonly width: number;
   readonly margins: TileMargins;
+  readonly rowStep: number;
   /** Pixels of the window that no batch has taken. */
   remaining: number;
 }
@@ -125,8 +128,9 @@ function* normalised({ pixels, pixelType, bands, raw }: TileToOpen, binding: Bin
 function* gatherBatch({ open, segments }: ClassifyArguments, binding: Binding): Steps<Tensor2D> {
   const tf = tensorflow();
   for (const tile of open) {
-    const { key, height, width, margins } = tile;
-    tiles.set(key, { pixels: yield* normalised(tile, binding), height, width, margins, remaining: height * width });
+    const { key, height, width, margins, rowStep = 1 } = tile;
+    const pixels = yield* normalised(tile, binding);
+    tiles.set(key, { pixels, height, width, margins, rowStep, remaining: height * width });
   }
   return tf.tidy(() => {
     const parts = segments.map((segment) => {
@@ -158,18 +162,18 @@ function closeTile(key: number): void {
 
 /** Pixel numbers of the patches around a segment's pixels, in the tile with its margins. */
 function segmentIndices(
-  { height, width, margins }: OpenTile,
+  { height, width, margins, rowStep }: OpenTile,
   { first, count }: TileSegment,
   patchSize: number,
 ): Int32Array {
   const half = patchSize >> 1;
   const stride = margins.left + width + margins.right;
-  const rows = reflectedPlaces(margins.top, height, margins.bottom, half);
+  const rows = reflectedPlaces(margins.top, (height - 1) * rowStep + 1, margins.bottom, half);
   const columns = reflectedPlaces(margins.left, width, margins.right, half);
   const indices = new Int32Array(count * patchSize ** 2);
   let position = 0;
   for (let pixel = first; pixel < first + count; pixel++) {
-    const top = Math.floor(pixel / width);
+    const top = Math.floor(pixel / width) * rowStep;
     const left = pixel % width;
     for (let y = top; y < top + patchSize; y++) {
       const row = rows[y]! * stride;

@@ -36,6 +36,13 @@ export const tileErrors = {
       `Tile ${tile} has a NaN or infinite value at row ${row}, column ${column} of its pixels. Replace such values before you send the tile.`,
     { field: 'tile.pixels' },
   ),
+  TENSOR_INVALID: entry(
+    'INVALID_ARGUMENT',
+    { tensor: 'text', reason: 'text' },
+    ({ tensor, reason }) =>
+      `Tensor ${tensor}: ${reason}. ModelMetadata returns the names, types and shapes that the model takes.`,
+    { field: ({ tensor }) => `tensor ${tensor}` },
+  ),
   PCA_MISMATCH: entry(
     'FAILED_PRECONDITION',
     { adapter: 'text', scene: 'text' },
