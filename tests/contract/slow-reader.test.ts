@@ -37,7 +37,7 @@ before(async () => {
     const feed = async (): Promise<void> => {
       for (; pushed < tileCount; pushed++) {
         const scores = Buffer.alloc(tileBytes);
-        await queue.push({ tile: pushed, tileCount, window: undefined, halo: 0, scores });
+        await queue.push({ tile: pushed, tileCount, window: undefined, halo: 0, scores, mask: Buffer.alloc(0) });
       }
       queue.end();
     };

@@ -83,6 +83,26 @@ test('pixels without a value keep to themselves, and harm no other', async () =>
   assert.deepEqual([...smooth], [1, 1, 2, 2, 2, 2]);
 });
 
+test('votes never pass pixels without data, whatever their scores are, and such pixels stay without a class', async () => {
+  // A strip of two fields with a gap between; in the gap the score is 0, as in a prepared scene, much like that of the fields.
+  const labels = Uint8Array.of(1, 1, 1, 0, 0, 2, 3, 3);
+  const confidence = Uint8Array.of(255, 255, 255, 0, 0, 10, 10, 10);
+  const values = [0.1, 0.1, 0.1, 0, 0, 0.1, 9, 9];
+  const open = edgesOf(values, 8);
+  const passed = await smoothMap({ labels, confidence }, open, { reach: 9 });
+  assert.deepEqual([...passed.labels], [1, 1, 1, 0, 0, 1, 3, 3]);
+  const cut = edgesOf(values, 8);
+  cut.cut(Uint8Array.of(1, 1, 1, 0, 0, 1, 1, 1));
+  const smooth = await smoothMap({ labels, confidence }, cut, { reach: 2 });
+  assert.deepEqual([...smooth.labels], [1, 1, 1, 0, 0, 2, 3, 3]);
+  assert.deepEqual([...smooth.confidence.subarray(0, 5)], [255, 255, 255, 0, 0]);
+  // In two dimensions, every neighbour of such a pixel loses its edge, and no other.
+  const field = edgesOf(new Array<number>(9).fill(1), 3);
+  field.cut(Uint8Array.of(1, 1, 1, 1, 0, 1, 1, 1, 1));
+  assert.deepEqual([...field.right], [0, 0, 0, NaN, NaN, 0, 0, 0, 0]);
+  assert.deepEqual([...field.below], [0, NaN, 0, 0, NaN, 0, 0, 0, 0]);
+});
+
 test('a reach of 0 leaves the map; who gives up is not kept waiting', async () => {
   const labels = Uint8Array.of(1, 2, 2, 0, 1, 2);
   const map = { labels, confidence: sure(labels) };

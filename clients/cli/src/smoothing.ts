@@ -24,17 +24,20 @@ export async function smoothRawMap(
   return { ...map, ...(await smoothInThread(map, edges, { reach, signal, onProgress })) };
 }
 
-/** Reads the edges between pixels, some rows at a time. */
+/** Reads the edges between pixels with data, some rows at a time. */
 async function readEdges(raster: RasterReader): Promise<SpectralEdges> {
   const { height, width, bands } = raster.info;
   const edges = new SpectralEdges(height, width);
+  const mask = new Uint8Array(height * width);
   const rows = Math.max(1, Math.floor(blockValues / (width * bands)));
   for (let row = 0; row < height; row += rows) {
     const window = { row, column: 0, height: Math.min(rows, height - row), width };
     const [first, end] = [Math.max(0, row - 1), Math.min(height, row + window.height + 1)];
-    const { values } = await readFilled(raster, { row: first, column: 0, height: end - first, width });
+    const { values, valid } = await readFilled(raster, { row: first, column: 0, height: end - first, width });
+    mask.set(valid.subarray((row - first) * width, (row - first + window.height) * width), row * width);
     edges.place(window, 1, withBorder(values, { width, bands, above: row - first, rows: window.height }), bands);
   }
+  edges.cut(mask);
   return edges;
 }
 

@@ -44,7 +44,8 @@ export async function* streamTiles(
       width: Math.min(side, part.width - left),
     };
     const scores = toBytes(await scene.readWindow(cut, halo, signal));
-    yield { tile, tileCount: rows * columns, window: cut, halo, scores };
+    const mask = toBytes((await scene.readMask(cut)) ?? new Uint8Array(0));
+    yield { tile, tileCount: rows * columns, window: cut, halo, scores, mask };
   }
 }
 

@@ -24,6 +24,8 @@ export interface CheckedTile {
   readonly raw: boolean;
   /** Rows of pixels from one row of the window to the next; more than 1 where patches are stacked. @default 1 */
   readonly rowStep?: number;
+  /** Pixels of the window that are to be classified, in ascending order, at least one; all by default. */
+  readonly chosen?: Int32Array;
 }
 
 const pixelTypes = new Map<PixelTypeMessage, { readonly type: PixelType; readonly bytes: number }>([

@@ -1,6 +1,6 @@
 import type { Job, JobHandler } from '@hyperswap/jobs';
 import type { JobProgress } from '@hyperswap/proto';
-import { PreparedScene } from '@hyperswap/scene';
+import { pixelsWithData, PreparedScene } from '@hyperswap/scene';
 import type { ObjectStore } from '@hyperswap/storage';
 import type { BindingTable } from './binding-table.js';
 import { chunkCount, chunkKey, chunkWindow, type SceneJob } from './scene-job.js';
@@ -43,27 +43,36 @@ async function classifyChunk(
   const margins = { top: halo, left: halo, bottom: halo, right: halo };
   const place = { window, margins, pixelType: 'float32', bands: adapter.components, raw: false } as const;
   const byteLength = 4 * adapter.components * (window.height + 2 * halo) * (window.width + 2 * halo);
+  const scene = await PreparedScene.openPinned(store, name, sceneDigest);
+  const mask = await scene.readMask(window);
+  const chosen = mask?.includes(0) ? pixelsWithData(mask) : undefined;
+  const pixels = window.height * window.width;
+  const values = areKept ? 2 + request.classes : 2;
+  if (chosen?.length === 0) {
+    await store.put(chunkKey(objects, index), Buffer.alloc(pixels * values));
+    return;
+  }
+  const chosenPlace = { ...place, ...(chosen && { chosen }) };
   await tiles.withSharedFlow('job', id, async (flow) => {
-    const reservation = flow.reserveNow(tiles.sizeOf({ ...place, pixels: { byteLength } }, adapter, areKept));
+    const reservation = flow.reserveNow(tiles.sizeOf({ ...chosenPlace, pixels: { byteLength } }, adapter, areKept));
     try {
-      const scene = await PreparedScene.openPinned(store, name, sceneDigest);
-      const mask = await scene.readMask(window);
       const scores = await scene.readWindow(window, halo, signal);
-      const tile = { ...place, pixels: scores.buffer as ArrayBuffer };
+      const tile = { ...chosenPlace, pixels: scores.buffer as ArrayBuffer };
       const classified = await tiles.classify(flow, tile, adapter, reservation, areKept, signal);
       const { labels, confidence, probabilities } = classified;
-      if (mask !== undefined) for (const plane of [labels, confidence, probabilities]) clearMasked(plane, mask);
-      await store.put(chunkKey(objects, index), Buffer.concat([labels, confidence, probabilities]));
+      const planes = [labels, confidence, probabilities].map((plane) => spread(plane, chosen, pixels));
+      await store.put(chunkKey(objects, index), Buffer.concat(planes));
     } finally {
       reservation.release();
     }
   });
 }
 
-/** Sets the values of pixels without data to 0. @param plane some values a pixel @param mask 1 for pixels with data */
-function clearMasked(plane: Uint8Array, mask: Uint8Array): void {
-  const values = plane.length / mask.length;
-  mask.forEach((isValid, pixel) => {
-    if (isValid === 0) plane.fill(0, pixel * values, (pixel + 1) * values);
-  });
+/** Puts the values of chosen pixels where these are; the others are 0. @param plane some values a chosen pixel @param pixels of the window */
+function spread(plane: Uint8Array, chosen: Int32Array | undefined, pixels: number): Uint8Array {
+  if (chosen === undefined) return plane;
+  const values = plane.length / chosen.length;
+  const all = new Uint8Array(pixels * values);
+  chosen.forEach((pixel, place) => all.set(plane.subarray(place * values, (place + 1) * values), pixel * values));
+  return all;
 }

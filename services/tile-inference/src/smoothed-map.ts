@@ -37,7 +37,7 @@ export async function smoothedMap(
   return smoothInThread(map, await sceneEdges(store, job, signal), { reach, signal, onProgress });
 }
 
-/** Distances between the scores of neighbouring pixels. */
+/** Returns the distances between the scores of neighbouring pixels that hold data. */
 async function sceneEdges(
   store: ObjectStore,
   { scene: name, sceneDigest }: FinishedJob,
@@ -46,6 +46,7 @@ async function sceneEdges(
   const scene = await PreparedScene.openPinned(store, name, sceneDigest);
   const { height, width, components } = scene.manifest;
   const edges = new SpectralEdges(height, width);
+  const mask = await scene.readMask({ row: 0, column: 0, height, width });
   for (let row = 0; row < height; row += tileSide) {
     for (let column = 0; column < width; column += tileSide) {
       const window = {
@@ -57,5 +58,6 @@ async function sceneEdges(
       edges.place(window, 1, await scene.readWindow(window, 1, signal), components);
     }
   }
+  if (mask !== undefined) edges.cut(mask);
   return edges;
 }

@@ -73,7 +73,7 @@ export class TileClassifier {
   }
 
   /**
-   * Classifies the pixels of a tile's window. The tile's buffer moves to the engine.
+   * Classifies the pixels of a tile's window, or those that are chosen of it. The tile's buffer moves to the engine.
    *
    * @param reservation of {@link sizeOf}; the caller releases it
    * @param probabilities the probabilities of all classes are wanted too

@@ -5,7 +5,7 @@ import type { TileToOpen } from './engine/program.js';
 import type { Size } from './scheduler/memory-budget.js';
 import type { Work, WorkGroup } from './scheduler/work.js';
 
-/** Classes of the pixels of a tile's window, row by row. */
+/** Classes of the pixels of a tile's window that are classified, row by row. */
 export interface TileLabels {
   /** Class of each pixel, from 1. */
   readonly labels: Uint8Array;
@@ -28,7 +28,7 @@ export interface TileWork extends Work, TileLabels {
 }
 
 /** Size of a tile: its window, what is around it, and the bytes of its pixels. */
-export type TileExtent = Pick<CheckedTile, 'window' | 'margins' | 'rowStep'> & {
+export type TileExtent = Pick<CheckedTile, 'window' | 'margins' | 'rowStep' | 'chosen'> & {
   readonly pixels: { readonly byteLength: number };
 };
 
@@ -38,12 +38,12 @@ let nextKey = 1;
 
 /** Returns work of a checked tile. @param probabilities the probabilities of all classes are wanted too */
 export function newTileWork(
-  { window: { height, width }, margins, pixels, pixelType, bands, raw, rowStep = 1 }: CheckedTile,
+  { window: { height, width }, margins, pixels, pixelType, bands, raw, rowStep = 1, chosen }: CheckedTile,
   { digest, classes }: Pick<AdmittedAdapter, 'digest' | 'classes'>,
   group: WorkGroup,
   probabilities: boolean,
 ): TileWork {
-  const patches = height * width;
+  const patches = chosen?.length ?? height * width;
   return {
     kind: 'tile',
     key: nextKey++,
@@ -51,7 +51,7 @@ export function newTileWork(
     classes,
     group,
     patches,
-    content: { pixels, pixelType, bands, raw, height, width, margins, rowStep },
+    content: { pixels, pixelType, bands, raw, height, width, margins, rowStep, chosen },
     labels: new Uint8Array(patches),
     confidence: new Uint8Array(patches),
     probabilities: new Uint8Array(probabilities ? patches * classes : 0),
@@ -60,12 +60,12 @@ export function newTileWork(
 
 /** Returns what a tile takes: pixels as they came, normalised on the device, and its results. */
 export function tileSize(
-  { window: { height, width }, margins, pixels, rowStep = 1 }: TileExtent,
+  { window: { height, width }, margins, pixels, rowStep = 1, chosen }: TileExtent,
   { classes }: Pick<AdmittedAdapter, 'classes'>,
   { components }: BackboneConfig,
   probabilities: boolean,
 ): Size {
-  const patches = height * width;
+  const patches = chosen?.length ?? height * width;
   const area = (margins.top + (height - 1) * rowStep + 1 + margins.bottom) * (margins.left + width + margins.right);
   const results = patches * (2 + (probabilities ? classes : 0));
   return { patches, bytes: bytesPerTile + pixels.byteLength + 4 * components * area + results };

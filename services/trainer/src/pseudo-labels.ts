@@ -14,8 +14,8 @@ const reach = 10;
 const agreement = 128;
 
 /**
- * Adds pseudo-labels (Lee 2013) to a training. A linear probe on its labelled pixels classifies pixels drawn from the
- * whole scene. The result is smoothed along the scene's spectra. Some pixels of each class are then drawn from those
+ * Adds pseudo-labels (Lee 2013) to a training. A linear probe on its labelled pixels classifies pixels with data drawn
+ * from the whole scene. The result is smoothed along the scene's spectra. Some pixels of each class are then drawn from those
  * whose votes agree.
  *
  * Test pixels may be among them, without their labels: the split's description says so.
@@ -39,15 +39,19 @@ export async function addPseudoLabels(
     },
   };
   const { adapter } = await fitAdapter(probeBefore(recipe), own);
+  const { scores, valid } = await scenes.allScores(scene, signal);
   const labelled = new Set(plan.train.pixels);
   const random = new Random(training.seed);
   const everywhere = Int32Array.from({ length: scene.raster!.height * scene.raster!.width }, (_, pixel) => pixel);
-  const drawn = [...random.shuffle(everywhere)].filter((pixel) => !labelled.has(pixel)).slice(0, sampled);
+  const drawn = [...random.shuffle(everywhere)]
+    .filter((pixel) => valid[pixel] === 1 && !labelled.has(pixel))
+    .slice(0, sampled);
   const labels = new Uint8Array(everywhere.length);
   const predictions = await classifyPixels(adapter, drawn, plan, precision, own);
   predictions.forEach((label, i) => (labels[drawn[i]!] = label));
   const map = { labels, confidence: new Uint8Array(labels.length).fill(255) };
-  const edges = SpectralEdges.of(scene.raster!, await scenes.allScores(scene, signal), scene.components);
+  const edges = SpectralEdges.of(scene.raster!, scores, scene.components);
+  edges.cut(valid);
   const smooth = await smoothMap(map, edges, { reach, signal });
   const sure = drawn.filter((pixel) => smooth.confidence[pixel]! >= agreement);
   const pseudoLabelled = chooseOfEachClass(sure, smooth.labels, perClass);

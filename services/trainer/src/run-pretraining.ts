@@ -5,7 +5,7 @@ import { throwIfAborted, validateName } from '@hyperswap/errors';
 import type { StartPretrainingRequest } from '@hyperswap/proto';
 import { toDuration } from '@hyperswap/rpc';
 import { inMemory } from '@hyperswap/safetensors';
-import { componentStatistics, simulateScene, type ComponentStatistics } from '@hyperswap/scene';
+import { componentStatistics, pixelsWithData, simulateScene, type ComponentStatistics } from '@hyperswap/scene';
 import { readBackbone, writeBackbone, type Backbone } from '@hyperswap/spectralgpt';
 import type { PretrainingStep, UnlabelledScene } from './engine/pretrain.js';
 import { pretrainingSettings, requireComponents } from './check-pretraining.js';
@@ -104,8 +104,10 @@ async function gatherScenes(
   };
   for (const [index, name] of request.scenes.entries()) {
     const scene = requireComponents(await source.scene(name, request.sceneDigests[index], signal), components);
-    const pixels = standardise(await source.allScores(scene, signal), scene.statistics);
-    scenes.push({ height: scene.raster!.height, width: scene.raster!.width, pixels });
+    const { scores, valid } = await source.allScores(scene, signal);
+    const pixels = standardise(scores, scene.statistics);
+    const centres = valid.includes(0) ? { centres: pixelsWithData(valid) } : {};
+    scenes.push({ height: scene.raster!.height, width: scene.raster!.width, pixels, ...centres });
     told();
   }
   for (let i = 0; i < request.simulatedScenes; i++) {

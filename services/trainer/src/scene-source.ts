@@ -114,13 +114,22 @@ export class SceneSource {
     }
   }
 
-  /** Returns all scores of a scene, `[height, width, components]`, for pretraining. @throws SCENE_CHANGED */
-  async allScores(scene: Scene, signal: AbortSignal): Promise<Float32Array> {
+  /**
+   * Returns all scores of a scene, `[height, width, components]`, and its mask, `[height, width]`, 1 for pixels with data.
+   *
+   * @throws SCENE_CHANGED
+   */
+  async allScores(
+    scene: Scene,
+    signal: AbortSignal,
+  ): Promise<{ readonly scores: Float32Array; readonly valid: Uint8Array }> {
     const { raster, components } = scene;
     const { height, width } = raster!;
     const all = new Float32Array(height * width * components);
+    const valid = new Uint8Array(height * width).fill(1);
     const call = this.client.streamTiles({ ...contentOf(scene), tileSize: 256, halo: 0, window: undefined });
-    for await (const { window, scores } of readStream(this.client, call, signal)) {
+    for await (const { window, scores, mask } of readStream(this.client, call, signal)) {
+      if (mask.length > 0) placeWindow(valid, width, window!, mask);
       const tile = new Float32Array(new Uint8Array(scores).buffer);
       const { row, column, height: rows, width: columns } = window!;
       for (let y = 0; y < rows; y++) {
@@ -128,7 +137,7 @@ export class SceneSource {
         all.set(line, ((row + y) * width + column) * components);
       }
     }
-    return all;
+    return { scores: all, valid };
   }
 
   close(): void {

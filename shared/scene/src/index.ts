@@ -8,6 +8,7 @@ export { componentStatistics, type ComponentStatistics } from './prepare/statist
 export { deleteArrays, deleteScene } from './prepared/delete-scene.js';
 export { listScenes } from './prepared/list-scenes.js';
 export { contentDigest, readManifest, type RasterDescription, type SceneManifest } from './prepared/manifest.js';
+export { pixelsWithData } from './prepared/pixels-with-data.js';
 export { PreparedScene } from './prepared/prepared-scene.js';
 export { arraysPrefix, arraysRoot, blockKey, labelsKey } from './prepared/scene-arrays.js';
 export { simulateScene, type SimulatedScene } from './simulate.js';

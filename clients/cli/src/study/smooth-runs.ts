@@ -1,5 +1,6 @@
 import type { Scene } from '@hyperswap/proto';
 import { evaluate, smoothInThread, SpectralEdges, type Metrics } from '@hyperswap/map';
+import { placeWindow } from '@hyperswap/raster';
 import { readStream } from '@hyperswap/rpc';
 import type { Session } from '../session.js';
 import type { Progress } from '../terminal.js';
@@ -40,9 +41,12 @@ async function edgesOfPrepared(
 ): Promise<SpectralEdges> {
   const edges = new SpectralEdges(raster!.height, raster!.width);
   const call = scenes.streamTiles({ scene: name, sceneDigest: digest, tileSize: 0, halo: 1, window: undefined });
-  for await (const { window, halo, scores } of readStream(scenes, call, signal)) {
+  const valid = new Uint8Array(raster!.height * raster!.width).fill(1);
+  for await (const { window, halo, scores, mask } of readStream(scenes, call, signal)) {
     // Copied, since a message's bytes may begin anywhere.
     edges.place(window!, halo, new Float32Array(new Uint8Array(scores).buffer), components);
+    if (mask.length > 0) placeWindow(valid, raster!.width, window!, mask);
   }
+  edges.cut(valid);
   return edges;
 }

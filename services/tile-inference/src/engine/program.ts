@@ -41,6 +41,8 @@ export interface TileToOpen {
   readonly margins: TileMargins;
   /** Rows of pixels from one row of the window to the next: 1 in a tile, the side of a patch where patches are stacked. @default 1 */
   readonly rowStep?: number;
+  /** Pixels of the window that are classified, in ascending order; undefined for all. */
+  readonly chosen: Int32Array | undefined;
 }
 
 /** Pixels around a window, side by side. */
@@ -51,7 +53,7 @@ export interface TileMargins {
   readonly right: number;
 }
 
-/** Pixels `first` to `first + count` of a tile's window, row by row. */
+/** Pixels `first` to `first + count` of those that are classified of a tile's window, row by row. */
 export interface TileSegment {
   readonly key: number;
   readonly first: number;
@@ -66,7 +68,8 @@ interface OpenTile {
   readonly width: number;
   readonly margins: TileMargins;
   readonly rowStep: number;
-  /** Pixels of the window that no batch has taken. */
+  readonly chosen: Int32Array | undefined;
+  /** Pixels to classify that no batch has taken. */
   remaining: number;
 }
 
@@ -128,9 +131,10 @@ function* normalised({ pixels, pixelType, bands, raw }: TileToOpen, binding: Bin
 function* gatherBatch({ open, segments }: ClassifyArguments, binding: Binding): Steps<Tensor2D> {
   const tf = tensorflow();
   for (const tile of open) {
-    const { key, height, width, margins, rowStep = 1 } = tile;
+    const { key, height, width, margins, chosen, rowStep = 1 } = tile;
     const pixels = yield* normalised(tile, binding);
-    tiles.set(key, { pixels, height, width, margins, rowStep, remaining: height * width });
+    const remaining = chosen?.length ?? height * width;
+    tiles.set(key, { pixels, height, width, margins, rowStep, chosen, remaining });
   }
   return tf.tidy(() => {
     const parts = segments.map((segment) => {
@@ -162,7 +166,7 @@ function closeTile(key: number): void {
 
 /** Pixel numbers of the patches around a segment's pixels, in the tile with its margins. */
 function segmentIndices(
-  { height, width, margins, rowStep }: OpenTile,
+  { height, width, margins, rowStep, chosen }: OpenTile,
   { first, count }: TileSegment,
   patchSize: number,
 ): Int32Array {
@@ -172,7 +176,8 @@ function segmentIndices(
   const columns = reflectedPlaces(margins.left, width, margins.right, half);
   const indices = new Int32Array(count * patchSize ** 2);
   let position = 0;
-  for (let pixel = first; pixel < first + count; pixel++) {
+  for (let place = first; place < first + count; place++) {
+    const pixel = chosen?.[place] ?? place;
     const top = Math.floor(pixel / width) * rowStep;
     const left = pixel % width;
     for (let y = top; y < top + patchSize; y++) {

@@ -37,6 +37,8 @@ export interface UnlabelledScene {
   readonly width: number;
   /** Normalised scores, `[components, height · width]`: component after component. */
   readonly pixels: Float32Array;
+  /** Pixels that patches are drawn around, in ascending order; undefined for all. */
+  readonly centres?: Int32Array;
 }
 
 export interface PretrainingSettings {
@@ -171,6 +173,12 @@ function startingParameters(
   return parameters;
 }
 
+function drawCentre({ height, width, centres }: UnlabelledScene, random: Random): { row: number; column: number } {
+  if (centres === undefined) return { row: random.integer(height), column: random.integer(width) };
+  const pixel = centres[random.integer(centres.length)]!;
+  return { row: Math.floor(pixel / width), column: pixel % width };
+}
+
 /**
  * Draws random patches of one size from random scenes, each in one of eight orientations. The sign of a PCA component
  * is arbitrary, so the sign of each component of a patch is flipped at random.
@@ -194,7 +202,7 @@ function sampleBatch(
     if (count === 0) return [];
     const indices = new Int32Array(count * area);
     for (let i = 0; i < count; i++) {
-      const centre = { row: random.integer(scene.height), column: random.integer(scene.width) };
+      const centre = drawCentre(scene, random);
       writePatchIndices(plain, 0, centre, patchSize, scene);
       const offsets = orientedOffsets(patchSize, random.integer(orientationCount));
       for (let j = 0; j < area; j++) indices[i * area + j] = plain[offsets[j]!]!;

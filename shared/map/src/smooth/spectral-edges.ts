@@ -28,6 +28,18 @@ export class SpectralEdges {
     return edges;
   }
 
+  /** Takes the edges of pixels without data away: no walk reaches or passes them. @param mask `[height, width]`, 1 for pixels with data */
+  cut(mask: Uint8Array): void {
+    const { right, below, width } = this;
+    mask.forEach((isValid, pixel) => {
+      if (isValid === 1) return;
+      right[pixel] = NaN;
+      below[pixel] = NaN;
+      if (pixel % width > 0) right[pixel - 1] = NaN;
+      if (pixel >= width) below[pixel - width] = NaN;
+    });
+  }
+
   /**
    * Fills in the edges of a tile: those between its window's pixels, and those to the pixels of its halo.
    *
