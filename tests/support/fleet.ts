@@ -37,15 +37,23 @@ export interface Fleet {
   stop(): Promise<void>;
 }
 
+/** Starts `hyperswap up` with some services, on a free port. @param directory working directory of the process */
+export function startPod(services: string, environment: NodeJS.ProcessEnv, directory?: string): Promise<Pod> {
+  return startServing(['up', '--services', services, '--port', '0'], environment, directory);
+}
+
 /**
- * Starts `hyperswap up` with some services, on a free port, and waits until it serves.
+ * Starts the command line with arguments that make it serve, and waits until it does.
  *
  * @param directory working directory of the process; that of this one by default
  */
-export async function startPod(services: string, environment: NodeJS.ProcessEnv, directory?: string): Promise<Pod> {
-  const args = [commandFile, 'up', '--services', services, '--port', '0'];
+export async function startServing(
+  args: readonly string[],
+  environment: NodeJS.ProcessEnv,
+  directory?: string,
+): Promise<Pod> {
   const stdio: ['ignore', 'pipe', 'pipe'] = ['ignore', 'pipe', 'pipe'];
-  const child = spawn(process.execPath, args, { env: environment, cwd: directory, stdio });
+  const child = spawn(process.execPath, [commandFile, ...args], { env: environment, cwd: directory, stdio });
   let said = '';
   child.stderr.on('data', (text: Buffer) => {
     said = (said + text.toString()).slice(-2000);

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { test } from 'node:test';
 import {
+  endpointOf,
   environmentName,
   loadConfig,
   readTransportSecurity,
@@ -14,6 +15,19 @@ import {
 import { parseReference } from '@hyperswap/registry';
 import { makeCertificates } from '../support/certificates.js';
 import { hasCode } from '../support/errors.js';
+
+test('the endpoint names one address for all services, or one for each', () => {
+  assert.equal(endpointOf('https://maps.example.org:7420', 'trainer'), 'https://maps.example.org:7420');
+  const each = 'preprocessing=a:7420, trainer=https://b:7420,tile-inference=ipv6:[::1]:7420';
+  assert.equal(endpointOf(each, 'preprocessing'), 'a:7420');
+  assert.equal(endpointOf(each, 'trainer'), 'https://b:7420');
+  assert.equal(endpointOf(each, 'tile-inference'), 'ipv6:[::1]:7420');
+  assert.throws(
+    () => endpointOf('trainer=b:7420', 'preprocessing'),
+    hasCode('CONFIG_INVALID', /preprocessing=host:port/),
+  );
+  assert.throws(() => endpointOf('trainers=b:7420', 'trainer'), hasCode('CONFIG_INVALID', /trainers=b:7420/));
+});
 
 test('flags beat the environment, which beats the file, which beats defaults', () => {
   const file = path.join(mkdtempSync(path.join(tmpdir(), 'hyperswap-')), 'config.json');

@@ -7,6 +7,7 @@ import { addCompareCommand } from './commands/compare.js';
 import { addDatasetCommands } from './commands/datasets.js';
 import { addDemoCommand } from './commands/demo.js';
 import { addDoctorCommand } from './commands/doctor.js';
+import { addHealthCommand } from './commands/health.js';
 import { addJobCommands } from './commands/jobs.js';
 import { addKeyCommands } from './commands/keys.js';
 import { addMethodCommands } from './commands/methods.js';
@@ -28,7 +29,7 @@ export async function run(argv: readonly string[]): Promise<void> {
     .description('Land-cover maps of hyperspectral scenes by adapters on one frozen foundation model.')
     .option(
       '--endpoint <host:port>',
-      'where the services are, https:// for TLS; without it the default port, else this process',
+      'where the services are, https:// for TLS, or name=host:port of each; without it the default port, else this process',
     )
     .option('--home <dir>', 'folder of the embedded store and bus (./.hyperswap by default)')
     .option('--backbone <name>', 'backbone to serve and train on')
@@ -42,6 +43,7 @@ export async function run(argv: readonly string[]): Promise<void> {
     .exitOverride();
   addUpCommand(program);
   addDoctorCommand(program);
+  addHealthCommand(program);
   addDatasetCommands(program);
   addSceneCommands(program);
   addTrainCommand(program);

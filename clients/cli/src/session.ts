@@ -1,4 +1,5 @@
 import {
+  endpointOf,
   loadConfig,
   readTransportSecurity,
   requireGuardedToken,
@@ -84,19 +85,23 @@ export async function openSession(
       endpoint = local.endpoint;
     }
   }
-  const access = local === undefined ? accessTo(endpoint, config) : {};
+  const to = (service: ServiceName): { endpoint: string; access: ClientAccess } => {
+    const found = endpointOf(endpoint, service);
+    return { endpoint: found, access: local === undefined ? accessTo(found, config) : {} };
+  };
+  const [preprocessing, trainer, inference] = [to('preprocessing'), to('trainer'), to('tile-inference')];
   const interruption = new AbortController();
   const interrupt = (): void => {
     interruption.abort(failure('CANCELLED', { what: 'The command' }));
   };
   process.once('SIGINT', interrupt).once('SIGTERM', interrupt);
   const clients = {
-    scenes: connect(SceneServiceClient, endpoint, access),
-    trainings: connect(TrainingServiceClient, endpoint, access),
-    backbones: connect(BackboneServiceClient, endpoint, access),
-    adapters: connect(AdapterServiceClient, endpoint, access),
-    sceneJobs: connect(SceneJobServiceClient, endpoint, access),
-    tiles: connect(TileServiceClient, endpoint, access),
+    scenes: connect(SceneServiceClient, preprocessing.endpoint, preprocessing.access),
+    trainings: connect(TrainingServiceClient, trainer.endpoint, trainer.access),
+    backbones: connect(BackboneServiceClient, trainer.endpoint, trainer.access),
+    adapters: connect(AdapterServiceClient, inference.endpoint, inference.access),
+    sceneJobs: connect(SceneJobServiceClient, inference.endpoint, inference.access),
+    tiles: connect(TileServiceClient, inference.endpoint, inference.access),
   };
   return {
     ...clients,

@@ -1,10 +1,9 @@
-/** How the services of this process are guarded, and what it shows to others, as it is configured. */
-import { X509Certificate } from 'node:crypto';
+/** Configured protection of this process's services, and its own access to others. */
 import { failure } from '@hyperswap/errors';
 import { requireGuardedServer, type Config, type TransportSecurity } from '@hyperswap/config';
 import { readPrivateKey, readPublicKeys, TokenVerifier, type NamedKey } from '@hyperswap/keys';
 import type { TrustedKeys } from '@hyperswap/registry';
-import { clientAccess, type ClientAccess, type ServerGuard } from '@hyperswap/rpc';
+import { accessToSelf, type ClientAccess, type ServerGuard } from '@hyperswap/rpc';
 
 /** @throws CONFIG_INSECURE, CONFIG_INVALID */
 export async function serverGuard(config: Config, { authority, identity }: TransportSecurity): Promise<ServerGuard> {
@@ -22,7 +21,7 @@ export async function serverGuard(config: Config, { authority, identity }: Trans
 }
 
 /**
- * What this process shows to itself, when one of its services calls another: it is reached by an address that its certificate may not hold.
+ * Returns the access of this process to its own services.
  *
  * @throws CONFIG_INVALID when it would need a token and has none
  */
@@ -31,14 +30,10 @@ export function ownAccess(config: Config, security: TransportSecurity): ClientAc
     const allowed = 'a file with the token of a reader, with which the trainer gets scenes';
     throw failure('CONFIG_INVALID', { key: 'tokenFile', value: '""', allowed });
   }
-  const { trusted, ...access } = clientAccess({ ...config, ...security });
-  if (security.identity === undefined) return access;
-  const { subjectAltName = '' } = new X509Certificate(security.identity.certificate);
-  const serverName = /DNS:([^,]+)/.exec(subjectAltName)?.[1]?.replace('*', 'self');
-  return { ...access, trusted, ...(serverName === undefined ? {} : { serverName }) };
+  return accessToSelf({ ...config, ...security });
 }
 
-/** Whose adapters are used, and the key that signs those made here. @throws CONFIG_INVALID */
+/** Returns the keys whose adapters are used, and the key that signs those made here. @throws CONFIG_INVALID */
 export function adapterTrust({ signingKey, trustedKeys }: Config): {
   signingKey?: NamedKey;
   trustedKeys?: TrustedKeys;

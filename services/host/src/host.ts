@@ -1,5 +1,6 @@
 import path from 'node:path';
 import {
+  endpointOf,
   prepareHome,
   readTransportSecurity,
   requireGuardedServers,
@@ -39,6 +40,8 @@ export interface Host {
   readonly bus: string;
   /** Resolves when the executor has ended and the process cannot serve any more. Every name is NOT_SERVING then. */
   readonly failed: Promise<HyperswapError>;
+  /** Resolves when no job has run in this process for so long. */
+  idle(milliseconds: number): Promise<void>;
   /** Refuses new calls, ends watches, lets other open calls finish within the grace, and closes everything. */
   stop(graceMilliseconds: number): Promise<void>;
 }
@@ -119,7 +122,7 @@ async function start(
         endpoint:
           isOwnPreprocessing && server !== undefined
             ? `${guard.identity === undefined ? '' : 'https://'}${server.endpoint}`
-            : config.endpoint,
+            : endpointOf(config.endpoint, 'preprocessing'),
         access,
       });
       const { backbone, precision } = config;
@@ -157,6 +160,7 @@ async function start(
     store: store.description,
     bus: bus.description,
     failed: failureOf(executor, running),
+    idle: (milliseconds) => jobs.idle(milliseconds),
     stop: async (graceMilliseconds) => {
       logger.info('draining');
       readiness.stop();
@@ -178,7 +182,8 @@ async function failureOf(executor: Executor | undefined, { health }: RunningServ
 
 function addressOf(config: Config): ServerAddress {
   const { host, port, maximumConnections, maximumStreams, handshakeMilliseconds, idleMilliseconds } = config;
-  return { host, port, maximumConnections, maximumStreams, handshakeMilliseconds, idleMilliseconds };
+  const ageMilliseconds = config.connectionAgeMilliseconds;
+  return { host, port, maximumConnections, maximumStreams, handshakeMilliseconds, idleMilliseconds, ageMilliseconds };
 }
 
 /** MinIO where it is configured, else a directory. */

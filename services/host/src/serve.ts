@@ -9,8 +9,8 @@ const failureGraceMilliseconds = 1_000;
 const closeMilliseconds = 10_000;
 
 /**
- * Serves until SIGTERM or SIGINT, then drains: refuses new work, ends watches, lets other open calls finish, closes everything.
- * A second signal ends the process at once.
+ * Serves until SIGTERM or SIGINT, or until no job has run for `idleExitSeconds`, then drains: refuses new work, ends watches,
+ * lets other open calls finish, closes everything. A second signal ends the process at once.
  *
  * @throws the errors of `startHost`; ENGINE_STOPPED when the executor ends, after everything is closed
  */
@@ -20,9 +20,11 @@ export async function serve(config: Config, names: readonly ServiceName[], logge
   const signal = new Promise<NodeJS.Signals>((resolve) => {
     process.once('SIGTERM', resolve).once('SIGINT', resolve);
   });
-  const end = await Promise.race([signal, host.failed]);
+  const idle =
+    config.idleExitSeconds === 0 ? [] : [host.idle(config.idleExitSeconds * 1000).then(() => 'idle' as const)];
+  const end = await Promise.race([signal, host.failed, ...idle]);
   if (typeof end === 'string') {
-    logger.info({ signal: end }, 'stopping');
+    logger.info({ reason: end }, 'stopping');
     await stopWithin(config.drainMilliseconds);
   } else {
     logger.fatal({ err: end }, 'the process cannot serve any more');

@@ -14,6 +14,11 @@ export interface SettingDescription {
   readonly meaning: string;
 }
 
+/** Returns the JSON schema of each setting, by its key. */
+export function settingsSchema(): Readonly<Record<string, unknown>> {
+  return z.toJSONSchema(settings, { unrepresentable: 'any' }).properties ?? {};
+}
+
 /** Returns all settings in the order of the schema. */
 export function describeSettings(): SettingDescription[] {
   const { properties = {} } = z.toJSONSchema(settings, { io: 'input', unrepresentable: 'any' });

@@ -1,4 +1,5 @@
-export { describeSettings, type SettingDescription } from './describe-settings.js';
+export { describeSettings, settingsSchema, type SettingDescription } from './describe-settings.js';
+export { endpointOf } from './endpoints.js';
 export { environmentName } from './environment.js';
 export { loadConfig, type Config, type ConfigSources } from './config.js';
 export { requireGuardedServer, requireGuardedServers, requireGuardedToken } from './exposure.js';

@@ -12,7 +12,7 @@ export const settings = z
       .string()
       .default('')
       .describe(
-        'Address of the services for clients; empty: the default port where something listens there, else services that the command starts itself.',
+        'Address of the services for clients, or preprocessing=host:port,trainer=host:port,tile-inference=host:port; empty: the default port where something listens there, else services that the command starts itself.',
       ),
     backbone: z
       .string()
@@ -101,6 +101,14 @@ export const settings = z
       .describe(
         'Milliseconds that a connection may stay without a call until it is asked to end; after twice the time it is closed.',
       ),
+    connectionAgeMilliseconds: z.coerce
+      .number()
+      .int()
+      .min(1000)
+      .default(30 * 60_000)
+      .describe(
+        'Milliseconds after which a connection takes no more calls, so that its client connects anew and finds new pods. Open calls go on.',
+      ),
     healthMilliseconds: z.coerce
       .number()
       .int()
@@ -115,6 +123,14 @@ export const settings = z
       .nonnegative()
       .default(30_000)
       .describe('Milliseconds that open calls get after SIGTERM.'),
+    idleExitSeconds: z.coerce
+      .number()
+      .int()
+      .nonnegative()
+      .default(0)
+      .describe(
+        'Seconds without a job after which the process drains and ends with exit code 0; 0: it serves until SIGTERM.',
+      ),
     leaseMilliseconds: z.coerce
       .number()
       .int()

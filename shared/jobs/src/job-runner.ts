@@ -3,6 +3,7 @@ import { failure, HyperswapError, serializeError } from '@hyperswap/errors';
 import type { Bus } from '@hyperswap/messaging';
 import type { ObjectStore } from '@hyperswap/storage';
 import type { Logger } from '@hyperswap/telemetry';
+import { Activity } from './activity.js';
 import { publishJob, type JobItem, type JobQueue } from './items.js';
 import type { JobHandler, JobKind } from './job-kind.js';
 import { newRecord, queuedAgain, withStatus } from './job-record.js';
@@ -52,6 +53,7 @@ export class JobRunner {
   private readonly records = new Map<string, JobRecords>();
   private readonly registrations = new Map<string, Registration>();
   private readonly workersOf = new Map<string, number>();
+  private readonly activity = new Activity();
   /** Last admission of a job by kind; it never fails. */
   private readonly admissions = new Map<string, Promise<unknown>>();
   private working: Promise<void>[] | undefined;
@@ -84,8 +86,8 @@ export class JobRunner {
     this.working = [...this.workersOf].flatMap(([name, workers]) => {
       const queue = bus.workQueue<JobItem>(name);
       const [draining, stopping] = [this.draining.signal, this.stopping.signal];
-      const { events } = bus;
-      const worker = { queue, registrations, events, store, logger, leaseMilliseconds, draining, stopping };
+      const [{ events }, { activity }] = [bus, this];
+      const worker = { queue, registrations, events, store, logger, leaseMilliseconds, activity, draining, stopping };
       return Array.from({ length: workers }, () => new JobWorker(worker).work());
     });
     this.sweeping = this.sweep();
@@ -219,6 +221,11 @@ export class JobRunner {
       }),
     );
     await publishJob(this.queueOf(kind), kind.name, { id, record });
+  }
+
+  /** Resolves when no item has been under way in this process for some time. It stays pending after `drain`. */
+  idle(milliseconds: number): Promise<void> {
+    return this.activity.idle(milliseconds, this.draining.signal);
   }
 
   /** Takes no more jobs and items, and ends all watching: callers go to another process. Items under way go on. */

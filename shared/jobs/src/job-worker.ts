@@ -4,6 +4,7 @@ import { failure, serializeError, toHyperswapError } from '@hyperswap/errors';
 import type { Events, WorkItem } from '@hyperswap/messaging';
 import type { ObjectStore } from '@hyperswap/storage';
 import type { Logger } from '@hyperswap/telemetry';
+import type { Activity } from './activity.js';
 import { itemName, jobItemSchema, publishNextPart, publishParts, type JobItem, type JobQueue } from './items.js';
 import type { Job, JobContext, JobHandler, JobKind } from './job-kind.js';
 import { hasAllParts, triesOf, withStatus, withTry, type JobRecord } from './job-record.js';
@@ -33,6 +34,8 @@ export interface WorkerContext {
   readonly store: ObjectStore;
   readonly logger: Logger;
   readonly leaseMilliseconds: number;
+  /** Counts the items under way. */
+  readonly activity: Activity;
   /** Aborted when this process takes no more items. */
   readonly draining: AbortSignal;
   /** Aborted when it gives back those that it has. */
@@ -53,15 +56,17 @@ export class JobWorker {
   constructor(private readonly context: WorkerContext) {}
 
   async work(): Promise<void> {
-    const { queue, draining, logger } = this.context;
+    const { queue, draining, logger, activity } = this.context;
     for (;;) {
       const item = await queue.pull(draining);
       if (item === undefined) return;
-      const rest = await this.handle(item).catch((error: unknown) => {
-        // Its lease runs out, and it comes again.
-        logger.error({ err: error, ...item.content }, 'an item of work could not be handled');
-        return jittered(restMilliseconds);
-      });
+      const rest = await activity
+        .during(() => this.handle(item))
+        .catch((error: unknown) => {
+          // Its lease runs out, and it comes again.
+          logger.error({ err: error, ...item.content }, 'an item of work could not be handled');
+          return jittered(restMilliseconds);
+        });
       if (rest === 0) continue;
       await sleep(rest, undefined, { signal: draining, ref: false }).catch(() => undefined);
     }

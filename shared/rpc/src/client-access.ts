@@ -1,4 +1,5 @@
 /** What a client shows of itself, and whom it trusts. */
+import { X509Certificate } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { credentials, InterceptingCall, type ChannelCredentials, type Interceptor } from '@grpc/grpc-js';
 import { failure } from '@hyperswap/errors';
@@ -26,6 +27,18 @@ export function clientAccess({
     ...(identity === undefined ? {} : { identity }),
     ...(tokenFile === '' ? {} : { tokenFile }),
   };
+}
+
+/**
+ * Returns the access of a process to its own port. The address that it uses, `127.0.0.1` for example, may not be in its
+ * certificate, so the certificate's first DNS name is expected instead.
+ */
+export function accessToSelf(settings: Parameters<typeof clientAccess>[0]): ClientAccess {
+  const access = clientAccess(settings);
+  if (settings.identity === undefined) return access;
+  const { subjectAltName = '' } = new X509Certificate(settings.identity.certificate);
+  const serverName = /DNS:([^,]+)/.exec(subjectAltName)?.[1]?.replace('*', 'self');
+  return { ...access, ...(serverName === undefined ? {} : { serverName }) };
 }
 
 /** TLS where authorities are named or the endpoint begins with `https://`. */

@@ -26,7 +26,13 @@ interface Cancellable {
   cancel(): void;
 }
 
-/** A client of one service at an endpoint, as `localhost:7420` or `https://host:7420`. Connecting waits for the first call. */
+/** Spreads calls over all addresses that a name has: with one connection only, a client would keep to one pod. */
+const serviceConfig = JSON.stringify({ loadBalancingConfig: [{ round_robin: {} }] });
+
+/**
+ * Returns a client of one service at an endpoint, for example `localhost:7420` or `https://host:7420`. Connecting waits for the
+ * first call. Where the name has several addresses, calls go to them in turn.
+ */
 export function connect<C extends Client>(
   constructor: ClientConstructor<C>,
   endpoint: string,
@@ -36,6 +42,7 @@ export function connect<C extends Client>(
   return new constructor(endpoint.replace(/^https?:\/\//, ''), channelCredentials(endpoint, access), {
     'grpc.max_receive_message_length': maximumMessageBytes,
     'grpc.max_send_message_length': maximumMessageBytes,
+    'grpc.service_config': serviceConfig,
     ...(serverName === undefined ? {} : { 'grpc.ssl_target_name_override': serverName }),
     ...(tokenFile === undefined ? {} : { interceptors: [withToken(tokenFile)] }),
   });

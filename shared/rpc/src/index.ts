@@ -1,5 +1,5 @@
 export { callUnary, connect, exchange, readStream, upload, type CallOptions } from './client.js';
-export { clientAccess, type ClientAccess } from './client-access.js';
+export { accessToSelf, clientAccess, type ClientAccess } from './client-access.js';
 export {
   bidiStreamHandler,
   clientStreamHandler,

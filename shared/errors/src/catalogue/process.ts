@@ -75,6 +75,13 @@ export const processErrors = {
     { service: 'text' },
     ({ service }) => `This process hosts no service ${service}: leave the name empty to ask for all that it hosts.`,
   ),
+  NOT_SERVING: entry(
+    'UNAVAILABLE',
+    { service: 'text', endpoint: 'text' },
+    ({ service, endpoint }) =>
+      `${service} at ${endpoint} is not serving: it starts, drains, or waits for what it needs.`,
+    { retryAfterMilliseconds: 2_000 },
+  ),
   CONFIG_INVALID: entry(
     'INVALID_ARGUMENT',
     { key: 'text', value: 'text', allowed: 'text' },
