@@ -35,11 +35,12 @@ engine: build
 demo: setup
 	./bin/hyperswap demo --out out/demo $(if $(SPLIT),--split $(SPLIT)) $(DEMO_FLAGS)
 
-# nats-server, MinIO and grpcurl for the tests that need them: from the PATH, else built once by Go (about ten minutes on 2 cores)
+# nats-server, MinIO, grpcurl and Helm for the tests that need them: from the PATH, else built once by Go (about twelve minutes on 2 cores)
 # and kept in the user's cache. They are looked for first, so that no two test files build them at once.
 test: setup
 	@node tests/dist/support/servers.js
 	@node tests/dist/support/grpcurl.js
+	@node tests/dist/support/manifests.js
 	node --test --test-concurrency=2 --test-reporter=./tests/dist/support/reporter.js \
 	  $$(find tests/dist/unit tests/dist/contract tests/dist/parity tests/dist/integration tests/dist/faults tests/dist/e2e -name '*.test.js')
 

@@ -15,6 +15,8 @@ const modules = {
   'nats-server': 'github.com/nats-io/nats-server/v2@v2.15.2',
   // MinIO's releases are not versions in Go's sense. This is the release of February 2026.
   minio: 'github.com/minio/minio@v0.0.0-20260212201848-7aac2a2c5b7c',
+  // Renders and checks the chart.
+  helm: 'helm.sh/helm/v3/cmd/helm@v3.22.0',
   // Client for the tests of reflection.
   grpcurl: 'github.com/fullstorydev/grpcurl/cmd/grpcurl@v1.9.4',
 } as const;

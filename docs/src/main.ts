@@ -1,20 +1,31 @@
-/** Writes the generated reference pages; with `--check` it only compares them, and fails where one is out of date. */
+/**
+ * Writes what is generated from protos, errors and settings: the reference pages, and the settings in the Helm chart's schema.
+ * With `--check` it only compares them, and fails where one is out of date.
+ */
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { apiReference } from './api-reference.js';
+import { chartSchema } from './chart-schema.js';
 import { configReference } from './config-reference.js';
 import { errorReference } from './error-reference.js';
 
-const directory = fileURLToPath(new URL('../reference/', import.meta.url));
-const pages = { 'api.md': apiReference(), 'config.md': configReference(), 'errors.md': errorReference() };
+const repository = fileURLToPath(new URL('../../', import.meta.url));
+const chart = 'deploy/helm/hyperswap/values.schema.json';
+const files: Readonly<Record<string, string>> = {
+  'docs/reference/api.md': apiReference(),
+  'docs/reference/config.md': configReference(),
+  'docs/reference/errors.md': errorReference(),
+  [chart]: chartSchema(await readFile(path.join(repository, chart), 'utf8')),
+};
 
-await mkdir(directory, { recursive: true });
-for (const [name, content] of Object.entries(pages)) {
-  const file = path.join(directory, name);
-  if (!process.argv.includes('--check')) await writeFile(file, content);
-  else if ((await readFile(file, 'utf8').catch(() => '')) !== content) {
-    console.error(`docs/reference/${name} is out of date: run "make reference".`);
+for (const [name, content] of Object.entries(files)) {
+  const file = path.join(repository, name);
+  if (!process.argv.includes('--check')) {
+    await mkdir(path.dirname(file), { recursive: true });
+    await writeFile(file, content);
+  } else if ((await readFile(file, 'utf8').catch(() => '')) !== content) {
+    console.error(`${name} is out of date: run "make reference".`);
     process.exitCode = 1;
   }
 }
