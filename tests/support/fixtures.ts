@@ -30,3 +30,8 @@ export function rasterFixture(name: string): string {
 export function caseFile(name: string): string {
   return path.join(repository, 'tests', 'fixtures', 'cases', name);
 }
+
+/** A label file that `tests/parity/write_label_fixtures.py` wrote. */
+export function labelFixture(name: string): string {
+  return path.join(repository, 'tests', 'fixtures', 'labels', name);
+}

@@ -1,14 +1,16 @@
 /**
- * Truncated and bit-flipped copies of the fixtures of each format, the same ones each time: 200 a format, fewer of HDF5 (a thread each)
- * and of GeoJSON (a thread each). `FUZZ_MUTATIONS` sets another number. Of each copy the first window is read too.
+ * Truncated and bit-flipped copies of the fixtures of each format, the same ones each time: 200 a format, fewer of HDF5 and of shapes (a
+ * thread each). `FUZZ_MUTATIONS` sets another number. Of each copy the first window is read too.
  */
 import assert from 'node:assert/strict';
-import { readdirSync, readFileSync } from 'node:fs';
+import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
 import { test } from 'node:test';
 import { HyperswapError } from '@hyperswap/errors';
 import { bytesInMemory, LabelClasses, openRaster, readLabels, type ReadOptions } from '@hyperswap/raster';
 import { Random } from '@hyperswap/random';
-import { caseFile, rasterFixture } from '../support/fixtures.js';
+import { caseFile, labelFixture, rasterFixture } from '../support/fixtures.js';
 
 const wanted = Number(process.env.FUZZ_MUTATIONS ?? 200);
 const hangMilliseconds = 5000;
@@ -114,18 +116,96 @@ for (const { format, files, mutations, options = {} } of subjects) {
   });
 }
 
-test('damaged label files are read or refused', async () => {
-  const files = ['labels_semicolons.csv', 'labels_by_name.csv', 'utm.geojson'];
+test(`${wanted} damaged copies of PNG are read or refused`, async () => {
+  const names = readdirSync(labelFixture('.')).filter((name) => name.endsWith('.png'));
   const random = new Random(7);
   for (let i = 0; i < wanted; i++) {
-    // GeoJSON is read in a thread, which takes a while to start.
-    const name = files[i % 30 === 0 ? 2 : i % 2]!;
-    const bytes = mutate(new Uint8Array(readFileSync(caseFile(name))), random);
-    try {
-      const { labels } = await readLabels(bytesInMemory(name, bytes), { height: 20, width: 24 }, new LabelClasses());
-      assert.equal(labels.length, 480);
-    } catch (error) {
-      if (!(error instanceof HyperswapError) || error.code === 'INTERNAL') throw error;
-    }
+    const name = names[i % names.length]!;
+    const bytes = mutate(new Uint8Array(readFileSync(labelFixture(name))), random);
+    await requireOutcome(() => tryOpen(name, bytes, new Map(), { content: 'labels' }));
   }
 });
+
+test(`${wanted} damaged copies of Zarr are read or refused`, async () => {
+  const folder = mkdtempSync(path.join(tmpdir(), 'hyperswap-fuzz-'));
+  const random = new Random(7);
+  const stores = readdirSync(rasterFixture('.')).filter((name) => name.endsWith('.zarr'));
+  const files = stores.flatMap((store) =>
+    readdirSync(rasterFixture(store), { recursive: true, withFileTypes: true }).flatMap((entry) =>
+      entry.isFile() ? [path.relative(rasterFixture('.'), path.join(entry.parentPath, entry.name))] : [],
+    ),
+  );
+  for (const store of stores) cpSync(rasterFixture(store), path.join(folder, store), { recursive: true });
+  for (let i = 0; i < wanted; i++) {
+    const file = files[i % files.length]!;
+    const original = readFileSync(rasterFixture(file));
+    writeFileSync(path.join(folder, file), mutate(new Uint8Array(original), random));
+    await requireOutcome(async () => {
+      const raster = await openRaster(path.join(folder, file.split(path.sep)[0]!), { variable: variableOf(file) });
+      const { height, width } = raster.info;
+      await raster
+        .readWindow({ row: 0, column: 0, height: Math.min(4, height), width: Math.min(64, width) })
+        .finally(() => raster.close());
+    });
+    writeFileSync(path.join(folder, file), original);
+  }
+  rmSync(folder, { recursive: true });
+});
+
+/** Name of the array that a file of a store belongs to. */
+function variableOf(file: string): string | undefined {
+  const [, first] = file.split(path.sep);
+  return first === undefined || first.includes('.') || first === 'c' ? undefined : first;
+}
+
+/** Reads a damaged file: it must be read, or refused with an error of the catalogue, and not hang. */
+async function requireOutcome(read: () => Promise<unknown>): Promise<void> {
+  const start = performance.now();
+  try {
+    await read();
+  } catch (error) {
+    if (!(error instanceof HyperswapError) || error.code === 'INTERNAL') throw error;
+  }
+  const milliseconds = performance.now() - start;
+  assert.ok(milliseconds < hangMilliseconds, `one took ${Math.round(milliseconds)} ms`);
+}
+
+test('damaged label files are read or refused', async () => {
+  const random = new Random(7);
+  for (let i = 0; i < wanted; i++) {
+    const name = ['labels_semicolons.csv', 'labels_by_name.csv'][i % 2]!;
+    const bytes = mutate(new Uint8Array(readFileSync(caseFile(name))), random);
+    await requireOutcome(async () => {
+      const { labels } = await readLabels(bytesInMemory(name, bytes), { height: 20, width: 24 }, new LabelClasses());
+      assert.equal(labels.length, 480);
+    });
+  }
+});
+
+const roi = new TextEncoder().encode(
+  '<RegionsOfInterest><Region name="a" color="1,2,3"><GeometryDef><CoordSysStr>none</CoordSysStr><Polygon><Exterior><LinearRing>' +
+    '<Coordinates>0 0 4 0 4 4 0 0</Coordinates></LinearRing></Exterior></Polygon></GeometryDef></Region></RegionsOfInterest>',
+);
+const shapes = [
+  ['GeoJSON', 'utm.geojson', () => new Uint8Array(readFileSync(caseFile('utm.geojson')))],
+  ['Shapefile', 'polygons.shp', () => new Uint8Array(readFileSync(labelFixture('polygons.shp')))],
+  ['dBase', 'polygons.dbf', () => new Uint8Array(readFileSync(labelFixture('polygons.dbf')))],
+  ['GeoPackage', 'one_layer.gpkg', () => new Uint8Array(readFileSync(labelFixture('one_layer.gpkg')))],
+  ['ENVI regions', 'regions.xml', () => roi],
+] as const;
+
+for (const [format, name, content] of shapes) {
+  const copies = process.env.FUZZ_MUTATIONS === undefined ? 6 : wanted;
+  test(`${copies} damaged copies of ${format} are read or refused`, async () => {
+    const random = new Random(7);
+    const isTable = name.endsWith('.dbf');
+    for (let i = 0; i < copies; i++) {
+      const bytes = mutate(content(), random);
+      const [shp, dbf] = isTable
+        ? [new Uint8Array(readFileSync(labelFixture('polygons.shp'))), bytes]
+        : [bytes, new Uint8Array(readFileSync(labelFixture('polygons.dbf')))];
+      const source = bytesInMemory(isTable ? 'polygons.shp' : name, shp, new Map([['polygons.dbf', dbf]]));
+      await requireOutcome(() => readLabels(source, { height: 20, width: 24 }, new LabelClasses()));
+    }
+  });
+}

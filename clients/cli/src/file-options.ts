@@ -22,6 +22,7 @@ export interface LabelFlags {
   readonly labelsNodata?: string;
   readonly labelsCrs?: string;
   readonly mapClasses?: string;
+  readonly classTable?: string;
 }
 
 /** Adds the options of a scene file to a command. */
@@ -39,12 +40,16 @@ export function addFileOptions(command: Command): Command {
 /** Adds the options of label files to a command. */
 export function addLabelOptions(command: Command): Command {
   return command
-    .option('--label-property <name>', 'property of GeoJSON features, or column of a table, with the class')
+    .option('--label-property <name>', 'property of features, or column of a table, with the class')
     .option('--labels-nodata <value>', 'value of unlabelled pixels beside 0')
-    .option('--labels-crs <EPSG:code or pixels>', 'coordinates of GeoJSON; without it what the file and RFC 7946 say')
+    .option('--labels-crs <EPSG:code or pixels>', 'coordinates of shapes; without it what the file and RFC 7946 say')
     .option(
       '--map-classes <pairs or auto>',
       'classes of codes, as 11=1,41=2; auto: the codes that are present, in order',
+    )
+    .option(
+      '--class-table <file>',
+      'names and colours of the codes: a QGIS style (.qml), an ENVI header, or a table of value,name,color',
     );
 }
 

@@ -48,6 +48,8 @@ export interface SceneToUpload {
   readonly labels?: readonly LabelsToUpload[];
   readonly classes?: readonly LandCoverClass[];
   readonly mapping?: ClassOptions['mapping'];
+  /** Names and colours of the values of label files. */
+  readonly classTable?: ClassOptions['table'];
   readonly attribution?: string;
   readonly replace?: boolean;
   readonly keepBands?: boolean;
@@ -88,10 +90,10 @@ interface Labelled {
 }
 
 async function readLabelMaps(
-  { file, options, labels = [], classes = [], mapping }: SceneToUpload,
+  { file, options, labels = [], classes = [], mapping, classTable }: SceneToUpload,
   { info }: RasterReader,
 ): Promise<Labelled> {
-  const all = new LabelClasses({ names: classes.map(({ name }) => name), mapping });
+  const all = new LabelClasses({ names: classes.map(({ name }) => name), mapping, table: classTable });
   const maps: LabelMap[] = [];
   const warnings: string[] = [];
   for (const { name, file: own, options: given } of labels) {

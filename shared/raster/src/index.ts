@@ -6,6 +6,7 @@ export { formats } from './formats/formats.js';
 export { writePaletteTiff } from './formats/palette-tiff.js';
 export { LabelClasses, type ClassOptions } from './labels/label-classes.js';
 export type { LabelMap, LabelOptions, LabelTarget, ReadLabels } from './labels/label-options.js';
+export { readClassTable } from './labels/class-table.js';
 export { readLabels } from './labels/labels.js';
 export { openRaster } from './open-raster.js';
 export { describeArray, type BandTable, type RasterFormat, type ReadOptions } from './raster-format.js';

@@ -1,7 +1,7 @@
 import path from 'node:path';
 import type { Command } from 'commander';
 import type { Georeference, LabelMap, LandCoverClass, Scene } from '@hyperswap/proto';
-import { describeBands, type LabelOptions } from '@hyperswap/raster';
+import { describeBands, readClassTable, type LabelOptions } from '@hyperswap/raster';
 import { callUnary } from '@hyperswap/rpc';
 import { percent } from '../report/report.js';
 import { openSession, withSession, type GlobalFlags } from '../session.js';
@@ -38,7 +38,7 @@ export function addSceneCommands(program: Command): void {
     )
     .option(
       '--labels <[map=]file[:variable] or [map=]:variable>',
-      'labels: a raster, a table of row,column,label, or GeoJSON; repeat for several',
+      'labels: a raster, a table of row,column,label, GeoJSON, a Shapefile, a GeoPackage or ENVI regions; repeat for several',
       collect,
       [],
     )
@@ -60,6 +60,7 @@ export function addSceneCommands(program: Command): void {
         labels: await Promise.all(own.labels.map((labels) => parseLabels(labels, forLabels))),
         classes: own.class.map(parseClass),
         mapping: classMapping(flags.mapClasses),
+        classTable: flags.classTable === undefined ? undefined : await readClassTable(flags.classTable),
         attribution: flags.attribution,
         replace: flags.replace,
         keepBands: flags.keepBands,

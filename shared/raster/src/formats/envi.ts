@@ -64,7 +64,7 @@ export const enviFormat: RasterFormat = {
   },
 };
 
-function isHeader(head: Uint8Array): boolean {
+export function isHeader(head: Uint8Array): boolean {
   return Buffer.from(head.subarray(0, 4)).toString('latin1') === 'ENVI';
 }
 
@@ -120,8 +120,8 @@ function wavelengthsOf(header: EnviHeader, bands: number): Pick<RasterInfo, 'wav
   };
 }
 
-/** Classes of an ENVI classification; 0 is `Unclassified`. */
-function classesOf(header: EnviHeader): RasterClass[] | undefined {
+/** Returns the classes of an ENVI classification; 0 is `Unclassified`. */
+export function classesOf(header: EnviHeader): RasterClass[] | undefined {
   const count = header.whole('classes', 0);
   if (count === 0 || count > 65_536 || !/classification/i.test(header.text('file type') ?? '')) return undefined;
   const names = header.list('class names');

@@ -6,6 +6,7 @@ import { mat4Format } from './mat4.js';
 import { mat5Format } from './mat5.js';
 import { npyFormat } from './npy.js';
 import { npzFormat } from './npz.js';
+import { pngFormat } from './png.js';
 import { tiffFormat } from './tiff.js';
 import { zarrFormat } from './zarr.js';
 
@@ -13,6 +14,7 @@ import { zarrFormat } from './zarr.js';
 export const formats: readonly RasterFormat[] = [
   npyFormat,
   npzFormat,
+  pngFormat,
   mat5Format,
   hdf5Format,
   enmapFormat,

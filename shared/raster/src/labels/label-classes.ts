@@ -12,6 +12,8 @@ export interface ClassOptions {
   readonly names?: readonly string[];
   /** Class of each code, or `auto`: the codes that are present, in ascending order, become the classes from 1 on. */
   readonly mapping?: ReadonlyMap<number, number> | 'auto' | undefined;
+  /** Names and colours of values; they come before those of label files. */
+  readonly table?: readonly RasterClass[] | undefined;
 }
 
 /** Classes of a scene's labels, once all are read. */
@@ -33,12 +35,14 @@ export class LabelClasses {
   private readonly given: boolean;
   private readonly codes = new Map<number, number>();
   private readonly unmapped = new Set<number>();
-  /** Names and colours that a raster gives its values. */
+  /** Names and colours that a table or a raster gives its values. */
   private readonly told = new Map<number, RasterClass>();
+  private readonly colors = new Map<string, number>();
 
   constructor(private readonly options: ClassOptions = {}) {
     this.names = [...(options.names ?? [])];
     this.given = this.names.length > 0;
+    this.describe(options.table ?? []);
   }
 
   /**
@@ -51,6 +55,8 @@ export class LabelClasses {
     if (typeof value === 'string') {
       const known = this.names.indexOf(value);
       if (known >= 0) return known + 1;
+      const told = [...this.told.values()].find(({ name }) => name === value);
+      if (told !== undefined) return this.labelOf(told.value, nodata);
       const isNumber = value.trim() !== '' && Number.isFinite(Number(value));
       return isNumber ? this.labelOf(Number(value), nodata) : this.addName(value);
     }
@@ -71,8 +77,14 @@ export class LabelClasses {
   /** Notes the names and colours that a raster gives its values; the first raster that names a value is heard. */
   describe(classes: readonly RasterClass[]): void {
     for (const entry of classes) {
-      if (entry.name !== undefined && entry.value >= 0 && !this.told.has(entry.value))
-        this.told.set(entry.value, entry);
+      if (!this.told.has(entry.value)) this.told.set(entry.value, entry);
+    }
+  }
+
+  /** Notes colours that a file gives the names of its classes. */
+  describeNames(classes: readonly Omit<RasterClass, 'value'>[]): void {
+    for (const { name, color } of classes) {
+      if (name !== undefined && color !== undefined && !this.colors.has(name)) this.colors.set(name, color);
     }
   }
 
@@ -89,20 +101,39 @@ export class LabelClasses {
       codes.forEach((code, index) => (final[this.codes.get(code)!] = index + 1));
       for (const map of maps) for (let i = 0; i < map.length; i++) map[i] = final[map[i]!]!;
     }
-    return { classes: this.finalClasses(codes), codes, unmapped };
+    const highest = maps.reduce((most, map) => map.reduce((label, other) => Math.max(label, other), most), 0);
+    return { classes: this.finalClasses(codes, highest), codes, unmapped };
   }
 
-  private finalClasses(codes: readonly number[]): FinishedClasses['classes'] {
-    if (this.names.length > 0) return this.names.map((name) => ({ name, color: undefined }));
-    if (this.options.mapping === 'auto') return codes.map((code) => this.toldOf(code, String(code)));
-    const last = Math.min(largestClass, Math.max(0, ...this.told.keys()));
-    if (this.options.mapping !== undefined || last === 0) return [];
-    return Array.from({ length: last }, (_, index) => this.toldOf(index + 1, `class ${index + 1}`));
+  /** @param highest label that a pixel has */
+  private finalClasses(codes: readonly number[], highest: number): FinishedClasses['classes'] {
+    if (this.names.length > 0) return this.names.map((name) => ({ name, color: this.colors.get(name) }));
+    const { mapping } = this.options;
+    if (mapping === 'auto') return this.distinct(codes.map((code) => this.toldOf([code], String(code))));
+    const named = [...this.told.values()].filter(({ name, value }) => name !== undefined && value <= largestClass);
+    const last = Math.max(highest, ...(mapping === undefined ? named.map(({ value }) => value) : []));
+    const classes = Array.from({ length: last }, (_, index) => {
+      const label = index + 1;
+      const values =
+        mapping === undefined ? [label] : [...mapping].flatMap(([code, mapped]) => (mapped === label ? [code] : []));
+      return this.toldOf(values, `class ${label}`);
+    });
+    const isTold = classes.some(({ name, color }, index) => name !== `class ${index + 1}` || color !== undefined);
+    return isTold ? this.distinct(classes) : [];
   }
 
-  private toldOf(value: number, fallback: string): { readonly name: string; readonly color: number | undefined } {
-    const told = this.told.get(value);
-    return { name: told?.name ?? fallback, color: told?.color };
+  /** Returns name and colour that the first of some values was given. */
+  private toldOf(values: readonly number[], fallback: string): FinishedClasses['classes'][number] {
+    const told = values.flatMap((value) => this.told.get(value) ?? []);
+    const name = told.find((entry) => entry.name !== undefined && entry.name !== '')?.name ?? fallback;
+    return { name, color: told.find(({ color }) => color !== undefined)?.color };
+  }
+
+  /** Leaves out colours that do not tell the classes apart, as a palette of greys that nobody chose. */
+  private distinct(classes: FinishedClasses['classes']): FinishedClasses['classes'] {
+    const colors = classes.flatMap(({ color }) => color ?? []);
+    if (new Set(colors).size === colors.length) return classes;
+    return classes.map(({ name }) => ({ name, color: undefined }));
   }
 
   private addName(name: string): number | undefined {

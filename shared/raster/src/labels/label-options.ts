@@ -19,7 +19,7 @@ export interface LabelTarget {
 
 /** How labels are to be read, where their file does not say so itself. */
 export interface LabelOptions extends ReadOptions {
-  /** Property of GeoJSON features, or column of a table, that holds the class. */
+  /** Property of features, or column of a table, that holds the class. */
   readonly labelProperty?: string | undefined;
   /** EPSG code of the coordinates of shapes, or `pixels`; without it the file says it, else RFC 7946 and the scene do. */
   readonly shapesCrs?: number | 'pixels' | undefined;

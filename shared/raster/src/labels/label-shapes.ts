@@ -4,32 +4,43 @@ import type { RandomAccess } from '../source/random-access.js';
 import type { LabelClasses } from './label-classes.js';
 import type { LabelOptions, LabelTarget, ReadLabels } from './label-options.js';
 import type { ShapesAnswer, ShapesOrder } from './shapes/burn-shapes.js';
+import type { ShapesFile, ShapesFormat } from './shapes/feature.js';
 
-/** GeoJSON is read whole, in a thread of its own. */
+/** Shapes are read whole, in a thread of its own. */
 const maximumBytes = 256 * 1024 ** 2;
 const threadMebibytes = 4096;
+const threadMilliseconds = 300_000;
+/** Files that belong to one of a format, by their ending. */
+const companions: Readonly<Record<ShapesFormat, readonly string[]>> = {
+  geojson: [],
+  geopackage: [],
+  'envi-roi': [],
+  shapefile: ['dbf', 'prj', 'cpg'],
+};
 /** Features that a warning names. */
 const namedFeatures = 10;
 
 /**
- * Reads labels out of GeoJSON (RFC 7946) points and polygons. A property of each holds the number of its class, or its name.
- * A pixel belongs to a polygon when its centre does, as GDAL rasterises; later features lie over earlier ones.
+ * Reads labels out of points and polygons: GeoJSON (RFC 7946), Shapefile, GeoPackage, or regions of ENVI. A property of each holds the number
+ * of its class, or its name. A pixel belongs to a polygon when its centre does, as GDAL rasterises; later features lie over earlier ones.
  *
- * Coordinates are those of the file's `crs` member, if it has one, or as the user says; else longitude and latitude when they can be
+ * Coordinates are those that the file names, if it does, or as the user says; else longitude and latitude when they can be
  * and the scene has a reference system, else the scene's own: of its reference system, or pixels (x the column, y the row).
  *
- * @throws LABELS_VALUES naming the feature, CRS_UNKNOWN
+ * @throws LABELS_VALUES naming the feature, CRS_UNKNOWN, VARIABLE_MISSING when the file holds several layers
  */
 export async function readLabelShapes(
   source: RandomAccess,
+  format: ShapesFormat,
   target: LabelTarget,
   classes: LabelClasses,
-  { nodata, labelProperty, shapesCrs }: LabelOptions,
+  { nodata, labelProperty, shapesCrs, variable }: LabelOptions,
 ): Promise<ReadLabels> {
   const invalid = (reason: string): Error => failure('LABELS_VALUES', { labels: source.name, reason });
-  if (source.size > maximumBytes) throw invalid(`it has ${source.size} bytes, more than ${maximumBytes}`);
-  const bytes = await source.read(0, source.size);
-  const answer = await burn({ file: source.name, bytes, target, labelProperty, shapesCrs });
+  const beside = await readCompanions(source, companions[format]);
+  const shapes: ShapesFile = { file: source.name, format, bytes: await readWhole(source), beside, layer: variable };
+  const answer = await burn({ shapes, target, labelProperty, shapesCrs });
+  classes.describeNames(answer.classes ?? []);
   // Pixels hold the number of their feature's value; what a value means is decided here.
   const labels = answer.values.map((value, index) => {
     const label = classes.labelOf(value, nodata);
@@ -44,6 +55,9 @@ export async function readLabelShapes(
     if (value > 0) map[i] = labels[value - 1]!;
   }
   const warnings: string[] = [];
+  if (format === 'geopackage' && (await source.siblings()).includes(`${source.name}-wal`)) {
+    warnings.push(`${source.name}: another program has it open; what it has not yet written into the file is not read`);
+  }
   if (answer.empty.length > 0) warnings.push(`${source.name}: ${list(answer.empty)} without a geometry: skipped`);
   if (answer.missed.length > 0) warnings.push(`${source.name}: ${list(answer.missed)} on no pixel of the scene`);
   if (answer.hits === 0) {
@@ -60,23 +74,52 @@ function list(features: readonly number[]): string {
   return `feature${features.length === 1 ? '' : 's'} ${named.join(', ')}${more} ${features.length === 1 ? 'is' : 'are'}`;
 }
 
+async function readWhole(source: RandomAccess): Promise<Uint8Array<ArrayBuffer>> {
+  if (source.size <= maximumBytes) return source.read(0, source.size);
+  const reason = `it has ${source.size} bytes, more than ${maximumBytes}`;
+  throw failure('LABELS_VALUES', { labels: source.name, reason });
+}
+
+/** Reads the files beside one that differ from it in their ending alone, in any case. */
+async function readCompanions(source: RandomAccess, endings: readonly string[]): Promise<Map<string, Uint8Array>> {
+  const found = new Map<string, Uint8Array>();
+  if (endings.length === 0) return found;
+  const stem = source.name.replace(/\.[^.]*$/, '').toLowerCase();
+  for (const name of await source.siblings()) {
+    const ending = endings.find((wanted) => name.toLowerCase() === `${stem}.${wanted}`);
+    if (ending === undefined) continue;
+    const beside = await source.sibling(name);
+    try {
+      found.set(ending, await readWhole(beside));
+    } finally {
+      await beside.close();
+    }
+  }
+  return found;
+}
+
 function burn(order: ShapesOrder): Promise<ShapesAnswer> {
-  return new Promise((resolve, reject) => {
+  const { file, bytes } = order.shapes;
+  return new Promise<ShapesAnswer>((resolve, reject) => {
     const worker = new Worker(new URL('./shapes/shapes-thread.js', import.meta.url), {
       workerData: order,
-      transferList: [order.bytes.buffer],
+      transferList: [bytes.buffer],
       resourceLimits: { maxOldGenerationSizeMb: threadMebibytes },
     });
+    const timer = setTimeout(() => {
+      const reason = `it takes more than ${threadMilliseconds / 1000} s to read`;
+      reject(failure('LABELS_VALUES', { labels: file, reason }));
+      void worker.terminate();
+    }, threadMilliseconds);
     worker.once('message', (message: { answer?: ShapesAnswer; error?: Parameters<typeof restoreError>[0] }) => {
       if (message.answer !== undefined) resolve(message.answer);
       else reject(restoreError(message.error!));
     });
     worker.once('error', (cause) => {
-      reject(
-        failure('LABELS_VALUES', { labels: order.file, reason: `it is too large to read: ${cause.message}` }, cause),
-      );
+      reject(failure('LABELS_VALUES', { labels: file, reason: `it is too large to read: ${cause.message}` }, cause));
     });
     worker.once('exit', () => {
+      clearTimeout(timer);
       reject(failure('INTERNAL', { reason: 'the thread that reads shapes ended without an answer' }));
     });
   });

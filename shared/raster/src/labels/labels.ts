@@ -4,12 +4,13 @@ import type { LabelClasses } from './label-classes.js';
 import type { LabelOptions, LabelTarget, ReadLabels } from './label-options.js';
 import { readLabelRaster } from './label-raster.js';
 import { readLabelShapes } from './label-shapes.js';
+import { shapesFormatOf } from './shapes/shapes-format.js';
 import { isLabelTable, readLabelTable } from './label-table.js';
 
 const headBytes = 4096;
 
 /**
- * Reads labels of a scene out of a file: a raster of its size in any format, a table of pixels, or GeoJSON points and polygons.
+ * Reads labels of a scene out of a file: a raster of its size in any format, a table of pixels, or points and polygons in a vector format.
  * The content decides which.
  *
  * @param file path, or the file itself, which is closed at the end
@@ -26,10 +27,9 @@ export async function readLabels(
   try {
     const head = await source.read(0, Math.min(headBytes, source.size));
     if (isLabelTable(head)) return { labels: await readLabelTable(source, target, classes, options), warnings: [] };
-    const isJson = /^\uFEFF?\s*\{/.test(Buffer.from(head).toString('utf8'));
-    if (isJson && !isZarr(head, await source.siblings())) {
-      return await readLabelShapes(source, target, classes, options);
-    }
+    const format = shapesFormatOf(head);
+    const isRaster = format === 'geojson' && isZarr(head, await source.siblings());
+    if (format !== undefined && !isRaster) return await readLabelShapes(source, format, target, classes, options);
     return { labels: await readLabelRaster(source, target, classes, options), warnings: [] };
   } finally {
     await source.close();

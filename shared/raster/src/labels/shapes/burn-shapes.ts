@@ -3,12 +3,12 @@ import type { AffineTransform } from '../../raster-info.js';
 import type { LabelTarget } from '../label-options.js';
 import { projector } from './project.js';
 import { fillPolygon } from './fill-polygon.js';
-import { parseGeoJson, type Position, type Shape } from './geojson.js';
+import type { FeatureCollection, Position, Shape, ShapesFile } from './feature.js';
+import { readFeatures } from './read-features.js';
 
 /** What the thread is to do. */
 export interface ShapesOrder {
-  readonly file: string;
-  readonly bytes: Uint8Array<ArrayBuffer>;
+  readonly shapes: ShapesFile;
   readonly target: LabelTarget;
   readonly labelProperty: string | undefined;
   readonly shapesCrs: number | 'pixels' | undefined;
@@ -31,23 +31,22 @@ export interface ShapesAnswer {
   readonly missed: readonly number[];
   /** Coordinates that the shapes were taken to have, in words. */
   readonly crs: string;
+  /** Names and colours of classes, where the format has them. */
+  readonly classes: FeatureCollection['classes'];
 }
 
 const maximumValues = 65_535;
-/** Properties that hold the class, where the user names none. */
+/** Properties that hold the class, where the user names none; in any case. */
 const usualProperties = ['label', 'class'];
 
-/** @throws LABELS_VALUES, CRS_UNKNOWN */
-export async function burnShapes({
-  file,
-  bytes,
-  target,
-  labelProperty,
-  shapesCrs,
-}: ShapesOrder): Promise<ShapesAnswer> {
+/** Reads shapes, and tells the pixels they hold. @throws LABELS_VALUES, CRS_UNKNOWN, VARIABLE_MISSING */
+export async function burnShapes({ shapes, target, labelProperty, shapesCrs }: ShapesOrder): Promise<ShapesAnswer> {
+  const { file } = shapes;
   const invalid = (reason: string): Error => failure('LABELS_VALUES', { labels: file, reason });
-  const { features, epsg } = parseGeoJson(file, bytes);
-  const toScene = await projector(file, features, target, shapesCrs ?? epsg);
+  const { features, crs: own, classes, labelProperty: usual } = await readFeatures(shapes);
+  const given = typeof shapesCrs === 'number' ? { epsg: shapesCrs } : shapesCrs;
+  const toScene = await projector(file, features, target, given ?? own);
+  const property = labelProperty ?? usual;
   const toPixels = pixelsOf(target.transform);
   const place = (position: Position): Position => toPixels(toScene.project(position));
 
@@ -62,10 +61,10 @@ export async function burnShapes({
       empty.push(index);
       return;
     }
-    const value = valueOf(properties, labelProperty);
+    const value = valueOf(properties, property);
     if (value === undefined) {
       const names = Object.keys(properties).slice(0, 20).join(', ') || 'none';
-      const wanted = labelProperty ?? usualProperties.join('" or "');
+      const wanted = property ?? usualProperties.join('" or "');
       throw invalid(
         `feature ${index + 1} has no property "${wanted}" that is a number from 1 to 255 or a class's name; it has ${names}: name one with --label-property`,
       );
@@ -82,14 +81,26 @@ export async function burnShapes({
     else missed.push(index);
   });
   const { name: crs } = toScene;
-  return { pixels, values: [...values.keys()], firstFeatures, features: features.length, hits, empty, missed, crs };
+  return {
+    pixels,
+    values: [...values.keys()],
+    firstFeatures,
+    features: features.length,
+    hits,
+    empty,
+    missed,
+    crs,
+    classes,
+  };
 }
 
 function valueOf(
   properties: Readonly<Record<string, unknown>>,
   labelProperty: string | undefined,
 ): number | string | undefined {
-  for (const name of labelProperty === undefined ? usualProperties : [labelProperty]) {
+  const usual = (): string[] =>
+    usualProperties.flatMap((wanted) => Object.keys(properties).filter((name) => name.toLowerCase() === wanted));
+  for (const name of labelProperty === undefined ? usual() : [labelProperty]) {
     const value = Object.hasOwn(properties, name) ? properties[name] : undefined;
     if (typeof value === 'number' || (typeof value === 'string' && value.trim() !== '')) return value;
   }

@@ -1,4 +1,4 @@
-import type { Position } from './geojson.js';
+import type { Position } from './feature.js';
 
 interface Edge {
   /** First row whose centre the edge crosses, and the one after the last. */

@@ -1,30 +1,12 @@
 /** GeoJSON, RFC 7946: points and polygons of a FeatureCollection, a feature or a geometry. */
 import { failure } from '@hyperswap/errors';
-
-/** x and y. */
-export type Position = readonly [number, number];
-
-export type Shape =
-  | { readonly kind: 'points'; readonly points: readonly Position[] }
-  | { readonly kind: 'polygons'; readonly polygons: readonly (readonly (readonly Position[])[])[] };
-
-export interface Feature {
-  readonly properties: Readonly<Record<string, unknown>>;
-  /** Undefined where there is no geometry, or an empty one. */
-  readonly shape: Shape | undefined;
-}
-
-export interface GeoJson {
-  readonly features: readonly Feature[];
-  /** EPSG code of the `crs` member, which older files have (GeoJSON 2008). */
-  readonly epsg: number | undefined;
-}
+import type { FeatureCollection, Position, Shape } from './feature.js';
 
 /** Geometry collections inside each other. */
 const maximumDepth = 8;
 
 /** Reads the features of a file. @throws LABELS_VALUES naming the feature */
-export function parseGeoJson(file: string, bytes: Uint8Array): GeoJson {
+export function parseGeoJson(file: string, bytes: Uint8Array): FeatureCollection {
   const invalid = (reason: string): Error => failure('LABELS_VALUES', { labels: file, reason });
   let content: unknown;
   try {
@@ -44,7 +26,8 @@ export function parseGeoJson(file: string, bytes: Uint8Array): GeoJson {
     const properties = isObject(feature.properties) ? feature.properties : {};
     return { properties, shape: shapeOf(feature.geometry, fail, 0) };
   });
-  return { features, epsg: epsgOf(content.crs, invalid) };
+  const epsg = epsgOf(content.crs, invalid);
+  return { features, crs: epsg === undefined ? undefined : { epsg } };
 }
 
 function shapeOf(geometry: unknown, fail: (reason: string) => Error, depth: number): Shape | undefined {

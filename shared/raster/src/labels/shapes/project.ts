@@ -4,7 +4,7 @@ import { failure } from '@hyperswap/errors';
 import proj4 from 'proj4';
 import type { Crs } from '../../raster-info.js';
 import type { LabelTarget } from '../label-options.js';
-import type { Feature, Position } from './geojson.js';
+import type { Feature, Position } from './feature.js';
 
 const longitudeLatitude = 4326;
 
@@ -18,14 +18,14 @@ export interface Projector {
 /**
  * Finds how coordinates of shapes become those of the scene.
  *
- * @param given EPSG code of the shapes, or `pixels`, when the file or the user says it
+ * @param given reference system of the shapes, or `pixels`, when the file or the user says it
  * @throws CRS_UNKNOWN, LABELS_VALUES when the shapes have a reference system and the scene has none
  */
 export async function projector(
   file: string,
   features: readonly Feature[],
   { crs, transform }: LabelTarget,
-  given: number | 'pixels' | undefined,
+  given: Crs | 'pixels' | undefined,
 ): Promise<Projector> {
   const same = (name: string): Projector => ({ name, project: (position) => position });
   if (given === 'pixels') {
@@ -40,15 +40,20 @@ export async function projector(
           ? 'pixels, as the scene has no georeference'
           : 'those of the scene, whose reference system is not known',
       );
-    const reason = `its coordinates are those of EPSG:${given}, but the scene ${transform === undefined ? 'has no georeference' : 'does not name its reference system'}`;
+    const reason = `its coordinates are those of ${nameOf(given)}, but the scene ${transform === undefined ? 'has no georeference' : 'does not name its reference system'}`;
     throw failure('LABELS_VALUES', { labels: file, reason });
   }
   const scene = crs.epsg === undefined ? 'the scene’s reference system' : `EPSG:${crs.epsg}, as the scene has`;
-  const code = given ?? (looksGeographic(features) ? longitudeLatitude : undefined);
-  if (code === undefined || code === crs.epsg) return same(scene);
-  const converter = proj4(await definitionOf(file, { epsg: code }), await definitionOf(file, crs));
-  const name = code === longitudeLatitude && given === undefined ? 'longitude and latitude (RFC 7946)' : `EPSG:${code}`;
+  const from = given ?? (looksGeographic(features) ? { epsg: longitudeLatitude } : undefined);
+  if (from === undefined || (from.epsg !== undefined && from.epsg === crs.epsg)) return same(scene);
+  const converter = proj4(await definitionOf(file, from), await definitionOf(file, crs));
+  const name = given === undefined ? 'longitude and latitude (RFC 7946)' : nameOf(given);
   return { name, project: ([x, y]) => converter.forward([x, y]) as [number, number] };
+}
+
+/** Name of a reference system, for messages. */
+function nameOf({ epsg, wkt }: Crs): string {
+  return epsg === undefined ? (/"([^"]*)"/.exec(wkt ?? '')?.[1] ?? 'a system without a name') : `EPSG:${epsg}`;
 }
 
 /** Longitudes and latitudes can be all of them. */
@@ -75,7 +80,6 @@ async function definitionOf(file: string, { epsg, wkt }: Crs): Promise<string> {
     proj4(definition);
     return definition;
   } catch (cause) {
-    const crs = epsg === undefined ? (/"([^"]*)"/.exec(wkt ?? '')?.[1] ?? 'without a name') : `EPSG:${epsg}`;
-    throw failure('CRS_UNKNOWN', { file, crs }, cause);
+    throw failure('CRS_UNKNOWN', { file, crs: nameOf({ epsg, wkt }) }, cause);
   }
 }
