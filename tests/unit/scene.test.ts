@@ -4,14 +4,13 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { test } from 'node:test';
 import { orientationCount, orientedOffsets, PreparedScene, writePatchIndices } from '@hyperswap/scene';
-import { reflect, writePaletteTiff } from '@hyperswap/raster';
+import { reflect } from '@hyperswap/raster';
 import { splitByMaps, splitPerClass } from '@hyperswap/splits';
 import { randomMask } from '@hyperswap/spectralgpt';
 import { DirectoryObjectStore } from '@hyperswap/storage';
 import { Random } from '@hyperswap/random';
 import { hasCode } from '../support/errors.js';
 import { writeScene } from '../support/scenes.js';
-import { readRaster } from '../support/rasters.js';
 
 test('a scene is mirrored at its border pixels', () => {
   assert.deepEqual(
@@ -67,15 +66,6 @@ test('maps that share a pixel make no split', () => {
     () => splitByMaps({ name: 'a', labels: map }, { name: 'b', labels: map }),
     hasCode('SPLIT_INVALID', /pixel 0 is in both a and b/),
   );
-});
-
-test('a palette TIFF reads back with its labels', async () => {
-  const labels = Uint8Array.from([0, 1, 2, 2, 1, 0]);
-  const file = writePaletteTiff(labels, { height: 2, width: 3 }, [0xff0000, 0x00ff00]);
-  const { info, values } = await readRaster('labels.tif', { content: 'labels' }, file);
-  assert.deepEqual([info.height, info.width, info.bands], [2, 3, 1]);
-  assert.equal(info.classes?.[2]?.color, 0x00ff00);
-  assert.deepEqual([...values], [...labels]);
 });
 
 test('a mask shows each patch the same number of tokens and restores every token to its place', () => {

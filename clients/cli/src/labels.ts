@@ -1,5 +1,5 @@
 import type { Scene } from '@hyperswap/proto';
-import { placeWindow } from '@hyperswap/raster';
+import { placeWindow, type Window } from '@hyperswap/raster';
 import { readStream } from '@hyperswap/rpc';
 import type { Session } from './session.js';
 
@@ -16,8 +16,17 @@ export async function readLabelMap(
   return all;
 }
 
-/** Reads the first label map of a scene that has one; the others may disagree with it. */
-export async function truthOf(session: Session, scene: Scene): Promise<Uint8Array | undefined> {
-  const [first] = scene.labelMaps;
-  return first === undefined ? undefined : readLabelMap(session, scene, first.name);
+/** Returns a reader of the first label map of a scene that has one; the others may disagree with it. */
+export function truthOf(
+  { scenes, signal }: Session,
+  { name, digest, labelMaps }: Scene,
+): ((window: Window) => Promise<Uint8Array>) | undefined {
+  const [first] = labelMaps;
+  if (first === undefined) return undefined;
+  return async (window) => {
+    const blocks: Uint8Array[] = [];
+    const call = scenes.readLabels({ scene: name, sceneDigest: digest, labelMap: first.name, window });
+    for await (const { labels } of readStream(scenes, call, signal)) blocks.push(labels);
+    return Buffer.concat(blocks);
+  };
 }

@@ -4,7 +4,7 @@ import { callUnary, exchange, fromErrorStatus } from '@hyperswap/rpc';
 import { validPixels, type NumericArray, type RasterReader, type Window } from '@hyperswap/raster';
 import { MosaicMap } from '@hyperswap/map';
 import { tilePixelType, wireBytes } from './pixel-type.js';
-import type { SceneMap } from './scene-jobs.js';
+import type { SceneMap } from './map-files/map-source.js';
 import type { Session } from './session.js';
 import type { Progress } from './terminal.js';
 

@@ -1,37 +1,27 @@
 /** Scene jobs from the client's side: started, followed to their end also where the process that was asked dies, and their maps read. */
 import { failure } from '@hyperswap/errors';
-import type { AdapterVersion, ClassifySceneResponse, Scene, SceneJob } from '@hyperswap/proto';
+import { Output, type ClassifySceneResponse, type Scene, type SceneJob } from '@hyperswap/proto';
 import { placeWindow } from '@hyperswap/raster';
 import { readStream, toMilliseconds } from '@hyperswap/rpc';
 import { isCutOff, keepWatching } from './keep-watching.js';
+import type { MapRowBlock, MapSource, SceneMap } from './map-files/map-source.js';
 import type { Session } from './session.js';
 import type { Progress } from './terminal.js';
-
-/** Classified scene. */
-export interface SceneMap {
-  readonly height: number;
-  readonly width: number;
-  /** Class of each pixel, from 1, `[height, width]`; 0 for a pixel without data. */
-  readonly labels: Uint8Array;
-  /** Probability of that class in 255ths. */
-  readonly confidence: Uint8Array;
-  readonly adapter: AdapterVersion;
-  readonly seconds: number;
-}
 
 /** Scene that is to be classified, of the content that its digest names, where it is given. */
 type SceneReference = Pick<Scene, 'name'> & Partial<Pick<Scene, 'digest'>>;
 
-/** Runs a scene job to its end. @throws what the service refuses or the job failed with */
+/** Runs a scene job to its end. @param probabilities keeps those of all classes @throws what the service refuses or the job failed with */
 export async function runSceneJob(
   session: Session,
   { name: scene, digest: sceneDigest }: SceneReference,
   adapter: string,
   progress: Progress,
+  probabilities = false,
 ): Promise<SceneJob> {
   let job: string | undefined;
   const { sceneJobs, signal } = session;
-  const request = { scene, sceneDigest, adapter, chunkSize: 0, detached: false, probabilities: false };
+  const request = { scene, sceneDigest, adapter, chunkSize: 0, detached: false, probabilities };
   try {
     const events = readStream(sceneJobs, sceneJobs.classifyScene(request), signal);
     return await follow(events, progress, (id) => (job = id));
@@ -54,8 +44,13 @@ export async function classifyScene(
 }
 
 /** Starts a job that goes on by itself. @returns its id */
-export async function startSceneJob({ sceneJobs, signal }: Session, scene: string, adapter: string): Promise<string> {
-  const request = { scene, adapter, chunkSize: 0, detached: true, probabilities: false };
+export async function startSceneJob(
+  { sceneJobs, signal }: Session,
+  scene: string,
+  adapter: string,
+  probabilities: boolean,
+): Promise<string> {
+  const request = { scene, adapter, chunkSize: 0, detached: true, probabilities };
   for await (const { event } of readStream(sceneJobs, sceneJobs.classifyScene(request), signal)) {
     if (event?.$case === 'accepted') return event.value.status!.job;
   }
@@ -73,23 +68,48 @@ export async function watchSceneJob(
   return keepWatching(watch, signal);
 }
 
-/** Reads the map of a job that is done. @param reach pixels that smoothing reaches; 0 for none */
-export async function readMap(
+/** How the map of a job is read. */
+export interface MapReading {
+  /** Pixels that smoothing reaches; 0 for none. */
+  readonly reach: number;
+  /** Probabilities of all classes too, which the job must have kept. */
+  readonly probabilities: boolean;
+}
+
+/** Returns the map of a job that is done, read as it is asked for. */
+export function jobMap(session: Session, job: SceneJob, progress: Progress, reading: MapReading): MapSource {
+  const { height, width, adapter, elapsed } = job;
+  const rows = readRows(session, job, progress, reading);
+  return { height, width, adapter: adapter!, seconds: toMilliseconds(elapsed) / 1000, rows };
+}
+
+async function* readRows(
   { sceneJobs, signal }: Session,
-  { status, height, width, adapter, elapsed }: SceneJob,
+  { status }: SceneJob,
   progress: Progress,
-  reach: number,
-): Promise<SceneMap> {
-  const labels = new Uint8Array(height * width);
-  const confidence = new Uint8Array(height * width);
-  const call = sceneJobs.readMap({ job: status!.job, outputs: [], window: undefined, smoothingReach: reach });
+  { reach, probabilities }: MapReading,
+): AsyncGenerator<MapRowBlock> {
+  const outputs = [
+    ...[Output.OUTPUT_LABELS, Output.OUTPUT_CONFIDENCE],
+    ...(probabilities ? [Output.OUTPUT_PROBABILITIES] : []),
+  ];
+  const call = sceneJobs.readMap({ job: status!.job, outputs, window: undefined, smoothingReach: reach });
   for await (const { event } of readStream(sceneJobs, call, signal)) {
     if (event?.$case === 'progress') progress.update(event.value.stage, event.value.done, event.value.total);
-    if (event?.$case !== 'rows') continue;
-    placeWindow(labels, width, event.value.window!, event.value.labels);
-    placeWindow(confidence, width, event.value.window!, event.value.confidence);
+    if (event?.$case === 'rows') yield { ...event.value, window: event.value.window! };
   }
-  return { height, width, labels, confidence, adapter: adapter!, seconds: toMilliseconds(elapsed) / 1000 };
+}
+
+/** Reads the whole map of a job that is done. @param reach pixels that smoothing reaches; 0 for none */
+async function readMap(session: Session, job: SceneJob, progress: Progress, reach: number): Promise<SceneMap> {
+  const { rows, ...map } = jobMap(session, job, progress, { reach, probabilities: false });
+  const labels = new Uint8Array(map.height * map.width);
+  const confidence = new Uint8Array(map.height * map.width);
+  for await (const block of rows) {
+    placeWindow(labels, map.width, block.window, block.labels);
+    placeWindow(confidence, map.width, block.window, block.confidence);
+  }
+  return { ...map, labels, confidence };
 }
 
 async function follow(

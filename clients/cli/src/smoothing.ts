@@ -1,7 +1,7 @@
 import { smoothInThread, SpectralEdges } from '@hyperswap/map';
 import type { NumericArray, RasterReader } from '@hyperswap/raster';
 import { readFilled } from './raw-file.js';
-import type { SceneMap } from './scene-jobs.js';
+import type { SceneMap } from './map-files/map-source.js';
 import type { Session } from './session.js';
 import type { Progress } from './terminal.js';
 

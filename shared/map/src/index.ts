@@ -7,10 +7,14 @@ export {
   type LandCoverClass,
 } from './classes.js';
 export { mcnemar, type McNemar } from './evaluate/mcnemar.js';
-export { evaluate, type ClassMetrics, type Metrics } from './evaluate/metrics.js';
+export { evaluate, metricsOf, type ClassMetrics, type Metrics } from './evaluate/metrics.js';
 export { spread, summarizeMetrics, type MetricsSummary, type Spread } from './evaluate/summary.js';
 export { MosaicMap } from './mosaic.js';
 export { drawConfidence, drawLabelMaps, type PixelMap } from './picture/map-picture.js';
 export { smoothMap, type ConfidentMap } from './smooth/smooth-map.js';
 export { smoothInThread } from './smooth/smooth-in-thread.js';
 export { SpectralEdges } from './smooth/spectral-edges.js';
+export { mapPlace, type MapPlace } from './place.js';
+export { polygonsGeoJson } from './polygons/geojson.js';
+export { traceRegions } from './polygons/trace-regions.js';
+export { mapItem } from './stac/map-item.js';

@@ -1,42 +1,40 @@
-import { stat, writeFile } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import path from 'node:path';
 import type { Command } from 'commander';
 import { failure } from '@hyperswap/errors';
-import { callUnary } from '@hyperswap/rpc';
-import { completeClasses } from '@hyperswap/map';
 import { openRaster, resampleRaster, type RasterReader } from '@hyperswap/raster';
-import { percent, referenceOf } from '../report/report.js';
-import { writeMap } from '../report/write-map.js';
+import { callUnary } from '@hyperswap/rpc';
+import { addFileOptions, readOptions, splitVariable, type FileFlags } from '../file-options.js';
 import { truthOf } from '../labels.js';
-import { classifyScene, startSceneJob, type SceneMap } from '../scene-jobs.js';
+import { addMapOptions, mapOptions, outContents, type MapFlags } from '../map-files/map-options.js';
+import { sourceInMemory } from '../map-files/map-source.js';
+import { placeOfRaster, placeOfScene, reportMap } from '../map-files/report-map.js';
+import { checkPolygons } from '../map-files/write-map-files.js';
+import { classifyRawFile } from '../raw-file.js';
+import { jobMap, runSceneJob, startSceneJob } from '../scene-jobs.js';
 import { openSession, type GlobalFlags, type Session } from '../session.js';
 import { smoothRawMap } from '../smoothing.js';
-import { printResult, Progress, table } from '../terminal.js';
-import { addFileOptions, readOptions, splitVariable, type FileFlags } from '../file-options.js';
-import { classifyRawFile } from '../raw-file.js';
-import { smoothing, smoothingReach } from './options.js';
+import { printResult, Progress } from '../terminal.js';
 
-interface ClassifyFlags extends GlobalFlags, FileFlags {
+interface ClassifyFlags extends GlobalFlags, FileFlags, MapFlags {
   readonly scene: string;
   readonly adapter: string;
   readonly out?: string;
   readonly detach?: boolean;
-  readonly smooth: string;
   readonly resample?: boolean;
 }
 
 export function addClassifyCommand(program: Command): void {
-  addFileOptions(program.command('classify'))
+  addMapOptions(addFileOptions(program.command('classify')))
     .description('the land-cover map of a prepared scene, or of a raw file with the adapter’s own PCA')
     .requiredOption('--scene <name or file>')
     .requiredOption('--adapter <ref>', 'name, name@7 or name:alias')
-    .option('--out <dir>', 'gets map.png, confidence.png, labels.tif and map.json')
-    .option('--smooth <pixels>', smoothing, '0')
+    .option('--out <dir>', outContents)
     .option('--resample', 'resample the spectra of a raw file to the bands that the adapter was trained on')
     .option('--detach', 'only start the job, and print its id: "hyperswap jobs map" gets the map')
     .action(async (_: unknown, command: Command) => {
       const flags = command.optsWithGlobals<ClassifyFlags>();
-      const reach = smoothingReach(flags.smooth);
+      const { reach, ...files } = mapOptions(flags);
       const session = await openSession(flags);
       const progress = new Progress();
       try {
@@ -45,11 +43,12 @@ export function addClassifyCommand(program: Command): void {
             const reason = 'a job’s map is as it was classified: give it to "hyperswap jobs map"';
             throw failure('FIELD_INVALID', { field: '--smooth', reason });
           }
-          await detach(session, flags);
+          await detach(session, flags, files.probabilities);
           return;
         }
-        const { out } = flags;
-        if (out === undefined) throw failure('FIELD_INVALID', { field: '--out', reason: 'name a folder for the map' });
+        if (flags.out === undefined) {
+          throw failure('FIELD_INVALID', { field: '--out', reason: 'name a folder for the map' });
+        }
         const isFile = await stat(splitVariable(flags.scene).file).then(
           () => true,
           () => false,
@@ -58,11 +57,8 @@ export function addClassifyCommand(program: Command): void {
           const reason = `${flags.scene} is a prepared scene, whose bands are reduced: name its file instead`;
           throw failure('FIELD_INVALID', { field: '--resample', reason });
         }
-        const { map, truth } = isFile
-          ? await classifyRaw(session, flags, reach, progress)
-          : await classifyPrepared(session, flags, reach, progress);
-        progress.stop();
-        await reportMap({ scene: flags.scene, map, truth, reach }, out, flags.json);
+        const classify = isFile ? classifyRaw : classifyPrepared;
+        await classify(session, { ...flags, out: flags.out }, progress);
       } finally {
         progress.stop();
         await session.close();
@@ -71,74 +67,40 @@ export function addClassifyCommand(program: Command): void {
 }
 
 /** Starts a job that goes on by itself, and prints its id. @throws FIELD_INVALID when it would end with this process */
-async function detach(session: Session, { scene, adapter, json }: ClassifyFlags): Promise<void> {
+async function detach(
+  session: Session,
+  { scene, adapter, json }: ClassifyFlags,
+  probabilities: boolean,
+): Promise<void> {
   if (session.local !== undefined) {
     const reason =
       'the services were started by this command, and the job would end with it: start "hyperswap up" first';
     throw failure('FIELD_INVALID', { field: '--detach', reason });
   }
-  const job = await startSceneJob(session, scene, adapter);
+  const job = await startSceneJob(session, scene, adapter, probabilities);
   printResult(json, { job }, [job]);
 }
 
-export interface MapToReport {
-  readonly scene: string;
-  readonly map: SceneMap;
-  readonly truth: Uint8Array | undefined;
-  /** How far the map was smoothed, `--smooth`. */
-  readonly reach: number;
-}
+type FlagsWithFolder = ClassifyFlags & { readonly out: string };
 
-/** Writes a map and its summary into a folder, and prints how many pixels each class has. */
-export async function reportMap(
-  { scene, map, truth, reach }: MapToReport,
-  out: string,
-  json: boolean | undefined,
-): Promise<void> {
-  const { height, width, labels, confidence, adapter, seconds } = map;
-  const classes = completeClasses(adapter.classes, 0);
-  const reference = referenceOf(adapter);
-  await writeMap(out, { height, width, labels, confidence, classes, truth, title: reference });
-  const counts = classes.map(({ name }, index) => ({
-    name,
-    pixels: labels.reduce((count, label) => count + (label === index + 1 ? 1 : 0), 0),
-  }));
-  const summary = {
-    scene,
-    adapter: reference,
-    digest: adapter.digest,
-    height,
-    width,
-    smoothed: reach,
-    seconds,
-    patchesPerSecond: (height * width) / seconds,
-    classes: counts,
-  };
-  await writeFile(path.join(out, 'map.json'), `${JSON.stringify(summary, null, 2)}\n`);
-  const rows = counts.map(({ name, pixels }) => [name, String(pixels), percent(pixels / (height * width))]);
-  printResult(json, summary, [
-    ...table(['class', 'pixels', 'share'], rows),
-    `${height} × ${width} pixels by ${reference} in ${seconds.toFixed(1)} s; see ${path.join(out, 'map.png')}`,
-  ]);
-}
-
-/** What a map is reported with. */
-type MapAndTruth = Pick<MapToReport, 'map' | 'truth'>;
-
-/** Classifies a raw file, of which no labels are known. */
-async function classifyRaw(
-  session: Session,
-  flags: ClassifyFlags,
-  reach: number,
-  progress: Progress,
-): Promise<MapAndTruth> {
+/** Classifies a raw file, of which no labels are known. Its map is in memory. */
+async function classifyRaw(session: Session, flags: FlagsWithFolder, progress: Progress): Promise<void> {
+  const options = mapOptions(flags);
+  if (options.probabilities) {
+    const reason = 'they are kept for prepared scenes: "hyperswap scenes prepare" prepares the file';
+    throw failure('FIELD_INVALID', { field: '--probabilities', reason });
+  }
   const { file, variable } = splitVariable(flags.scene);
-  const options = await readOptions(flags);
-  const raster = await openRaster(file, { ...options, variable: variable ?? options.variable });
+  const given = await readOptions(flags);
+  const raster = await openRaster(file, { ...given, variable: variable ?? given.variable });
   try {
+    const place = await placeOfRaster(raster.info);
+    checkPolygons({ ...options, scene: path.basename(file), place, size: raster.info });
     const pixels = flags.resample === true ? await resampleFor(session, file, raster, flags.adapter) : raster;
-    const map = await classifyRawFile(session, pixels, flags.adapter, progress);
-    return { map: await smoothRawMap(session, map, raster, reach, progress), truth: undefined };
+    const classified = await classifyRawFile(session, pixels, flags.adapter, progress);
+    const source = sourceInMemory(await smoothRawMap(session, classified, raster, options.reach, progress));
+    const map = { ...options, scene: path.basename(file), source, place, truth: undefined };
+    await reportMap(map, flags.out, { json: flags.json, progress });
   } finally {
     await raster.close();
   }
@@ -164,15 +126,16 @@ async function resampleFor(
   });
 }
 
-/** Classifies a prepared scene as a job, and fetches its labels to show beside the map. */
-async function classifyPrepared(
-  session: Session,
-  { scene: name, adapter }: ClassifyFlags,
-  reach: number,
-  progress: Progress,
-): Promise<MapAndTruth> {
+/** Classifies a prepared scene as a job, and compares the map with the scene's labels. */
+async function classifyPrepared(session: Session, flags: FlagsWithFolder, progress: Progress): Promise<void> {
   const { scenes, signal } = session;
+  const { scene: name, adapter } = flags;
+  const options = mapOptions(flags);
   const { scene } = await callUnary(scenes, 'getScene', { name }, { signal });
-  const map = await classifyScene(session, scene!, adapter, progress, reach);
-  return { map, truth: await truthOf(session, scene!) };
+  const place = await placeOfScene(scene!.raster?.georeference);
+  checkPolygons({ ...options, scene: name, place, size: scene!.raster! });
+  const job = await runSceneJob(session, scene!, adapter, progress, options.probabilities);
+  const source = jobMap(session, job, progress, options);
+  const map = { ...options, scene: name, source, place, truth: truthOf(session, scene!) };
+  await reportMap(map, flags.out, { json: flags.json, progress });
 }

@@ -1,4 +1,4 @@
-import { rm, writeFile } from 'node:fs/promises';
+import { rm } from 'node:fs/promises';
 import path from 'node:path';
 import type { Command } from 'commander';
 import type { Scene, Split, TrainingFinished } from '@hyperswap/proto';
@@ -7,11 +7,13 @@ import { openRaster, writeNpy } from '@hyperswap/raster';
 import { fetchIndianPines, splitNumbering } from '../datasets/indian-pines.js';
 import { renderReport } from '../report/report-html.js';
 import { percent, referenceOf, shortMetrics, type Report, type SwapReport } from '../report/report.js';
-import { writeMap } from '../report/write-map.js';
+import { sourceInMemory } from '../map-files/map-source.js';
+import { placeOfScene } from '../map-files/report-map.js';
+import { writeMapFiles } from '../map-files/write-map-files.js';
 import { openSession, type GlobalFlags, type Session } from '../session.js';
 import { printResult, Progress } from '../terminal.js';
 import { classifyTiles } from '../tile-stream.js';
-import { completeClasses, MosaicMap } from '@hyperswap/map';
+import { MosaicMap } from '@hyperswap/map';
 import { trainAdapter } from '../training.js';
 import { fileToUpload, uploadScene, type LabelsToUpload } from '../upload.js';
 import { datasetDirectory } from './datasets.js';
@@ -125,20 +127,26 @@ async function demonstrate(session: Session, flags: DemoFlags, datasets: string,
     swap,
   };
   const { height, width } = scene.raster!;
-  const truth = await truthOf(session, scene);
-  const { labels, confidence } = map;
-  const title = `${report.adapter.ref}, OA ${percent(report.metrics.oa)}`;
-  const pictures = await writeMap(flags.out, {
-    labels,
-    confidence,
-    height,
-    width,
-    classes: completeClasses(adapter.classes, 0),
-    truth,
-    title,
-  });
-  await writeFile(path.join(flags.out, 'report.json'), `${JSON.stringify(report, null, 2)}\n`);
-  await writeFile(path.join(flags.out, 'report.html'), renderReport(report, pictures));
+  const reference = report.adapter.ref;
+  await writeMapFiles(
+    flags.out,
+    {
+      source: sourceInMemory({ labels: map.labels, confidence: map.confidence, height, width, adapter, seconds }),
+      scene: sceneName,
+      place: await placeOfScene(scene.raster!.georeference),
+      title: `${reference}, OA ${percent(report.metrics.oa)}`,
+      lineage: `Classified by the adapter ${reference} (sha-256 ${adapter.digest}) on the backbone ${adapter.backbone}.`,
+      truth: truthOf(session, scene),
+      ...{ probabilities: false, polygons: undefined, envi: false },
+      onProgress: (done, all) => progress.update('writing', done, all),
+      warn: (text) => progress.warn(text),
+    },
+    async (folder, { pictures }) => {
+      await folder.write('report.json', `${JSON.stringify(report, null, 2)}\n`);
+      await folder.write('report.html', renderReport(report, pictures));
+      return ['report.json', 'report.html'];
+    },
+  );
   return report;
 }
 

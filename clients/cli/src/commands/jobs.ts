@@ -1,13 +1,14 @@
 import type { Command } from 'commander';
-import { JobState } from '@hyperswap/proto';
+import { HyperswapError } from '@hyperswap/errors';
+import { JobState, type Scene, type SceneJob } from '@hyperswap/proto';
 import { callUnary } from '@hyperswap/rpc';
 import { truthOf } from '../labels.js';
+import { addMapOptions, mapOptions, outContents, type MapFlags } from '../map-files/map-options.js';
+import { placeOfScene, reportMap } from '../map-files/report-map.js';
 import { referenceOf } from '../report/report.js';
-import { readMap, watchSceneJob } from '../scene-jobs.js';
-import { openSession, withSession, type GlobalFlags } from '../session.js';
+import { jobMap, watchSceneJob } from '../scene-jobs.js';
+import { openSession, withSession, type GlobalFlags, type Session } from '../session.js';
 import { Progress, shortTime, table } from '../terminal.js';
-import { reportMap } from './classify.js';
-import { smoothing, smoothingReach } from './options.js';
 
 const stateNames: Readonly<Record<JobState, string>> = {
   [JobState.JOB_STATE_UNSPECIFIED]: 'unknown',
@@ -48,25 +49,26 @@ export function addJobCommands(program: Command): void {
       ),
     );
 
-  jobs
-    .command('map')
+  addMapOptions(jobs.command('map'))
     .argument('<job>')
-    .requiredOption('--out <dir>', 'gets map.png, confidence.png, labels.tif and map.json')
-    .option('--smooth <pixels>', smoothing, '0')
+    .requiredOption('--out <dir>', outContents)
     .description('the map of a job, when it is done')
-    .action(async (job: string, { out, smooth }: { out: string; smooth: string }, command: Command) => {
-      const reach = smoothingReach(smooth);
-      const flags = command.optsWithGlobals<GlobalFlags>();
+    .action(async (job: string, _: unknown, command: Command) => {
+      const flags = command.optsWithGlobals<GlobalFlags & MapFlags & { out: string }>();
+      const options = mapOptions(flags);
       const session = await openSession(flags);
       const progress = new Progress();
       try {
-        const { scenes, signal } = session;
         const done = await watchSceneJob(session, job, progress);
-        const { scene } = await callUnary(scenes, 'getScene', { name: done.scene }, { signal });
-        const truth = await truthOf(session, scene!);
-        const map = await readMap(session, done, progress, reach);
-        progress.stop();
-        await reportMap({ scene: done.scene, map, truth, reach }, out, flags.json);
+        const scene = await sceneOf(session, done, progress);
+        const map = {
+          ...options,
+          scene: done.scene,
+          source: jobMap(session, done, progress, options),
+          place: await placeOfScene(scene?.raster?.georeference),
+          truth: scene && truthOf(session, scene),
+        };
+        await reportMap(map, flags.out, { json: flags.json, progress });
       } finally {
         progress.stop();
         await session.close();
@@ -88,4 +90,22 @@ export function addJobCommands(program: Command): void {
         ['tile-inference'],
       ),
     );
+}
+
+/** Returns the scene of a job, for its place and its labels; undefined where another scene has its name by now. */
+async function sceneOf(
+  { scenes, signal }: Session,
+  { scene: name, sceneDigest }: SceneJob,
+  progress: Progress,
+): Promise<Scene | undefined> {
+  const scene = await callUnary(scenes, 'getScene', { name }, { signal }).then(
+    (found) => found.scene,
+    (error: unknown) => {
+      if (HyperswapError.is(error, 'SCENE_NOT_FOUND')) return undefined;
+      throw error;
+    },
+  );
+  if (scene?.digest === sceneDigest) return scene;
+  progress.warn(`scene ${name} was deleted or replaced; the map has neither its place nor its labels`);
+  return undefined;
 }

@@ -1,4 +1,4 @@
-import type { AdapterVersion, Metrics } from '@hyperswap/proto';
+import type { AdapterVersion, ClassMetrics, Metrics } from '@hyperswap/proto';
 
 /** What a run found, as `report.json` holds it. */
 export interface Report {
@@ -17,7 +17,7 @@ export interface Report {
     readonly oa: number;
     readonly aa: number;
     readonly kappa: number;
-    readonly perClass: Metrics['perClass'];
+    readonly perClass: readonly ClassMetrics[];
     readonly confusion: readonly number[];
   };
   readonly lossByEpoch: readonly number[];
@@ -47,7 +47,10 @@ export function shortMetrics({
   kappa,
   perClass,
   confusion,
-}: Metrics): Report['metrics'] {
+}: Pick<Metrics, 'overallAccuracy' | 'averageAccuracy' | 'kappa'> & {
+  readonly perClass: readonly ClassMetrics[];
+  readonly confusion: readonly number[];
+}): Report['metrics'] {
   return { oa: overallAccuracy, aa: averageAccuracy, kappa, perClass, confusion };
 }
 

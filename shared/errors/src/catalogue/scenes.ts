@@ -78,6 +78,12 @@ export const sceneErrors = {
     ({ file, crs }) =>
       `${file} cannot be placed: the reference system ${crs} is not known. Transform the file to the scene's reference system, or to longitude and latitude.`,
   ),
+  MAP_NOT_PLACED: entry(
+    'FAILED_PRECONDITION',
+    { scene: 'text', crs: 'text' },
+    ({ scene, crs }) =>
+      `The map of ${scene} cannot be written in longitude and latitude: ${crs === '' ? 'the scene has no georeference' : `its reference system ${crs} is not known`}. Prepare the scene from a georeferenced file in a system with an EPSG code.`,
+  ),
   CLASSES_INVALID: entry(
     'INVALID_ARGUMENT',
     { reason: 'text' },

@@ -25,7 +25,13 @@ export function evaluate(labels: Uint8Array, predictions: Uint8Array, classNames
   const classes = classNames.length;
   const confusion = new Array<number>(classes * classes).fill(0);
   labels.forEach((label, i) => (confusion[(label - 1) * classes + predictions[i]! - 1]! += 1));
-  const total = labels.length;
+  return metricsOf(confusion, classNames);
+}
+
+/** @param confusion `[classes, classes]`: rows are the true classes, columns the predicted ones */
+export function metricsOf(confusion: readonly number[], classNames: readonly string[]): Metrics {
+  const classes = classNames.length;
+  const total = confusion.reduce((sum, count) => sum + count, 0);
   const sum = (index: (k: number) => number): number => {
     let result = 0;
     for (let k = 0; k < classes; k++) result += confusion[index(k)]!;

@@ -1,0 +1,33 @@
+import {
+  describeCrs,
+  toLongitudeLatitude,
+  type AffineTransform,
+  type Crs,
+  type CrsDescription,
+  type ToLongitudeLatitude,
+} from '@hyperswap/raster';
+
+/** Place of a map on Earth. */
+export interface MapPlace {
+  readonly transform: AffineTransform;
+  readonly crs: Crs | undefined;
+  readonly description: CrsDescription | undefined;
+  /** Undefined where the reference system is not known. */
+  readonly toLongitudeLatitude: ToLongitudeLatitude | undefined;
+  /** Hectares of a pixel; undefined where coordinates are no metres. */
+  readonly hectares: number | undefined;
+}
+
+/** Returns what is known of a place. */
+export async function mapPlace(transform: AffineTransform, crs: Crs | undefined): Promise<MapPlace> {
+  const description = crs && (await describeCrs(crs));
+  const [a, b, , d, e] = transform;
+  const metres = description?.metresPerUnit;
+  return {
+    transform,
+    crs,
+    description,
+    toLongitudeLatitude: description && toLongitudeLatitude(description),
+    hectares: metres === undefined ? undefined : (Math.abs(a * e - b * d) * metres ** 2) / 10_000,
+  };
+}

@@ -1,0 +1,11 @@
+/** Class of a label raster. Its value is its place in a list, from 1. */
+export interface MapClass {
+  readonly name: string;
+  /** As 0xRRGGBB. */
+  readonly color: number;
+}
+
+/** Returns red, green and blue, 0 to 255. */
+export function channelsOf(color: number): readonly [number, number, number] {
+  return [(color >> 16) & 0xff, (color >> 8) & 0xff, color & 0xff];
+}
