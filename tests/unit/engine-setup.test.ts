@@ -51,7 +51,7 @@ test('without a C++ compiler the setup says which were looked for', async () => 
   const sources = {
     bindingDirectory: build,
     patchFile: build,
-    kernelsFile: build,
+    kernelsDirectory: build,
     nodeApiHeaders: build,
     tensorflowHeaders: build,
     tensorflowLibraries: build,

@@ -1,27 +1,13 @@
-// What a transformer block does to one element or one row at a time, each as one op on processors: by TensorFlow's own ops GELU's gradient
-// is eleven passes over memory, a norm's six. Built into the addon; shared/tensor/src/device/row-operations.ts calls them.
+// Ops of a transformer block on elements or rows, one pass over memory each. TensorFlow's own ops take eleven passes for
+// GELU's gradient and six for a norm. shared/tensor/src/device/row-operations.ts calls them.
 //
-// T is float or bfloat16; whatever comes in, the arithmetic is float.
-#include <algorithm>
-#include <cmath>
-#include <cstdint>
-#include <cstring>
+// T is float or bfloat16. The arithmetic is float for both.
 #include <type_traits>
 
+#include "row-arithmetic.h"
 #include "tensorflow/core/framework/common_shape_fns.h"
 #include "tensorflow/core/framework/op.h"
 #include "tensorflow/core/framework/op_kernel.h"
-
-// One machine code a generation of processors, chosen when the addon is loaded: the cache may lie in a home that several machines share.
-#if defined(__x86_64__) && defined(__has_attribute)
-#if __has_attribute(target_clones)
-#define FOR_EACH_PROCESSOR __attribute__((target_clones("avx512f", "avx2", "default")))
-#endif
-#endif
-#ifndef FOR_EACH_PROCESSOR
-#define FOR_EACH_PROCESSOR
-#endif
-#define INLINE inline __attribute__((always_inline))
 
 namespace hyperswap {
 namespace {
@@ -32,143 +18,11 @@ using tensorflow::OpKernelContext;
 using tensorflow::Tensor;
 using tensorflow::bfloat16;
 
-// ---- Arithmetic on floats. Loops are marked for the vectoriser, which may then reorder sums.
-
-// e^x for x ≤ 0: 2^n · e^r with |r| ≤ ½ ln 2, e^r by its Taylor series (next term < 2^-27). Below e^-87 it stays there.
-INLINE float Exponential(float x) {
-  x = std::max(x, -87.0f);
-  const float rounder = 12582912.0f;  // 1.5 · 2^23: adding it rounds to an integer
-  const float n = (x * 1.44269504f + rounder) - rounder;
-  const float r = (x - n * 0.693359375f) + n * 2.12194440e-4f;
-  float series = 1.0f / 5040;
-  series = series * r + 1.0f / 720;
-  series = series * r + 1.0f / 120;
-  series = series * r + 1.0f / 24;
-  series = series * r + 1.0f / 6;
-  series = series * r + 0.5f;
-  series = series * r + 1.0f;
-  series = series * r + 1.0f;
-  const int32_t bits = (static_cast<int32_t>(n) + 127) << 23;
-  float power;
-  std::memcpy(&power, &bits, sizeof power);
-  return series * power;
-}
-
-// Φ(x), the normal distribution, by Abramowitz and Stegun 7.1.26 (error ≤ 7.5e-8, no cancellation below 0), and e^(-x²/2), which it takes.
-INLINE float Cumulative(float x, float density) {
-  const float t = 1.0f / (1.0f + 0.3275911f * 0.70710678f * std::fabs(x));
-  float series = 1.061405429f;
-  series = series * t - 1.453152027f;
-  series = series * t + 1.421413741f;
-  series = series * t - 0.284496736f;
-  series = series * t + 0.254829592f;
-  const float tail = 0.5f * series * t * density;
-  return x < 0 ? tail : 1.0f - tail;
-}
-
-FOR_EACH_PROCESSOR
-void Gelu(const float* x, float* y, int64_t count) {
-#pragma omp simd
-  for (int64_t i = 0; i < count; ++i) y[i] = x[i] * Cumulative(x[i], Exponential(-0.5f * x[i] * x[i]));
-}
-
-// dy · (Φ(x) + x φ(x))
-FOR_EACH_PROCESSOR
-void GeluGradient(const float* x, const float* dy, float* dx, int64_t count) {
-#pragma omp simd
-  for (int64_t i = 0; i < count; ++i) {
-    const float density = Exponential(-0.5f * x[i] * x[i]);
-    dx[i] = dy[i] * (Cumulative(x[i], density) + 0.39894228f * x[i] * density);
-  }
-}
-
-// (x - mean) · factor. @returns the factor, 1 / √(variance + epsilon)
-FOR_EACH_PROCESSOR
-float Standardise(const float* x, float epsilon, float* y, int64_t count) {
-  float sum = 0, squares = 0;
-#pragma omp simd reduction(+ : sum)
-  for (int64_t i = 0; i < count; ++i) sum += x[i];
-  const float mean = sum / count;
-#pragma omp simd reduction(+ : squares)
-  for (int64_t i = 0; i < count; ++i) squares += (x[i] - mean) * (x[i] - mean);
-  const float factor = 1.0f / std::sqrt(squares / count + epsilon);
-#pragma omp simd
-  for (int64_t i = 0; i < count; ++i) y[i] = (x[i] - mean) * factor;
-  return factor;
-}
-
-// residual + factor · (dy - mean(dy) - y · mean(dy · y)), where y is x standardised.
-FOR_EACH_PROCESSOR
-void StandardiseGradient(const float* y, float factor, const float* dy, const float* residual, float* dx, int64_t count) {
-  float sum = 0, projection = 0;
-#pragma omp simd reduction(+ : sum, projection)
-  for (int64_t i = 0; i < count; ++i) {
-    sum += dy[i];
-    projection += dy[i] * y[i];
-  }
-  const float mean = sum / count, slope = projection / count;
-#pragma omp simd
-  for (int64_t i = 0; i < count; ++i) dx[i] = residual[i] + factor * (dy[i] - mean - y[i] * slope);
-}
-
-// e^x / Σ e^x, from the largest x down, so that nothing overflows.
-FOR_EACH_PROCESSOR
-void Softmax(const float* x, float* y, int64_t count) {
-  float largest = x[0], sum = 0;
-#pragma omp simd reduction(max : largest)
-  for (int64_t i = 0; i < count; ++i) largest = x[i] > largest ? x[i] : largest;
-#pragma omp simd reduction(+ : sum)
-  for (int64_t i = 0; i < count; ++i) {
-    y[i] = Exponential(x[i] - largest);
-    sum += y[i];
-  }
-  const float factor = 1.0f / sum;
-#pragma omp simd
-  for (int64_t i = 0; i < count; ++i) y[i] *= factor;
-}
-
-// a · (da - Σ da · a), where a is a row of a softmax.
-FOR_EACH_PROCESSOR
-void SoftmaxGradient(const float* a, const float* da, float* dx, int64_t count) {
-  float sum = 0;
-#pragma omp simd reduction(+ : sum)
-  for (int64_t i = 0; i < count; ++i) sum += da[i] * a[i];
-#pragma omp simd
-  for (int64_t i = 0; i < count; ++i) dx[i] = a[i] * (da[i] - sum);
-}
-
-FOR_EACH_PROCESSOR
-void Add(const float* x, const float* y, float* sum, int64_t count) {
-#pragma omp simd
-  for (int64_t i = 0; i < count; ++i) sum[i] = x[i] + y[i];
-}
-
-FOR_EACH_PROCESSOR
-void Widen(const uint16_t* from, float* to, int64_t count) {
-#pragma omp simd
-  for (int64_t i = 0; i < count; ++i) {
-    const uint32_t bits = static_cast<uint32_t>(from[i]) << 16;
-    std::memcpy(&to[i], &bits, sizeof bits);
-  }
-}
-
-// To bfloat16, to nearest even.
-FOR_EACH_PROCESSOR
-void Round(const float* from, uint16_t* to, int64_t count) {
-#pragma omp simd
-  for (int64_t i = 0; i < count; ++i) {
-    uint32_t bits;
-    std::memcpy(&bits, &from[i], sizeof bits);
-    const uint16_t rounded = static_cast<uint16_t>((bits + 0x7fff + ((bits >> 16) & 1)) >> 16);
-    to[i] = (bits & 0x7fffffff) > 0x7f800000 ? 0x7fc0 : rounded;
-  }
-}
-
-// ---- Floats in and out of tensors, a piece that stays in the first cache at a time.
+// ---- Floats in and out of tensors, in pieces that fit the first cache.
 
 constexpr int64_t longestPiece = 4096;
 
-// `count` values as floats: those of the tensor itself, or widened into `room`.
+// Returns `count` values as floats: the tensor's own, or copies widened into `room`.
 template <typename T>
 INLINE const float* Read(const T* values, float* room, int64_t count) {
   if constexpr (std::is_same_v<T, float>) return values;
@@ -178,7 +32,7 @@ INLINE const float* Read(const T* values, float* room, int64_t count) {
   }
 }
 
-// Where to write floats for `Written` to bring to `values`.
+// Returns where to write floats that `Written` then stores in `values`.
 template <typename T>
 INLINE float* Writable(T* values, float* room) {
   if constexpr (std::is_same_v<T, float>) return values;
@@ -190,7 +44,7 @@ INLINE void Written(T* values, const float* room, int64_t count) {
   if constexpr (!std::is_same_v<T, float>) Round(room, reinterpret_cast<uint16_t*>(values), count);
 }
 
-// Runs `work(first, last)` over parts of 0 … `units` in TensorFlow's threads. @param values a unit's
+// Runs `work(first, last)` on parts of 0 … `units` in TensorFlow's threads. A unit has `values` values.
 template <typename Work>
 void InParallel(OpKernelContext* context, int64_t units, int64_t values, Work work) {
   const int64_t cyclesPerValue = 8;
@@ -201,7 +55,7 @@ void InParallel(OpKernelContext* context, int64_t units, int64_t values, Work wo
 
 // ---- Ops on elements
 
-// `work(at, count)` on pieces of all elements of x.
+// Runs `work(at, count)` on pieces of all elements of x.
 template <typename Work>
 void InPieces(OpKernelContext* context, const Tensor& x, Work work) {
   InParallel(context, x.NumElements(), 2, [=](int64_t first, int64_t last) {
@@ -237,7 +91,7 @@ bool RowsFit(const Tensor& x) {
 
 constexpr char tooLong[] = "rows have 1 to 4096 values";
 
-// `work(at, width)` on each row of x. @param passes over a row's values
+// Runs `work(at, width)` on each row of x; `passes` is how often it reads a row.
 template <typename Work>
 void InRows(OpKernelContext* context, const Tensor& x, int64_t passes, Work work) {
   const int64_t width = x.dim_size(x.dims() - 1);
@@ -246,7 +100,7 @@ void InRows(OpKernelContext* context, const Tensor& x, int64_t passes, Work work
   });
 }
 
-// An op that adds an epsilon to variances.
+// Base of ops that add an epsilon to variances.
 class NormOp : public OpKernel {
  public:
   explicit NormOp(OpKernelConstruction* context) : OpKernel(context) {
@@ -301,7 +155,7 @@ class StandardiseGradientOp : public NormOp {
 
 // ---- Ops whose tensors all have one shape and element type
 
-// How an op goes through its tensors.
+// Order in which an op reads its tensors.
 struct Pieces {
   static bool Fits(const Tensor&) { return true; }
   template <typename Work>

@@ -12,8 +12,8 @@ export interface AddonSources {
   readonly bindingDirectory: string;
   /** Patch that adds op attributes of type list of strings, which fused ops need. */
   readonly patchFile: string;
-  /** Ops of our own, built into the addon. */
-  readonly kernelsFile: string;
+  /** Folder of our own ops, built into the addon: each `.cc` file is compiled. */
+  readonly kernelsDirectory: string;
   /** `include/` of node-api-headers. */
   readonly nodeApiHeaders: string;
   /** `include/` of the TensorFlow wheel. */
@@ -44,7 +44,7 @@ export async function compileAddon(sources: AddonSources, buildDirectory: string
   args.push(
     path.join(binding, 'tfjs_backend.cc'),
     path.join(binding, 'tfjs_binding.cc'),
-    sources.kernelsFile,
+    ...(await kernelSources(sources.kernelsDirectory)).filter((file) => file.endsWith('.cc')),
     '-o',
     addon,
   );
@@ -68,6 +68,12 @@ export async function compileAddon(sources: AddonSources, buildDirectory: string
     );
   }
   return addon;
+}
+
+/** Returns the paths of our own ops and their headers, sorted by name. */
+export async function kernelSources(directory: string): Promise<string[]> {
+  const names = (await readdir(directory)).filter((name) => name.endsWith('.cc') || name.endsWith('.h'));
+  return names.sort().map((name) => path.join(directory, name));
 }
 
 async function findCompiler(): Promise<string> {

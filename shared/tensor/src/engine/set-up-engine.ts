@@ -4,14 +4,14 @@ import { createRequire } from 'node:module';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { extractWheel, fetchWheel, verifyWheel } from '@hyperswap/pypi';
-import { compileAddon } from './compile-addon.js';
+import { compileAddon, kernelSources } from './compile-addon.js';
 import { tensorflowWheel, type EngineFlavour } from './tensorflow-wheel.js';
 
 const require = createRequire(import.meta.url);
 const patchFile = fileURLToPath(new URL('../../string-list-attribute.patch', import.meta.url));
-const kernelsFile = fileURLToPath(new URL('../../kernels/row-kernels.cc', import.meta.url));
+const kernelsDirectory = fileURLToPath(new URL('../../kernels', import.meta.url));
 /** Version of the build recipe. Raise it when the compilation of the addon changes, so that old caches are not used. */
-const recipe = 4;
+const recipe = 5;
 
 export interface EngineSetup {
   readonly flavour: EngineFlavour;
@@ -32,7 +32,8 @@ export interface EngineSetup {
 export async function setUpEngine({ flavour, cacheDirectory, wheelFile, report }: EngineSetup): Promise<void> {
   const wheel = tensorflowWheel(process.platform, process.arch, flavour);
   const packageDirectory = path.dirname(require.resolve('@tensorflow/tfjs-node-gpu/package.json'));
-  const sources = [path.join(packageDirectory, 'binding', 'tfjs_backend.cc'), patchFile, kernelsFile];
+  const kernels = await kernelSources(kernelsDirectory);
+  const sources = [path.join(packageDirectory, 'binding', 'tfjs_backend.cc'), patchFile, ...kernels];
   const key = createHash('sha256').update(`${recipe} ${wheel.sha256}`);
   for (const source of sources) key.update(await readFile(source));
   const built = path.join(cacheDirectory, key.digest('hex').slice(0, 16));
@@ -49,12 +50,12 @@ export async function setUpEngine({ flavour, cacheDirectory, wheelFile, report }
       await extractWheel(file, ['tensorflow/include/', 'tensorflow/libtensorflow'], work);
       const unpacked = path.join(work, 'tensorflow');
       await keepLibraries(unpacked, libraries);
-      report('Compiling the addon (about 25 s)');
+      report('Compiling the addon (about 40 s)');
       const addon = await compileAddon(
         {
           bindingDirectory: path.join(packageDirectory, 'binding'),
           patchFile,
-          kernelsFile,
+          kernelsDirectory,
           nodeApiHeaders: path.join(path.dirname(require.resolve('node-api-headers/package.json')), 'include'),
           tensorflowHeaders: path.join(unpacked, 'include'),
           tensorflowLibraries: libraries,
