@@ -24,6 +24,7 @@ import {
   matMul,
   tensorflow,
   type DeviceTensor,
+  type FloatPrecision,
   type Precision,
   type Scalar,
   type Tensor2D,
@@ -39,6 +40,13 @@ export interface StepCase extends EngineCase {
 export interface EngineCase {
   readonly backbone: Backbone;
   readonly precision: Precision;
+  readonly batch: number;
+  readonly repetitions: number;
+}
+
+export interface ProductCase {
+  readonly precision: FloatPrecision;
+  /** Rows. */
   readonly batch: number;
   readonly repetitions: number;
 }
@@ -77,7 +85,7 @@ const program = {
    * Times the first product of base's perceptron for 32 patches alone, the upper limit of the machine's matrix
    * products; `batch` is the number of rows.
    */
-  product({ precision, batch, repetitions }: Omit<EngineCase, 'backbone'>): number[] {
+  product({ precision, batch, repetitions }: ProductCase): number[] {
     const make = (rows: number, columns: number, seed: number): DeviceTensor => {
       const values = new Random(seed).normals(rows * columns, 1);
       return cast(deviceTensor(values, [rows, columns]), precision);

@@ -108,6 +108,10 @@ function forwardGigaflop(): number {
 
 async function engine(): Promise<void> {
   const batches = flags.quick === true ? [32] : [8, 32, 128];
+  for (const batch of batches) {
+    const given = { precision: 'int8', batch, repetitions: batch > 64 ? 2 : 3 };
+    await sideBySide('base forward', 'forward', given, 'patches/s');
+  }
   for (const precision of ['float32', 'bfloat16'] as const) {
     const { width, mlpRatio } = backboneConfigs.base;
     const gigaflopOfRow = (2 * mlpRatio * width ** 2) / 1e9;
