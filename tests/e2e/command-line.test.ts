@@ -138,7 +138,7 @@ test('doctor says what it runs on', async () => {
   const found = await succeed('doctor');
   for (const part of [
     /engine\s+TensorFlow 2\.21/,
-    /precision\s+(float32|bfloat16), .*GFLOP\/s measured/,
+    /precision\s+(float32|bfloat16|int8), .*GFLOP\/s measured/,
     /backbone\s+spectralgpt-mini/,
     /store\s+directory/,
   ])
@@ -285,6 +285,7 @@ test('a checkpoint imported by one process is a backbone that the next predicts 
   for (const [precision, tolerance] of [
     ['float32', 1e-4],
     ['bfloat16', 0.1],
+    ['int8', 0.2],
   ] as const) {
     const common = ['--backbone', 'tiny', '--precision', precision];
     await succeed(...common, 'predict', '--patches', 'x.npy', '--out', 'y.npy');

@@ -23,6 +23,7 @@ import {
   releaseLayer,
   residentBackbone,
   tokenCount,
+  type ResidentBackbone,
 } from '@hyperswap/spectralgpt';
 import { deviceScope, loadTensorFlow, type Tensor, type Tensor1D, type Tensor2D } from '@hyperswap/tensor';
 import { Random } from '@hyperswap/random';
@@ -56,7 +57,10 @@ test('a fresh adapter changes nothing, and a trained one is the same merged as l
   const config = { ...backboneConfigs.mini, width: 24, heads: 3, depth: 2 };
   const backbone = makeBackbone('small', config, initialParameters(encoderShapes(config), 1));
   makeResident(backbone, 'float32');
-  const resident = residentBackbone(backbone.digest, 'float32');
+  makeResident(backbone, 'int8');
+  const [resident, quantised] = (['float32', 'int8'] as const).map((precision) =>
+    residentBackbone(backbone.digest, precision),
+  ) as [ResidentBackbone, ResidentBackbone];
   const pixels = tf.randomNormal([2 * tokenCount(config), 192], 0, 1, 'float32', 5) as Tensor2D;
   const plain = features(pixels, resident).dataSync();
   const trials: [string, Record<string, number>][] = [
@@ -74,9 +78,9 @@ test('a fresh adapter changes nothing, and a trained one is the same merged as l
     const start = initialFactors(trial, config, 7);
     const upload = (values: (size: number, own: Float32Array) => Float32Array) =>
       new Map([...start].map(([key, { shape, values: own }]) => [key, tf.tensor(values(own.length, own), [...shape])]));
-    const served = (factors: ReadonlyMap<string, Tensor>) => {
-      const { blocks, own } = mergeAdaptation(trial, factors, resident);
-      const result = features(pixels, resident, { blocks }).dataSync();
+    const served = (factors: ReadonlyMap<string, Tensor>, on = resident) => {
+      const { blocks, own } = mergeAdaptation(trial, factors, on);
+      const result = features(pixels, on, { blocks }).dataSync();
       for (const layer of own) releaseLayer(layer);
       return result;
     };
@@ -88,6 +92,9 @@ test('a fresh adapter changes nothing, and a trained one is the same merged as l
     const merged = served(trained);
     assert.ok(maximumDifference(learning, plain) > 1e-2, `${name} changes the features`);
     assert.ok(maximumDifference(learning, merged) < 1e-4, `${name}: ${maximumDifference(learning, merged)}`);
+    const inInt8 = maximumDifference(served(trained, quantised), merged);
+    const changed = maximumDifference(merged, plain);
+    assert.ok(inInt8 < 0.2 * changed, `${name} in int8: ${inInt8} of a change of ${changed}`);
     assert.equal(maximumDifference(features(pixels, resident).dataSync(), plain), 0, 'the shared weights stay');
   }
 });

@@ -28,6 +28,8 @@ const scene = { height: 11, width: 13, values: new Random(2).normals(11 * 13 * c
 const never = new AbortController().signal;
 setMaxListeners(0, never);
 
+/** Digests of the adapters, and the precisions of their backbones. */
+const precisions = { a: 'float32', b: 'float32', c: 'int8' } as const;
 let executor: Executor;
 let engine: ProgramClient<TileProgram>;
 
@@ -37,11 +39,11 @@ before(async () => {
     new URL('./engine/program.js', import.meta.resolve('@hyperswap/tile-inference')),
   );
   const backbone = makeBackbone('one block', config, initialParameters(encoderShapes(config), 1));
-  await engine.call('makeResident', { backbone, precision: 'float32' });
+  for (const precision of ['float32', 'int8'] as const) await engine.call('makeResident', { backbone, precision });
   const method = findMethod('lora');
   const settings = methodSettings(method, adaptedWeight(config), {});
   const pca = { mean: new Float32Array(components), components: new Float32Array(components ** 2).fill(0.1) };
-  for (const [seed, digest] of ['a', 'b'].entries()) {
+  for (const [seed, [digest, precision]] of Object.entries(precisions).entries()) {
     const { name, digest: backboneDigest } = backbone;
     const made = { backbone: { name, digest: backboneDigest }, patchSize, bands: components };
     const blob = madeUpBlob(
@@ -50,7 +52,7 @@ before(async () => {
       config,
       pca,
     );
-    await engine.call('bind', { reference: `${digest}@1`, digest, blob, backboneDigest, precision: 'float32' });
+    await engine.call('bind', { reference: `${digest}@1`, digest, blob, backboneDigest, precision });
   }
 });
 
@@ -124,7 +126,7 @@ const live = async (): Promise<number> => (await executor.describe()).liveTensor
 test('labels are the same however a scene is cut, batched and interleaved with other work', async () => {
   const { scheduler } = newScheduler(1000);
   const expected = new Map<string, EngineWork>();
-  for (const digest of ['a', 'b']) {
+  for (const digest of Object.keys(precisions)) {
     expected.set(digest, await run(scheduler.flow('interactive'), tileWork(whole, digest)));
   }
   assert.notDeepEqual(expected.get('a')!.labels, expected.get('b')!.labels);
@@ -132,7 +134,7 @@ test('labels are the same however a scene is cut, batched and interleaved with o
   for (let round = 0; round < 8; round++) {
     const { scheduler: other } = newScheduler(1 + random.integer(90));
     const flows = [other.flow('interactive'), other.flow('interactive'), other.flow('job')];
-    const jobs = ['a', 'b'].flatMap((digest) => cut(whole, random).map((place) => ({ digest, place })));
+    const jobs = Object.keys(precisions).flatMap((digest) => cut(whole, random).map((place) => ({ digest, place })));
     await Promise.all(
       [...random.shuffle(Uint32Array.from(jobs.keys()))].map(async (index) => {
         const { digest, place } = jobs[index]!;

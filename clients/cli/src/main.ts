@@ -33,7 +33,7 @@ export async function run(argv: readonly string[]): Promise<void> {
     )
     .option('--home <dir>', 'folder of the embedded store and bus (./.hyperswap by default)')
     .option('--backbone <name>', 'backbone to serve and train on')
-    .option('--precision <type>', 'what backbones run in: auto, float32, bfloat16')
+    .option('--precision <type>', 'what backbones run in: auto, float32, bfloat16, int8')
     .option('--config <file>', 'JSON file of settings')
     .option('--token-file <file>', 'the token to show to services that ask for one')
     .option('--insecure', 'the network is trusted: ask neither for TLS nor for tokens')

@@ -54,6 +54,9 @@ export interface BindingTableContext {
   readonly logger: Logger;
 }
 
+/** Memory of one value of a layer. */
+const bytesPerWeight: Readonly<Record<Precision, number>> = { float32: 4, bfloat16: 2, int8: 1 };
+
 /**
  * The adapters that are ready on this process's backbone. Each is fetched, verified, built and warmed once, whoever asks first. They stay
  * within a budget of memory: those unused longest go first, those in use never, and a load for which there is no room waits until something is
@@ -77,7 +80,7 @@ export class BindingTable {
   constructor(private readonly context: BindingTableContext) {
     const { config, precision } = context.backbone;
     // Two layers a block, as most adapters change them.
-    this.usualBytes = 2 * config.depth * config.width ** 2 * (precision === 'float32' ? 4 : 2);
+    this.usualBytes = 2 * config.depth * config.width ** 2 * bytesPerWeight[precision];
   }
 
   /**

@@ -3,9 +3,15 @@ import { Precision as PrecisionMessage } from '@hyperswap/proto';
 import type { PrecisionChoice } from '@hyperswap/spectralgpt';
 import type { Precision } from '@hyperswap/tensor';
 
+const messages: Readonly<Record<Precision, PrecisionMessage>> = {
+  float32: PrecisionMessage.PRECISION_FLOAT32,
+  bfloat16: PrecisionMessage.PRECISION_BFLOAT16,
+  int8: PrecisionMessage.PRECISION_INT8,
+};
+
 /** Returns a precision as it travels. */
 export function toPrecisionMessage(precision: Precision): PrecisionMessage {
-  return precision === 'bfloat16' ? PrecisionMessage.PRECISION_BFLOAT16 : PrecisionMessage.PRECISION_FLOAT32;
+  return messages[precision];
 }
 
 /** Returns the precision of a request. @param usual choice of requests that name none @throws FIELD_INVALID */
@@ -19,7 +25,9 @@ export function precisionChoice(given: PrecisionMessage, usual: PrecisionChoice)
       return 'float32';
     case PrecisionMessage.PRECISION_BFLOAT16:
       return 'bfloat16';
+    case PrecisionMessage.PRECISION_INT8:
+      return 'int8';
     case PrecisionMessage.UNRECOGNIZED:
-      throw failure('FIELD_INVALID', { field: 'precision', reason: 'it is none of auto, float32 and bfloat16' });
+      throw failure('FIELD_INVALID', { field: 'precision', reason: 'it is none of auto, float32, bfloat16 and int8' });
   }
 }

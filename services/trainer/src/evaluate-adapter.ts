@@ -4,7 +4,7 @@ import { adapterStatement, signStatement } from '@hyperswap/keys';
 import type { AdapterVersion } from '@hyperswap/proto';
 import { toAdapterVersion } from '@hyperswap/registry';
 import { evaluate, type Metrics } from '@hyperswap/map';
-import type { Precision } from '@hyperswap/tensor';
+import type { FloatPrecision } from '@hyperswap/tensor';
 import { predictPixels } from './predict-pixels.js';
 import type { TrainingContext } from './training-context.js';
 import type { TrainingPlan } from './training-plan.js';
@@ -19,7 +19,7 @@ export interface Tested {
 export async function testAdapter(
   adapter: Adapter,
   plan: TrainingPlan,
-  precision: Precision,
+  precision: FloatPrecision,
   context: TrainingContext,
 ): Promise<Tested> {
   const predictions = await classifyPixels(adapter, plan.test.pixels, plan, precision, context);
@@ -32,7 +32,7 @@ export async function classifyPixels(
   adapter: Adapter,
   pixels: readonly number[],
   plan: Pick<TrainingPlan, 'scene' | 'patchSize'>,
-  precision: Precision,
+  precision: FloatPrecision,
   context: TrainingContext,
 ): Promise<Uint8Array> {
   const name = crypto.randomUUID();

@@ -4,7 +4,7 @@ import path from 'node:path';
 import type { AdapterVersion, StartTrainingRequest } from '@hyperswap/proto';
 import { inMemory } from '@hyperswap/safetensors';
 import { readBackbone, writeBackbone, type Backbone } from '@hyperswap/spectralgpt';
-import type { Precision } from '@hyperswap/tensor';
+import type { FloatPrecision } from '@hyperswap/tensor';
 import { publishAdapter, testAdapter, type Tested } from './evaluate-adapter.js';
 import type { FittedAdapter } from './fit-adapter.js';
 import type { TrainingContext } from './training-context.js';
@@ -19,7 +19,7 @@ export async function keepTunedBackbone(
   { adapter: head, trained }: FittedAdapter,
   plan: TrainingPlan,
   { config }: Backbone,
-  precision: Precision,
+  precision: FloatPrecision,
   request: StartTrainingRequest,
   context: TrainingContext,
 ): Promise<Tested & { readonly adapter?: AdapterVersion; readonly newBackbone?: string }> {

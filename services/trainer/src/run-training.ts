@@ -3,7 +3,7 @@ import { validateName } from '@hyperswap/errors';
 import { adaptationParameterCount, adaptedWeight, findMethod, methodSettings } from '@hyperswap/peft';
 import type { StartTrainingRequest } from '@hyperswap/proto';
 import type { Backbone } from '@hyperswap/spectralgpt';
-import type { Precision } from '@hyperswap/tensor';
+import type { FloatPrecision } from '@hyperswap/tensor';
 import { Checkpoints } from './checkpoints.js';
 import { choosePatchSize } from './choose-patch-size.js';
 import { publishAdapter, testAdapter } from './evaluate-adapter.js';
@@ -34,7 +34,7 @@ export async function runTraining(request: StartTrainingRequest, context: Traini
 
 async function trainOn(
   backbone: Backbone,
-  precision: Precision,
+  precision: FloatPrecision,
   request: StartTrainingRequest,
   context: TrainingContext,
 ): Promise<TrainingOutcome> {

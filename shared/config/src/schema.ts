@@ -24,9 +24,11 @@ export const settings = z
       .default('info')
       .describe('Least severe level that is logged.'),
     precision: z
-      .enum(['auto', 'float32', 'bfloat16'])
+      .enum(['auto', 'float32', 'bfloat16', 'int8'])
       .default('auto')
-      .describe('Number format of the backbone; auto measures and takes the fastest that keeps accuracy.'),
+      .describe(
+        'Number format of the backbone; auto measures and takes the fastest that keeps accuracy. Trainings take bfloat16 or float32.',
+      ),
     queueLimit: z.coerce
       .number()
       .int()

@@ -14,6 +14,7 @@ import {
   deviceScope,
   gelu,
   geluGradient,
+  int8Block,
   linear,
   matMul,
   release,
@@ -88,6 +89,16 @@ function addLayer(x: DeviceTensor, input: DeviceTensor, layer: DeviceLinear): De
   return deviceScope(() => addBranch(x, linear(input, layer)));
 }
 
+/** Runs a block whose layers are packed. */
+function blockOfInt8(x: DeviceTensor, { tokens, heads }: BlockShape, layers: BlockLayers): DeviceTensor {
+  const { 'attn.q': query, 'attn.k': key, 'attn.v': value, 'attn.proj': projection } = layers;
+  const { 'mlp.fc1': first, 'mlp.fc2': second } = layers;
+  // Packed inputs come in groups of four.
+  const hidden = 4 * second.weight.shape[1]!;
+  const shape = { tokens, heads, hidden, epsilon: layerNormEpsilon };
+  return int8Block(x, { query, key, value, projection, first, second }, shape);
+}
+
 /**
  * Runs the block.
  *
@@ -95,6 +106,7 @@ function addLayer(x: DeviceTensor, input: DeviceTensor, layer: DeviceLinear): De
  * @returns the same shape, float32
  */
 export function block(x: DeviceTensor, shape: BlockShape, layers: BlockLayers): DeviceTensor {
+  if (layers['attn.q'].weight.type === 'int32') return blockOfInt8(x, shape, layers);
   const middle = deviceScope(() => {
     const rows = layerInput(x, layers);
     const heads = (layer: LayerName): DeviceTensor => deviceScope(() => splitHeads(linear(rows, layers[layer]), shape));

@@ -10,7 +10,7 @@ import {
   tensorflow,
   type DeviceLinear,
   type DeviceTensor,
-  type Precision,
+  type FloatPrecision,
   type Steps,
   type Tensor,
   type Tensor1D,
@@ -74,7 +74,7 @@ export function* encode(
 /** Blocks with some learned parameters. */
 export interface LearningBlocks {
   readonly stack: BlockStack;
-  readonly precision: Precision;
+  readonly precision: FloatPrecision;
   /**
    * Parameters by name. The learned ones are the gradient's variables, or are computed from variables with tfjs ops.
    */
@@ -141,7 +141,7 @@ function learningLayers({ stack, weights, partly }: LearningBlocks): LearningLay
 function placeLearning(
   tensors: readonly Tensor[],
   precise: DeviceLinear | undefined,
-  precision: Precision,
+  precision: FloatPrecision,
 ): { readonly linear: DeviceLinear; readonly learning: LayerLearning } {
   const [weight, bias, up] = tensors as [Tensor2D, Tensor1D, Tensor2D];
   if (precise === undefined) return { linear: placeLayer({ weight, bias }, precision), learning: 'whole' };

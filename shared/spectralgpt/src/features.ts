@@ -1,4 +1,5 @@
 /** Computation of the head's input from token pixels: embedding, blocks, pooling. */
+import { failure } from '@hyperswap/errors';
 import { finish, tensorflow, type DeviceLinear, type Steps, type Tensor2D } from '@hyperswap/tensor';
 import { tokenCount } from './config.js';
 import { embed, encoderStack, type VisibleTokens } from './embedding.js';
@@ -55,7 +56,9 @@ export interface LearningOptions {
  * Computes the features with a gradient. Call it in a device scope that stays open until the gradient was computed.
  *
  * @param pixels `[patches · tokens, tokenValues]`
+ * @param resident in float32 or bfloat16
  * @returns `[patches, pooledWidth]`
+ * @throws INTERNAL for a backbone in int8, which has no gradient
  */
 export function learningFeatures(
   pixels: Tensor2D,
@@ -63,6 +66,7 @@ export function learningFeatures(
   { learned, shown, pooling = 'mean' }: LearningOptions,
 ): Tensor2D {
   const { backbone, blocks: frozen, precision } = resident;
+  if (precision === 'int8') throw failure('INTERNAL', { reason: 'a backbone in int8 has no gradient' });
   const { config } = backbone;
   const tokens = shown?.visible ?? tokenCount(config);
   const weights = resident.weights.replacing(learned.replaced);

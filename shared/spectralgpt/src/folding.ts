@@ -3,8 +3,16 @@
  * attention's 1 / √(head width) folded in exactly. Folding uses plain tfjs ops, so that a gradient of the folded layer
  * reaches the original parameters.
  */
-import { borrow, cast, deviceScope, identity, keepOnDevice, release, tensorflow } from '@hyperswap/tensor';
-import type { DeviceLinear, DeviceTensor, Precision, Tensor, Tensor1D, Tensor2D } from '@hyperswap/tensor';
+import { borrow, cast, deviceScope, identity, keepOnDevice, packInt8, release, tensorflow } from '@hyperswap/tensor';
+import type {
+  DeviceLinear,
+  DeviceTensor,
+  FloatPrecision,
+  Precision,
+  Tensor,
+  Tensor1D,
+  Tensor2D,
+} from '@hyperswap/tensor';
 import type { Weights } from './weights.js';
 
 /** Linear layers of a block, by the release's names. */
@@ -64,12 +72,13 @@ export function foldLayer(weights: Weights, block: string, layer: LayerName, hea
  * Places a tfjs tensor on the device in a precision. The result belongs to the open scope; tfjs still owns the original
  * tensor.
  */
-export function place(tensor: Tensor, precision: Precision): DeviceTensor {
+export function place(tensor: Tensor, precision: FloatPrecision): DeviceTensor {
   return deviceScope(() => cast(identity(borrow(tensor)), precision));
 }
 
-/** Places a folded layer on the device in the same way. */
+/** Places a folded layer on the device in the same way; in int8 it is packed. */
 export function placeLayer({ weight, bias }: FoldedLayer, precision: Precision): DeviceLinear {
+  if (precision === 'int8') return packInt8({ weight: borrow(weight), bias: borrow(bias) });
   return { weight: place(weight, precision), bias: place(bias, precision) };
 }
 

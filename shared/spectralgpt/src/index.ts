@@ -44,7 +44,9 @@ export { pool, pooledWidth, poolings, randomTokens, type Pooling } from './pooli
 export {
   makeResident,
   preciseLayer,
+  learningPrecision,
   releaseResident,
+  servingPrecision,
   residentBackbone,
   type PrecisionChoice,
   type ResidentBackbone,

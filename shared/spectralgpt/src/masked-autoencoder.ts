@@ -3,7 +3,7 @@
  * reconstructs all of them (Hong et al. 2024, arXiv:2311.07113, section III).
  */
 import { Random } from '@hyperswap/random';
-import { tensorflow, type Precision, type Scalar, type Tensor2D, type Tensor3D } from '@hyperswap/tensor';
+import { tensorflow, type FloatPrecision, type Scalar, type Tensor2D, type Tensor3D } from '@hyperswap/tensor';
 import { z } from 'zod';
 import { componentGroups, tokenCount, tokensPerSide, tokenValues, type BackboneConfig } from './config.js';
 import { encodeLearning } from './encoder.js';
@@ -88,7 +88,7 @@ export function reconstructionLoss(
   config: BackboneConfig,
   decoder: DecoderConfig,
   weights: Weights,
-  precision: Precision = 'float32',
+  precision: FloatPrecision = 'float32',
 ): Scalar {
   const tf = tensorflow();
   return tf.tidy(() => {
@@ -115,7 +115,7 @@ function reconstruct(
   config: BackboneConfig,
   decoder: DecoderConfig,
   weights: Weights,
-  precision: Precision,
+  precision: FloatPrecision,
 ): Tensor2D {
   const tf = tensorflow();
   const tokens = tokenCount(config);

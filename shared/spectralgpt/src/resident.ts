@@ -1,6 +1,6 @@
 /** Backbones on the device of this thread: one copy each, shared by all programs. */
 import { failure } from '@hyperswap/errors';
-import { chooseKernels, type DeviceLinear, type Precision } from '@hyperswap/tensor';
+import { chooseKernels, usesGpu, type DeviceLinear, type FloatPrecision, type Precision } from '@hyperswap/tensor';
 import { withTensors, type Backbone, type BackboneDescription } from './backbone.js';
 import { foldLayer, keepLayer, layerNames, releaseLayer, type BlockLayers, type LayerName } from './folding.js';
 import { Weights } from './weights.js';
@@ -17,29 +17,39 @@ export interface ResidentBackbone {
   readonly precise: Map<string, DeviceLinear>;
 }
 
-/** Requested precision. `auto` is the one that this machine runs fastest; bfloat16 has to be clearly faster. */
+/** Requested precision. `auto` is the one that this machine runs fastest; a coarser one has to be clearly faster. */
 export type PrecisionChoice = Precision | 'auto';
+
+/** Returns the precision for a backbone that serves. @throws FIELD_INVALID for int8 on a GPU */
+export function servingPrecision(choice: PrecisionChoice): Precision {
+  if (choice === 'int8' && usesGpu()) {
+    throw failure('FIELD_INVALID', { field: 'precision', reason: 'int8 runs on processors only; take auto on a GPU' });
+  }
+  return choice === 'auto' ? chooseKernels().serving : choice;
+}
+
+/** Returns the precision for a backbone that learns. int8 has no gradient: `auto`'s choice for learning replaces it. */
+export function learningPrecision(choice: PrecisionChoice): FloatPrecision {
+  return choice === 'auto' || choice === 'int8' ? chooseKernels().learning : choice;
+}
 
 const residents = new Map<string, ResidentBackbone>();
 
 /** Block parameters that stay in float32 in addition to their folded layers, because adapters change them. */
 const adaptable = /^blocks\.\d+\.(norm1|attn\.[qv])\./;
 
-function key(digest: string, precision: PrecisionChoice): string {
-  return `${digest} ${precision === 'auto' ? chooseKernels().precision : precision}`;
+function key(digest: string, precision: Precision): string {
+  return `${digest} ${precision}`;
 }
 
 /**
  * Uploads a backbone unless it is there already. It is read and folded block by block, so that at most one block has a
  * float32 copy at a time.
- *
- * @returns the precision
  */
-export function makeResident(backbone: Backbone, choice: PrecisionChoice = 'auto'): Precision {
-  const precision = choice === 'auto' ? chooseKernels().precision : choice;
+export function makeResident(backbone: Backbone, precision: Precision): void {
   const { name, digest, weightsDigest, config, parameters } = backbone;
   const description: BackboneDescription = { name, digest, weightsDigest, config, parameters };
-  if (residents.has(key(digest, precision))) return precision;
+  if (residents.has(key(digest, precision))) return;
   chooseKernels();
   withTensors(backbone, (tensors) => {
     const upload = (wanted: (tensor: string) => boolean): Weights => {
@@ -65,11 +75,10 @@ export function makeResident(backbone: Backbone, choice: PrecisionChoice = 'auto
     const precise = new Map<string, DeviceLinear>();
     residents.set(key(digest, precision), { backbone: description, precision, weights, blocks, precise });
   });
-  return precision;
 }
 
 /** Returns an uploaded backbone. @throws INTERNAL if it was never uploaded in that precision */
-export function residentBackbone(digest: string, precision: PrecisionChoice = 'auto'): ResidentBackbone {
+export function residentBackbone(digest: string, precision: Precision): ResidentBackbone {
   const resident = residents.get(key(digest, precision));
   if (resident === undefined) throw failure('INTERNAL', { reason: `backbone ${digest} is not on the device` });
   return resident;

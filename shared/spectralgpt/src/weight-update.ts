@@ -4,10 +4,12 @@ import {
   cast,
   deviceScope,
   matMul,
+  packInt8,
   reshape,
   tensorflow,
   type DeviceLinear,
   type DeviceTensor,
+  type FloatPrecision,
   type Precision,
   type Tensor,
   type Tensor2D,
@@ -99,21 +101,21 @@ export function foldWithUpdate(
 }
 
 /** Places a folded update on the device. The result belongs to the open scope; tfjs still owns the tensors. */
-export function placeUpdate({ down, up }: FoldedUpdate, precision: Precision): DeviceUpdate {
+export function placeUpdate({ down, up }: FoldedUpdate, precision: FloatPrecision): DeviceUpdate {
   return deviceScope(() => ({ down: placeLayer(down, precision), up: place(up, precision) }));
 }
 
 /**
- * Merges an update into a folded layer; the result belongs to the open device scope.
+ * Merges an update into a folded layer, in float32; the result belongs to the open device scope.
  *
  * @param layer and update, float32
  */
 export function mergeUpdate(layer: DeviceLinear, { down, up }: DeviceUpdate, precision: Precision): DeviceLinear {
   return deviceScope(() => {
-    const bias = reshape(matMul(reshape(down.bias, [1, down.bias.shape[0]!]), up), layer.bias.shape);
-    return {
-      weight: cast(add(layer.weight, matMul(down.weight, up)), precision),
-      bias: cast(add(layer.bias, bias), precision),
-    };
+    const change = reshape(matMul(reshape(down.bias, [1, down.bias.shape[0]!]), up), layer.bias.shape);
+    const weight = add(layer.weight, matMul(down.weight, up));
+    const bias = add(layer.bias, change);
+    if (precision === 'int8') return packInt8({ weight, bias });
+    return { weight: cast(weight, precision), bias: cast(bias, precision) };
   });
 }

@@ -32,7 +32,14 @@ export {
   type DeviceTensor,
   type ElementType,
 } from './device/device-tensor.js';
-export { chooseKernels, type Kernels, type KernelSpeeds, type Precision } from './device/kernels.js';
+export {
+  chooseKernels,
+  type FloatPrecision,
+  type Kernels,
+  type KernelSpeeds,
+  type Precision,
+} from './device/kernels.js';
+export { int8Block, packInt8, type Int8BlockShape, type Int8Layers } from './device/int8.js';
 export { linear, useFusedLayers, type DeviceLinear } from './device/linear.js';
 export { add, batchMatMul, cast, columnSums, identity, matMul, reshape, transpose } from './device/operations.js';
 export {

@@ -6,16 +6,17 @@ import { openSession, type GlobalFlags } from '../session.js';
 import { printResult } from '../terminal.js';
 
 function precisionName(precision: Precision): string {
+  if (precision === Precision.PRECISION_INT8) return 'int8';
   return precision === Precision.PRECISION_BFLOAT16 ? 'bfloat16' : 'float32';
 }
 
-/** The warm-up's figures, `-` where the machine has no such kernel. */
-function speeds({ plain, fused }: Engine): string {
+/** Measured speeds, `-` where the machine has no such kernel. */
+function speeds({ plain, fused, int8 }: Engine): string {
   const rounded = (speed: number | undefined): string => (speed === undefined || speed === 0 ? '-' : speed.toFixed(0));
-  return ['float32', 'bfloat16']
+  const floats = ['float32', 'bfloat16']
     .map((precision) => precision as 'float32' | 'bfloat16')
-    .map((precision) => `${precision} ${rounded(plain?.[precision])} plain, ${rounded(fused?.[precision])} fused`)
-    .join('; ');
+    .map((precision) => `${precision} ${rounded(plain?.[precision])} plain, ${rounded(fused?.[precision])} fused`);
+  return [...floats, `int8 ${rounded(int8)}`].join('; ');
 }
 
 export function addDoctorCommand(program: Command): void {

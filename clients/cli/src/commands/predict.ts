@@ -73,8 +73,13 @@ function precisionOf(given: string | undefined): Precision {
       return Precision.PRECISION_FLOAT32;
     case 'bfloat16':
       return Precision.PRECISION_BFLOAT16;
+    case 'int8':
+      return Precision.PRECISION_INT8;
     default:
-      throw failure('FIELD_INVALID', { field: '--precision', reason: `${given} is none of auto, float32, bfloat16` });
+      throw failure('FIELD_INVALID', {
+        field: '--precision',
+        reason: `${given} is none of auto, float32, bfloat16, int8`,
+      });
   }
 }
 

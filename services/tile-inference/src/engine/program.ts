@@ -8,6 +8,7 @@ import {
   imageTokens,
   makeResident,
   residentBackbone,
+  servingPrecision,
   type Backbone,
   type PrecisionChoice,
   type ResidentBackbone,
@@ -195,8 +196,10 @@ function reflectedPlaces(before: number, size: number, behind: number, half: num
 }
 
 const program = {
-  makeResident({ backbone, precision }: { backbone: Backbone; precision: PrecisionChoice }): Precision {
-    return makeResident(backbone, precision);
+  makeResident({ backbone, precision: choice }: { backbone: Backbone; precision: PrecisionChoice }): Precision {
+    const precision = servingPrecision(choice);
+    makeResident(backbone, precision);
+    return precision;
   },
 
   /**

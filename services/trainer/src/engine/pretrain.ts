@@ -6,6 +6,7 @@ import {
   encoderShapes,
   gatherPatches,
   initialParameters,
+  learningPrecision,
   randomMask,
   reconstructionLoss,
   resizeMatrix,
@@ -19,15 +20,7 @@ import {
   type ParameterShapes,
   type PrecisionChoice,
 } from '@hyperswap/spectralgpt';
-import {
-  AdamW,
-  chooseKernels,
-  cosineSchedule,
-  Moved,
-  tensorflow,
-  type MethodContext,
-  type Tensor2D,
-} from '@hyperswap/tensor';
+import { AdamW, cosineSchedule, Moved, tensorflow, type MethodContext, type Tensor2D } from '@hyperswap/tensor';
 import { Random } from '@hyperswap/random';
 import { restoreState, takeState } from './optimizer-state.js';
 
@@ -101,7 +94,7 @@ export async function pretrain(
   const { config, decoder, steps, batchSize, learningRate, warmUpSteps, seed } = settings;
   const random = new Random(seed);
   const shapes = new Map([...encoderShapes(config), ...decoderShapes(config, decoder)]);
-  const precision = choice === 'auto' ? chooseKernels().precision : choice;
+  const precision = learningPrecision(choice);
   const initial = startingParameters(shapes, seed, start);
   const parameters = [...shapes].map(([name, shape]) => {
     const { values } = initial.get(name)!;

@@ -3,12 +3,13 @@ import { Binding, readAdapter } from '@hyperswap/adapter';
 import { failure } from '@hyperswap/errors';
 import {
   makeResident,
+  learningPrecision,
   releaseResident,
   residentBackbone,
   type Backbone,
   type PrecisionChoice,
 } from '@hyperswap/spectralgpt';
-import { tensorflow, type MethodContext, type Precision, type Tensor2D } from '@hyperswap/tensor';
+import { tensorflow, type MethodContext, type FloatPrecision, type Tensor2D } from '@hyperswap/tensor';
 import type { BaselineArguments, Classifier } from './baselines/baseline.js';
 import { findBaseline } from './baselines/baselines.js';
 import { pretrain } from './pretrain.js';
@@ -36,12 +37,14 @@ function adapterClassifier(binding: Binding, components: number): Omit<Classifie
 }
 
 const program = {
-  makeResident({ backbone, precision }: { backbone: Backbone; precision: PrecisionChoice }): Precision {
-    return makeResident(backbone, precision);
+  makeResident({ backbone, precision: choice }: { backbone: Backbone; precision: PrecisionChoice }): FloatPrecision {
+    const precision = learningPrecision(choice);
+    makeResident(backbone, precision);
+    return precision;
   },
 
   /** Frees a backbone that is no longer used. */
-  releaseResident({ digest, precision }: { digest: string; precision: Precision }): void {
+  releaseResident({ digest, precision }: { digest: string; precision: FloatPrecision }): void {
     releaseResident(digest, precision);
   },
 
@@ -84,7 +87,7 @@ export interface BindArguments {
   readonly name: string;
   readonly blob: Uint8Array;
   readonly backboneDigest: string;
-  readonly precision: Precision;
+  readonly precision: FloatPrecision;
   readonly components: number;
 }
 

@@ -1,6 +1,7 @@
 /** Kernel measurements of this machine, cached for later processes. */
 import { createHash, randomUUID } from 'node:crypto';
-import { linkSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { linkSync, mkdirSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { cpus } from 'node:os';
 import path from 'node:path';
 import { z } from 'zod';
@@ -8,14 +9,23 @@ import { engineCacheDirectory } from '../engine/cache-directory.js';
 import { usesGpu } from '../tensorflow.js';
 import { binding, type ElementType } from './device-tensor.js';
 
-/** The element types that the frozen backbone can run in. */
-export type Precision = Extract<ElementType, 'float32' | 'bfloat16'>;
+/** Element types of layers that learn, and of layers that are only applied. */
+export type FloatPrecision = Extract<ElementType, 'float32' | 'bfloat16'>;
 
-/** GFLOP/s of the warm-up's layer, by kernels and precision; 0 where it does not run. */
-export type KernelSpeeds = Readonly<Record<'plain' | 'fused', Readonly<Record<Precision, number>>>>;
+/** Number formats of the frozen backbone's layers. */
+export type Precision = FloatPrecision | 'int8';
+
+/** GFLOP/s of a base backbone's layer, by kernels and precision; of a whole block in int8. 0 where it does not run. */
+export interface KernelSpeeds {
+  readonly plain: Readonly<Record<FloatPrecision, number>>;
+  readonly fused: Readonly<Record<FloatPrecision, number>>;
+  readonly int8: number;
+}
 
 const speeds = z.object({ float32: z.number(), bfloat16: z.number() });
-const schema = z.object({ plain: speeds, fused: speeds });
+const schema = z.object({ plain: speeds, fused: speeds, int8: z.number() });
+/** Version of the measurement. Raise it when the measurement changes, so that old results are not used. */
+const version = 2;
 
 /**
  * Returns the speeds that an earlier process measured on the same machine with the same engine, or measures them now.
@@ -24,7 +34,7 @@ const schema = z.object({ plain: speeds, fused: speeds });
  */
 export function rememberedSpeeds(measure: () => KernelSpeeds): KernelSpeeds {
   const processors = cpus().map(({ model }) => model);
-  const machine = { processors, gpu: usesGpu(), tensorflow: binding().TF_Version };
+  const machine = { version, engine: builtEngine(), processors, gpu: usesGpu(), tensorflow: binding().TF_Version };
   const name = createHash('sha256').update(JSON.stringify(machine)).digest('hex').slice(0, 16);
   const file = path.join(engineCacheDirectory(), `kernels-${name}.json`);
   const known = read(file);
@@ -42,6 +52,12 @@ export function rememberedSpeeds(measure: () => KernelSpeeds): KernelSpeeds {
     rmSync(staged, { force: true });
   }
   return measured;
+}
+
+/** Folder of the built addon, named by the digest of what it was built from. */
+function builtEngine(): string {
+  const folder = path.dirname(createRequire(import.meta.url).resolve('@tensorflow/tfjs-node-gpu/package.json'));
+  return path.basename(path.dirname(realpathSync(path.join(folder, 'lib', 'napi-v8', 'tfjs_binding.node'))));
 }
 
 function read(file: string): KernelSpeeds | undefined {

@@ -1,70 +1,128 @@
-/** Choice of the kernels and the element type that run fastest on this machine, measured once. */
+/** Choice of the kernels and the number format that run fastest on this machine, measured once. */
 import { usesGpu } from '../tensorflow.js';
-import { rememberedSpeeds, type KernelSpeeds, type Precision } from './kernel-measurements.js';
+import { rememberedSpeeds, type FloatPrecision, type KernelSpeeds, type Precision } from './kernel-measurements.js';
 import { deviceScope, deviceTensor, type DeviceTensor } from './device-tensor.js';
-import { linear, useFusedLayers } from './linear.js';
+import { int8Block, packInt8 } from './int8.js';
+import { linear, useFusedLayers, type DeviceLinear } from './linear.js';
 import { cast } from './operations.js';
 import { useRowKernels } from './row-operations.js';
 
-export type { KernelSpeeds, Precision } from './kernel-measurements.js';
+export type { FloatPrecision, KernelSpeeds, Precision } from './kernel-measurements.js';
 
 export interface Kernels {
   /** True if the product's kernel also computes bias, activation and residual. */
   readonly fused: boolean;
-  /** Default precision of the backbone. */
-  readonly precision: Precision;
+  /** Default precision of a backbone that learns. */
+  readonly learning: FloatPrecision;
+  /** Default precision of a backbone that serves. */
+  readonly serving: Precision;
   readonly speeds: KernelSpeeds;
 }
 
-/** A layer of the base backbone: the first product of its perceptron, for 16 patches. */
-const [rows, input, output] = [1024, 768, 3072];
-const repetitions = 10;
-/** Speed-up that bfloat16 needs over float32 to be chosen, because it rounds. */
+/** A block of the base backbone, for 16 patches. */
+const { patches, tokens, width, heads, hidden } = { patches: 16, tokens: 64, width: 768, heads: 12, hidden: 3072 };
+/** Other work on the machine can slow down single runs, so the fastest of several counts. */
+const rounds = 10;
+/** Speed-up over the next precision that a coarser one needs to be chosen, because it rounds. */
 const worthRounding = 1.15;
 
 let chosen: Kernels | undefined;
 
 /**
- * Chooses the kernels. The first process on a machine measures for about a second: a layer by public ops and by
- * oneDNN's fused op, in float32 and in bfloat16. Later processes reuse that result, so that all of them compute the
- * same to the last bit. A GPU uses the public ops and does not depend on oneDNN.
+ * Chooses the kernels. The first process on a machine measures for a few seconds: a layer by public ops and by oneDNN's
+ * fused op, in float32 and in bfloat16, and a block in int8. Later processes reuse that result, so that all of them
+ * compute the same to the last bit. A GPU uses the public ops and depends neither on oneDNN nor on our kernels.
  */
 export function chooseKernels(): Kernels {
   if (chosen !== undefined) return chosen;
   useRowKernels(!usesGpu());
-  const measure = (fused: boolean): Record<Precision, number> => {
-    useFusedLayers(fused);
-    return { float32: layerSpeed('float32'), bfloat16: layerSpeed('bfloat16') };
-  };
-  const speeds = rememberedSpeeds(() => ({
-    plain: measure(false),
-    fused: usesGpu() ? { float32: 0, bfloat16: 0 } : measure(true),
-  }));
-  const best = (precision: Precision): number => Math.max(speeds.plain[precision], speeds.fused[precision]);
-  const precision = best('bfloat16') > worthRounding * best('float32') ? 'bfloat16' : 'float32';
-  const fused = speeds.fused[precision] >= 0.9 * speeds.plain[precision];
+  const speeds = rememberedSpeeds(() => deviceScope(measure));
+  const best = (precision: FloatPrecision): number => Math.max(speeds.plain[precision], speeds.fused[precision]);
+  const learning = best('bfloat16') > worthRounding * best('float32') ? 'bfloat16' : 'float32';
+  const serving = speeds.int8 > worthRounding * best(learning) ? 'int8' : learning;
+  const fused = speeds.fused[learning] >= 0.9 * speeds.plain[learning];
   useFusedLayers(fused);
-  chosen = { fused, precision, speeds };
+  chosen = { fused, learning, serving, speeds };
   return chosen;
 }
 
-/** Measures GFLOP/s of gelu(x · W + b); 0 if the machine has no such kernel. */
-function layerSpeed(precision: Precision): number {
-  try {
-    return deviceScope(() => {
-      const make = (...shape: number[]): DeviceTensor =>
-        cast(deviceTensor(new Float32Array(shape.reduce((a, b) => a * b)).fill(0.01), shape), precision);
-      const x = make(rows, input);
-      const layer = { weight: make(input, output), bias: make(output) };
-      let fastest = Infinity;
-      for (let i = 0; i <= repetitions; i++) {
-        const start = performance.now();
-        deviceScope(() => void linear(x, layer, 'gelu'));
-        fastest = Math.min(fastest, performance.now() - start);
-      }
-      return Math.round((2 * rows * input * output) / fastest / 1e6);
+/** One candidate: its work, and the operations of one run. */
+interface Candidate {
+  readonly run: () => unknown;
+  readonly operations: number;
+}
+
+/** Measures all candidates in turns, so that other work on the machine slows down all of them alike. */
+function measure(): KernelSpeeds {
+  const cpu = !usesGpu();
+  const layer = { plain: layerCandidates(false), fused: layerCandidates(true) };
+  const candidates: readonly (Candidate | undefined)[] = [
+    layer.plain.float32,
+    layer.plain.bfloat16,
+    cpu ? layer.fused.float32 : undefined,
+    cpu ? layer.fused.bfloat16 : undefined,
+    cpu ? int8Candidate() : undefined,
+  ];
+  const fastest = candidates.map(() => Infinity);
+  for (let round = 0; round <= rounds; round++) {
+    candidates.forEach((candidate, index) => {
+      if (candidate !== undefined) fastest[index] = Math.min(fastest[index]!, milliseconds(candidate));
     });
-  } catch {
-    return 0;
   }
+  const speed = (index: number): number => {
+    const candidate = candidates[index];
+    return candidate === undefined ? 0 : Math.round(candidate.operations / fastest[index]! / 1e6);
+  };
+  return {
+    plain: { float32: speed(0), bfloat16: speed(1) },
+    fused: { float32: speed(2), bfloat16: speed(3) },
+    int8: speed(4),
+  };
+}
+
+/** Duration of one run; infinite if the machine has no such kernel. */
+function milliseconds({ run }: Candidate): number {
+  const start = performance.now();
+  try {
+    deviceScope(() => void run());
+  } catch {
+    return Infinity;
+  }
+  return performance.now() - start;
+}
+
+function filled(...shape: number[]): DeviceTensor {
+  return deviceTensor(new Float32Array(shape.reduce((a, b) => a * b)).fill(0.01), shape);
+}
+
+/** The first layer of the perceptron, gelu(x · W + b). */
+function layerCandidates(fused: boolean): Readonly<Record<FloatPrecision, Candidate>> {
+  const candidate = (precision: FloatPrecision): Candidate => {
+    const x = cast(filled(patches * tokens, width), precision);
+    const layer = { weight: cast(filled(width, hidden), precision), bias: cast(filled(hidden), precision) };
+    const run = (): DeviceTensor => {
+      useFusedLayers(fused);
+      return linear(x, layer, 'gelu');
+    };
+    return { run, operations: 2 * patches * tokens * width * hidden };
+  };
+  return { float32: candidate('float32'), bfloat16: candidate('bfloat16') };
+}
+
+/** A block in int8. Only the products of its layers count as operations. */
+function int8Candidate(): Candidate {
+  const x = filled(patches * tokens, width);
+  const layer = (from: number, to: number): DeviceLinear => packInt8({ weight: filled(from, to), bias: filled(to) });
+  const square = layer(width, width);
+  const layers = {
+    query: square,
+    key: square,
+    value: square,
+    projection: square,
+    first: layer(width, hidden),
+    second: layer(hidden, width),
+  };
+  const shape = { tokens, heads, hidden, epsilon: 1e-6 };
+  const operations = 2 * patches * tokens * (4 * width ** 2 + 2 * width * hidden);
+  return { run: () => int8Block(x, layers, shape), operations };
 }

@@ -1,5 +1,5 @@
 import type { SerializedError } from '@hyperswap/errors';
-import type { KernelSpeeds, Precision } from '../device/kernels.js';
+import type { KernelSpeeds } from '../device/kernels.js';
 
 /** From the owner to the worker. */
 export type Request =
@@ -32,8 +32,6 @@ export interface EngineDescription {
   readonly residentBytes: number;
   /** True if the product's kernel also computes bias, activation and residual. */
   readonly fusedKernels: boolean;
-  /** Default precision of backbones, found by measuring. */
-  readonly precision: Precision;
-  /** GFLOP/s of the warm-up's layer. */
+  /** Measured speeds of the kernels. */
   readonly speeds: KernelSpeeds;
 }

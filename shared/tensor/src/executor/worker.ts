@@ -97,7 +97,7 @@ function send(reply: Reply, buffers: readonly ArrayBufferLike[] = []): void {
 
 function describe(): EngineDescription {
   const tf = tensorflow();
-  const { fused, precision, speeds } = chooseKernels();
+  const { fused, speeds } = chooseKernels();
   return {
     tensorflow: binding().TF_Version,
     tfjs: tf.version_core,
@@ -106,7 +106,6 @@ function describe(): EngineDescription {
     liveTensors: liveTensors(),
     residentBytes: process.memoryUsage.rss(),
     fusedKernels: fused,
-    precision,
     speeds,
   };
 }

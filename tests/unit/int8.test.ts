@@ -1,0 +1,158 @@
+import assert from 'node:assert/strict';
+import { before, test } from 'node:test';
+import {
+  backboneConfigs,
+  encoderShapes,
+  features,
+  imageTokens,
+  initialParameters,
+  learningFeatures,
+  makeBackbone,
+  makeResident,
+  releaseResident,
+  residentBackbone,
+  type BackboneConfig,
+} from '@hyperswap/spectralgpt';
+import {
+  deviceScope,
+  deviceTensor,
+  int8Block,
+  liveTensors,
+  loadTensorFlow,
+  packInt8,
+  readDevice,
+} from '@hyperswap/tensor';
+import { Random } from '@hyperswap/random';
+import { hasCode } from '../support/errors.js';
+import { maximumDifference } from '../support/arrays.js';
+
+before(() => {
+  loadTensorFlow();
+});
+
+const values = (shape: readonly number[], seed: number) =>
+  new Random(seed).normals(
+    shape.reduce((a, b) => a * b),
+    1,
+  );
+
+function featuresOf(config: BackboneConfig, images: Float32Array, precision: 'float32' | 'int8'): Float32Array {
+  const backbone = makeBackbone('quantised', config, initialParameters(encoderShapes(config), 1));
+  makeResident(backbone, precision);
+  const pixels = imageTokens(images, config);
+  const pooled = features(pixels, residentBackbone(backbone.digest, precision));
+  const result = pooled.dataSync() as Float32Array;
+  pixels.dispose();
+  pooled.dispose();
+  releaseResident(backbone.digest, precision);
+  return Float32Array.from(result);
+}
+
+function cosine(a: Float32Array, b: Float32Array): number {
+  const dot = (x: Float32Array, y: Float32Array): number => x.reduce((sum, value, i) => sum + value * y[i]!, 0);
+  return dot(a, b) / Math.sqrt(dot(a, a) * dot(b, b));
+}
+
+// Widths and head widths that fill the kernel's panels of 64 and lanes of 16 exactly, partly, and not at all.
+for (const [width, heads] of [
+  [8, 2],
+  [48, 3],
+  [80, 2],
+  [128, 2],
+] as const) {
+  test(`features in int8 follow those in float32, at width ${width} with ${heads} heads`, () => {
+    const config = { ...backboneConfigs.mini, width, heads, depth: 2 };
+    const images = values([3, config.components, config.imageSize, config.imageSize], 2);
+    const [exact, quantised] = [featuresOf(config, images, 'float32'), featuresOf(config, images, 'int8')];
+    assert.ok(cosine(exact, quantised) > 0.999, `cosine ${cosine(exact, quantised)}`);
+    assert.ok(maximumDifference(exact, quantised) > 0, 'int8 computed in float32');
+  });
+}
+
+test('the features of a patch in int8 do not depend on the other patches of its batch, to the last bit', () => {
+  const config = { ...backboneConfigs.mini, depth: 2 };
+  const size = config.components * config.imageSize ** 2;
+  const images = values([5, config.components, config.imageSize, config.imageSize], 3);
+  // A patch of large values would change a scale that the batch shared.
+  images.subarray(0, size).forEach((value, index) => (images[index] = 50 * value));
+  const together = featuresOf(config, images, 'int8');
+  const width = together.length / 5;
+  for (let patch = 0; patch < 5; patch++) {
+    const alone = featuresOf(config, images.slice(patch * size, (patch + 1) * size), 'int8');
+    assert.deepEqual(alone, together.slice(patch * width, (patch + 1) * width));
+  }
+});
+
+test('a packed layer holds each weight within half a step of its output’s scale', () => {
+  const [inputs, outputs] = [10, 70];
+  const weight = values([inputs, outputs], 4);
+  const bias = values([outputs], 5);
+  const [packed, columns] = deviceScope(() => {
+    const layer = packInt8({
+      weight: deviceTensor(weight, [inputs, outputs]),
+      bias: deviceTensor(bias, [outputs]),
+    });
+    assert.deepEqual(layer.weight.shape, [2, 3, 64]);
+    assert.deepEqual(layer.bias.shape, [3, 128]);
+    return [Int32Array.from(readDevice(layer.weight)), Float32Array.from(readDevice(layer.bias))];
+  });
+  const bytes = new Int8Array(packed.buffer);
+  for (let output = 0; output < outputs; output++) {
+    const scale = columns[output]!;
+    let sum = 0;
+    for (let input = 0; input < inputs; input++) {
+      const group = Math.floor(output / 64) * 3 + Math.floor(input / 4);
+      const quantised = bytes[(group * 64 + (output % 64)) * 4 + (input % 4)]!;
+      sum += quantised;
+      assert.ok(Math.abs(quantised * scale - weight[input * outputs + output]!) <= scale * 0.501);
+    }
+    assert.ok(Math.abs(columns[128 + output]! - scale * sum) < 1e-5);
+    assert.equal(columns[256 + output], bias[output]);
+  }
+});
+
+test('a block gives the same to the last bit by the instructions of any processor as by those of this one', () => {
+  const shape = { tokens: 7, heads: 2, hidden: 72, epsilon: 1e-6 };
+  const width = 20;
+  const [fast, portable] = deviceScope(() => {
+    const layer = (inputs: number, outputs: number, seed: number) =>
+      packInt8({
+        weight: deviceTensor(values([inputs, outputs], seed), [inputs, outputs]),
+        bias: deviceTensor(values([outputs], seed + 1), [outputs]),
+      });
+    const [query, key, value, projection] = [1, 2, 3, 4].map((seed) => layer(width, width, seed));
+    const layers = {
+      query: query!,
+      key: key!,
+      value: value!,
+      projection: projection!,
+      first: layer(width, shape.hidden, 5),
+      second: layer(shape.hidden, width, 6),
+    };
+    const x = deviceTensor(values([3 * shape.tokens, width], 7), [3 * shape.tokens, width]);
+    return [false, true].map((way) => Float32Array.from(readDevice(int8Block(x, layers, { ...shape, portable: way }))));
+  });
+  assert.deepEqual(fast, portable);
+  assert.ok(fast!.every(Number.isFinite));
+});
+
+test('a backbone in int8 leaves no tensors after its batches, nor after it was freed', () => {
+  const config = { ...backboneConfigs.mini, width: 8, heads: 2, depth: 1 };
+  const images = values([config.components, config.imageSize, config.imageSize], 1);
+  featuresOf(config, images, 'int8');
+  const start = liveTensors();
+  for (let round = 0; round < 20; round++) featuresOf(config, images, 'int8');
+  assert.equal(liveTensors(), start);
+});
+
+test('a backbone in int8 refuses to learn', () => {
+  const config = { ...backboneConfigs.mini, width: 8, heads: 2, depth: 1 };
+  const backbone = makeBackbone('quantised', config, initialParameters(encoderShapes(config), 1));
+  makeResident(backbone, 'int8');
+  const resident = residentBackbone(backbone.digest, 'int8');
+  const pixels = imageTokens(values([config.components, config.imageSize, config.imageSize], 1), config);
+  const learned = { replaced: new Map(), updates: new Map() };
+  assert.throws(() => learningFeatures(pixels, resident, { learned }), hasCode('INTERNAL', /no gradient/));
+  pixels.dispose();
+  releaseResident(backbone.digest, 'int8');
+});
