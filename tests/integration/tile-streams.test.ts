@@ -8,11 +8,11 @@ import { ClassifyTilesRequest, ClassifyTilesResponse, type Scene } from '@hypers
 import { callUnary, fromErrorStatus } from '@hyperswap/rpc';
 import { hasCode } from '../support/errors.js';
 import { eventually, startPod, type Pod } from '../support/fleet.js';
+import { memoryOf } from '../support/process-memory.js';
 import { RawCall } from '../support/raw-call.js';
 import { prepareToy } from '../support/services.js';
 import {
   flood,
-  memoryOf,
   oneByOne,
   registerMadeUp,
   scoreHeader,

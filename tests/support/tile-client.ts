@@ -1,7 +1,6 @@
 /** A client of ClassifyTiles that says itself when it sends and when it reads, with made-up adapters and tiles. */
 import { credentials, type ClientDuplexStream } from '@grpc/grpc-js';
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
 import { adaptedWeight, findMethod, methodSettings } from '@hyperswap/peft';
 import {
   Padding,
@@ -146,10 +145,4 @@ export async function flood(stream: TileStream, tile: Tile, inFlight = Infinity)
     }
   })();
   await Promise.race([reading, sending]).catch(() => undefined);
-}
-
-/** Bytes of a process in memory: at their peak (`VmHWM`), or now (`VmRSS`). */
-export function memoryOf(pid: number, field: 'VmHWM' | 'VmRSS' = 'VmRSS'): number {
-  const kibibytes = new RegExp(`${field}:\\s+(\\d+)`).exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1];
-  return Number(kibibytes) * 1024;
 }

@@ -1,4 +1,5 @@
 /** Arrays as files hold them, before it is known what they mean. */
+import { setImmediate } from 'node:timers/promises';
 import { failure } from '@hyperswap/errors';
 
 export type NumericArray =
@@ -83,6 +84,30 @@ export function decodeStored(
     return fromWords(file, words);
   }
   return new constructors[type](buffer, byteOffset, length);
+}
+
+/** Bytes that are decoded before other work of this thread has its turn: a few milliseconds. */
+const bytesOfTurn = 1024 * 1024;
+
+/**
+ * Does the same as {@link decodeStored}, and lets other work of this thread have its turn in between where values need converting.
+ *
+ * @throws FILE_FORMAT when a 64-bit integer is beyond ±2^53
+ */
+export async function decodeInTurns(
+  file: string,
+  bytes: Uint8Array<ArrayBuffer>,
+  type: StorageType,
+  littleEndian: boolean,
+): Promise<NumericArray> {
+  if (isElementType(type) || bytes.byteLength <= bytesOfTurn) return decodeStored(file, bytes, type, littleEndian);
+  const values = emptyArray(memoryType(type), bytes.byteLength / bytesOf(type));
+  for (let start = 0; start < bytes.byteLength; start += bytesOfTurn) {
+    const piece = decodeStored(file, bytes.subarray(start, start + bytesOfTurn), type, littleEndian);
+    values.set(piece, start / bytesOf(type));
+    await setImmediate();
+  }
+  return values;
 }
 
 function fromWords(file: string, words: BigInt64Array | BigUint64Array): Float64Array {

@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import { emptyArray, type NumericArray } from './array.js';
 import type { RasterReader } from './raster-info.js';
 import { requireWindow, type Window } from './window.js';
@@ -20,6 +21,8 @@ export function cacheRows(file: string, source: RasterReader): RasterReader {
 
   const read = async (window: Window, chosen?: readonly number[]): Promise<NumericArray> => {
     const { row, column } = requireWindow(file, source.info, window);
+    // Rows that are kept need no waiting: other work of this thread has its turn before a loop over all windows goes on.
+    await setImmediate();
     if (chosen !== undefined || window.height > rowsKept) return source.readWindow(window, chosen);
     if (kept === undefined || row < kept.first || row + window.height > kept.first + kept.count) {
       kept = undefined;

@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import { emptyArray, memoryType, type NumericArray } from '../array.js';
 import type { ReadOptions } from '../raster-format.js';
 import type { RasterInfo, RasterReader } from '../raster-info.js';
@@ -6,6 +7,9 @@ import { requireWindow, type Window } from '../window.js';
 import type { ArrayContainer, ArrayReader, Box } from './array-reader.js';
 import { axesOf, type Axes } from './axes.js';
 import { chooseArray } from './choose-array.js';
+
+/** Values that are put in order before other work of this thread has its turn: a few milliseconds. */
+const valuesOfTurn = 256 * 1024;
 
 /**
  * Returns the raster in a file of arrays.
@@ -74,14 +78,14 @@ export async function arrayWindow(
   return interleave(box, axes, height, width, order, info.type);
 }
 
-function interleave(
+async function interleave(
   box: Box,
   axes: Axes,
   height: number,
   width: number,
   order: readonly number[],
   type: RasterInfo['type'],
-): NumericArray {
+): Promise<NumericArray> {
   const { values, strides } = box;
   const [rowStride, columnStride] = [strides[axes.row]!, strides[axes.column]!];
   const bandStride = axes.band === undefined ? 0 : strides[axes.band]!;
@@ -93,12 +97,17 @@ function interleave(
     values.length === height * width * bands;
   if (isThere && order.every((band, index) => band === index)) return values;
   const result = emptyArray(type, height * width * bands);
+  let done = 0;
   // The fastest axis of the box innermost: bands or columns, whichever it is.
   for (let y = 0; y < height; y++) {
     for (let band = 0; band < bands; band++) {
       let from = y * rowStride + order[band]! * bandStride;
       let to = y * width * bands + band;
       for (let x = 0; x < width; x++, from += columnStride, to += bands) result[to] = values[from]!;
+      done += width;
+      if (done < valuesOfTurn) continue;
+      done = 0;
+      await setImmediate();
     }
   }
   return result;

@@ -1,4 +1,4 @@
-import { bytesOf, decodeStored, elementCount, type StorageType } from '../array.js';
+import { bytesOf, decodeInTurns, elementCount, type StorageType } from '../array.js';
 import type { RandomAccess } from '../source/random-access.js';
 import { rowMajorStrides, type ArrayReader, type Box } from './array-reader.js';
 
@@ -31,7 +31,7 @@ export class ContiguousArray implements ArrayReader {
     const bytes = new Uint8Array(elementCount(size) * bytesOf(this.type));
     const first = from.reduce((sum, index, axis) => sum + index * this.strides[axis]!, 0);
     await this.gather(bytes, 0, first, size, 0);
-    const values = decodeStored(this.source.name, bytes, this.type, this.layout.littleEndian);
+    const values = await decodeInTurns(this.source.name, bytes, this.type, this.layout.littleEndian);
     return { values, strides: inOrder(rowMajorStrides(size)) };
   }
 

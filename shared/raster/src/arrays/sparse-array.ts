@@ -1,9 +1,12 @@
+import { setImmediate } from 'node:timers/promises';
 import { failure } from '@hyperswap/errors';
 import type { StorageType } from '../array.js';
 import type { ArrayReader, Box } from './array-reader.js';
 
 /** Columns of a sparse matrix whose places are read together. */
 const maximumColumns = 2 ** 26;
+/** Values and columns that are placed before other work of this thread has its turn: a few milliseconds. */
+const stepsOfTurn = 256 * 1024;
 
 /** Sparse matrix, compressed by columns: the row of each value, and where each column begins among them. */
 export class SparseArray implements ArrayReader {
@@ -27,6 +30,7 @@ export class SparseArray implements ArrayReader {
     if (last === first) return { values: result, strides: [width, 1] };
     const { values: rows } = await this.rows.read([first], [last - first]);
     const { values } = await this.values.read([first], [last - first]);
+    let steps = 0;
     for (let x = 0; x < width; x++) {
       const [from, to] = [starts[x]! - first, starts[x + 1]! - first];
       if (from < 0 || to < from || to > last - first) throw this.invalid('the places of its columns are damaged');
@@ -36,6 +40,10 @@ export class SparseArray implements ArrayReader {
           throw this.invalid(`it has a value in row ${rows[i]!} of ${this.shape[0]}`);
         if (y >= 0 && y < height) result[y * width + x] = values[i]!;
       }
+      steps += 1 + to - from;
+      if (steps < stepsOfTurn) continue;
+      steps = 0;
+      await setImmediate();
     }
     return { values: result, strides: [width, 1] };
   }
