@@ -207,6 +207,45 @@ for (const [name, { place: open, skip }] of Object.entries(implementations)) {
       assert.ok(times[1]! - times[0]! >= 900, 'it waits before it tries again');
     });
 
+    test('a part that is tried again says why the job waits, until a part is done; the pause has a bound', async () => {
+      const { runner: makeRunner } = await open();
+      const kind = freshKind(true);
+      const runner = await makeRunner({ retryMilliseconds: 200 });
+      let isFull = true;
+      let isSeen: () => void = () => undefined;
+      const seen = new Promise<void>((resolve) => {
+        isSeen = resolve;
+      });
+      runner.register(
+        kind,
+        {
+          run: () => Promise.resolve('there was space'),
+          runPart: async (_, part) => {
+            if (part === 1 && !isFull) await seen;
+            if (isFull) throw failure('STORE_FULL', { key: 'map' });
+          },
+        },
+        { workers: 2 },
+      );
+      runner.begin();
+      const id = await runner.start(kind, { text: '', parts: 2 });
+      await eventually(5_000, async () => {
+        const { status } = await runner.get(kind, id);
+        assert.equal(status.state === 'running' && status.reason?.code, 'STORE_FULL');
+        isFull = false;
+      });
+      await eventually(5_000, async () => {
+        const { status, parts } = await runner.get(kind, id);
+        assert.deepEqual([status.state, 'reason' in status, parts!.done], ['running', false, 1]);
+      });
+      isSeen();
+      assert.equal(await resultOf(runner, kind, id), 'there was space');
+      isFull = true;
+      const full = await runner.start(kind, { text: '', parts: 1 });
+      await assert.rejects(resultOf(runner, kind, full), hasCode('STORE_FULL', /Free space/));
+      assert.equal((await runner.get(kind, full)).failures, 4, 'it was tried five times');
+    });
+
     test('an error that no retry mends fails the job at once: an operator finds it and queues it again', async () => {
       const { runner: makeRunner } = await open();
       const kind = freshKind();

@@ -39,7 +39,7 @@ describe('a store that fails', { skip: serversMissing }, () => {
 
   before(async () => {
     fleet = await startFleet(disk === undefined ? undefined : path.join(disk, 'objects'));
-    first = await fleet.startPod('preprocessing,trainer,tile-inference');
+    first = await fleet.startPod('preprocessing,trainer,tile-inference', { HYPERSWAP_JOB_RETRY_MILLISECONDS: '500' });
     await prepareToy(first);
     await train(first, { adapter: 'toy', settings: { epochs: '6' } });
     wanted = await mapOf(first, 'toy@1', 0);
@@ -58,6 +58,23 @@ describe('a store that fails', { skip: serversMissing }, () => {
       assert.equal(found?.state, DesiredState.DESIRED_STATE_FAILED);
       assert.match(found.error?.message ?? '', reason);
     });
+
+  /** A map for which there is no space: its job says why it waits, and fails with that when it has waited often enough. */
+  async function mapFailsWithoutSpace(): Promise<void> {
+    const waits = new Set<string | undefined>();
+    let isOver = false;
+    const failed = assert.rejects(mapOf(first, 'toy@1', 0), hasCode('STORE_FULL', /Free space/));
+    const watched = eventually(30_000, async () => {
+      const { jobs } = await callUnary(first.sceneJobs, 'listSceneJobs', everything);
+      waits.add(jobs[0]!.status!.waitingFor?.code);
+      assert.ok(isOver || waits.has('STORE_FULL'));
+    });
+    await failed.finally(() => (isOver = true));
+    await watched;
+    assert.ok(waits.has('STORE_FULL'), 'it said why it waited');
+    const { jobs } = await callUnary(first.sceneJobs, 'listSceneJobs', everything);
+    assert.deepEqual([jobs[0]!.status!.error?.code, jobs[0]!.status!.waitingFor], ['STORE_FULL', undefined]);
+  }
 
   test('a blob that was cut off in the store is not served, and all else is', async () => {
     await train(first, { adapter: 'short', seed: 7, settings: { epochs: '2' } });
@@ -99,6 +116,7 @@ describe('a store that fails', { skip: serversMissing }, () => {
     assert.throws(() => writeFileSync(filler, Buffer.alloc(diskBytes)), /ENOSPC/);
     await assert.rejects(registerBlob(first, 'fresh', fresh), hasCode('STORE_FULL', /space/));
     await assert.rejects(prepareToy(first, 'another'), hasCode('STORE_FULL'));
+    await mapFailsWithoutSpace();
     assert.deepEqual(await callUnary(first.adapters, 'listAdapters', everything), before);
     rmSync(filler);
     // MinIO looks at its disk every few seconds.

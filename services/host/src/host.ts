@@ -94,9 +94,11 @@ async function start(
   const backbones = new Backbones(store, { cacheBytes: config.backboneCacheBytes });
   const stopTelemetry = await startTelemetry('hyperswap');
   const executor = names.some((name) => name !== 'preprocessing') ? new Executor() : undefined;
-  const { leaseMilliseconds, jobLimit } = config;
+  const { leaseMilliseconds, jobLimit, jobRetryMilliseconds: retryMilliseconds } = config;
   const keepMilliseconds = config.keepJobsHours * 3_600_000;
-  const jobs = new JobRunner({ bus, store, logger, leaseMilliseconds, keepMilliseconds, jobLimit });
+  const jobs = new JobRunner({
+    ...{ bus, store, logger, leaseMilliseconds, keepMilliseconds, jobLimit, retryMilliseconds },
+  });
   const groups: ServiceGroup[] = [{ services: [createJobService(jobs)] }];
   let server: RunningServer | undefined;
   const close = async (): Promise<void> => {

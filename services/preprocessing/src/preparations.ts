@@ -102,6 +102,7 @@ export class Preparations {
           state: JobState.JOB_STATE_QUEUED,
           progress: receivingProgress(upload),
           error: undefined,
+          waitingFor: undefined,
           createdAt,
           startedAt: undefined,
           endedAt: undefined,

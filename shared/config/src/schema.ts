@@ -153,6 +153,14 @@ export const settings = z
       .max(10_000)
       .default(64)
       .describe('Jobs of one kind that may wait and run at once; more are refused with a hint when to try again.'),
+    jobRetryMilliseconds: z.coerce
+      .number()
+      .int()
+      .min(1)
+      .default(60_000)
+      .describe(
+        'Longest pause in milliseconds before another attempt at a job, or a part of one, whose failure may pass, as a full store. The fifth failure fails it.',
+      ),
     natsUrl: z
       .string()
       .default('')

@@ -1,7 +1,7 @@
-import { restoreError } from '@hyperswap/errors';
+import { restoreError, type SerializedError } from '@hyperswap/errors';
 import { JobKind as KindMessage, JobState as StateMessage, type JobProgress, type JobStatus } from '@hyperswap/proto';
 import { toErrorStatus } from '@hyperswap/rpc';
-import type { JobState } from './job-status.js';
+import type { JobState, JobStatus as Status } from './job-status.js';
 import type { JobView } from './job-view.js';
 
 /** Kinds in the contract by the names that they have here. */
@@ -35,9 +35,17 @@ export function toJobStatus(job: JobView<unknown>, progress: JobProgress | undef
     state: states[status.state],
     progress,
     error: status.state === 'failed' ? toErrorStatus(restoreError(status.reason)) : undefined,
+    waitingFor: waits(status) ? toErrorStatus(restoreError(status.reason)) : undefined,
     createdAt,
     startedAt,
     endedAt,
     attempts,
   };
+}
+
+type Waiting = Extract<Status, { readonly reason?: SerializedError }> & { readonly reason: SerializedError };
+
+/** Tells a job that is tried again after a failure. */
+function waits(status: Status): status is Waiting {
+  return (status.state === 'queued' || status.state === 'running') && status.reason !== undefined;
 }

@@ -25,8 +25,8 @@ export const jobRecordSchema = z.object({
   /** The request's bytes in base64. */
   request: z.string(),
   status: z.union([
-    z.object({ state: z.literal('queued'), since, reason: errorSchema.optional() }),
-    z.object({ state: z.enum(['running', 'cancelling', 'done', 'cancelled']), since }),
+    z.object({ state: z.enum(['queued', 'running']), since, reason: errorSchema.optional() }),
+    z.object({ state: z.enum(['cancelling', 'done', 'cancelled']), since }),
     z.object({ state: z.literal('failed'), since, reason: errorSchema }),
   ]) satisfies z.ZodType<JobStatus>,
   /** Milliseconds since 1970. */

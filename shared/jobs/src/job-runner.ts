@@ -32,6 +32,8 @@ export interface JobRunnerContext {
   readonly keepMilliseconds: number;
   /** Jobs of one kind that may wait and run at once. */
   readonly jobLimit: number;
+  /** Longest pause before another attempt. @default a minute */
+  readonly retryMilliseconds?: number;
   /** A job that nobody has changed for so long is looked for in its queue. @default ten minutes */
   readonly silenceMilliseconds?: number;
 }
@@ -81,13 +83,14 @@ export class JobRunner {
   /** Takes work from now on, and sweeps the registered kinds. */
   begin(): void {
     if (this.working !== undefined) return;
-    const { bus, store, logger, leaseMilliseconds } = this.context;
+    const { bus, store, logger, leaseMilliseconds, retryMilliseconds = 60_000 } = this.context;
     const { registrations } = this;
     this.working = [...this.workersOf].flatMap(([name, workers]) => {
       const queue = bus.workQueue<JobItem>(name);
       const [draining, stopping] = [this.draining.signal, this.stopping.signal];
       const [{ events }, { activity }] = [bus, this];
-      const worker = { queue, registrations, events, store, logger, leaseMilliseconds, activity, draining, stopping };
+      const common = { queue, registrations, events, store, logger, leaseMilliseconds, retryMilliseconds };
+      const worker = { ...common, activity, draining, stopping };
       return Array.from({ length: workers }, () => new JobWorker(worker).work());
     });
     this.sweeping = this.sweep();

@@ -3,16 +3,17 @@ import type { SerializedError } from '@hyperswap/errors';
 /**
  * Status of a job. `since` is when it came to be, in milliseconds since 1970 by the clock of the process that wrote it.
  *
- * - `queued`: waits for a worker. With a reason: an attempt failed so, or was given back, and another one follows.
- * - `running`: a worker is at it, or, of a kind with parts, its parts are queued.
+ * - `queued`: waits for a worker. With a reason: an attempt failed so, and another one follows.
+ * - `running`: a worker is at it, or, of a kind with parts, its parts are queued. With a reason: since the last part that was done, an attempt
+ *   at one failed so, and another one follows.
  * - `cancelling`: somebody cancelled it and its worker has not stopped yet. Jobs with parts are cancelled at once.
  * - `done`: its result is in the store.
  * - `failed`: it ends with the reason; these are the dead letters.
  * - `cancelled`: somebody cancelled it.
  */
 export type JobStatus =
-  | { readonly state: 'queued'; readonly since: number; readonly reason?: SerializedError }
-  | { readonly state: 'running' | 'cancelling' | 'done' | 'cancelled'; readonly since: number }
+  | { readonly state: 'queued' | 'running'; readonly since: number; readonly reason?: SerializedError }
+  | { readonly state: 'cancelling' | 'done' | 'cancelled'; readonly since: number }
   | { readonly state: 'failed'; readonly since: number; readonly reason: SerializedError };
 
 export type JobState = JobStatus['state'];

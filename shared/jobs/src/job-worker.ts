@@ -36,6 +36,8 @@ export interface WorkerContext {
   readonly leaseMilliseconds: number;
   /** Counts the items under way. */
   readonly activity: Activity;
+  /** Longest pause before another attempt. */
+  readonly retryMilliseconds: number;
   /** Aborted when this process takes no more items. */
   readonly draining: AbortSignal;
   /** Aborted when it gives back those that it has. */
@@ -184,7 +186,10 @@ export class JobWorker {
         const now = await records.change(id, (current) =>
           hasEnded(current.status) || current.round !== item.content.round || hasPart(current.parts!.finished, part)
             ? current
-            : { ...current, parts: { ...current.parts!, finished: withPart(current.parts!.finished, part) } },
+            : {
+                ...withStatus(current, { state: 'running', since: current.status.since }),
+                parts: { ...current.parts!, finished: withPart(current.parts!.finished, part) },
+              },
         );
         if (hasEnded(now.status) || now.round !== item.content.round) await this.passOver(attempt, now);
         else if (hasAllParts(now)) await this.finish(attempt, await handler.run(job, context));
@@ -252,17 +257,19 @@ export class JobWorker {
     }
     const judged: Verdict = stopping.aborted
       ? { verdict: 'return', delayMilliseconds: 0, restMilliseconds: 0 }
-      : judge(error, failures);
+      : judge(error, failures, this.context.retryMilliseconds);
     logger.warn({ err: error, kind: kind.name, job: id, item: itemName(item.content), ...judged }, 'an attempt failed');
     if (judged.verdict === 'fail') {
       await this.fail(attempt, error);
       return judged.restMilliseconds;
     }
     const outcome = judged.verdict === 'retry' ? 'failures' : 'returns';
+    // A full queue and a process that ends say nothing of the job.
+    const reason = judged.verdict === 'retry' ? error : undefined;
     await records.change(id, (current) =>
       hasEnded(current.status) || !isHolder(current, attempt)
         ? current
-        : withTry(waitingAgain(current, error, stopping.aborted), itemName(item.content), outcome),
+        : withTry(waitingAgain(current, reason), itemName(item.content), outcome),
     );
     await item.giveBack(judged.delayMilliseconds);
     return judged.restMilliseconds;
@@ -297,12 +304,9 @@ function isHolder({ parts, holder, round }: JobRecord, attempt: Pick<Attempt, 'i
   return round === attempt.item.content.round && (parts !== undefined || holder === attempt.holder);
 }
 
-/** A job in one piece waits again; one with parts runs on. */
-function waitingAgain(record: JobRecord, error: Error, isDraining: boolean): JobRecord {
-  if (record.parts !== undefined) return record;
-  const since = Date.now();
-  return withStatus(
-    record,
-    isDraining ? { state: 'queued', since } : { state: 'queued', since, reason: serializeError(error) },
-  );
+/** Returns a record after an attempt that is followed by another: a job in one piece waits again, one with parts runs on. */
+function waitingAgain(record: JobRecord, error: Error | undefined): JobRecord {
+  const reason = error && { reason: serializeError(error) };
+  if (record.parts === undefined) return withStatus(record, { state: 'queued', since: Date.now(), ...reason });
+  return error === undefined ? record : withStatus(record, { state: 'running', since: record.status.since, ...reason });
 }

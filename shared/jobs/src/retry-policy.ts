@@ -8,7 +8,6 @@ export const maximumLosses = 10;
 /** Errors that say something of a process at this time, and nothing of the job: another process may do it at once. */
 const errorsOfProcesses = ['QUEUE_FULL', 'DRAINING', 'STORE_CLOCK', 'ENGINE_STOPPED'] as const;
 const firstPauseMilliseconds = 1_000;
-const longestPauseMilliseconds = 60_000;
 
 /** Decision on an attempt that threw: `return` and `retry` put the item back, only `retry` counts. */
 export interface Verdict {
@@ -23,8 +22,9 @@ export interface Verdict {
  * Judges an error.
  *
  * @param failures attempts before this one that count
+ * @param longestPauseMilliseconds before another attempt that counts
  */
-export function judge(error: HyperswapError, failures: number): Verdict {
+export function judge(error: HyperswapError, failures: number, longestPauseMilliseconds: number): Verdict {
   const { retryable } = error;
   // An error of another version may not tell the time.
   const retryAfterMilliseconds = error.retryAfterMilliseconds || 0;
