@@ -308,6 +308,7 @@ for (const [name, { place: makePlace, spoil, skip }] of Object.entries(implement
       const values = async (): Promise<string[]> => (await state.list()).map(({ key, value }) => `${key}=${value}`);
       assert.deepEqual(await values(), ['a=0', 'c=2']);
       assert.deepEqual(await values(), ['a=0', 'c=2']);
+      assert.deepEqual(await state.keys(), ['a', 'b', 'c', 'd'], 'keys are listed whatever their values');
       assert.equal(reported.length, 2);
       assert.match(reported[0]!, /^b: .*1 is not even/);
       assert.match(reported[1]!, /^d: .*3 is not even/);

@@ -3,9 +3,17 @@ import assert from 'node:assert/strict';
 import { readdir } from 'node:fs/promises';
 import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
-import { JobKind, JobState, Retention, type ErrorStatus, type StartTrainingRequest } from '@hyperswap/proto';
+import {
+  JobKind,
+  JobState,
+  Retention,
+  type DeadLetter,
+  type ErrorStatus,
+  type StartTrainingRequest,
+} from '@hyperswap/proto';
 import { callUnary, readStream } from '@hyperswap/rpc';
 import { collect } from '../support/collect.js';
+import { makeWorkspace } from '../support/command.js';
 import { mapOf } from '../support/fleet.js';
 import { DirectoryObjectStore } from '@hyperswap/storage';
 import { hasCode } from '../support/errors.js';
@@ -164,6 +172,33 @@ describe('jobs of one process', () => {
       deadLetters.map(({ subject, job }) => [subject, job!.error!.code]),
       [['krona+ on moving', 'SCENE_CHANGED']],
     );
+  });
+
+  test('an operator lists dead letters on the command line, and queues one again', async () => {
+    const client = ['--endpoint', services.host.server.endpoint];
+    const letters = [...client, 'jobs', 'dead-letters'];
+    const { succeed, run } = await makeWorkspace();
+    const found = JSON.parse(await succeed('--json', ...letters, 'list', '--kind', 'training')) as DeadLetter[];
+    assert.deepEqual(
+      found.map(({ subject, job }) => [subject, job!.error!.code]),
+      [['krona+ on moving', 'SCENE_CHANGED']],
+    );
+    const { job } = found[0]!.job!;
+    assert.match(
+      await succeed(...letters, 'list'),
+      new RegExp(`${job} +training +krona\\+ on moving .* SCENE_CHANGED: `),
+    );
+    assert.ok(!(await succeed(...letters, 'list', '--kind', 'preparation')).includes(job));
+    assert.equal(await succeed(...letters, 'requeue', job), `${job} is queued again.\n`);
+    await assert.rejects(
+      watch(job, () => undefined),
+      hasCode('SCENE_CHANGED', /moving/),
+    );
+    const unknown = await run(...letters, 'requeue', 'none');
+    assert.deepEqual([unknown.code, unknown.stderr.includes('There is no failed job none')], [1, true]);
+    assert.equal((await run(...letters, 'list', '--kind', 'none')).code, 2);
+    const alone = await run('jobs', 'dead-letters', 'requeue', job);
+    assert.match(alone.stderr, /start "hyperswap up" first/);
   });
 
   test('a training and a pretraining that wait keep to the scene that was there when they were started', async () => {

@@ -282,6 +282,17 @@ test('a name whose state cannot be read spoils nothing but itself', async () => 
   await states.update('spoilt', { versions: [{ version: null, digest: 'x', retired: false }], aliases: {} }, revision);
   const names = (await registry.list('partial@1', 1000)).records.map(({ name }) => name);
   assert.ok(names.includes('whole') && !names.includes('spoilt'), names.join(' '));
+  // Each page tells of the names that lie on it, and no other page does.
+  const told: string[] = [];
+  let after = '';
+  do {
+    const page = await registry.list(after, 2);
+    told.push(
+      ...page.damaged.filter(({ error }) => error.message.includes('versions.0.version')).map(({ name }) => name),
+    );
+    after = page.next;
+  } while (after !== '');
+  assert.deepEqual(told, ['spoilt']);
   await assert.rejects(
     registry.resolve('spoilt'),
     hasCode('OBJECT_DAMAGED', /adapters\/spoilt .*versions\.0\.version/),

@@ -11,6 +11,7 @@ import { failure } from '@hyperswap/errors';
 import {
   AdapterServiceClient,
   BackboneServiceClient,
+  JobServiceClient,
   SceneJobServiceClient,
   SceneServiceClient,
   TileServiceClient,
@@ -44,6 +45,7 @@ export interface Session {
   readonly adapters: AdapterServiceClient;
   readonly sceneJobs: SceneJobServiceClient;
   readonly tiles: TileServiceClient;
+  readonly jobs: JobServiceClient;
   readonly endpoint: string;
   readonly config: Config;
   /** Set when the command started the services itself. */
@@ -102,6 +104,8 @@ export async function openSession(
     adapters: connect(AdapterServiceClient, inference.endpoint, inference.access),
     sceneJobs: connect(SceneJobServiceClient, inference.endpoint, inference.access),
     tiles: connect(TileServiceClient, inference.endpoint, inference.access),
+    // Every process answers for all jobs.
+    jobs: connect(JobServiceClient, preprocessing.endpoint, preprocessing.access),
   };
   return {
     ...clients,

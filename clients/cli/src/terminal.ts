@@ -6,6 +6,11 @@ export function printResult(json: boolean | undefined, value: unknown, lines: re
   else for (const line of lines) console.log(line);
 }
 
+/** Tells the user something that does not stop the command. Goes to standard error. */
+export function warn(text: string): void {
+  process.stderr.write(`Warning: ${text}\n`);
+}
+
 /** Columns of text, as wide as their widest cell. */
 export function table(header: readonly string[], rows: readonly (readonly string[])[]): string[] {
   const widths = header.map((title, column) => Math.max(title.length, ...rows.map((row) => row[column]!.length)));
@@ -52,7 +57,7 @@ export class Progress {
 
   /** Tells the user something that does not stop the work. */
   warn(text: string): void {
-    if (!this.quiet) process.stderr.write(`Warning: ${text}\n`);
+    if (!this.quiet) warn(text);
   }
 
   stop(): void {

@@ -54,6 +54,8 @@ export interface KeyValue<Value> {
   get(key: string): Promise<Revisioned<Value> | undefined>;
   /** All values by key. Those that cannot be read are left out, and told to the listener that the bus was made with. */
   list(): Promise<Revisioned<Value>[]>;
+  /** All keys in order, those of values that cannot be read too. */
+  keys(): Promise<string[]>;
   /**
    * Writes if nothing has changed since.
    *

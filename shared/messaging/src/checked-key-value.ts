@@ -27,6 +27,10 @@ export class CheckedKeyValue<Value> implements KeyValue<Value> {
     return entries.map((entry) => this.reader.readIfWhole(entry)).filter((entry) => entry !== undefined);
   }
 
+  keys(): Promise<string[]> {
+    return this.stored.keys();
+  }
+
   /** As of any state. @throws FIELD_INVALID when the value could not be read again */
   async update(key: string, value: Value, revision: number): Promise<number> {
     try {

@@ -48,7 +48,9 @@ export interface AdapterPage {
   readonly records: readonly AdapterRecord[];
   /** The last version of the page, as `name@7`; empty when there are no more. */
   readonly next: string;
-  /** Versions of the page, as `name@7`, whose manifests cannot be read; nothing else suffers from it. */
+  /**
+   * Versions of the page, as `name@7`, whose manifests cannot be read, and names whose state cannot be read; nothing else suffers from it.
+   */
   readonly damaged: readonly { readonly name: string; readonly error: HyperswapError }[];
 }
 
@@ -159,6 +161,29 @@ export class AdapterRegistry {
    * @throws NAME_INVALID, ADAPTER_NOT_FOUND when `after` is no version
    */
   async list(after: string, versions: number): Promise<AdapterPage> {
+    const page = await this.listVersions(after, versions);
+    const [first, last] = [after, page.next].map((reference) =>
+      reference === '' ? '' : parseReference(reference).name,
+    );
+    const known = new Set((await this.states.list()).map(({ key }) => key));
+    const names = (await this.states.keys()).filter(
+      (name) => !known.has(name) && name > first! && (last === '' || name < last!),
+    );
+    const damaged = await Promise.all(names.map((name) => this.damageOf(name)));
+    return { ...page, damaged: [...page.damaged, ...damaged.filter((found) => found !== undefined)] };
+  }
+
+  /** Returns a name with the reason why its state cannot be read; undefined when it was mended or deleted meanwhile. */
+  private async damageOf(name: string): Promise<AdapterPage['damaged'][number] | undefined> {
+    try {
+      await this.states.get(name);
+      return undefined;
+    } catch (error) {
+      return { name, error: toHyperswapError(error) };
+    }
+  }
+
+  private async listVersions(after: string, versions: number): Promise<AdapterPage> {
     const wanted = await this.versionsAfter(after);
     const records: AdapterRecord[] = [];
     const damaged: { name: string; error: HyperswapError }[] = [];

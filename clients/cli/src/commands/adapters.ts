@@ -17,7 +17,7 @@ import { describeBands } from '@hyperswap/raster';
 import { adapterFormats, readAdapterFiles, writeAdapterFiles, type AdapterFiles } from '../adapter-files.js';
 import { percent, referenceOf } from '../report/report.js';
 import { withSession, type Session } from '../session.js';
-import { shortTime, table } from '../terminal.js';
+import { shortTime, table, warn } from '../terminal.js';
 
 export function addAdapterCommands(program: Command): void {
   const adapters = program.command('adapters').description('list, import, export and name adapters');
@@ -148,6 +148,7 @@ async function listAdapters({ adapters: registry, signal }: Session): Promise<Ad
   for (let pageToken = ''; ;) {
     const page = await callUnary(registry, 'listAdapters', { pageSize: 0, pageToken }, { signal });
     all.push(...page.adapters);
+    for (const { name, error } of page.damaged) warn(`adapter ${name} cannot be read: ${error!.message}`);
     if (page.nextPageToken === '') return all;
     pageToken = page.nextPageToken;
   }

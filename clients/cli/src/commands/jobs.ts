@@ -9,6 +9,7 @@ import { referenceOf } from '../report/report.js';
 import { jobMap, watchSceneJob } from '../scene-jobs.js';
 import { openSession, withSession, type GlobalFlags, type Session } from '../session.js';
 import { Progress, shortTime, table } from '../terminal.js';
+import { addDeadLetterCommands } from './dead-letters.js';
 
 const stateNames: Readonly<Record<JobState, string>> = {
   [JobState.JOB_STATE_UNSPECIFIED]: 'unknown',
@@ -22,7 +23,10 @@ const stateNames: Readonly<Record<JobState, string>> = {
 };
 
 export function addJobCommands(program: Command): void {
-  const jobs = program.command('jobs').description('list and cancel the classifications of whole scenes');
+  const jobs = program
+    .command('jobs')
+    .description('classifications of whole scenes, and jobs of all kinds that failed');
+  addDeadLetterCommands(jobs);
 
   jobs
     .command('list')
@@ -42,7 +46,7 @@ export function addJobCommands(program: Command): void {
               stateNames[status!.state],
               `${status!.progress?.done ?? 0} of ${status!.progress?.total ?? 0}`,
               shortTime(status!.createdAt),
-              status!.error?.message ?? '',
+              status!.error?.message ?? (status!.waitingFor && `waits: ${status!.waitingFor.message}`) ?? '',
             ]),
           ),
         ['tile-inference'],

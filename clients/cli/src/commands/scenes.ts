@@ -5,7 +5,7 @@ import { describeBands, readClassTable, type LabelOptions } from '@hyperswap/ras
 import { callUnary } from '@hyperswap/rpc';
 import { percent } from '../report/report.js';
 import { openSession, withSession, type GlobalFlags } from '../session.js';
-import { printResult, Progress, table } from '../terminal.js';
+import { printResult, Progress, table, warn } from '../terminal.js';
 import { fileToUpload, uploadScene, type LabelsToUpload } from '../upload.js';
 import {
   addFileOptions,
@@ -85,7 +85,9 @@ export function addSceneCommands(program: Command): void {
         command,
         async ({ scenes: service, signal }) => {
           const request = { pageSize: 1000, pageToken: '' };
-          return (await callUnary(service, 'listScenes', request, { signal })).scenes;
+          const { scenes: found, damaged } = await callUnary(service, 'listScenes', request, { signal });
+          for (const { name, error } of damaged) warn(`scene ${name} cannot be read: ${error!.message}`);
+          return found;
         },
         (all) => {
           const rows = all.map(({ name, raster, labelMaps }) => [

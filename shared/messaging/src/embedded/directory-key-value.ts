@@ -42,6 +42,11 @@ export class DirectoryKeyValue implements KeyValue<unknown> {
     return stored.map((entry) => this.reader.readIfWhole(entry)).filter((entry) => entry !== undefined);
   }
 
+  async keys(): Promise<string[]> {
+    // What others left there under names that are no keys is no value.
+    return (await namesIn(this.directory)).filter(isKey).sort();
+  }
+
   async update(key: string, value: unknown, revision: number): Promise<number> {
     const folder = this.folder(key);
     const stale = (cause?: unknown): Error => failure('REVISION_STALE', { key, expected: revision }, cause);
@@ -127,11 +132,6 @@ export class DirectoryKeyValue implements KeyValue<unknown> {
       return (this.known.get(key) ?? 0) >= revision ? undefined : this.readText(key);
     });
     return { keys, news };
-  }
-
-  /** Returns the keys in the directory. What others left there under names that are no keys is no value. */
-  private async keys(): Promise<string[]> {
-    return (await namesIn(this.directory)).filter(isKey).sort();
   }
 
   private async readAtOnce<Result>(

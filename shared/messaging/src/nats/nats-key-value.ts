@@ -50,6 +50,14 @@ export class NatsKeyValue implements KeyValue<unknown> {
     return entries.sort((a, b) => (a.key < b.key ? -1 : 1));
   }
 
+  async keys(): Promise<string[]> {
+    const entries = await this.withBucket((bucket) => currentEntries(bucket));
+    return entries
+      .map(({ key }) => decodeKey(key))
+      .filter(isKey)
+      .sort();
+  }
+
   async update(key: string, value: unknown, revision: number): Promise<number> {
     validateKey(key);
     const isStale = (error: unknown): boolean =>

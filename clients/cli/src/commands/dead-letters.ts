@@ -1,0 +1,85 @@
+import { Option, type Command } from 'commander';
+import { failure } from '@hyperswap/errors';
+import { JobKind, type DeadLetter } from '@hyperswap/proto';
+import { callUnary } from '@hyperswap/rpc';
+import { withSession, type Session } from '../session.js';
+import { shortTime, table } from '../terminal.js';
+
+const kinds: Readonly<Record<string, JobKind>> = {
+  preparation: JobKind.JOB_KIND_PREPARATION,
+  training: JobKind.JOB_KIND_TRAINING,
+  pretraining: JobKind.JOB_KIND_PRETRAINING,
+  classification: JobKind.JOB_KIND_SCENE,
+};
+
+/** Adds the commands for jobs of all kinds that failed. Where tokens are asked for, they need the role operator. */
+export function addDeadLetterCommands(jobs: Command): void {
+  const letters = jobs
+    .command('dead-letters')
+    .description('jobs of all kinds that failed: list them and queue them again (role operator)');
+
+  letters
+    .command('list')
+    .description('those that are kept, the newest first')
+    .addOption(new Option('--kind <kind>', 'only this kind of job').choices(Object.keys(kinds)))
+    .action(({ kind }: { readonly kind?: string }, command: Command) =>
+      withSession(
+        command,
+        (session) => listDeadLetters(session, kind === undefined ? JobKind.JOB_KIND_UNSPECIFIED : kinds[kind]!),
+        (found) =>
+          table(
+            ['job', 'kind', 'about', 'failed', 'attempts', 'error'],
+            found.map(({ job, subject }) => [
+              job!.job,
+              nameOf(job!.kind),
+              subject,
+              shortTime(job!.endedAt),
+              String(job!.attempts),
+              `${job!.error!.code}: ${job!.error!.message}`,
+            ]),
+          ),
+        ['preprocessing'],
+      ),
+    );
+
+  letters
+    .command('requeue')
+    .argument('<job>', 'as "jobs dead-letters list" shows it')
+    .description('queue a job that failed again, with all attempts before it; what is done of it stays done')
+    .action((job: string, _: unknown, command: Command) =>
+      withSession(
+        command,
+        (session) => requeue(session, job),
+        () => [`${job} is queued again.`],
+        ['preprocessing'],
+      ),
+    );
+}
+
+async function listDeadLetters({ jobs, signal }: Session, kind: JobKind): Promise<DeadLetter[]> {
+  const all: DeadLetter[] = [];
+  for (let pageToken = ''; ;) {
+    const page = await callUnary(jobs, 'listDeadLetters', { kind, pageSize: 1000, pageToken }, { signal });
+    all.push(...page.deadLetters);
+    if (page.nextPageToken === '') return all;
+    pageToken = page.nextPageToken;
+  }
+}
+
+/** Queues a job again, whatever its kind. @throws JOB_NOT_FOUND, JOB_NOT_FAILED; FIELD_INVALID when it would end with this command */
+async function requeue(session: Session, job: string): Promise<{ readonly job: string; readonly kind: string }> {
+  if (session.local !== undefined) {
+    const reason =
+      'the services were started by this command, and the job would end with it: start "hyperswap up" first';
+    throw failure('FIELD_INVALID', { field: 'job', reason });
+  }
+  const letters = await listDeadLetters(session, JobKind.JOB_KIND_UNSPECIFIED);
+  const kind = letters.find((letter) => letter.job!.job === job)?.job!.kind;
+  if (kind === undefined) throw failure('JOB_NOT_FOUND', { kind: 'failed job', job: job.slice(0, 64) });
+  await callUnary(session.jobs, 'requeueDeadLetter', { kind, job }, { signal: session.signal });
+  return { job, kind: nameOf(kind) };
+}
+
+function nameOf(kind: JobKind): string {
+  return Object.entries(kinds).find(([, value]) => value === kind)?.[0] ?? 'unknown';
+}
