@@ -17,6 +17,7 @@ import {
   labelsOf,
   prepareToy,
   startServices,
+  toyScene,
   train,
   trainingRequest,
   type Services,
@@ -184,6 +185,16 @@ test('validating registers nothing and leaves the test pixels alone', async () =
   assert.equal(adapter, undefined);
   assert.equal(testPixels + trainPixels, 36, 'the 12 pixels of three classes that train');
   assert.match(split, /validation on \d+ of the 36 training pixels/);
+});
+
+test('a training on all labels registers an adapter without metrics; a baseline refuses it', async () => {
+  const all = { kind: { $case: 'all', value: { labelMap: '' } } } as const;
+  const { adapter, metrics, trainPixels, testPixels, split } = await train(services, { adapter: 'all', split: all });
+  assert.deepEqual([metrics, testPixels], [undefined, 0]);
+  assert.equal(trainPixels, toyScene().labels.filter((label) => label > 0).length);
+  assert.equal(adapter!.metrics, undefined);
+  assert.match(split, /all labelled pixels/);
+  await assert.rejects(train(services, { method: 'knn', split: all }, {}), hasCode('SPLIT_INVALID', /only tested/));
 });
 
 test('the patch size is chosen on the training pixels when asked', async () => {

@@ -91,6 +91,16 @@ test('pixels of other bands are refused with both lists, or resampled to those o
   assert.deepEqual(await classify('others.npy', ...other.slice(1), '--resample'), wanted);
 });
 
+test('a second scene takes the PCA of the first, resampled to its bands, and its adapters', async () => {
+  const other = ['scenes', 'prepare', 'others.npy', '--bands-last', '--wavelengths', 'others.csv', '--name', 'second'];
+  const refused = await hyperswap(...other, '--pca-of', 'own');
+  assert.match(refused.stderr, /FIELD_INVALID.*pca_of: scene own has 16 bands, this one 31/);
+  const second = JSON.parse(await succeed(...other, '--pca-of', 'own', '--resample')) as Scene;
+  const first = JSON.parse(await succeed('scenes', 'show', 'own')) as Scene;
+  assert.deepEqual([second.pcaDigest, second.raster!.bands], [first.pcaDigest, 16]);
+  assert.deepEqual(await classify('second'), await classify('own'));
+});
+
 test('pixels whose wavelengths are not known are classified with a warning, and not resampled', async () => {
   const unknown = ['classify', '--scene', 'field.npy', '--bands-last', '--adapter', 'own', '--out', 'map'];
   const { code, stderr } = await hyperswap(...unknown);

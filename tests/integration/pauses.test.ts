@@ -96,6 +96,7 @@ describe('a service that prepares', () => {
       retention: Retention.RETENTION_KEEP,
       reduction: Reduction.REDUCTION_PCA,
       resumeJob: '',
+      pcaOf: '',
     };
     // eslint-disable-next-line @typescript-eslint/require-await -- the exchange takes an async iterable
     async function* requests(): AsyncGenerator<PrepareSceneRequest> {

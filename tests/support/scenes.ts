@@ -32,6 +32,7 @@ export interface TestScene {
   readonly classes?: readonly LandCoverClass[];
   readonly components?: number;
   readonly reduction?: 'pca' | 'none';
+  readonly pcaOf?: string;
   readonly replace?: boolean;
   readonly raster?: Partial<RasterDescription>;
 }
@@ -71,6 +72,7 @@ export async function uploadTestScene(store: ObjectStore, scene: TestScene): Pro
     attribution: '',
     components: scene.components ?? 12,
     reduction: scene.reduction ?? 'pca',
+    pcaOf: scene.pcaOf,
     replace: scene.replace ?? false,
     arrays,
     labels,

@@ -166,6 +166,7 @@ export async function prepare(
     retention: Retention.RETENTION_KEEP,
     reduction: Reduction.REDUCTION_PCA,
     resumeJob: '',
+    pcaOf: '',
     ...header,
   };
   // eslint-disable-next-line @typescript-eslint/require-await -- the exchange takes an async iterable

@@ -39,6 +39,7 @@ export function sceneHeader(
     retention: Retention.RETENTION_KEEP,
     reduction: Reduction.REDUCTION_PCA,
     resumeJob: '',
+    pcaOf: '',
     ...more,
   };
 }

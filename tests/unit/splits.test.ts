@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { mcnemar } from '@hyperswap/map';
-import { splitByBlocks, splitCounts, splitFraction, splitValidation, type Split } from '@hyperswap/splits';
+import { splitAll, splitByBlocks, splitCounts, splitFraction, splitValidation, type Split } from '@hyperswap/splits';
 import { hasCode } from '../support/errors.js';
 
 const width = 40;
@@ -105,4 +105,14 @@ test('McNemar’s test is that of the tables', () => {
   assert.ok(Math.abs(statistic - 361 / 60) < 1e-12);
   assert.ok(Math.abs(probability - 0.014171) < 1e-5, String(probability));
   assert.equal(mcnemar(truth, truth, truth).probability.toFixed(6), '1.000000');
+});
+
+test('all labelled pixels train, and none is left for a test', () => {
+  const split = splitAll(Uint8Array.of(0, 2, 0, 1, 2));
+  assert.deepEqual(
+    [split.train, [...split.trainLabels], split.test, [...split.testLabels]],
+    [[1, 3, 4], [2, 1, 2], [], []],
+  );
+  assert.match(split.description, /all labelled pixels/);
+  assert.throws(() => splitAll(new Uint8Array(4)), hasCode('SPLIT_INVALID', /no pixel has a label/));
 });

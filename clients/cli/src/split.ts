@@ -6,7 +6,16 @@ export const splitHelp =
   'TRAIN/TEST label maps; COUNT[:SMALL] or COUNT,COUNT,… pixels a class, or SHARE% of it, at random; ' +
   'blocks[:SIZE[:SHARE%[:LIMIT]]], spatially disjoint. MAP@ before it draws from that label map alone';
 
-/** @throws FIELD_INVALID when it is none of `splitHelp` */
+/** What `--split` takes where no test is needed. */
+export const trainingSplitHelp = `${splitHelp}; all: every labelled pixel trains, and nothing is tested`;
+
+/** Reads `--split` of a training, which may be `all`. @throws FIELD_INVALID when it is none of `trainingSplitHelp` */
+export function parseTrainingSplit(given: string, seed: number): Split {
+  const [, labelMap = '', drawn] = /^(?:([^@/]+)@)?(.*)$/.exec(given)!;
+  return drawn === 'all' ? { kind: { $case: 'all', value: { labelMap } } } : parseSplit(given, seed);
+}
+
+/** Reads `--split` of runs that are tested. @throws FIELD_INVALID when it is none of `splitHelp` */
 export function parseSplit(given: string, seed: number): Split {
   const [, labelMap = '', drawn = ''] = /^(?:([^@/]+)@)?(.*)$/.exec(given)!;
   const common = { labelMap, seed };

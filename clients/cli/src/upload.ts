@@ -15,6 +15,7 @@ import {
   openFile,
   openRaster,
   readLabels,
+  resampleRaster,
   type ClassOptions,
   type LabelMap,
   type LabelOptions,
@@ -22,6 +23,8 @@ import {
   type RasterReader,
   type ReadOptions,
 } from '@hyperswap/raster';
+import { failure } from '@hyperswap/errors';
+import { callUnary } from '@hyperswap/rpc';
 import { scenePixelType, wireBytes } from './pixel-type.js';
 import { sendScene, type SceneRows } from './send-scene.js';
 import type { Session } from './session.js';
@@ -53,6 +56,10 @@ export interface SceneToUpload {
   readonly attribution?: string;
   readonly replace?: boolean;
   readonly keepBands?: boolean;
+  /** Prepared scene whose PCA is taken. */
+  readonly pcaOf?: string;
+  /** Resamples the spectra to the bands of that scene. */
+  readonly resample?: boolean;
 }
 
 /** Bytes of one block of rows, at most one row more. */
@@ -66,16 +73,35 @@ export async function fileToUpload(file: string): Promise<UploadFile> {
 
 /** Reads a scene, sends it to be prepared, and waits for the end. @throws what the readers and the service refuse */
 export async function uploadScene(session: Session, scene: SceneToUpload, progress: Progress): Promise<Scene> {
-  const raster = await openRaster(await sourceOf(scene.file), scene.options);
+  const file = await openRaster(await sourceOf(scene.file), scene.options);
   try {
+    const raster = scene.resample === true ? await resampleTo(session, scene, file) : file;
     const labelled = await readLabelMaps(scene, raster);
     for (const warning of labelled.warnings) progress.warn(warning);
     const onProgress = (stage: string, done: number, total: number): void =>
       progress.update(`preparing, ${stage}`, done, total);
     return await sendScene(session, rowsOf(scene, raster, labelled, progress), onProgress);
   } finally {
-    await raster.close();
+    await file.close();
   }
+}
+
+/** Returns a raster with the bands of the scene whose PCA it takes. @throws SCENE_NOT_FOUND, FIELD_INVALID */
+async function resampleTo(
+  { scenes, signal }: Session,
+  { file, pcaOf = '' }: SceneToUpload,
+  raster: RasterReader,
+): Promise<RasterReader> {
+  const invalid = (reason: string): Error => failure('FIELD_INVALID', { field: '--resample', reason });
+  if (pcaOf === '') throw invalid('name the scene whose bands are wanted with --pca-of');
+  const { scene } = await callUnary(scenes, 'getScene', { name: pcaOf }, { signal });
+  const { wavelengths, fullWidths, goodBands } = scene!.raster!;
+  if (wavelengths.length === 0) throw invalid(`the wavelengths of scene ${pcaOf} are not known`);
+  return resampleRaster(file.name, raster, {
+    wavelengths,
+    ...(fullWidths.length > 0 && { fullWidths }),
+    ...(goodBands.length > 0 && { goodBands }),
+  });
 }
 
 /** Opens a file to send. @throws FILE_UNREADABLE */
@@ -146,6 +172,7 @@ function rowsOf(
     retention: scene.replace === true ? Retention.RETENTION_REPLACE : Retention.RETENTION_KEEP,
     reduction: scene.keepBands === true ? Reduction.REDUCTION_NONE : Reduction.REDUCTION_PCA,
     resumeJob: '',
+    pcaOf: scene.pcaOf ?? '',
   };
   return {
     header,

@@ -13,12 +13,12 @@ import {
   type WatchPreparationResponse,
 } from '@hyperswap/proto';
 import { headerFirst, newestFirstKey, pageOf, type CallContext, type PageRequest } from '@hyperswap/rpc';
-import { arraysPrefix, BlockEncoder, deleteArrays, readManifest } from '@hyperswap/scene';
+import { arraysPrefix, BlockEncoder, deleteArrays, readManifest, requirePca } from '@hyperswap/scene';
 import type { ObjectStore } from '@hyperswap/storage';
 import { preparationHandler } from './preparation-handler.js';
 import { preparationKind } from './preparation-kind.js';
 import { evenRows, findNextRows, SceneReceiver, type NextRows, type RowsPart } from './receive-scene.js';
-import { checkHeader, labelsPrefix, type CheckedHeader } from './scene-header.js';
+import { checkHeader, labelsPrefix, toUploadedScene, type CheckedHeader } from './scene-header.js';
 import type { OpenUpload, UploadHold, Uploads } from './uploads.js';
 
 /** Uploads that a process receives at once: each holds some messages and two blocks in memory. */
@@ -47,7 +47,7 @@ export class Preparations {
    * Receives a scene, queues its preparation, and reports progress to its end. When the call is cut off, or ends before all rows came, those
    * that are stored stay for a call that continues the upload. Rows that are wrong end the upload.
    *
-   * @throws FIELD_INVALID, NAME_INVALID, CLASSES_INVALID, TOO_FEW_BANDS, SCENE_EXISTS, UPLOAD_NOT_FOUND, UPLOADS_FULL, JOBS_FULL, and what the preparation fails
+   * @throws FIELD_INVALID, NAME_INVALID, CLASSES_INVALID, TOO_FEW_BANDS, SCENE_NOT_FOUND, SCENE_EXISTS, UPLOAD_NOT_FOUND, UPLOADS_FULL, JOBS_FULL, and what the preparation fails
    *   with
    */
   async *prepare(
@@ -145,6 +145,7 @@ export class Preparations {
       throw failure('UPLOADS_FULL', { limit: receivedAtOnce, retryAfterMilliseconds });
     if (id === '') {
       await this.refuseOther(header);
+      await requirePca(store, toUploadedScene(header, id, ''));
       return { hold: await uploads.begin(header), next: evenRows(header, 0) };
     }
     const hold = await uploads.continue(id, header);

@@ -90,6 +90,11 @@ export function checkHeader(header: PrepareSceneHeader, maximumBytes: number): C
   checkScaling(raster);
   checkGeoreference(raster.georeference);
   checkLabelMaps(header.labelMaps);
+  if (header.pcaOf !== '') {
+    validateName('Scene name', header.pcaOf);
+    if (header.reduction === Reduction.REDUCTION_NONE)
+      throw invalid('header.pca_of', 'there is no PCA with the reduction "none"');
+  }
   checkClasses(header.classes);
   if (header.attribution.length > maximumAttribution) {
     throw invalid('header.attribution', `it has more than ${maximumAttribution} characters`);
@@ -121,6 +126,7 @@ export function toUploadedScene(header: PrepareSceneHeader, id: string, objects:
     attribution: header.attribution,
     components,
     reduction: header.reduction === Reduction.REDUCTION_NONE ? 'none' : 'pca',
+    pcaOf: header.pcaOf === '' ? undefined : header.pcaOf,
     replace: header.retention === Retention.RETENTION_REPLACE,
     arrays: arraysPrefix(header.name, id),
     labels: labelsPrefix(objects),

@@ -34,7 +34,7 @@ export async function choosePatchSize(
     };
     const { adapter } = await fitAdapter(probeBefore({ ...recipe, plan, training }), silent);
     const { metrics } = await testAdapter(adapter, plan, recipe.precision, silent);
-    const accuracy = metrics.overallAccuracy;
+    const accuracy = metrics!.overallAccuracy;
     if (accuracy > best.accuracy) best = { patchSize, accuracy };
   }
   return best.patchSize;

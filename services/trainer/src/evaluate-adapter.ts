@@ -10,7 +10,8 @@ import type { TrainingContext } from './training-context.js';
 import type { TrainingPlan } from './training-plan.js';
 
 export interface Tested {
-  readonly metrics: Metrics;
+  /** Undefined where there are no test pixels. */
+  readonly metrics: Metrics | undefined;
   /** Class of each of the plan's test pixels, from 1. */
   readonly predictions: Uint8Array;
 }
@@ -22,6 +23,7 @@ export async function testAdapter(
   precision: FloatPrecision,
   context: TrainingContext,
 ): Promise<Tested> {
+  if (plan.test.pixels.length === 0) return { predictions: new Uint8Array(), metrics: undefined };
   const predictions = await classifyPixels(adapter, plan.test.pixels, plan, precision, context);
   const names = plan.classes.map((found) => found.name);
   return { predictions, metrics: evaluate(plan.test.labels, predictions, names) };
@@ -57,7 +59,7 @@ export async function publishAdapter(
   { registry, signingKey, signal }: TrainingContext,
 ): Promise<AdapterVersion> {
   throwIfAborted(signal, 'Training');
-  const blob = writeAdapter({ ...adapter, metadata: { ...adapter.metadata, metrics } });
+  const blob = writeAdapter({ ...adapter, metadata: { ...adapter.metadata, ...(metrics && { metrics }) } });
   const digest = await blobDigest(blob);
   const twin = await registry.findByDigest(name, digest);
   const signature = signingKey && signStatement(signingKey, adapterStatement(name, digest));

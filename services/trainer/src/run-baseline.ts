@@ -50,9 +50,14 @@ export async function runBaseline(request: StartTrainingRequest, context: Traini
  * Checks the settings of a comparison method. The only setting is the number of epochs of networks.
  *
  * @returns the epochs; undefined means the method's default
- * @throws FIELD_INVALID
+ * @throws FIELD_INVALID, SPLIT_INVALID
  */
-export function checkBaseline({ choosePatchSize, settings }: StartTrainingRequest): number | undefined {
+export function checkBaseline({ choosePatchSize, settings, split }: StartTrainingRequest): number | undefined {
+  if (split?.kind?.$case === 'all') {
+    throw failure('SPLIT_INVALID', {
+      reason: 'a comparison method is only tested, and this split leaves no pixel for it',
+    });
+  }
   if (choosePatchSize) {
     const reason = 'comparison methods take a given patch size: name it, to compare on the same patches';
     throw failure('FIELD_INVALID', { field: 'choose_patch_size', reason });

@@ -2,7 +2,15 @@ import { failure, HyperswapError } from '@hyperswap/errors';
 import { placeWindow } from '@hyperswap/raster';
 import { SceneServiceClient, type Scene, type Split as SplitMessage } from '@hyperswap/proto';
 import { callUnary, connect, readStream, type ClientAccess } from '@hyperswap/rpc';
-import { splitByBlocks, splitByMaps, splitCounts, splitFraction, splitPerClass, type Split } from '@hyperswap/splits';
+import {
+  splitAll,
+  splitByBlocks,
+  splitByMaps,
+  splitCounts,
+  splitFraction,
+  splitPerClass,
+  type Split,
+} from '@hyperswap/splits';
 
 /** Patches of one batch of a stream. */
 export interface PatchBatch {
@@ -74,6 +82,8 @@ export class SceneSource {
       }
       case 'fraction':
         return splitFraction(await labels(kind.value.labelMap), kind.value.share, kind.value.seed);
+      case 'all':
+        return splitAll(await labels(kind.value.labelMap));
       case 'blocks': {
         const { labelMap, blockSize, trainShare, limit, guard, seed } = kind.value;
         return splitByBlocks(await labels(labelMap), scene.raster!.width, {

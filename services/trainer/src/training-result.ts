@@ -25,7 +25,7 @@ export function shortCurve(values: readonly number[]): number[] {
 export function finished(
   plan: TrainingPlan,
   result: {
-    readonly metrics: Metrics;
+    readonly metrics: Metrics | undefined;
     readonly predictions: Uint8Array;
     readonly parameters: number;
     readonly start: number;
@@ -38,7 +38,7 @@ export function finished(
   const { metrics, predictions, parameters, start, adapter } = result;
   const value = {
     adapter,
-    metrics: toMetricsMessage(metrics),
+    metrics: metrics && toMetricsMessage(metrics),
     lossByEpoch: shortCurve(result.lossByEpoch ?? []),
     validationAccuracyByEpoch: shortCurve(result.accuracyByEpoch ?? []),
     elapsed: toDuration(performance.now() - start),

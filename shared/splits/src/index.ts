@@ -1,4 +1,4 @@
 export { splitByBlocks, type BlockSplitOptions } from './block-split.js';
 export { splitCounts, splitFraction, splitPerClass } from './random-split.js';
-export { splitByMaps, type Split } from './split.js';
+export { splitAll, splitByMaps, type Split } from './split.js';
 export { splitValidation } from './validation-split.js';

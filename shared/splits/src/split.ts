@@ -38,6 +38,20 @@ export function splitByMaps(
   };
 }
 
+/** Takes all labelled pixels for training; none is left for a test. @throws SPLIT_INVALID if no pixel has a label */
+export function splitAll(labels: Uint8Array): Split {
+  const train = labelledPixels(labels);
+  if (train.length === 0) throw failure('SPLIT_INVALID', { reason: 'no pixel has a label' });
+  return {
+    train,
+    test: [],
+    trainLabels: Uint8Array.from(train, (pixel) => labels[pixel]!),
+    testLabels: new Uint8Array(),
+    description: 'all labelled pixels; none is left for a test',
+    blockSize: 0,
+  };
+}
+
 /** Splits labelled pixels: the chosen ones are training pixels, the others test pixels. */
 export function splitByChoice(
   labels: Uint8Array,

@@ -26,6 +26,8 @@ interface PrepareFlags extends GlobalFlags, FileFlags, LabelFlags {
   readonly attribution?: string;
   readonly replace?: boolean;
   readonly keepBands?: boolean;
+  readonly pcaOf?: string;
+  readonly resample?: boolean;
 }
 
 export function addSceneCommands(program: Command): void {
@@ -47,6 +49,8 @@ export function addSceneCommands(program: Command): void {
     .option('--attribution <text>', 'source and licence, kept with the scene')
     .option('--replace', 'put it in place of another scene of the name')
     .option('--keep-bands', 'no PCA: the 12 bands as they are')
+    .option('--pca-of <scene>', 'take the PCA of a prepared scene of the same sensor, so that its adapters fit')
+    .option('--resample', 'with --pca-of: resample the spectra to the bands of that scene')
     .description('reduce a scene to 12 components and keep it')
     .action(async (given: string, own: PrepareFlags, command: Command) => {
       const flags = command.optsWithGlobals<PrepareFlags>();
@@ -64,6 +68,8 @@ export function addSceneCommands(program: Command): void {
         attribution: flags.attribution,
         replace: flags.replace,
         keepBands: flags.keepBands,
+        pcaOf: flags.pcaOf,
+        resample: flags.resample,
       };
       const session = await openSession(flags);
       const progress = new Progress();

@@ -3,7 +3,7 @@ import type { TrainingFinished } from '@hyperswap/proto';
 import { toMilliseconds } from '@hyperswap/rpc';
 import { percent, referenceOf } from '../report/report.js';
 import { openSession, type GlobalFlags } from '../session.js';
-import { parseSplit, splitHelp } from '../split.js';
+import { parseTrainingSplit, trainingSplitHelp } from '../split.js';
 import { printResult, Progress } from '../terminal.js';
 import { trainAdapter } from '../training.js';
 import { collect, parseSettings, wholeNumber } from './options.js';
@@ -29,7 +29,7 @@ export function addTrainCommand(program: Command): void {
     .option('--adapter <name>', 'name of the adapter; every training makes a new version')
     .option('--method <name>', 'see "hyperswap methods"', 'krona+')
     .option('--preset <name>', 'the paper’s settings of a known scene; see "hyperswap presets"')
-    .option('--split <split>', `${splitHelp} (the preset’s, or 50:15)`)
+    .option('--split <split>', `${trainingSplitHelp} (the preset’s, or 50:15)`)
     .option('--patch-size <pixels>', 'odd side of a patch; 0 for the preset’s or 15; auto to choose by validation', '0')
     .option('--resume', 'go on at the last checkpoint of an earlier run')
     .option('--validate', 'evaluate on a part of the training pixels and register nothing: for choosing settings')
@@ -51,7 +51,7 @@ export function addTrainCommand(program: Command): void {
             split:
               flags.split === undefined && flags.preset !== undefined
                 ? undefined
-                : parseSplit(flags.split ?? '50:15', seed),
+                : parseTrainingSplit(flags.split ?? '50:15', seed),
             settings: parseSettings(own.set),
             seed,
             preset: flags.preset ?? '',
@@ -74,7 +74,10 @@ export function addTrainCommand(program: Command): void {
 function describeTraining(result: TrainingFinished, { method, validate }: TrainFlags): string[] {
   const { adapter, metrics, elapsed, parameters, patchSize, newBackbone } = result;
   const seconds = toMilliseconds(elapsed) / 1000;
-  const accuracies = `OA ${percent(metrics!.overallAccuracy)}, AA ${percent(metrics!.averageAccuracy)}, kappa ${metrics!.kappa.toFixed(4)}`;
+  const accuracies =
+    metrics === undefined
+      ? 'not tested, as all labelled pixels train'
+      : `OA ${percent(metrics.overallAccuracy)}, AA ${percent(metrics.averageAccuracy)}, kappa ${metrics.kappa.toFixed(4)}`;
   const size = `${parameters} ${adapter === undefined ? 'values' : 'learned values'}, patch size ${patchSize}`;
   if (adapter === undefined) {
     const what = validate === true ? 'on validation pixels' : 'a baseline';

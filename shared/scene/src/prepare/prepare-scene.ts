@@ -16,6 +16,7 @@ import { describeArrays, getPart, labelsKey, maskKey } from '../prepared/scene-a
 import { WorkerThread } from '../threads/worker-thread.js';
 import { passOverBlocks, storedBlocks, type BlockSource, type PreparationThread } from './block-pass.js';
 import { fitPca, laneCount } from './fit-pca.js';
+import { borrowPca, explainedShares } from './borrow-pca.js';
 import type { Pca } from './pca.js';
 import type { FinishedChunk } from './projection.js';
 import { mergeMoments, toStatistics, type ScoreMoments } from './statistics.js';
@@ -38,6 +39,8 @@ export interface UploadedScene {
   readonly components: number;
   /** `pca`, or `none` for scenes that have just the backbone's components as bands. */
   readonly reduction: 'pca' | 'none';
+  /** Prepared scene whose PCA is taken in place of one of this scene. */
+  readonly pcaOf: string | undefined;
   /** Takes the place of another scene of the name. */
   readonly replace: boolean;
   /** Beginning of the keys of the bands, and of all that is made. */
@@ -60,7 +63,7 @@ export interface PreparationContext {
  * thread, 64 rows of scores a thread, and the sums of the covariance.
  *
  * @returns the manifest of the scene that has the name now. Its arrays are other than those given when the same content was there before
- * @throws TOO_FEW_BANDS, NO_VALID_PIXELS, CLASSES_INVALID, PIXELS_OVERFLOW, SCENE_EXISTS, OBJECT_DAMAGED when a part of the upload is missing or damaged, or
+ * @throws TOO_FEW_BANDS, FIELD_INVALID when the PCA of another scene does not fit, SCENE_NOT_FOUND when there is no such scene, NO_VALID_PIXELS, CLASSES_INVALID, PIXELS_OVERFLOW, SCENE_EXISTS, OBJECT_DAMAGED when a part of the upload is missing or damaged, or
  *   when a scene of the name cannot be read and is not to be replaced; STORE_FULL, CANCELLED
  */
 export async function prepareScene(
@@ -81,20 +84,23 @@ export async function prepareScene(
   const leave = (): void => void stop();
   signal?.addEventListener('abort', leave, { once: true });
   try {
+    const borrowed = scene.pcaOf === undefined ? undefined : await borrowPca(store, scene.pcaOf, { ...scene, rule });
     const source = storedBlocks(store, scene.arrays, layout);
     const context = { threads, rule, scene: name, signal, onProgress };
     const fitted = await fitPca(source, components, context);
     const labels = await readLabels(store, scene, threads[0]!);
-    const sourceDigest = digestScene(scene, [...fitted.digests, ...labels.digests]);
+    const content = [...fitted.digests, ...labels.digests, ...(borrowed === undefined ? [] : [digestPca(borrowed)])];
+    const sourceDigest = digestScene(scene, content);
     const present = await findPresent(store, scene, sourceDigest);
     if (present !== undefined) return present;
     const classes = completeClasses(scene.classes, labels.largest);
     checkClasses(classes);
-    const pca = scene.reduction === 'pca' ? fitted.pca : identity(scene, rule);
+    const pca = borrowed ?? (scene.reduction === 'pca' ? fitted.pca : identity(scene, rule));
     await describeArrays(store, scene.arrays, { ...scene, scene: name });
     const moments = await projectBlocks(store, scene, source, pca, { threads, signal, onProgress });
     const labelMaps = await maskAllLabels(store, scene, { threads, signal, onProgress });
     throwIfAborted(signal, 'The preparation');
+    const statistics = toStatistics(moments);
     const manifest: SceneManifest = {
       formatVersion: 2,
       name,
@@ -102,11 +108,12 @@ export async function prepareScene(
       width: layout.width,
       bands: layout.bands,
       components,
-      explainedVarianceRatio: [...pca.explainedVarianceRatio],
-      statistics: toStatistics(moments),
+      explainedVarianceRatio:
+        borrowed === undefined ? [...pca.explainedVarianceRatio] : explainedShares(statistics, fitted.pca),
+      statistics,
       labelMaps,
       classes,
-      pcaDigest: digestArrays([pca.mean, pca.components]),
+      pcaDigest: digestPca(pca),
       attribution: scene.attribution,
       sourceDigest,
       arrays: scene.arrays,
@@ -133,6 +140,11 @@ function pixelRule({ layout, raster }: UploadedScene): PixelRule {
   const all = Array.from({ length: bands }, (_, band) => band);
   const goodBands = raster.goodBands.length === 0 ? all : all.filter((band) => raster.goodBands[band] === true);
   return { bands, goodBands, nodata: raster.nodata, zeroIsNodata: raster.zeroIsNodata };
+}
+
+/** Checks, before a scene is sent, that it can take the PCA that it names. @throws as {@link prepareScene} */
+export async function requirePca(store: ObjectStore, scene: UploadedScene): Promise<void> {
+  if (scene.pcaOf !== undefined) await borrowPca(store, scene.pcaOf, { ...scene, rule: pixelRule(scene) });
 }
 
 interface PassContext {
@@ -297,8 +309,11 @@ function digestScene(scene: UploadedScene, content: readonly string[]): string {
   return createHash('sha256').update(JSON.stringify(description)).update(content.join()).digest('hex');
 }
 
-function digestArrays(arrays: readonly Float32Array[]): string {
+/** Returns the sha-256 of what a PCA computes. */
+function digestPca({ mean, components }: Pick<Pca, 'mean' | 'components'>): string {
   const hash = createHash('sha256');
-  for (const { buffer, byteOffset, byteLength } of arrays) hash.update(new Uint8Array(buffer, byteOffset, byteLength));
+  for (const { buffer, byteOffset, byteLength } of [mean, components]) {
+    hash.update(new Uint8Array(buffer, byteOffset, byteLength));
+  }
   return hash.digest('hex');
 }
