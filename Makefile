@@ -9,7 +9,7 @@ CACHE := node_modules/.cache/hyperswap
 sources := $(shell find proto shared services clients deploy docs tests -name node_modules -prune -o -name dist -prune -o -name generated -prune \
   -o \( -name '*.ts' -o -name '*.proto' -o -name 'tsconfig.json' -o -name 'buf*.yaml' \) -print)
 
-.PHONY: help setup build engine demo test servers lint format references reference pretrain-mini parity-fixtures peft-fixtures parity-peft parity-base bench bench-pytorch bench-peers clean
+.PHONY: help setup build engine demo test test-cuda servers lint format references reference pretrain-mini parity-fixtures peft-fixtures parity-peft parity-base bench bench-pytorch bench-peers clean
 
 help:
 	@sed -n 's/^# //p' Makefile | head -3; echo "also: setup lint format references reference pretrain-mini parity-fixtures parity-base clean"
@@ -43,6 +43,14 @@ test: setup
 	@node tests/dist/support/manifests.js
 	node --test --test-concurrency=2 --test-reporter=./tests/dist/support/reporter.js \
 	  $$(find tests/dist/unit tests/dist/contract tests/dist/parity tests/dist/integration tests/dist/faults tests/dist/e2e -name '*.test.js')
+
+# The CUDA build, with or without a GPU: sets it up (3.3 GB of downloads, 5 GB in the cache folder), loads every library of NVIDIA's, and
+# compares with PyTorch's fixtures; without a GPU on the processor with public ops. Then the engine of ENGINE is linked again.
+test-cuda: setup
+	trap 'node shared/tensor/dist/engine/main.js' EXIT; \
+	ENGINE=cuda node shared/tensor/dist/engine/main.js && \
+	HYPERSWAP_KERNELS=public node --test --test-concurrency=1 --test-reporter=./tests/dist/support/reporter.js \
+	  $$(find tests/dist/cuda tests/dist/parity -name '*.test.js')
 
 # nats-server and MinIO on loopback, for development, until Ctrl-C.
 servers: build

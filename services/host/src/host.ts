@@ -93,6 +93,8 @@ async function start(
   });
   const backbones = new Backbones(store, { cacheBytes: config.backboneCacheBytes });
   const stopTelemetry = await startTelemetry('hyperswap');
+  // The engine's thread reads it, as TensorFlow reads its settings, from the environment.
+  process.env.HYPERSWAP_KERNELS = config.kernels;
   const executor = names.some((name) => name !== 'preprocessing') ? new Executor() : undefined;
   const { leaseMilliseconds, jobLimit, jobRetryMilliseconds: retryMilliseconds } = config;
   const keepMilliseconds = config.keepJobsHours * 3_600_000;

@@ -1,6 +1,6 @@
 import { TileServiceService, type GetStatusResponse, type TileServiceServer } from '@hyperswap/proto';
 import { bidiStreamHandler, toDuration, unaryHandler, type HostedService } from '@hyperswap/rpc';
-import type { Executor } from '@hyperswap/tensor';
+import { accelerator, processorReason, type Executor } from '@hyperswap/tensor';
 import { classifyTiles, type ClassifyTilesContext } from './classify-tiles.js';
 import type { EngineWork } from './engine-batches.js';
 import { toPrecisionMessage } from './precision.js';
@@ -20,6 +20,8 @@ export interface TileServiceContext extends ClassifyTilesContext {
 
 /** Returns the service that classifies tiles. */
 export function createTileService(context: TileServiceContext): HostedService {
+  // Found before the first status is asked for.
+  void accelerator().catch(() => undefined);
   const implementation: TileServiceServer = {
     classifyTiles: bidiStreamHandler((requests, call) => classifyTiles(context, requests, call)),
     predict: bidiStreamHandler((requests, call) => predict(context.predict, requests, call)),
@@ -35,7 +37,7 @@ export function createTileService(context: TileServiceContext): HostedService {
 
 async function describe(context: TileServiceContext): Promise<GetStatusResponse> {
   const { executor, bindings, scheduler, reconciler, served } = context;
-  const description = await executor.describe();
+  const [description, found] = await Promise.all([executor.describe(), accelerator()]);
   const { tensorflow, device, threads, liveTensors, residentBytes, fusedKernels, speeds } = description;
   return {
     backbone: served.name,
@@ -49,6 +51,10 @@ async function describe(context: TileServiceContext): Promise<GetStatusResponse>
       residentBytes,
       fusedKernels,
       ...speeds,
+      build: found.build,
+      driver: found.driver,
+      missingLibraries: [...found.missingLibraries],
+      processorReason: processorReason(found, device),
       precision: toPrecisionMessage(served.precision),
     },
     bindings: bindings.bound().map(({ reference, digest, bindMilliseconds }) => ({

@@ -29,6 +29,12 @@ export const settings = z
       .describe(
         'Number format of the backbone; auto measures and takes the fastest that keeps accuracy. Trainings take bfloat16 or float32.',
       ),
+    kernels: z
+      .enum(['auto', 'public'])
+      .default('auto')
+      .describe(
+        'Kernels that compute layers in float32 and bfloat16: auto measures and takes the fastest; public takes those of TensorFlow alone, as on a GPU.',
+      ),
     queueLimit: z.coerce
       .number()
       .int()

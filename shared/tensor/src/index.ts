@@ -1,4 +1,8 @@
+export { accelerator, processorReason, type Accelerator } from './engine/accelerator.js';
+export { builtEngine } from './engine/built-engine.js';
 export { compileAddon, type AddonSources } from './engine/compile-addon.js';
+export { loadErrors } from './engine/loadable.js';
+export { nvidiaWheels } from './engine/nvidia-libraries.js';
 export { tensorflowWheel, type EngineFlavour } from './engine/tensorflow-wheel.js';
 export { Executor, type CallOptions, type ProgramClient } from './executor/executor.js';
 export type { EngineDescription } from './executor/messages.js';

@@ -19,6 +19,12 @@ function speeds({ plain, fused, int8 }: Engine): string {
   return [...floats, `int8 ${rounded(int8)}`].join('; ');
 }
 
+/** What there is for a GPU, and why it is not used. */
+function gpuLine({ build, driver, processorReason }: Engine): string {
+  if (processorReason === '') return `used, NVIDIA driver ${driver}, ${build} build`;
+  return `not used: ${processorReason}`;
+}
+
 export function addDoctorCommand(program: Command): void {
   program
     .command('doctor')
@@ -36,6 +42,7 @@ export function addDoctorCommand(program: Command): void {
           machine: `${platform()} ${arch()}, ${cpus().length} × ${cpus()[0]?.model ?? 'unknown'}, ${Math.round(totalmem() / 2 ** 30)} GiB`,
           services: local === undefined ? elsewhere : 'started by this command',
           engine: `TensorFlow ${engine.tensorflow} on ${engine.device}, ${engine.threads} threads`,
+          gpu: gpuLine(engine),
           precision: `${precisionName(engine.precision)}, ${engine.fusedKernels ? 'fused kernels' : 'public ops'} (GFLOP/s measured: ${speeds(engine)})`,
           liveTensors: String(engine.liveTensors),
           memory: `${(engine.residentBytes / 2 ** 30).toFixed(2)} GiB in the process`,

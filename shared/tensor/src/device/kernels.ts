@@ -28,19 +28,27 @@ const worthRounding = 1.15;
 
 let chosen: Kernels | undefined;
 
+/** Tells that layers run by TensorFlow's public ops alone, as on a GPU. */
+function publicOpsOnly(): boolean {
+  return usesGpu() || process.env.HYPERSWAP_KERNELS === 'public';
+}
+
 /**
  * Chooses the kernels. The first process on a machine measures for a few seconds: a layer by public ops and by oneDNN's
  * fused op, in float32 and in bfloat16, and a block in int8. Later processes reuse that result, so that all of them
- * compute the same to the last bit. A GPU uses the public ops and depends neither on oneDNN nor on our kernels.
+ * compute the same to the last bit. A GPU uses the public ops and depends neither on oneDNN nor on our kernels;
+ * `HYPERSWAP_KERNELS=public` does the same on a processor.
  */
 export function chooseKernels(): Kernels {
   if (chosen !== undefined) return chosen;
-  useRowKernels(!usesGpu());
+  const isPublic = publicOpsOnly();
+  useRowKernels(!isPublic);
   const speeds = rememberedSpeeds(() => deviceScope(measure));
-  const best = (precision: FloatPrecision): number => Math.max(speeds.plain[precision], speeds.fused[precision]);
+  const usable = isPublic ? { plain: speeds.plain, fused: { float32: 0, bfloat16: 0 }, int8: 0 } : speeds;
+  const best = (precision: FloatPrecision): number => Math.max(usable.plain[precision], usable.fused[precision]);
   const learning = best('bfloat16') > worthRounding * best('float32') ? 'bfloat16' : 'float32';
-  const serving = speeds.int8 > worthRounding * best(learning) ? 'int8' : learning;
-  const fused = speeds.fused[learning] >= 0.9 * speeds.plain[learning];
+  const serving = usable.int8 > worthRounding * best(learning) ? 'int8' : learning;
+  const fused = usable.fused[learning] >= 0.9 * usable.plain[learning];
   useFusedLayers(fused);
   chosen = { fused, learning, serving, speeds };
   return chosen;

@@ -1,6 +1,6 @@
 /**
- * `make setup`: sets up the engine. `ENGINE=cuda` selects the CUDA build, `TENSORFLOW_WHEEL` a wheel that was
- * downloaded before.
+ * `make setup`: sets up the engine. `ENGINE=cuda` selects the CUDA build; `TENSORFLOW_WHEEL` names a wheel and
+ * `NVIDIA_WHEELS` a folder of wheels that were downloaded before.
  */
 import { failure, toHyperswapError } from '@hyperswap/errors';
 import { engineCacheDirectory } from './cache-directory.js';
@@ -11,11 +11,12 @@ try {
   if (flavour !== 'cpu' && flavour !== 'cuda') {
     throw failure('CONFIG_INVALID', { key: 'ENGINE', value: flavour, allowed: 'cpu or cuda' });
   }
-  const wheelFile = process.env.TENSORFLOW_WHEEL;
+  const { TENSORFLOW_WHEEL: wheelFile, NVIDIA_WHEELS: nvidiaWheelFolder } = process.env;
   await setUpEngine({
     flavour,
     cacheDirectory: engineCacheDirectory(),
     ...(wheelFile === undefined ? {} : { wheelFile }),
+    ...(nvidiaWheelFolder === undefined ? {} : { nvidiaWheelFolder }),
     report: (line) => {
       console.log(line);
     },

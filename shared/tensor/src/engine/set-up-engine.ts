@@ -1,10 +1,25 @@
 import { createHash } from 'node:crypto';
-import { lstat, mkdir, mkdtemp, readFile, readlink, rename, rm, stat, symlink } from 'node:fs/promises';
+import {
+  chmod,
+  lstat,
+  mkdir,
+  mkdtemp,
+  readdir,
+  readFile,
+  readlink,
+  rename,
+  rm,
+  stat,
+  symlink,
+  writeFile,
+} from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { extractWheel, fetchWheel, verifyWheel } from '@hyperswap/pypi';
+import { extractWheel, fetchWheel, verifyWheel, type PinnedWheel } from '@hyperswap/pypi';
+import { addonLink, descriptionFile, type BuiltEngine } from './built-engine.js';
 import { compileAddon, kernelSources } from './compile-addon.js';
+import { nvidiaWheels } from './nvidia-libraries.js';
 import { tensorflowWheel, type EngineFlavour } from './tensorflow-wheel.js';
 
 const require = createRequire(import.meta.url);
@@ -19,26 +34,36 @@ export interface EngineSetup {
   readonly cacheDirectory: string;
   /** A TensorFlow wheel that was downloaded before, for machines without a network. */
   readonly wheelFile?: string;
+  /** Folder with NVIDIA's wheels, by the names that the package index gives them, for the same machines. */
+  readonly nvidiaWheelFolder?: string;
   readonly report: (line: string) => void;
 }
 
 /**
  * Makes TensorFlow loadable through @tensorflow/tfjs-node-gpu. It extracts TensorFlow's libraries from its Python
- * wheel, compiles tfjs-node's addon and our kernels against them, and links the addon into tfjs-node's folder. The
- * build is cached by the content of all its inputs; a cached build is found in milliseconds.
+ * wheel, and for CUDA NVIDIA's libraries from theirs, compiles tfjs-node's addon and our kernels against them, and links the
+ * addon into tfjs-node's folder. The build is cached by the content of all its inputs; a cached build is found in milliseconds.
  *
  * @throws ENGINE_SETUP (platform, compiler), DOWNLOAD_FAILED, HASH_MISMATCH
  */
-export async function setUpEngine({ flavour, cacheDirectory, wheelFile, report }: EngineSetup): Promise<void> {
+export async function setUpEngine({
+  flavour,
+  cacheDirectory,
+  wheelFile,
+  nvidiaWheelFolder,
+  report,
+}: EngineSetup): Promise<void> {
   const wheel = tensorflowWheel(process.platform, process.arch, flavour);
   const packageDirectory = path.dirname(require.resolve('@tensorflow/tfjs-node-gpu/package.json'));
   const kernels = await kernelSources(kernelsDirectory);
   const sources = [path.join(packageDirectory, 'binding', 'tfjs_backend.cc'), patchFile, ...kernels];
-  const key = createHash('sha256').update(`${recipe} ${wheel.sha256}`);
+  const nvidia = flavour === 'cuda' ? nvidiaWheels : [];
+  const contents = [wheel, ...nvidia].map(({ sha256 }) => sha256).join(' ');
+  const key = createHash('sha256').update(`${recipe} ${contents}`);
   for (const source of sources) key.update(await readFile(source));
   const built = path.join(cacheDirectory, key.digest('hex').slice(0, 16));
 
-  const libraries = path.join(cacheDirectory, `tensorflow-${wheel.sha256.slice(0, 16)}`);
+  const { root, libraries } = places(cacheDirectory, flavour, contents);
   if (!(await exists(built)) || !(await exists(libraries))) {
     await mkdir(cacheDirectory, { recursive: true });
     const work = await mkdtemp(path.join(cacheDirectory, 'build-'));
@@ -48,8 +73,22 @@ export async function setUpEngine({ flavour, cacheDirectory, wheelFile, report }
       const file = wheelFile ?? (await fetchWheel(wheel, work));
       report('Unpacking');
       await extractWheel(file, ['tensorflow/include/', 'tensorflow/libtensorflow'], work);
+      if (wheelFile === undefined) await rm(file);
       const unpacked = path.join(work, 'tensorflow');
-      await keepLibraries(unpacked, libraries);
+      if (!(await exists(libraries))) {
+        const staging = path.join(work, 'libraries');
+        await keepLibraries(unpacked, flavour === 'cuda' ? path.join(staging, 'tensorflow') : staging);
+        for (const nvidiaWheel of nvidia) {
+          const { project, version, members } = nvidiaWheel;
+          report(`${project} ${version}`);
+          const given = await givenWheel(nvidiaWheel, nvidiaWheelFolder);
+          const fetched = given ?? (await fetchWheel(nvidiaWheel, work));
+          await extractWheel(fetched, members, staging);
+          if (given === undefined) await rm(fetched);
+        }
+        if (flavour === 'cuda') await chmod(path.join(staging, 'nvidia', 'cuda_nvcc', 'bin', 'ptxas'), 0o755);
+        await renameUnlessThere(staging, flavour === 'cuda' ? root : libraries);
+      }
       report('Compiling the addon (about 40 s)');
       const addon = await compileAddon(
         {
@@ -65,29 +104,55 @@ export async function setUpEngine({ flavour, cacheDirectory, wheelFile, report }
       const finished = path.join(work, 'finished');
       await mkdir(finished);
       await rename(addon, path.join(finished, 'tfjs_binding.node'));
-      // A rename is atomic, so no process finds a half-built engine. If another process was faster, its result is used.
-      await rename(finished, built).catch(async (cause: unknown) => {
-        if (!(await exists(built))) throw cause;
-      });
+      const description: BuiltEngine = { flavour, root };
+      await writeFile(path.join(finished, descriptionFile), `${JSON.stringify(description)}\n`);
+      await renameUnlessThere(finished, built);
     } finally {
       await rm(work, { recursive: true, force: true });
     }
   }
 
-  await link(path.join(built, 'tfjs_binding.node'), path.join(packageDirectory, 'lib', 'napi-v8', 'tfjs_binding.node'));
+  await link(path.join(built, 'tfjs_binding.node'), addonLink());
   report(`Engine ready: TensorFlow ${wheel.version} (${flavour}) in ${built}`);
 }
 
-/** Moves the unpacked libraries (850 MB) to the folder in which the addon looks for them. */
-async function keepLibraries(unpacked: string, libraries: string): Promise<void> {
-  if (await exists(libraries)) return;
-  const staging = `${unpacked}-libraries`;
-  await mkdir(staging);
-  for (const name of ['libtensorflow_cc.so.2', 'libtensorflow_framework.so.2']) {
-    await rename(path.join(unpacked, name), path.join(staging, name));
+/**
+ * Returns the folder of TensorFlow's libraries and, for CUDA, the one above it, which has NVIDIA's libraries too.
+ *
+ * @param contents digests of all wheels
+ */
+function places(cacheDirectory: string, flavour: EngineFlavour, contents: string): { root: string; libraries: string } {
+  if (flavour === 'cpu') {
+    return { root: '', libraries: path.join(cacheDirectory, `tensorflow-${contents.slice(0, 16)}`) };
   }
-  await rename(staging, libraries).catch(async (cause: unknown) => {
-    if (!(await exists(libraries))) throw cause;
+  const digest = createHash('sha256').update(contents).digest('hex').slice(0, 16);
+  const root = path.join(cacheDirectory, `tensorflow-cuda-${digest}`);
+  return { root, libraries: path.join(root, 'tensorflow') };
+}
+
+/** Finds a wheel that was downloaded before. @throws HASH_MISMATCH */
+async function givenWheel({ project, version, sha256 }: PinnedWheel, folder?: string): Promise<string | undefined> {
+  if (folder === undefined) return undefined;
+  const beginning = `${project.replaceAll('-', '_')}-${version}-`;
+  const name = (await readdir(folder)).find((entry) => entry.startsWith(beginning) && entry.endsWith('.whl'));
+  if (name === undefined) return undefined;
+  const file = path.join(folder, name);
+  await verifyWheel(file, sha256);
+  return file;
+}
+
+/** Moves the unpacked libraries (850 MB) to a folder of their own. */
+async function keepLibraries(unpacked: string, directory: string): Promise<void> {
+  await mkdir(directory, { recursive: true });
+  for (const name of ['libtensorflow_cc.so.2', 'libtensorflow_framework.so.2']) {
+    await rename(path.join(unpacked, name), path.join(directory, name));
+  }
+}
+
+/** Renames a finished folder, so that no process finds half of one. If another process was faster, its result stays. */
+async function renameUnlessThere(from: string, to: string): Promise<void> {
+  await rename(from, to).catch(async (cause: unknown) => {
+    if (!(await exists(to))) throw cause;
   });
 }
 
