@@ -125,6 +125,23 @@ test('the map of a finished job is written with the same options', async () => {
   assert.match(stderr, /the job did not keep probabilities/);
 });
 
+test(
+  'an exported adapter comes with a STAC item of a model',
+  { skip: typeof mapTools === 'string' ? mapTools : false },
+  async () => {
+    await succeed('adapters', 'export', 'placed', 'adapter');
+    const { schemas } = await check('adapter');
+    assert.ok(schemas!.some((schema) => schema.includes('mlm/v1.5.2')));
+    const item = JSON.parse(await readFile(path.join(workspace.directory, 'adapter', 'item.json'), 'utf8')) as {
+      assets: { model: { href: string } };
+      properties: { 'mlm:input': { input: { shape: number[] } }[]; 'mlm:output': { result: { shape: number[] } }[] };
+    };
+    assert.equal(item.assets.model.href, './adapter.safetensors');
+    assert.deepEqual(item.properties['mlm:input'][0]!.input.shape, [-1, 9, 9, bands]);
+    assert.deepEqual(item.properties['mlm:output'][0]!.result.shape, [-1, 3]);
+  },
+);
+
 test('what cannot be written is refused with the reason, before anything is classified', async () => {
   const refuse = async (...given: string[]): Promise<string> => {
     const { code, stderr } = await workspace.run('classify', '--adapter', 'placed', '--out', 'refused', ...given);

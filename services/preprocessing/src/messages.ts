@@ -22,7 +22,7 @@ export function toSceneMessage(manifest: SceneManifest): Scene {
 }
 
 /** Returns the little-endian bytes of values without a copy; every platform we run on is little-endian. */
-export function toBytes(values: Float32Array | Uint8Array): Buffer {
+export function toBytes(values: Float32Array | Uint8Array | Uint16Array | Int16Array): Buffer {
   return Buffer.from(values.buffer, values.byteOffset, values.byteLength);
 }
 

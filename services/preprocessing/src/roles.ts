@@ -14,4 +14,5 @@ export const sceneRoles = {
   getPca: 'reader',
   streamPatches: 'reader',
   streamTiles: 'reader',
+  readBands: 'reader',
 } as const satisfies Record<keyof typeof SceneServiceService, Role>;

@@ -15,6 +15,7 @@ import type { Logger } from '@hyperswap/telemetry';
 import { toSceneMessage } from './messages.js';
 import { openScene } from './open-scene.js';
 import { Preparations } from './preparations.js';
+import { readBands } from './read-bands.js';
 import { readLabels } from './read-labels.js';
 import { streamPatches } from './stream-patches.js';
 import { sceneRoles } from './roles.js';
@@ -71,6 +72,7 @@ export function createPreprocessingServices(context: PreprocessingContext): Serv
     }),
     streamPatches: serverStreamHandler((request, context) => streamPatches(store, request, context)),
     streamTiles: serverStreamHandler((request, context) => streamTiles(store, request, context)),
+    readBands: serverStreamHandler((request, context) => readBands(store, request, context)),
   };
   const service = {
     name: 'hyperswap.v1.SceneService',

@@ -14,7 +14,9 @@ export { drawConfidence, drawLabelMaps, type PixelMap } from './picture/map-pict
 export { smoothMap, type ConfidentMap } from './smooth/smooth-map.js';
 export { smoothInThread } from './smooth/smooth-in-thread.js';
 export { SpectralEdges } from './smooth/spectral-edges.js';
+export { drawQuicklook, stretch } from './picture/quicklook.js';
 export { mapPlace, type MapPlace } from './place.js';
 export { polygonsGeoJson } from './polygons/geojson.js';
 export { traceRegions } from './polygons/trace-regions.js';
+export { modelItem } from './stac/model-item.js';
 export { mapItem } from './stac/map-item.js';

@@ -10,6 +10,7 @@ import {
   type RegisterAdapterResponse,
   type Signature,
 } from '@hyperswap/proto';
+import { completeClasses, modelItem } from '@hyperswap/map';
 import { callUnary, pieces, readStream, upload } from '@hyperswap/rpc';
 import { adapterStatement, readPrivateKey, signStatement } from '@hyperswap/keys';
 import { failure } from '@hyperswap/errors';
@@ -18,6 +19,7 @@ import { adapterFormats, readAdapterFiles, writeAdapterFiles, type AdapterFiles 
 import { percent, referenceOf } from '../report/report.js';
 import { withSession, type Session } from '../session.js';
 import { shortTime, table, warn } from '../terminal.js';
+import { version as programVersion } from '../version.js';
 
 export function addAdapterCommands(program: Command): void {
   const adapters = program.command('adapters').description('list, import, export and name adapters');
@@ -76,14 +78,18 @@ export function addAdapterCommands(program: Command): void {
     .argument('<ref>')
     .argument('<dir>')
     .addOption(new Option('--format <format>').choices(Object.keys(adapterFormats)).default('hyperswap'))
-    .description('write a version’s blob, or the files of Hugging Face PEFT, to a folder')
+    .description('write a version’s blob, or the files of Hugging Face PEFT, and a STAC item to a folder')
     .action(
       (adapter: string, directory: string, { format }: { format: keyof typeof adapterFormats }, command: Command) =>
         withSession(
           command,
-          async (session) => ({
-            files: await writeAdapterFiles(await fetchFiles(session, adapter, adapterFormats[format]), directory),
-          }),
+          async (session) => {
+            // A name means one version only, also where another is registered meanwhile.
+            const version = await getAdapter(session, adapter);
+            const files = await fetchFiles(session, referenceOf(version), adapterFormats[format]);
+            files.set('item.json', [describeModel(version, [...files.keys()])]);
+            return { files: await writeAdapterFiles(files, directory) };
+          },
           ({ files }) => files.map((file) => `Wrote ${file}.`),
         ),
     );
@@ -141,6 +147,22 @@ export function addAdapterCommands(program: Command): void {
         (version) => [`${referenceOf(version)} is ${version.retired ? 'retired' : 'in service'}.`],
       ),
     );
+}
+
+/** Returns the STAC item of a version. @param files names of its files */
+function describeModel(adapter: AdapterVersion, files: readonly string[]): Buffer {
+  const { name, version, method, parameters, patchSize, bands, wavelengths, scene, split, metrics } = adapter;
+  const accuracy =
+    metrics === undefined ? '' : ` Overall accuracy on its test pixels: ${percent(metrics.overallAccuracy)}.`;
+  const item = modelItem({
+    ...{ name, version, method, parameters, patchSize, bands, wavelengths, files },
+    made: adapter.publishedAt ?? new Date(),
+    description: `Land-cover classes of ${scene}, trained on: ${split}.${accuracy}`,
+    backbone: { name: adapter.backbone, digest: adapter.backboneDigest },
+    classes: completeClasses(adapter.classes, 0),
+    software: `hyperswap ${programVersion}`,
+  });
+  return Buffer.from(`${JSON.stringify(item, null, 2)}\n`);
 }
 
 async function listAdapters({ adapters: registry, signal }: Session): Promise<AdapterVersion[]> {

@@ -3,6 +3,7 @@ import type { Command } from 'commander';
 import type { Georeference, LabelMap, LandCoverClass, Scene } from '@hyperswap/proto';
 import { describeBands, readClassTable, type LabelOptions } from '@hyperswap/raster';
 import { callUnary } from '@hyperswap/rpc';
+import { describeHistogram, sceneHistogram } from '../look/histogram.js';
 import { percent } from '../report/report.js';
 import { openSession, withSession, type GlobalFlags } from '../session.js';
 import { printResult, Progress, table, warn } from '../terminal.js';
@@ -17,6 +18,7 @@ import {
   type FileFlags,
   type LabelFlags,
 } from '../file-options.js';
+import { addLookCommands } from './look.js';
 import { collect } from './options.js';
 
 interface PrepareFlags extends GlobalFlags, FileFlags, LabelFlags {
@@ -109,14 +111,25 @@ export function addSceneCommands(program: Command): void {
   scenes
     .command('show')
     .argument('<name>')
+    .option('--histogram', 'count the values of valid pixels, in rows spread over the scene')
     .description('one scene')
-    .action((name: string, _: unknown, command: Command) =>
+    .action((name: string, { histogram }: { histogram?: boolean }, command: Command) =>
       withSession(
         command,
-        async ({ scenes: service, signal }) => (await callUnary(service, 'getScene', { name }, { signal })).scene!,
-        describeScene,
+        async (session) => {
+          const { scenes: service, signal } = session;
+          const scene = (await callUnary(service, 'getScene', { name }, { signal })).scene!;
+          return histogram === true ? { ...scene, histogram: await sceneHistogram(session, scene) } : scene;
+        },
+        (scene) => [
+          ...describeScene(scene),
+          ...describeVariance(scene),
+          ...('histogram' in scene && scene.histogram !== undefined ? describeHistogram(scene.histogram) : []),
+        ],
       ),
     );
+
+  addLookCommands(scenes);
 
   scenes
     .command('delete')
@@ -165,6 +178,16 @@ function describeScene(scene: Scene): string[] {
     ...(scene.classes.length > 0 ? [`classes: ${scene.classes.map(({ name }) => name).join(', ')}`] : []),
     ...(scene.attribution === '' ? [] : [scene.attribution]),
   ];
+}
+
+/** Describes how much of the variance the components explain, each and all up to it. */
+function describeVariance({ explainedVarianceRatio }: Scene): string[] {
+  let sum = 0;
+  const rows = explainedVarianceRatio.map((share, index) => {
+    sum += share;
+    return [`  ${index + 1}`, percent(share), percent(sum)];
+  });
+  return rows.length === 0 ? [] : table(['component', 'variance', 'together'], rows);
 }
 
 /** Describes what the file of a scene told: pixels without data, wavelengths, bad bands, place on Earth. */

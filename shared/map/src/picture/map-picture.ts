@@ -37,7 +37,7 @@ export function drawLabelMaps(maps: readonly PixelMap[], classes: readonly LandC
     context.fillRect(right, y, 20, 16);
     context.strokeStyle = '#00000055';
     context.strokeRect(right + 0.5, y + 0.5, 19, 15);
-    text(context, name, right + 30, y + 14, 15);
+    drawText(context, name, right + 30, y + 14, 15);
   });
   return canvas.toBuffer('image/png');
 }
@@ -52,9 +52,18 @@ export function drawConfidence(map: PixelMap): Buffer {
     context.fillRect(right, top + y, 24, 1);
   }
   for (const share of [0, 0.25, 0.5, 0.75, 1]) {
-    text(context, `${share * 100} %`, right + 34, top + (1 - share) * scaleHeight + 5, 14);
+    drawText(context, `${share * 100} %`, right + 34, top + (1 - share) * scaleHeight + 5, 14);
   }
   return canvas.toBuffer('image/png');
+}
+
+/** Returns a white canvas. */
+export function newCanvas(width: number, height: number): { readonly canvas: Canvas; readonly context: SKRSContext2D } {
+  const canvas = createCanvas(width, height);
+  const context = canvas.getContext('2d');
+  context.fillStyle = '#ffffff';
+  context.fillRect(0, 0, width, height);
+  return { canvas, context };
 }
 
 interface Layout {
@@ -76,13 +85,10 @@ function layOut(
   const drawnHeight = height * factor;
   const right = margin + maps.length * (drawnWidth + margin);
   const top = margin + titleHeight;
-  const canvas = createCanvas(right + legendWidth, top + Math.max(drawnHeight, legendHeight) + margin);
-  const context = canvas.getContext('2d');
-  context.fillStyle = '#ffffff';
-  context.fillRect(0, 0, canvas.width, canvas.height);
+  const { canvas, context } = newCanvas(right + legendWidth, top + Math.max(drawnHeight, legendHeight) + margin);
   maps.forEach((map, index) => {
     const left = margin + index * (drawnWidth + margin);
-    text(context, map.title, left, margin + 18, 18);
+    drawText(context, map.title, left, margin + 18, 18);
     const small = createCanvas(width, height);
     const smallContext = small.getContext('2d');
     const image = smallContext.createImageData(width, height);
@@ -96,7 +102,8 @@ function layOut(
   return { canvas, context, right, top };
 }
 
-function text(context: SKRSContext2D, content: string, x: number, y: number, size: number): void {
+/** Writes a line of text, from its lower left corner. */
+export function drawText(context: SKRSContext2D, content: string, x: number, y: number, size: number): void {
   context.fillStyle = '#1a1a1e';
   context.font = `${size}px "${font}"`;
   context.fillText(content, x, y);

@@ -2,7 +2,7 @@ import { failure, HyperswapError, throwIfAborted } from '@hyperswap/errors';
 import { reflect, type Window } from '@hyperswap/raster';
 import type { ObjectStore } from '@hyperswap/storage';
 import * as zarr from 'zarrita';
-import { chunkSide } from '../layout.js';
+import { chunkSide, type StoredArray } from '../layout.js';
 import { readPinned, type SceneManifest } from './manifest.js';
 import { ZarrStore } from './zarr-store.js';
 
@@ -142,6 +142,30 @@ export class PreparedScene {
     return validPixels === height * width ? undefined : this.readPixels('mask', window);
   }
 
+  /**
+   * Pixels of a window as they were prepared.
+   *
+   * @param bands that are wanted, in this order; all by default
+   * @returns `[window.height, window.width, bands]`
+   * @throws OBJECT_DAMAGED, SCENE_CHANGED, CANCELLED
+   */
+  async readBands(
+    { row, column, height, width }: Window,
+    bands?: readonly number[],
+    signal?: AbortSignal,
+  ): Promise<StoredArray> {
+    throwIfAborted(signal, 'Reading the scene');
+    const slices = [zarr.slice(row, row + height), zarr.slice(column, column + width), null];
+    const all = (await this.readArray('bands', slices)) as StoredArray;
+    if (bands === undefined) return all;
+    const count = this.manifest.bands;
+    const chosen = all.slice(0, height * width * bands.length);
+    for (let pixel = 0, place = 0; pixel < height * width; pixel++) {
+      for (const band of bands) chosen[place++] = all[pixel * count + band]!;
+    }
+    return chosen;
+  }
+
   /** Mean spectrum `[bands]` and loadings `[components, bands]`. */
   async readPca(): Promise<{ mean: Float32Array; components: Float32Array }> {
     const [mean, components] = await Promise.all([this.readArray('pca/mean'), this.readArray('pca/components')]);
@@ -159,7 +183,7 @@ export class PreparedScene {
     return (await this.readArray(path, slices)) as Uint8Array;
   }
 
-  private async readArray(path: string, slices?: zarr.Slice[]): Promise<unknown> {
+  private async readArray(path: string, slices?: (zarr.Slice | null)[]): Promise<unknown> {
     try {
       const array = await openArray(this.root, this.manifest, path);
       return (await zarr.get(array, slices)).data;
