@@ -5,11 +5,12 @@
 import json, shutil, sqlite3
 from pathlib import Path
 
-import geopandas as gpd, numpy as np, png
+import geopandas as gpd, netCDF4, numpy as np, png
 from PIL import Image
+from rasterio.crs import CRS
 from rasterio.features import rasterize
 from rasterio.transform import from_origin
-from shapely.geometry import MultiPolygon, Point, Polygon, box
+from shapely.geometry import MultiPolygon, Point, Polygon, box, mapping
 
 OUT = Path(__file__).resolve().parent.parent / "fixtures" / "labels"
 H, W = 20, 22
@@ -75,6 +76,49 @@ for bits in (1, 2, 4, 8, 16):
             png.Writer(W, H, greyscale=True, bitdepth=bits, interlace=interlace).write(file, rows)
         expected[name] = np.array(list(png.Reader(str(OUT / name)).read()[2])).tolist()
 Image.fromarray(np.zeros((H, W, 3), np.uint8)).save(OUT / "colours.png")
+
+# An EMIT scene (made up) of three stripes in the sensor's geometry, with a lookup table that turns and stretches it.
+rows, columns, bands, map_rows, map_columns = 24, 30, 16, 40, 44
+random = np.random.default_rng(5)
+spectra = random.uniform(0.1, 0.6, (3, bands))
+stripes = np.arange(columns) * 3 // columns
+cube = (spectra[stripes][None] + random.normal(0, 0.01, (rows, columns, bands))).astype("f4")
+r, c = np.mgrid[0:map_rows, 0:map_columns]
+table_y = np.round(r * rows / map_rows + 0.1 * (c - 22)).astype(int) + 1
+table_x = np.round(c * columns / map_columns + 0.15 * (r - 20)).astype(int) + 1
+inside = (table_y >= 1) & (table_y <= rows) & (table_x >= 1) & (table_x <= columns)
+table_y[~inside], table_x[~inside] = 0, 0
+filled = random.random(inside.shape) < 0.1  # cells that the nearest pixel fills have negative numbers
+table_y[filled] *= -1
+table_x[filled] *= -1
+x0, y0, step = 10.5, 50.25, 0.0005
+with netCDF4.Dataset(OUT / "emit.nc", "w") as file:
+    for name, size in (("downtrack", rows), ("crosstrack", columns), ("bands", bands), ("ortho_y", map_rows), ("ortho_x", map_columns)):
+        file.createDimension(name, size)
+    file.geotransform = np.array([x0, step, 0.0, y0, 0.0, -step])
+    file.spatial_ref = CRS.from_epsg(4326).to_wkt()
+    file.createVariable("reflectance", "f4", ("downtrack", "crosstrack", "bands"), zlib=True, fill_value=-9999.0)[:] = cube
+    group = file.createGroup("sensor_band_parameters")
+    group.createVariable("wavelengths", "f4", ("bands",))[:] = np.linspace(400, 2400, bands)
+    group.createVariable("fwhm", "f4", ("bands",))[:] = 8.5
+    group.createVariable("good_wavelengths", "u1", ("bands",))[:] = 1
+    place = file.createGroup("location")
+    for name, values in (("glt_x", table_x), ("glt_y", table_y)):
+        place.createVariable(name, "i4", ("ortho_y", "ortho_x"), fill_value=0, zlib=True)[:] = values
+# A square of each class on the map, and the pixels of the sensor that lie there.
+on_map = np.zeros((map_rows, map_columns), np.uint8)
+features = []
+for label, left in ((1, 8), (2, 20), (3, 32)):
+    square_on_map = box(x0 + left * step, y0 - 26 * step, x0 + (left + 6) * step, y0 - 12 * step)
+    on_map[12:26, left : left + 6] = label
+    features.append({"type": "Feature", "properties": {"label": label}, "geometry": mapping(square_on_map)})
+(OUT / "emit.geojson").write_text(json.dumps({"type": "FeatureCollection", "features": features}))
+np.save(OUT / "emit_map_labels.npy", on_map)
+pixels = np.zeros((rows, columns), np.uint8)
+for row, column in np.argwhere(inside & (on_map > 0))[::-1]:
+    pixels[abs(table_y[row, column]) - 1, abs(table_x[row, column]) - 1] = on_map[row, column]
+emit = {"pixels": pixels.tolist(), "rows": (np.abs(table_y) - 1).tolist(), "columns": (np.abs(table_x) - 1).tolist()}
+(OUT / "emit.json").write_text(json.dumps(emit) + "\n")
 
 for leftover in OUT.glob("*.gpkg-*"):
     leftover.unlink()

@@ -117,7 +117,7 @@ interface Labelled {
 
 async function readLabelMaps(
   { file, options, labels = [], classes = [], mapping, classTable }: SceneToUpload,
-  { info }: RasterReader,
+  { info, lookupTable }: RasterReader,
 ): Promise<Labelled> {
   const all = new LabelClasses({ names: classes.map(({ name }) => name), mapping, table: classTable });
   const maps: LabelMap[] = [];
@@ -125,7 +125,12 @@ async function readLabelMaps(
   for (const { name, file: own, options: given } of labels) {
     // Axes of a scene's file are those of its labels too.
     const source = await sourceOf(own ?? file);
-    const read = await readLabels(source, info, all, own === undefined ? { axes: options?.axes, ...given } : given);
+    const read = await readLabels(
+      source,
+      { ...info, lookupTable },
+      all,
+      own === undefined ? { axes: options?.axes, ...given } : given,
+    );
     maps.push({ name, labels: read.labels });
     warnings.push(...read.warnings);
   }

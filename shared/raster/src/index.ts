@@ -8,6 +8,7 @@ export { LabelClasses, type ClassOptions } from './labels/label-classes.js';
 export type { LabelMap, LabelOptions, LabelTarget, ReadLabels } from './labels/label-options.js';
 export { readClassTable } from './labels/class-table.js';
 export { readLabels } from './labels/labels.js';
+export { placeOnMap, type LookupTable } from './lookup-table.js';
 export { openRaster } from './open-raster.js';
 export { describeArray, type BandTable, type RasterFormat, type ReadOptions } from './raster-format.js';
 export type { AffineTransform, Crs, RasterClass, RasterInfo, RasterReader } from './raster-info.js';

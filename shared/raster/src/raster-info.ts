@@ -1,5 +1,6 @@
 import type { ElementType, NumericArray } from './array.js';
 import type { ArrayDescription } from './arrays/array-reader.js';
+import type { LookupTable } from './lookup-table.js';
 import type { Window } from './window.js';
 
 /** Coordinate reference system, as a file names it. */
@@ -61,4 +62,6 @@ export interface RasterReader {
    */
   readWindow(window: Window, bands?: readonly number[]): Promise<NumericArray>;
   close(): Promise<void>;
+  /** Places the pixels on a map, where the raster is in the geometry of the sensor and its product tells it. */
+  readonly lookupTable?: LookupTable | undefined;
 }

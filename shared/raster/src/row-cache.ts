@@ -39,6 +39,7 @@ export function cacheRows(file: string, source: RasterReader): RasterReader {
   };
   return {
     info: source.info,
+    lookupTable: source.lookupTable,
     readWindow: (window, chosen) => {
       const result = turn.then(() => read(window, chosen));
       turn = result.catch(() => undefined);

@@ -2,12 +2,12 @@ import { stat } from 'node:fs/promises';
 import path from 'node:path';
 import type { Command } from 'commander';
 import { failure } from '@hyperswap/errors';
-import { openRaster, resampleRaster, type RasterReader } from '@hyperswap/raster';
+import { openRaster, placeOnMap, resampleRaster, type LookupTable, type RasterReader } from '@hyperswap/raster';
 import { callUnary } from '@hyperswap/rpc';
 import { addFileOptions, readOptions, splitVariable, type FileFlags } from '../file-options.js';
 import { truthOf } from '../labels.js';
 import { addMapOptions, mapOptions, outContents, type MapFlags } from '../map-files/map-options.js';
-import { sourceInMemory } from '../map-files/map-source.js';
+import { sourceInMemory, type SceneMap } from '../map-files/map-source.js';
 import { placeOfRaster, placeOfScene, reportMap } from '../map-files/report-map.js';
 import { checkPolygons } from '../map-files/write-map-files.js';
 import { classifyRawFile } from '../raw-file.js';
@@ -94,16 +94,27 @@ async function classifyRaw(session: Session, flags: FlagsWithFolder, progress: P
   const given = await readOptions(flags);
   const raster = await openRaster(file, { ...given, variable: variable ?? given.variable });
   try {
-    const place = await placeOfRaster(raster.info);
-    checkPolygons({ ...options, scene: path.basename(file), place, size: raster.info });
+    // A raster in the geometry of the sensor is classified as it is; its map is placed by the table of its product.
+    const onMap = raster.lookupTable ?? raster.info;
+    const place = await placeOfRaster(onMap);
+    checkPolygons({ ...options, scene: path.basename(file), place, size: onMap });
     const pixels = flags.resample === true ? await resampleFor(session, file, raster, flags.adapter) : raster;
     const classified = await classifyRawFile(session, pixels, flags.adapter, progress);
-    const source = sourceInMemory(await smoothRawMap(session, classified, raster, options.reach, progress));
+    const smoothed = await smoothRawMap(session, classified, raster, options.reach, progress);
+    const source = sourceInMemory(await placedMap(smoothed, raster.lookupTable));
     const map = { ...options, scene: path.basename(file), source, place, truth: undefined };
     await reportMap(map, flags.out, { json: flags.json, progress });
   } finally {
     await raster.close();
   }
+}
+
+/** Returns a map with its pixels where a lookup table places them. */
+async function placedMap(map: SceneMap, table: LookupTable | undefined): Promise<SceneMap> {
+  if (table === undefined) return map;
+  const { height, width } = table;
+  const [labels, confidence] = await placeOnMap(table, [map.labels, map.confidence]);
+  return { ...map, height, width, labels: labels!, confidence: confidence! };
 }
 
 /** Returns a raster with the bands of an adapter. @throws FIELD_INVALID when the wavelengths of either are not known */

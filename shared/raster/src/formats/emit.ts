@@ -1,11 +1,14 @@
 /**
  * EMIT L2A surface reflectance, NetCDF-4 (NASA JPL, "EMIT L2A Algorithm: Surface Reflectance and Scene Content Classification"): a raster
- * in the sensor's geometry. It has no affine transform; the product's lookup table (`location/glt_x`, `glt_y`) places its pixels.
+ * in the sensor's geometry. It has no affine transform; the product's lookup table (`location/glt_x`, `glt_y`) places its pixels. Its
+ * numbers count from 1, 0 is a cell without a pixel, and a negative one is a cell that the nearest pixel fills.
  */
 import { memoryType, type NumericArray } from '../array.js';
 import { arrayWindow } from '../arrays/array-raster.js';
 import { rowMajorStrides, type ArrayReader } from '../arrays/array-reader.js';
-import type { RasterInfo } from '../raster-info.js';
+import { requireMapSize, type LookupTable } from '../lookup-table.js';
+import type { AffineTransform, RasterInfo } from '../raster-info.js';
+import type { Hdf5File } from './hdf5/hdf5-file.js';
 import type { Hdf5Product } from './hdf5/product.js';
 
 const cube = 'reflectance';
@@ -53,6 +56,7 @@ export const emitProduct: Hdf5Product = {
     const axes = { row: 0, column: 1, band: 2 };
     return {
       info,
+      lookupTable: await lookupTableOf(source.name, file, info),
       readWindow: (window, chosen) => arrayWindow(source.name, array, axes, info, window, chosen),
       close: async () => {
         await file.close();
@@ -61,3 +65,41 @@ export const emitProduct: Hdf5Product = {
     };
   },
 };
+
+const [tableColumns, tableRows] = ['location/glt_x', 'location/glt_y'];
+
+/** @returns undefined where the file has no table, or does not tell where its map lies */
+async function lookupTableOf(
+  name: string,
+  file: Hdf5File,
+  raster: Pick<RasterInfo, 'height' | 'width'>,
+): Promise<LookupTable | undefined> {
+  const [columns, rows] = [file.find(tableColumns), file.find(tableRows)];
+  const { geotransform, spatial_ref: wkt } = await file.attributes('', ['geotransform', 'spatial_ref']);
+  if (columns?.shape.length !== 2 || rows === undefined || !Array.isArray(geotransform)) return undefined;
+  const [height, width] = columns.shape as [number, number];
+  const [x, perColumnX, perRowX, y, perColumnY, perRowY] = geotransform as number[];
+  const transform = [perColumnX, perRowX, x, perColumnY, perRowY, y];
+  if (rows.shape.join() !== columns.shape.join() || !transform.every((value) => Number.isFinite(value))) {
+    throw file.invalid('its lookup table and its place on Earth do not fit each other');
+  }
+  requireMapSize(name, { height, width });
+  return {
+    height,
+    width,
+    crs: typeof wkt === 'string' && wkt !== '' ? { wkt } : undefined,
+    transform: transform as unknown as AffineTransform,
+    readRows: async (row, count) => {
+      const [fromRows, fromColumns] = [
+        await file.read(tableRows, [row, 0], [count, width]),
+        await file.read(tableColumns, [row, 0], [count, width]),
+      ];
+      return Int32Array.from(fromRows, (fromRow, cell) => {
+        const [sourceRow, sourceColumn] = [Math.abs(fromRow) - 1, Math.abs(fromColumns[cell]!) - 1];
+        const isInside =
+          sourceRow >= 0 && sourceRow < raster.height && sourceColumn >= 0 && sourceColumn < raster.width;
+        return isInside ? sourceRow * raster.width + sourceColumn : -1;
+      });
+    },
+  };
+}

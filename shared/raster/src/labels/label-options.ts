@@ -1,4 +1,5 @@
 import type { ReadOptions } from '../raster-format.js';
+import type { LookupTable } from '../lookup-table.js';
 import type { AffineTransform, Crs } from '../raster-info.js';
 
 /** Labels of a scene, 0 for unlabelled. */
@@ -15,6 +16,8 @@ export interface LabelTarget {
   readonly crs?: Crs | undefined;
   /** From pixels to coordinates; without it the coordinates of shapes are pixels. */
   readonly transform?: AffineTransform | undefined;
+  /** Places its pixels on a map: shapes, and rasters of the size of that map, are taken back to the pixels. */
+  readonly lookupTable?: LookupTable | undefined;
 }
 
 /** How labels are to be read, where their file does not say so itself. */

@@ -1,4 +1,5 @@
 import { failure } from '@hyperswap/errors';
+import { takeFromMap } from '../lookup-table.js';
 import { openRaster } from '../open-raster.js';
 import type { ReadOptions } from '../raster-format.js';
 import type { RandomAccess } from '../source/random-access.js';
@@ -15,13 +16,17 @@ const blockValues = 512 * 1024;
  */
 export async function readLabelRaster(
   source: RandomAccess,
-  { height, width }: LabelTarget,
+  target: LabelTarget,
   classes: LabelClasses,
   options: ReadOptions,
 ): Promise<Uint8Array> {
   const raster = await openRaster(source, { ...options, content: 'labels' });
   try {
     const { info } = raster;
+    const { lookupTable: table } = target;
+    // A map of the product's size is taken back to its pixels.
+    const isMap = table?.height === info.height && table.width === info.width;
+    const { height, width } = isMap ? table : target;
     const name = `${source.name} ${info.variable}`.trim();
     if (info.bands !== 1 || info.height !== height || info.width !== width) {
       const found = `${info.height} × ${info.width}${info.bands === 1 ? '' : ` × ${info.bands}`}`;
@@ -49,7 +54,7 @@ export async function readLabelRaster(
         labels[row * width + i] = label;
       }
     }
-    return labels;
+    return isMap ? await takeFromMap(table, labels, target) : labels;
   } finally {
     await raster.close();
   }

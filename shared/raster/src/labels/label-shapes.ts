@@ -39,7 +39,10 @@ export async function readLabelShapes(
   const invalid = (reason: string): Error => failure('LABELS_VALUES', { labels: source.name, reason });
   const beside = await readCompanions(source, companions[format]);
   const shapes: ShapesFile = { file: source.name, format, bytes: await readWhole(source), beside, layer: variable };
-  const answer = await burn({ shapes, target, labelProperty, shapesCrs });
+  // Only what can travel to a thread: a lookup table has functions.
+  const { height, width, crs, transform } = target;
+  const place = { height, width, crs, transform };
+  const answer = await burn({ shapes, target: place, labelProperty, shapesCrs });
   classes.describeNames(answer.classes ?? []);
   // Pixels hold the number of their feature's value; what a value means is decided here.
   const labels = answer.values.map((value, index) => {

@@ -1,4 +1,5 @@
 import { isZarr } from '../formats/zarr.js';
+import { takeFromMap } from '../lookup-table.js';
 import { openFile, type RandomAccess } from '../source/random-access.js';
 import type { LabelClasses } from './label-classes.js';
 import type { LabelOptions, LabelTarget, ReadLabels } from './label-options.js';
@@ -29,7 +30,11 @@ export async function readLabels(
     if (isLabelTable(head)) return { labels: await readLabelTable(source, target, classes, options), warnings: [] };
     const format = shapesFormatOf(head);
     const isRaster = format === 'geojson' && isZarr(head, await source.siblings());
-    if (format !== undefined && !isRaster) return await readLabelShapes(source, format, target, classes, options);
+    const { lookupTable: table } = target;
+    if (format !== undefined && !isRaster) {
+      const read = await readLabelShapes(source, format, table ?? target, classes, options);
+      return table === undefined ? read : { ...read, labels: await takeFromMap(table, read.labels, target) };
+    }
     return { labels: await readLabelRaster(source, target, classes, options), warnings: [] };
   } finally {
     await source.close();

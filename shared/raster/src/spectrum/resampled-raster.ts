@@ -47,5 +47,6 @@ export function resampleRaster(file: string, raster: RasterReader, target: Senso
       return result;
     },
     close: () => raster.close(),
+    lookupTable: raster.lookupTable,
   };
 }

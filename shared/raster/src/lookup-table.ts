@@ -1,0 +1,75 @@
+/** Lookup tables of products in the geometry of the sensor: they tell which pixel lies on each cell of a map. */
+import { failure } from '@hyperswap/errors';
+import type { AffineTransform, Crs } from './raster-info.js';
+
+/** Map that the pixels of a raster are placed on by a table. */
+export interface LookupTable {
+  /** Rows of the map. */
+  readonly height: number;
+  /** Columns of the map. */
+  readonly width: number;
+  readonly crs: Crs | undefined;
+  readonly transform: AffineTransform;
+  /**
+   * Reads some rows of the table.
+   *
+   * @returns pixel of the raster (row · width + column) on each cell, `[count, width]`; -1 where there is none
+   */
+  readRows(row: number, count: number): Promise<Int32Array>;
+}
+
+/** Cells of a table at most: maps of it are kept in memory. */
+const maximumCells = 2 ** 28;
+/** Cells that are read at once. */
+const cellsAtOnce = 2 ** 20;
+
+/** Calls a function with each cell of a map that a pixel lies on. */
+async function forEachCell(table: LookupTable, use: (cell: number, pixel: number) => void): Promise<void> {
+  const rows = Math.max(1, Math.floor(cellsAtOnce / table.width));
+  for (let row = 0; row < table.height; row += rows) {
+    const pixels = await table.readRows(row, Math.min(rows, table.height - row));
+    pixels.forEach((pixel, index) => {
+      if (pixel >= 0) use(row * table.width + index, pixel);
+    });
+  }
+}
+
+/**
+ * Places values of pixels on the map, each cell the value of its pixel (nearest neighbour).
+ *
+ * @param maps of the raster, `[height, width]` each
+ * @returns the maps, `[table.height, table.width]` each, 0 where no pixel lies
+ */
+export async function placeOnMap(table: LookupTable, maps: readonly Uint8Array[]): Promise<Uint8Array[]> {
+  const placed = maps.map(() => new Uint8Array(table.height * table.width));
+  await forEachCell(table, (cell, pixel) => {
+    maps.forEach((map, index) => (placed[index]![cell] = map[pixel]!));
+  });
+  return placed;
+}
+
+/**
+ * Takes labels of a map back to the pixels of the raster. A pixel that lies on several cells takes the label of the first that has one.
+ *
+ * @param labels `[table.height, table.width]`
+ * @returns `[height, width]` of the raster
+ */
+export async function takeFromMap(
+  table: LookupTable,
+  labels: Uint8Array,
+  { height, width }: { readonly height: number; readonly width: number },
+): Promise<Uint8Array> {
+  const taken = new Uint8Array(height * width);
+  await forEachCell(table, (cell, pixel) => {
+    if (taken[pixel] === 0) taken[pixel] = labels[cell]!;
+  });
+  return taken;
+}
+
+/** Requires that a table is not larger than a map that is kept in memory. @throws FILE_FORMAT */
+export function requireMapSize(file: string, { height, width }: Pick<LookupTable, 'height' | 'width'>): void {
+  const cells = height * width;
+  if (cells <= maximumCells) return;
+  const reason = `its lookup table has ${height} × ${width} cells, more than ${maximumCells}`;
+  throw failure('FILE_FORMAT', { file, expected: 'product with a lookup table', reason });
+}
