@@ -8,17 +8,10 @@ import { ClassifyTilesRequest, ClassifyTilesResponse, type Scene } from '@hypers
 import { callUnary, fromErrorStatus } from '@hyperswap/rpc';
 import { hasCode } from '../support/errors.js';
 import { eventually, startPod, type Pod } from '../support/fleet.js';
-import { memoryOf } from '../support/process-memory.js';
+import { growth } from '../support/process-memory.js';
 import { RawCall } from '../support/raw-call.js';
 import { prepareToy } from '../support/services.js';
-import {
-  flood,
-  oneByOne,
-  registerMadeUp,
-  scoreHeader,
-  scoreTile,
-  TileStream,
-} from '../support/tile-client.js';
+import { flood, oneByOne, registerMadeUp, scoreHeader, scoreTile, TileStream } from '../support/tile-client.js';
 
 const half = 4;
 const mebibyte = 1024 ** 2;
@@ -61,24 +54,12 @@ function open(adapter: string): TileStream {
 
 const status = () => callUnary(pod.tiles, 'getStatus', {});
 
-/** Runs something. @returns the largest memory of the process meanwhile, above what it had, in MiB */
-async function growth(work: Promise<unknown>): Promise<number> {
-  const before = memoryOf(pod.process.pid!);
-  let largest = before;
-  const watching = setInterval(() => (largest = Math.max(largest, memoryOf(pod.process.pid!))), 10);
-  try {
-    await work;
-    return (largest - before) / mebibyte;
-  } finally {
-    clearInterval(watching);
-  }
-}
-
 test('tiny tiles with huge halos wait in bounded memory, and all are answered', async () => {
   const stream = open('one');
   const tile = scoreTile('wide', 1, 127);
   const count = 200;
   const grown = await growth(
+    pod.process.pid!,
     (async () => {
       const sending = (async () => {
         for (let i = 0; i < count; i++) await stream.send(tile);
@@ -104,6 +85,7 @@ test('a client that does not read its results stops only itself', async () => {
   })().catch(() => undefined);
   let classified = -1;
   const grown = await growth(
+    pod.process.pid!,
     eventually(120_000, async () => {
       const before = classified;
       await setTimeout(1_000);

@@ -14,6 +14,7 @@ import {
   type EngineWork,
   type ScheduledFlow,
   type TileProgram,
+  type TileWork,
 } from '@hyperswap/tile-inference';
 import { hasCode } from '../support/errors.js';
 import { madeUpBlob } from '../support/made-up-adapter.js';
@@ -66,7 +67,7 @@ interface Place {
 }
 
 /** Work of a window with all of the scene around it that its patches reach; at the border the engine mirrors. */
-function tileWork({ row, column, height, width }: Place, digest: string): EngineWork {
+function tileWork({ row, column, height, width }: Place, digest: string): TileWork {
   const margins = {
     top: Math.min(half, row),
     left: Math.min(half, column),
@@ -93,7 +94,7 @@ function newScheduler(batch: number): { scheduler: PatchScheduler<EngineWork>; b
   return { batches, scheduler: new PatchScheduler((parts, signal) => batches.run(parts, signal), limits) };
 }
 
-async function run(flow: ScheduledFlow<EngineWork>, work: EngineWork, signal = never): Promise<EngineWork> {
+async function run(flow: ScheduledFlow<EngineWork>, work: TileWork, signal = never): Promise<TileWork> {
   const reservation = await flow.reserve({ patches: work.patches, bytes: 1 }, signal);
   try {
     await flow.run(work, reservation, signal);
@@ -125,7 +126,7 @@ const live = async (): Promise<number> => (await executor.describe()).liveTensor
 
 test('labels are the same however a scene is cut, batched and interleaved with other work', async () => {
   const { scheduler } = newScheduler(1000);
-  const expected = new Map<string, EngineWork>();
+  const expected = new Map<string, TileWork>();
   for (const digest of Object.keys(precisions)) {
     expected.set(digest, await run(scheduler.flow('interactive'), tileWork(whole, digest)));
   }

@@ -134,8 +134,9 @@ async function start(
       groups.push(createTrainerServices({ store, backbones, bus, jobs, executor, ...training }));
     }
     if (executor !== undefined && names.includes('tile-inference')) {
-      const { backbone, precision, batchSize, queueLimit, queueBytes, bindingBytes } = config;
-      const serving = { backbone, precision, batchSize, queueLimit, queueBytes, bindingBytes, ...trust };
+      const { backbone, precision, batchSize, queueLimit, queueBytes, bindingBytes, backboneBytes } = config;
+      const limits = { batchSize, queueLimit, queueBytes, bindingBytes, backboneBytes };
+      const serving = { backbone, precision, ...limits, ...trust };
       const isServing = (service: string): boolean => server?.health.isServing(service) === true;
       const context = { store, backbones, bus, jobs, executor, logger, version: release, isServing, ...serving };
       groups.push(await createTileInferenceServices(context));

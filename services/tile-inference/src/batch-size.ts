@@ -16,6 +16,18 @@ function blockFlops(config: BackboneConfig): number {
   return 2 * tokenCount(config) * depth * (4 + 2 * mlpRatio) * width ** 2;
 }
 
+/**
+ * Returns what patches cost that are already as a backbone takes them, where one of an ordinary adapter of the served backbone costs 1.
+ *
+ * @param key of what may share a batch
+ * @param config of the backbone that they run on
+ */
+export function imageGroup(key: string, config: BackboneConfig, served: BackboneConfig): WorkGroup {
+  const { components, imageSize } = config;
+  const cost = Math.max(1, Math.round((4 * blockFlops(config)) / blockFlops(served))) / 4;
+  return { key, cost, batchPatches: Math.max(1, Math.floor(batchPixelBytes / (4 * components * imageSize ** 2))) };
+}
+
 /** Returns the patches of a full batch of an ordinary adapter. @param device of the engine */
 export function suitableBatch(config: BackboneConfig, device: 'cpu' | 'gpu'): number {
   if (device === 'gpu') return largest;

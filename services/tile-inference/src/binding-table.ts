@@ -1,11 +1,12 @@
 import type { AdapterMetadata } from '@hyperswap/adapter';
 import { throwIfAborted, toHyperswapError } from '@hyperswap/errors';
 import type { AdapterRegistry } from '@hyperswap/registry';
-import type { BackboneDescription } from '@hyperswap/spectralgpt';
+import { bytesPerWeight, type BackboneConfig, type BackboneDescription } from '@hyperswap/spectralgpt';
 import { servingInstruments, type Logger } from '@hyperswap/telemetry';
 import type { Precision, ProgramClient } from '@hyperswap/tensor';
 import { LRUCache } from 'lru-cache';
 import type { TileProgram } from './engine/program.js';
+import { orAborted } from './or-aborted.js';
 
 /** Version that a reference meant when work with it was admitted, and what its tiles have to be like. */
 export interface AdmittedAdapter extends Pick<
@@ -54,8 +55,10 @@ export interface BindingTableContext {
   readonly logger: Logger;
 }
 
-/** Memory of one value of a layer. */
-const bytesPerWeight: Readonly<Record<Precision, number>> = { float32: 4, bfloat16: 2, int8: 1 };
+/** Returns the memory of a binding that changes two layers a block, as most adapters do. */
+export function usualBindingBytes({ depth, width }: BackboneConfig, precision: Precision): number {
+  return 2 * depth * width ** 2 * bytesPerWeight[precision];
+}
 
 /**
  * The adapters that are ready on this process's backbone. Each is fetched, verified, built and warmed once, whoever asks first. They stay
@@ -79,8 +82,7 @@ export class BindingTable {
 
   constructor(private readonly context: BindingTableContext) {
     const { config, precision } = context.backbone;
-    // Two layers a block, as most adapters change them.
-    this.usualBytes = 2 * config.depth * config.width ** 2 * bytesPerWeight[precision];
+    this.usualBytes = usualBindingBytes(config, precision);
   }
 
   /**
@@ -112,7 +114,7 @@ export class BindingTable {
     const entry = this.use(adapter);
     entry.users += 1;
     try {
-      return await orAborted(entry.ready, signal);
+      return await orAborted(entry.ready, signal, 'Waiting for an adapter');
     } catch (error) {
       this.leave(adapter.digest, entry);
       throw error;
@@ -289,23 +291,5 @@ export class BindingTable {
     const blob = await this.context.registry.readBlob(reference);
     this.blobs.set(digest, blob);
     return blob;
-  }
-}
-
-/** @throws CANCELLED, DEADLINE as soon as the signal is aborted */
-async function orAborted<Value>(promise: Promise<Value>, signal: AbortSignal | undefined): Promise<Value> {
-  if (signal === undefined) return promise;
-  let stop: () => void = () => undefined;
-  const aborted = new Promise<never>((_, reject) => {
-    stop = (): void => reject(signal.reason as Error);
-    signal.addEventListener('abort', stop, { once: true });
-  });
-  try {
-    return await Promise.race([promise, aborted]);
-  } catch (error) {
-    throwIfAborted(signal, 'Waiting for an adapter');
-    throw error;
-  } finally {
-    signal.removeEventListener('abort', stop);
   }
 }

@@ -1,11 +1,12 @@
 import type { ProgramClient } from '@hyperswap/tensor';
 import type { TileProgram, TileToOpen } from './engine/program.js';
+import { patchValuesOf, type PatchWork } from './patch-work.js';
 import type { ServingStatistics } from './serving-statistics.js';
 import type { Part } from './scheduler/work.js';
 import type { TileWork } from './tile-work.js';
 
 /** Work that the engine takes in batches. */
-export type EngineWork = TileWork;
+export type EngineWork = TileWork | PatchWork;
 
 /** Runs batches of the scheduler in the engine. */
 export class EngineBatches {
@@ -21,6 +22,12 @@ export class EngineBatches {
    * @param signal stops the batch between two blocks
    */
   async run(parts: readonly Part<EngineWork>[], signal: AbortSignal): Promise<void> {
+    // Bindings of tiles and of patches have other keys, so that a batch has one kind.
+    if (isOfPatches(parts)) await this.predict(parts, signal);
+    else await this.classify(parts as readonly Part<TileWork>[], signal);
+  }
+
+  private async classify(parts: readonly Part<TileWork>[], signal: AbortSignal): Promise<void> {
     const open: TileToOpen[] = [];
     for (const { work } of parts) {
       if (work.content === undefined) continue;
@@ -50,9 +57,36 @@ export class EngineBatches {
     }
   }
 
+  private async predict(parts: readonly Part<PatchWork>[], signal: AbortSignal): Promise<void> {
+    const { backboneDigest, precision, adapter } = parts[0]!.work;
+    const pieces = parts.map(({ work, first, count }) => {
+      const values = patchValuesOf(work);
+      return work.images.subarray(first * values, (first + count) * values);
+    });
+    const images = new Float32Array(pieces.reduce((sum, { length }) => sum + length, 0));
+    let place = 0;
+    for (const piece of pieces) {
+      images.set(piece, place);
+      place += piece.length;
+    }
+    const transfer = [images.buffer];
+    const batch = { images, backboneDigest, precision, adapter };
+    const { columns, values } = await this.engine.call('predict', batch, { transfer, signal });
+    let offset = 0;
+    for (const { work, first, count } of parts) {
+      if (work.rows.length === 0) work.rows = new Float32Array(work.patches * columns);
+      work.rows.set(values.subarray(offset * columns, (offset + count) * columns), first * columns);
+      offset += count;
+    }
+  }
+
   /** Frees what the engine holds of work that is not run to its end. Behind the batches that still use it: the engine answers in order. */
   discard(work: EngineWork): void {
-    if (work.content !== undefined) return;
+    if (work.kind !== 'tile' || work.content !== undefined) return;
     void this.engine.call('closeTile', { key: work.key }).catch(() => undefined);
   }
+}
+
+function isOfPatches(parts: readonly Part<EngineWork>[]): parts is readonly Part<PatchWork>[] {
+  return parts[0]!.work.kind === 'patches';
 }

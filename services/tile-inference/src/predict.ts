@@ -1,88 +1,198 @@
-import { randomUUID } from 'node:crypto';
+import { setMaxListeners } from 'node:events';
 import { maximumBlobBytes } from '@hyperswap/adapter';
 import { failure, throwIfAborted } from '@hyperswap/errors';
 import type { PredictHeader, PredictRequest, PredictResponse } from '@hyperswap/proto';
 import type { AdapterRegistry, Backbones } from '@hyperswap/registry';
-import { headerFirst, rowPieces, type CallContext } from '@hyperswap/rpc';
-import type { BackboneConfig, PrecisionChoice } from '@hyperswap/spectralgpt';
+import { headerFirst, ResponseQueue, rowPieces, type CallContext } from '@hyperswap/rpc';
+import type { BackboneConfig, BackboneDescription, PrecisionChoice } from '@hyperswap/spectralgpt';
 import type { Precision, ProgramClient } from '@hyperswap/tensor';
+import type { BackboneLoans } from './backbone-loans.js';
+import { usualBindingBytes, type AdmittedAdapter, type BindingTable } from './binding-table.js';
+import type { EngineWork } from './engine-batches.js';
 import type { TileProgram } from './engine/program.js';
+import { newPatchWork, patchesSize, patchValues } from './patch-work.js';
 import { precisionChoice } from './precision.js';
+import { PrivateBinding } from './private-binding.js';
+import type { Reservation, Size } from './scheduler/memory-budget.js';
+import type { PatchScheduler, ScheduledFlow } from './scheduler/patch-scheduler.js';
 
 export interface PredictContext {
   readonly backbones: Backbones;
   readonly registry: AdapterRegistry;
   readonly engine: ProgramClient<TileProgram>;
-  /** The backbone that is served, and what it runs in, for headers that name none. */
-  readonly backbone: string;
+  readonly bindings: BindingTable;
+  readonly scheduler: PatchScheduler<EngineWork>;
+  readonly loans: BackboneLoans;
+  /** The backbone that is served, for headers that name none. */
+  readonly served: BackboneDescription & { readonly precision: Precision };
+  /** Precision of headers that name none. */
   readonly precision: PrecisionChoice;
+  /** Messages of all calls that have come and wait for room. */
+  readonly waiting: WaitingMessages;
 }
 
-/** What a header asked for, ready. */
-interface Prepared {
-  readonly config: BackboneConfig;
-  readonly backboneDigest: string;
-  readonly precision: Precision;
-  /** Name of the adapter's binding, for this call alone. */
-  readonly adapter: string | undefined;
+/** Bytes of messages that wait for room in the queue: they are not in its budget yet, and have a bound of their own. */
+export class WaitingMessages {
+  private bytes = 0;
+
+  constructor(private readonly limit: number) {}
+
+  /** Reserves room for a message as soon as there is some. @throws QUEUE_FULL when too much waits; CANCELLED, DEADLINE */
+  async reserve(flow: ScheduledFlow<EngineWork>, size: Size, signal: AbortSignal): Promise<Reservation> {
+    if (this.bytes + size.bytes > this.limit) return flow.reserveNow(size);
+    this.bytes += size.bytes;
+    try {
+      return await flow.reserve(size, signal);
+    } finally {
+      this.bytes -= size.bytes;
+    }
+  }
 }
+
+/** What a header asked for. */
+interface Target {
+  readonly backbone: BackboneDescription;
+  readonly precision: Precision;
+  /** Version that is bound for all, or a binding for this call alone; undefined for features. */
+  readonly adapter: AdmittedAdapter | PrivateBinding | undefined;
+}
+
+/** Bytes of a message of patches. */
+const maximumPatchesBytes = 16 * 1024 ** 2;
 
 /**
- * One stream of patches. Any backbone and precision may be asked for; it becomes resident and stays so.
+ * Runs one stream of patches, in their order. A message waits for room in the queue, and then takes its turn among the work of all clients. A
+ * backbone that is not served is lent for as long as patches of the stream wait or run.
  *
- * @throws BACKBONE_NOT_FOUND, ADAPTER_NOT_FOUND, ADAPTER_BACKBONE, ADAPTER_INVALID, PATCHES_SHAPE, FIELD_INVALID
+ * @throws BACKBONE_NOT_FOUND, BACKBONE_TOO_LARGE, ADAPTER_NOT_FOUND, ADAPTER_BACKBONE, ADAPTER_INVALID, PATCHES_SHAPE, FIELD_INVALID, QUEUE_FULL
  */
-export async function* predict(
+export function predict(
   context: PredictContext,
   requests: AsyncIterable<PredictRequest>,
   { signal }: CallContext,
-): AsyncGenerator<PredictResponse> {
-  const { engine } = context;
+): AsyncIterable<PredictResponse> {
+  const responses = new ResponseQueue<PredictResponse>(({ values }) => values.byteLength);
+  readPatches(context, requests, responses, signal).then(
+    () => responses.end(),
+    (error: unknown) => responses.fail(error),
+  );
+  return responses;
+}
+
+/** Starts a message as soon as it comes and there is room, and ends when all are answered. */
+async function readPatches(
+  context: PredictContext,
+  requests: AsyncIterable<PredictRequest>,
+  responses: ResponseQueue<PredictResponse>,
+  callSignal: AbortSignal,
+): Promise<void> {
   const { header, rest } = await headerFirst(requests);
-  const { config, backboneDigest, precision, adapter } = await prepare(context, header);
+  const target = await findTarget(context, header);
+  const { config } = target.backbone;
+  const flow = context.scheduler.flow('interactive');
+  const own = target.adapter instanceof PrivateBinding ? usualBindingBytes(config, target.precision) : 0;
+  // The first failure ends the stream, and all that waits.
+  const failed = new AbortController();
+  const signal = AbortSignal.any([callSignal, failed.signal]);
+  // Each message that waits listens to it.
+  setMaxListeners(0, signal);
+  let answered = Promise.resolve();
   try {
     for await (const { value: patches } of rest) {
       throwIfAborted(signal, 'Predicting');
+      if (responses.closed) break;
       const images = checkPatches(patches, config);
-      const work = { images, backboneDigest, precision, adapter };
-      const { columns, values } = await engine.call('predict', work, { transfer: [images.buffer] });
-      for (const { count, bytes } of rowPieces(new Uint8Array(values.buffer), 4 * columns)) {
-        yield { count, columns, values: bytes };
-      }
+      const reservation = await context.waiting.reserve(flow, patchesSize(images, config, own), signal);
+      const rows = run(context, target, flow, images, reservation, signal);
+      answered = Promise.all([answered, rows])
+        .then(async ([, values]) => {
+          const columns = (values.length * patchValues(config)) / images.length;
+          for (const { count, bytes } of rowPieces(asBytes(values), 4 * columns)) {
+            await responses.push({ count, columns, values: bytes });
+          }
+        })
+        .finally(() => reservation.release());
+      answered.catch((error: unknown) => failed.abort(error));
     }
   } finally {
-    if (adapter !== undefined) await engine.call('unbind', { digest: adapter });
+    // What has come is answered, whatever ends the requests.
+    await answered;
   }
 }
 
-async function prepare(
-  { backbones, registry, engine, backbone: served, precision: usual }: PredictContext,
+async function findTarget(
+  context: PredictContext,
   { backbone: wanted, precision: wantedPrecision, adapter }: PredictHeader,
-): Promise<Prepared> {
-  const choice = precisionChoice(wantedPrecision, usual);
-  const { backbone, precision } = await backbones.use(wanted === '' ? served : wanted, async (found) => ({
-    backbone: found,
-    precision: await engine.call('makeResident', { backbone: found, precision: choice }),
-  }));
-  const ready = { config: backbone.config, backboneDigest: backbone.digest, precision };
-  if (adapter === undefined) return { ...ready, adapter: undefined };
-  if (adapter.$case === 'blob' && adapter.value.byteLength > maximumBlobBytes) {
-    throw failure('FIELD_INVALID', { field: 'blob', reason: `it has more than ${maximumBlobBytes} bytes` });
+): Promise<Target> {
+  const { backbones, registry, engine, bindings, served } = context;
+  const choice = precisionChoice(wantedPrecision, context.precision);
+  const precision = await context.engine.call('precisionOf', { choice }, { urgent: true });
+  const backbone = wanted === '' || wanted === served.name ? served : await backbones.describe(wanted);
+  if (adapter === undefined) return { backbone, precision, adapter: undefined };
+  const bound = { backboneDigest: backbone.digest, precision };
+  if (adapter.$case === 'blob') {
+    const { value: blob } = adapter;
+    if (blob.byteLength > maximumBlobBytes) {
+      throw failure('FIELD_INVALID', { field: 'blob', reason: `it has more than ${maximumBlobBytes} bytes` });
+    }
+    const read = () => Promise.resolve({ reference: 'the adapter', blob, ...bound });
+    return { backbone, precision, adapter: new PrivateBinding(engine, read) };
   }
-  const reference = adapter.$case === 'blob' ? 'the adapter' : (await registry.admit(adapter.value)).reference;
-  const blob = adapter.$case === 'blob' ? adapter.value : await registry.readBlob(reference);
-  const digest = `predict ${randomUUID()}`;
-  await engine.call('bind', { reference, digest, blob, backboneDigest: backbone.digest, precision });
-  return { ...ready, adapter: digest };
+  const admitted = await bindings.admit(adapter.value);
+  const isServed = backbone.digest === served.digest && precision === served.precision;
+  if (isServed) return { backbone, precision, adapter: admitted };
+  const { reference } = admitted;
+  const read = async () => ({ reference, blob: await registry.readBlob(reference), ...bound });
+  return { backbone, precision, adapter: new PrivateBinding(engine, read) };
 }
 
-/** @throws PATCHES_SHAPE when the bytes are no whole number of patches, or hold NaN or infinite values */
-function checkPatches(bytes: Buffer, { components, imageSize }: BackboneConfig): Float32Array {
+/** Runs patches on what they need. @returns rows, `[patches, columns]` */
+async function run(
+  { bindings, loans, served }: PredictContext,
+  { backbone, precision, adapter }: Target,
+  flow: ScheduledFlow<EngineWork>,
+  images: Float32Array,
+  reservation: Reservation,
+  signal: AbortSignal,
+): Promise<Float32Array> {
+  const { digest: backboneDigest, config } = backbone;
+  const scheduled = async (name: string | undefined): Promise<Float32Array> => {
+    const work = newPatchWork({ backboneDigest, precision, adapter: name }, images, config, served.config);
+    await flow.run(work, reservation, signal);
+    return work.rows;
+  };
+  return loans.use(backbone, precision, signal, async () => {
+    if (adapter === undefined) return scheduled(undefined);
+    if (adapter instanceof PrivateBinding) return adapter.use(() => scheduled(adapter.name));
+    const bound = await bindings.acquire(adapter, signal);
+    try {
+      return await scheduled(bound.digest);
+    } finally {
+      bindings.release(bound);
+    }
+  });
+}
+
+/** @throws FIELD_INVALID; PATCHES_SHAPE when the bytes are no whole number of patches, or hold NaN or infinite values */
+function checkPatches(bytes: Buffer, config: BackboneConfig): Float32Array {
+  const { components, imageSize } = config;
   const wanted = `[${components}, ${imageSize}, ${imageSize}]`;
-  const patchBytes = components * imageSize ** 2 * 4;
   const refuse = (found: string): Error => failure('PATCHES_SHAPE', { file: 'the request', found, wanted });
-  if (bytes.byteLength === 0 || bytes.byteLength % patchBytes !== 0) throw refuse(`${bytes.byteLength} bytes`);
+  if (bytes.byteLength > maximumPatchesBytes) {
+    const reason = `${bytes.byteLength} bytes are more than the ${maximumPatchesBytes} of a message; send fewer patches in more messages`;
+    throw failure('FIELD_INVALID', { field: 'patches', reason });
+  }
+  if (bytes.byteLength === 0 || bytes.byteLength % (4 * patchValues(config)) !== 0) {
+    throw refuse(`${bytes.byteLength} bytes`);
+  }
   const images = new Float32Array(new Uint8Array(bytes).buffer);
-  if (!images.every(Number.isFinite)) throw refuse('NaN or infinite values');
+  // NaN and infinite values make the sum NaN: one pass is a few milliseconds.
+  let sum = 0;
+  for (const value of images) sum += value * 0;
+  if (sum !== 0) throw refuse('NaN or infinite values');
   return images;
+}
+
+function asBytes({ buffer, byteOffset, byteLength }: Float32Array): Uint8Array {
+  return new Uint8Array(buffer, byteOffset, byteLength);
 }

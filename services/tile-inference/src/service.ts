@@ -11,6 +11,8 @@ import { createAdapterService } from './adapter-service.js';
 import { BindingTable } from './binding-table.js';
 import { EngineBatches, type EngineWork } from './engine-batches.js';
 import type { TileProgram } from './engine/program.js';
+import { BackboneLoans } from './backbone-loans.js';
+import { WaitingMessages } from './predict.js';
 import { createInferenceService } from './inference-protocol/inference-service.js';
 import { Models } from './inference-protocol/models.js';
 import { Reconciler } from './reconciler.js';
@@ -44,6 +46,8 @@ export interface TileInferenceContext {
   readonly queueBytes: number;
   /** Memory of bindings that no pin asks for. */
   readonly bindingBytes: number;
+  /** Memory of backbones that are not served. */
+  readonly backboneBytes: number;
   /** Whose adapters are served; undefined: everybody's. */
   readonly trustedKeys?: TrustedKeys;
 }
@@ -57,11 +61,13 @@ export async function createTileInferenceServices(context: TileInferenceContext)
   const { store, backbones, bus, executor, logger } = context;
   const registry = new AdapterRegistry(store, bus, backbones, context.trustedKeys);
   const engine = await executor.load<TileProgram>(new URL('./engine/program.js', import.meta.url));
-  const { name, digest, config, parameters, precision } = await backbones.use(context.backbone, async (backbone) => ({
-    ...backbone,
-    precision: await engine.call('makeResident', { backbone, precision: context.precision }),
-  }));
-  const backbone = { name, digest, config, precision };
+  await engine.call('limitBackbones', { bytes: context.backboneBytes });
+  const backbone = await backbones.use(context.backbone, async (backbone) => {
+    const { name, digest, weightsDigest, config, parameters } = backbone;
+    const precision = await engine.call('makeResident', { backbone, precision: context.precision });
+    return { name, digest, weightsDigest, config, parameters, precision };
+  });
+  const { name, digest, config, parameters, precision } = backbone;
   const bindings = new BindingTable({ registry, engine, backbone, budgetBytes: context.bindingBytes, logger });
   const { device } = await executor.describe();
   const batchCost = context.batchSize === 0 ? suitableBatch(config, device) : context.batchSize;
@@ -80,10 +86,14 @@ export async function createTileInferenceServices(context: TileInferenceContext)
   const { version, isServing } = context;
   const models = new Models(registry, bindings, digest);
   const served = { name, digest, parameters, precision };
-  const prediction = { backbones, registry, engine, backbone: name, precision: context.precision };
+  const predict = {
+    ...{ backbones, registry, engine, bindings, scheduler, served: backbone, precision: context.precision },
+    loans: new BackboneLoans({ backbones, engine, served: backbone }),
+    waiting: new WaitingMessages(context.queueBytes / 4),
+  };
   return {
     services: [
-      createTileService({ store, executor, bindings, tiles, scheduler, reconciler, served, predict: prediction }),
+      createTileService({ store, executor, bindings, tiles, scheduler, reconciler, served, predict }),
       createSceneJobService(jobs),
       createAdapterService(registry, bindings),
       createInferenceService({ store, registry, bindings, models, tiles, statistics, version, isServing }),

@@ -37,7 +37,11 @@ export function createTileService(context: TileServiceContext): HostedService {
 
 async function describe(context: TileServiceContext): Promise<GetStatusResponse> {
   const { executor, bindings, scheduler, reconciler, served } = context;
-  const [description, found] = await Promise.all([executor.describe(), accelerator()]);
+  const [description, found, backboneBytes] = await Promise.all([
+    executor.describe(),
+    accelerator(),
+    context.predict.engine.call('backboneBytes', undefined, { urgent: true }),
+  ]);
   const { tensorflow, device, threads, liveTensors, residentBytes, fusedKernels, speeds } = description;
   return {
     backbone: served.name,
@@ -50,6 +54,7 @@ async function describe(context: TileServiceContext): Promise<GetStatusResponse>
       liveTensors,
       residentBytes,
       fusedKernels,
+      backboneBytes,
       ...speeds,
       build: found.build,
       driver: found.driver,

@@ -27,8 +27,13 @@ export async function runTraining(request: StartTrainingRequest, context: Traini
   if (!request.validateOnly) validateName('Adapter name', request.adapter);
   findMethod(request.method);
   return context.backbones.use(request.backbone, async (backbone) => {
-    const precision = await context.engine.call('makeResident', { backbone, precision: context.precision });
-    return trainOn(backbone, precision, request, context);
+    const { engine } = context;
+    const precision = await engine.call('makeResident', { backbone, precision: context.precision });
+    try {
+      return await trainOn(backbone, precision, request, context);
+    } finally {
+      await engine.call('releaseResident', { digest: backbone.digest, precision });
+    }
   });
 }
 

@@ -177,7 +177,8 @@ export class Binding {
     return tf.reshape(tf.gather(grid, offsets, 2), [patches.shape[0], -1]);
   }
 
-  private *logitsOfTokensInSteps(pixels: Tensor2D): Steps<Tensor2D> {
+  /** The same, a step a block of the backbone. */
+  *logitsOfTokensInSteps(pixels: Tensor2D): Steps<Tensor2D> {
     const tf = tensorflow();
     const { blocks, pooling } = this;
     const pooled = yield* featuresInSteps(pixels, this.resident, { blocks, pooling });

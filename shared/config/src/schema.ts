@@ -53,6 +53,14 @@ export const settings = z
       .describe(
         'Memory of ready adapters that nothing pins; those used longest ago are freed, and loaded again when they are used.',
       ),
+    backboneBytes: z.coerce
+      .number()
+      .int()
+      .nonnegative()
+      .default(2 * 1024 ** 3)
+      .describe(
+        'Memory of backbones that are not served, for Predict; those used longest ago are freed, and loaded again when they are used.',
+      ),
     batchSize: z.coerce
       .number()
       .int()

@@ -59,14 +59,20 @@ export function makeBackbone(
 }
 
 /** Runs a function on a backbone's tensors, which stay open while it runs. */
-export function withTensors<Result>({ weights }: Backbone, use: (tensors: TensorSource) => Result): Result {
-  if (typeof weights !== 'string') return use(inMemory(weights));
-  const file = SafetensorsFile.open(weights);
+export function withTensors<Result>(backbone: Backbone, use: (tensors: TensorSource) => Result): Result {
+  const { tensors, close } = openWeights(backbone);
   try {
-    return use(file);
+    return use(tensors);
   } finally {
-    file.close();
+    close();
   }
+}
+
+/** Opens a backbone's tensors. Close them in the end. */
+export function openWeights({ weights }: Backbone): { readonly tensors: TensorSource; readonly close: () => void } {
+  if (typeof weights !== 'string') return { tensors: inMemory(weights), close: () => undefined };
+  const file = SafetensorsFile.open(weights);
+  return { tensors: file, close: () => file.close() };
 }
 
 function describeBackbone(name: string, config: BackboneConfig, weightsDigest: string): BackboneDescription {

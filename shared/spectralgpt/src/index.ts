@@ -41,14 +41,17 @@ export {
 } from './masked-autoencoder.js';
 export { encoderShapes, initialParameters, type ParameterShapes } from './parameters.js';
 export { pool, pooledWidth, poolings, randomTokens, type Pooling } from './pooling.js';
+export { bytesPerWeight, learningPrecision, servingPrecision, type PrecisionChoice } from './precision.js';
 export {
+  lendResident,
+  limitResidents,
   makeResident,
   preciseLayer,
-  learningPrecision,
   releaseResident,
-  servingPrecision,
+  residentBytes,
+  returnResident,
+  unheldBytes,
   residentBackbone,
-  type PrecisionChoice,
   type ResidentBackbone,
 } from './resident.js';
 export { gatherPatches, imageTokens, interpolationWeights, resizeMatrix, tokenPixels } from './token-pixels.js';

@@ -1,8 +1,14 @@
-/** Backbones on the device of this thread: one copy each, shared by all programs. */
+/**
+ * Backbones on the device of this thread: one copy each, shared by all programs. Whoever serves or trains holds one, outside any bound; calls
+ * of readers borrow it within a budget of memory. What nobody uses any more stays as long as there is room.
+ */
 import { failure } from '@hyperswap/errors';
-import { chooseKernels, usesGpu, type DeviceLinear, type FloatPrecision, type Precision } from '@hyperswap/tensor';
-import { withTensors, type Backbone, type BackboneDescription } from './backbone.js';
+import { chooseKernels, finish, type DeviceLinear, type Precision, type Steps } from '@hyperswap/tensor';
+import { openWeights, type Backbone, type BackboneDescription } from './backbone.js';
+import type { BackboneConfig } from './config.js';
 import { foldLayer, keepLayer, layerNames, releaseLayer, type BlockLayers, type LayerName } from './folding.js';
+import { encoderShapes } from './parameters.js';
+import { bytesPerWeight } from './precision.js';
 import { Weights } from './weights.js';
 
 /** A frozen backbone on the device. */
@@ -17,23 +23,23 @@ export interface ResidentBackbone {
   readonly precise: Map<string, DeviceLinear>;
 }
 
-/** Requested precision. `auto` is the one that this machine runs fastest; a coarser one has to be clearly faster. */
-export type PrecisionChoice = Precision | 'auto';
-
-/** Returns the precision for a backbone that serves. @throws FIELD_INVALID for int8 on a GPU */
-export function servingPrecision(choice: PrecisionChoice): Precision {
-  if (choice === 'int8' && usesGpu()) {
-    throw failure('FIELD_INVALID', { field: 'precision', reason: 'int8 runs on processors only; take auto on a GPU' });
-  }
-  return choice === 'auto' ? chooseKernels().serving : choice;
+/** Resident backbone, and who uses it. */
+interface Entry {
+  readonly resident: ResidentBackbone;
+  readonly bytes: number;
+  /** Uses that no bound is for: of the served backbone, and of trainings. */
+  holds: number;
+  /** Uses within the budget. */
+  loans: number;
 }
 
-/** Returns the precision for a backbone that learns. int8 has no gradient: `auto`'s choice for learning replaces it. */
-export function learningPrecision(choice: PrecisionChoice): FloatPrecision {
-  return choice === 'auto' || choice === 'int8' ? chooseKernels().learning : choice;
-}
-
-const residents = new Map<string, ResidentBackbone>();
+/** In the order of last use. */
+const entries = new Map<string, Entry>();
+/** Loads under way for loans. */
+const loading = new Map<string, { readonly done: Promise<Entry>; readonly bytes: number }>();
+/** Bytes of the backbones that nobody holds. */
+let budgetBytes = 2 * 1024 ** 3;
+const retryAfterMilliseconds = 1_000;
 
 /** Block parameters that stay in float32 in addition to their folded layers, because adapters change them. */
 const adaptable = /^blocks\.\d+\.(norm1|attn\.[qv])\./;
@@ -42,23 +48,164 @@ function key(digest: string, precision: Precision): string {
   return `${digest} ${precision}`;
 }
 
-/**
- * Uploads a backbone unless it is there already. It is read and folded block by block, so that at most one block has a
- * float32 copy at a time.
- */
+/** Returns the memory of a backbone on the device, with the float32 layers that adapters are merged into. */
+export function residentBytes(config: BackboneConfig, precision: Precision): number {
+  const count = (wanted: (name: string) => boolean): number =>
+    [...encoderShapes(config)].reduce(
+      (sum, [name, shape]) => sum + (wanted(name) ? shape.reduce((a, b) => a * b) : 0),
+      0,
+    );
+  const kept = count((name) => !name.startsWith('blocks.') || adaptable.test(name));
+  const layers = count((name) => /^blocks\..*\.(attn|mlp)\./.test(name));
+  const precise = precision === 'float32' ? 0 : count((name) => /\.attn\.[qv]\./.test(name));
+  return 4 * (kept + precise) + bytesPerWeight[precision] * layers;
+}
+
+/** Sets the memory of backbones that nobody holds: those that are borrowed, and those that stay for the next use. */
+export function limitResidents(bytes: number): void {
+  budgetBytes = bytes;
+  freeIdle(budgetBytes);
+}
+
+/** Returns the memory of the backbones that nobody holds. */
+export function unheldBytes(): number {
+  let sum = 0;
+  for (const { holds, bytes } of entries.values()) sum += holds === 0 ? bytes : 0;
+  for (const { bytes } of loading.values()) sum += bytes;
+  return sum;
+}
+
+/** Uploads a backbone unless it is there already, and holds it, outside the budget, until it is released. */
 export function makeResident(backbone: Backbone, precision: Precision): void {
+  const known = touch(key(backbone.digest, precision));
+  const entry = known ?? place(finish(uploadInSteps(backbone, precision)));
+  entry.holds += 1;
+}
+
+/**
+ * Lends a backbone within the budget until it is returned. Those that nobody uses any more, the longest unused first, make room for it.
+ * Loads let other work have its turn between the blocks; a second loan of the same backbone waits for the first one's load.
+ *
+ * @param backbone undefined: only one that is resident
+ * @returns false when it is not resident, and none is given
+ * @throws BACKBONE_TOO_LARGE when the budget never has room for it, BACKBONES_FULL when others use the room
+ */
+export async function lendResident(
+  digest: string,
+  precision: Precision,
+  backbone: Backbone | undefined,
+  pause: () => Promise<void>,
+): Promise<boolean> {
+  const name = key(digest, precision);
+  if (backbone !== undefined) await loading.get(name)?.done.catch(() => undefined);
+  let entry = touch(name);
+  if (entry === undefined) {
+    if (backbone === undefined) return false;
+    entry = await load(backbone, precision, pause);
+  }
+  entry.loans += 1;
+  return true;
+}
+
+/** Gives back what was lent. */
+export function returnResident(digest: string, precision: Precision): void {
+  const entry = entries.get(key(digest, precision));
+  if (entry === undefined) return;
+  entry.loans -= 1;
+  freeIdle(budgetBytes);
+}
+
+/** Releases a backbone that was made resident. It stays for the next use as long as there is room. Free everything bound to it before. */
+export function releaseResident(digest: string, precision: Precision): void {
+  const entry = entries.get(key(digest, precision));
+  if (entry === undefined) return;
+  entry.holds -= 1;
+  freeIdle(budgetBytes);
+}
+
+/** Returns an uploaded backbone. @throws INTERNAL if it was never uploaded in that precision */
+export function residentBackbone(digest: string, precision: Precision): ResidentBackbone {
+  const entry = entries.get(key(digest, precision));
+  if (entry === undefined) throw failure('INTERNAL', { reason: `backbone ${digest} is not on the device` });
+  return entry.resident;
+}
+
+async function load(backbone: Backbone, precision: Precision, pause: () => Promise<void>): Promise<Entry> {
+  const { config, digest } = backbone;
+  const name = key(digest, precision);
+  const bytes = residentBytes(config, precision);
+  if (bytes > budgetBytes) throw failure('BACKBONE_TOO_LARGE', { backbone: backbone.name, bytes, limit: budgetBytes });
+  freeIdle(budgetBytes - bytes);
+  if (unheldBytes() + bytes > budgetBytes) {
+    throw failure('BACKBONES_FULL', { backbone: backbone.name, bytes, limit: budgetBytes, retryAfterMilliseconds });
+  }
+  const upload = async (): Promise<Entry> => {
+    const steps = uploadInSteps(backbone, precision);
+    try {
+      for (;;) {
+        const step = steps.next();
+        if (step.done !== true) {
+          await pause();
+          continue;
+        }
+        // Somebody may have made it resident meanwhile, in one go.
+        const known = touch(name);
+        if (known !== undefined) free(step.value);
+        return known ?? place(step.value);
+      }
+    } finally {
+      loading.delete(name);
+    }
+  };
+  const done = upload();
+  loading.set(name, { done, bytes });
+  return done;
+}
+
+/** Returns an entry, the last used from now on. */
+function touch(name: string): Entry | undefined {
+  const entry = entries.get(name);
+  if (entry === undefined) return undefined;
+  entries.delete(name);
+  entries.set(name, entry);
+  return entry;
+}
+
+function place(resident: ResidentBackbone): Entry {
+  const { backbone, precision } = resident;
+  const entry = { resident, bytes: residentBytes(backbone.config, precision), holds: 0, loans: 0 };
+  entries.set(key(backbone.digest, precision), entry);
+  return entry;
+}
+
+/** Frees backbones that nobody uses, the longest unused first, until what nobody holds is below a bound. */
+function freeIdle(below: number): void {
+  for (const [name, { resident, holds, loans }] of entries) {
+    if (unheldBytes() <= below) return;
+    if (holds > 0 || loans > 0) continue;
+    entries.delete(name);
+    free(resident);
+  }
+}
+
+/**
+ * Uploads a backbone. It is read and folded block by block, so that at most one block has a float32 copy at a time.
+ */
+function* uploadInSteps(backbone: Backbone, precision: Precision): Steps<ResidentBackbone> {
   const { name, digest, weightsDigest, config, parameters } = backbone;
   const description: BackboneDescription = { name, digest, weightsDigest, config, parameters };
-  if (residents.has(key(digest, precision))) return;
   chooseKernels();
-  withTensors(backbone, (tensors) => {
+  const { tensors, close } = openWeights(backbone);
+  const blocks: BlockLayers[] = [];
+  let isDone = false;
+  try {
     const upload = (wanted: (tensor: string) => boolean): Weights => {
       const chosen = [...tensors.shapes].filter(([tensor]) => wanted(tensor));
       return Weights.upload(
         new Map(chosen.map(([tensor, shape]) => [tensor, { shape, values: tensors.read(tensor) }])),
       );
     };
-    const blocks = Array.from({ length: config.depth }, (_, index): BlockLayers => {
+    for (let index = 0; index < config.depth; index++) {
       const prefix = `blocks.${index}`;
       const uploaded = upload((tensor) => tensor.startsWith(`${prefix}.`));
       try {
@@ -66,22 +213,19 @@ export function makeResident(backbone: Backbone, precision: Precision): void {
           const folded = foldLayer(uploaded, prefix, layer, config.width / config.heads);
           return [layer, keepLayer(folded, precision)] as const;
         });
-        return Object.fromEntries(layers) as BlockLayers;
+        blocks.push(Object.fromEntries(layers) as BlockLayers);
       } finally {
         uploaded.dispose();
       }
-    });
+      yield;
+    }
     const weights = upload((tensor) => !tensor.startsWith('blocks.') || adaptable.test(tensor));
-    const precise = new Map<string, DeviceLinear>();
-    residents.set(key(digest, precision), { backbone: description, precision, weights, blocks, precise });
-  });
-}
-
-/** Returns an uploaded backbone. @throws INTERNAL if it was never uploaded in that precision */
-export function residentBackbone(digest: string, precision: Precision): ResidentBackbone {
-  const resident = residents.get(key(digest, precision));
-  if (resident === undefined) throw failure('INTERNAL', { reason: `backbone ${digest} is not on the device` });
-  return resident;
+    isDone = true;
+    return { backbone: description, precision, weights, blocks, precise: new Map<string, DeviceLinear>() };
+  } finally {
+    close();
+    if (!isDone) freeBlocks(blocks);
+  }
 }
 
 /**
@@ -103,12 +247,12 @@ export function preciseLayer(resident: ResidentBackbone, block: number, layer: L
   return kept;
 }
 
-/** Frees a backbone on the device. Free everything bound to it before. */
-export function releaseResident(digest: string, precision: Precision): void {
-  const resident = residents.get(key(digest, precision));
-  if (resident === undefined) return;
-  residents.delete(key(digest, precision));
-  resident.weights.dispose();
-  for (const layer of resident.precise.values()) releaseLayer(layer);
-  for (const layers of resident.blocks) for (const layer of Object.values(layers)) releaseLayer(layer as DeviceLinear);
+function free({ weights, precise, blocks }: ResidentBackbone): void {
+  weights.dispose();
+  for (const layer of precise.values()) releaseLayer(layer);
+  freeBlocks(blocks);
+}
+
+function freeBlocks(blocks: readonly BlockLayers[]): void {
+  for (const layers of blocks) for (const layer of Object.values(layers)) releaseLayer(layer as DeviceLinear);
 }

@@ -3,12 +3,16 @@ import { Binding, readAdapter, type Classification } from '@hyperswap/adapter';
 import { failure } from '@hyperswap/errors';
 import { reflect } from '@hyperswap/raster';
 import {
-  features,
+  featuresInSteps,
   gatherPatches,
   imageTokens,
+  lendResident,
+  limitResidents,
   makeResident,
   residentBackbone,
+  returnResident,
   servingPrecision,
+  unheldBytes,
   type Backbone,
   type PrecisionChoice,
   type ResidentBackbone,
@@ -195,7 +199,41 @@ function reflectedPlaces(before: number, size: number, behind: number, half: num
   return Int32Array.from({ length: size + 2 * half }, (_, index) => reflect(before - half + index, available));
 }
 
+/** Rows of patches, a step a block of the backbone: logits of a binding, or without one the features. */
+function* predictRows(images: Float32Array, resident: ResidentBackbone, binding: Binding | undefined): Steps<Tensor2D> {
+  const pixels = tensorflow().tidy(() => imageTokens(images, resident.backbone.config));
+  try {
+    return yield* binding === undefined ? featuresInSteps(pixels, resident) : binding.logitsOfTokensInSteps(pixels);
+  } finally {
+    pixels.dispose();
+  }
+}
+
 const program = {
+  /** Returns the precision of a choice. @throws FIELD_INVALID */
+  precisionOf({ choice }: { choice: PrecisionChoice }): Precision {
+    return servingPrecision(choice);
+  },
+
+  /** Sets the memory of backbones that are not held. */
+  limitBackbones({ bytes }: { bytes: number }): void {
+    limitResidents(bytes);
+  },
+
+  /** Returns the memory of backbones that are not held. */
+  backboneBytes(): number {
+    return unheldBytes();
+  },
+
+  /** Lends a backbone until it is returned. Batches run between the blocks of a load. @returns false when it is not there, and none is given */
+  async lendBackbone({ digest, precision, backbone }: LendArguments, context: MethodContext): Promise<boolean> {
+    return lendResident(digest, precision, backbone, () => context.pause());
+  },
+
+  returnBackbone({ digest, precision }: Pick<LendArguments, 'digest' | 'precision'>): void {
+    returnResident(digest, precision);
+  },
+
   makeResident({ backbone, precision: choice }: { backbone: Backbone; precision: PrecisionChoice }): Precision {
     const precision = servingPrecision(choice);
     makeResident(backbone, precision);
@@ -223,21 +261,25 @@ const program = {
   },
 
   /**
-   * Logits of a bound adapter, or without one the pooled, normalised features.
+   * Logits of a bound adapter, or without one the pooled, normalised features. Urgent calls pass between blocks.
    *
    * @returns row by row, `[patches, classes]` or `[patches, width]`
    */
-  predict({ images, backboneDigest, precision, adapter }: PredictArguments) {
-    const tf = tensorflow();
-    const resident = residentBackbone(backboneDigest, precision);
-    const rows = tf.tidy(() => {
-      const pixels = imageTokens(images, resident.backbone.config);
-      return adapter === undefined ? features(pixels, resident) : findBinding(adapter).logitsOfTokens(pixels);
-    });
-    const values = rows.dataSync() as Float32Array;
-    const [count, columns] = rows.shape;
-    rows.dispose();
-    return new Moved({ count, columns, values }, [values.buffer]);
+  async predict({ images, backboneDigest, precision, adapter }: PredictArguments, context: MethodContext) {
+    // The backbone stays for so long, whatever its borrower does.
+    await lendResident(backboneDigest, precision, undefined, () => context.pause());
+    try {
+      const resident = residentBackbone(backboneDigest, precision);
+      const run = (binding?: Binding): Promise<Tensor2D> =>
+        finishLettingUrgentPass(predictRows(images, resident, binding), context, 'Predicting a batch');
+      const rows = await (adapter === undefined ? run() : using(adapter, run));
+      const values = rows.dataSync() as Float32Array;
+      const [, columns] = rows.shape;
+      rows.dispose();
+      return new Moved({ columns, values }, [values.buffer]);
+    } finally {
+      returnResident(backboneDigest, precision);
+    }
   },
 
   /** Frees a binding, at the latest when its batches have ended. */
@@ -281,6 +323,13 @@ export interface BindArguments {
   readonly blob: Uint8Array;
   readonly backboneDigest: string;
   readonly precision: Precision;
+}
+
+export interface LendArguments {
+  readonly digest: string;
+  readonly precision: Precision;
+  /** The backbone to load; undefined when it is to be lent only if it is there. */
+  readonly backbone: Backbone | undefined;
 }
 
 export interface PredictArguments {

@@ -62,6 +62,19 @@ export const adapterErrors = {
     { backbone: 'text', available: 'text' },
     ({ backbone, available }) => `Backbone ${backbone} does not exist. Available: ${available}.`,
   ),
+  BACKBONE_TOO_LARGE: entry(
+    'FAILED_PRECONDITION',
+    { backbone: 'text', bytes: 'number', limit: 'number' },
+    ({ backbone, bytes, limit }) =>
+      `Backbone ${backbone} takes ${bytes} bytes in memory, and those that are not served have ${limit}. Raise HYPERSWAP_BACKBONE_BYTES, or start a process that serves it.`,
+  ),
+  BACKBONES_FULL: entry(
+    'RESOURCE_EXHAUSTED',
+    { backbone: 'text', bytes: 'number', limit: 'number', retryAfterMilliseconds: 'number' },
+    ({ backbone, bytes, limit, retryAfterMilliseconds }) =>
+      `Backbone ${backbone} takes ${bytes} bytes in memory, and other calls use those of the ${limit} bytes that backbones have which are not served. Try again in ${retryAfterMilliseconds} ms.`,
+    { retryAfterMilliseconds: ({ retryAfterMilliseconds }) => retryAfterMilliseconds },
+  ),
   BACKBONE_EXISTS: entry(
     'ALREADY_EXISTS',
     { backbone: 'text' },

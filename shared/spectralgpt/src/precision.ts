@@ -1,0 +1,22 @@
+/** Choice of the number format that a backbone runs in. */
+import { failure } from '@hyperswap/errors';
+import { chooseKernels, usesGpu, type FloatPrecision, type Precision } from '@hyperswap/tensor';
+
+/** Requested precision. `auto` is the one that this machine runs fastest; a coarser one has to be clearly faster. */
+export type PrecisionChoice = Precision | 'auto';
+
+/** Bytes of one weight of a block's layer. */
+export const bytesPerWeight: Readonly<Record<Precision, number>> = { float32: 4, bfloat16: 2, int8: 1 };
+
+/** Returns the precision for a backbone that serves. @throws FIELD_INVALID for int8 on a GPU */
+export function servingPrecision(choice: PrecisionChoice): Precision {
+  if (choice === 'int8' && usesGpu()) {
+    throw failure('FIELD_INVALID', { field: 'precision', reason: 'int8 runs on processors only; take auto on a GPU' });
+  }
+  return choice === 'auto' ? chooseKernels().serving : choice;
+}
+
+/** Returns the precision for a backbone that learns. int8 has no gradient: `auto`'s choice for learning replaces it. */
+export function learningPrecision(choice: PrecisionChoice): FloatPrecision {
+  return choice === 'auto' || choice === 'int8' ? chooseKernels().learning : choice;
+}
