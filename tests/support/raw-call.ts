@@ -38,6 +38,11 @@ export class RawCall {
     await Promise.race([once(this.stream, 'drain'), this.ended]);
   }
 
+  /** Ends the requests. */
+  end(): void {
+    this.stream.end();
+  }
+
   /** Messages of the answer; after the last one the trailers are in {@link fields}. */
   async *messages(): AsyncGenerator<Buffer, void, undefined> {
     let chunks: Buffer[] = [];

@@ -98,10 +98,12 @@ async function readPatches(
   setMaxListeners(0, signal);
   let answered = Promise.resolve();
   try {
-    for await (const { value: patches } of rest) {
+    for await (const part of rest) {
       throwIfAborted(signal, 'Predicting');
       if (responses.closed) break;
-      const images = checkPatches(patches, config);
+      const images = checkPatches(part.value, config);
+      // While its patches wait, the message itself need not.
+      part.value = Buffer.alloc(0);
       const reservation = await context.waiting.reserve(flow, patchesSize(images, config, own), signal);
       const rows = run(context, target, flow, images, reservation, signal);
       answered = Promise.all([answered, rows])

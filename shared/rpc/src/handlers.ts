@@ -5,11 +5,13 @@ import type {
   handleClientStreamingCall,
   handleServerStreamingCall,
   handleUnaryCall,
+  Metadata,
   sendUnaryData,
   ServerWritableStream,
 } from '@grpc/grpc-js';
 import { failure, HyperswapError } from '@hyperswap/errors';
 import { drainingOf, untilDrained } from './draining.js';
+import { requestTaken } from './read-ahead.js';
 import { toStatus } from './status.js';
 import { UndecodableRequest } from './undecodable.js';
 
@@ -83,9 +85,14 @@ function decoded<Request>(request: Request | UndecodableRequest): Request {
 }
 
 /** Requests of a call. Plain iteration would destroy the stream after the last one, and no answer could be sent any more. */
-async function* requestsOf<Request>(call: Readable): AsyncGenerator<Request, void, undefined> {
+async function* requestsOf<Request>(
+  call: Readable & { readonly metadata: Metadata },
+): AsyncGenerator<Request, void, undefined> {
   const received = call.iterator({ destroyOnReturn: false }) as AsyncIterable<Request | UndecodableRequest>;
-  for await (const request of untilDrained(received, drainingOf(call))) yield decoded(request);
+  for await (const request of untilDrained(received, drainingOf(call))) {
+    requestTaken(call.metadata);
+    yield decoded(request);
+  }
 }
 
 async function answer<Response>(method: () => Promise<Response>, callback: sendUnaryData<Response>): Promise<void> {

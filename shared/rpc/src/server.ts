@@ -7,6 +7,7 @@ import { listen, type ConnectionLimits, type Listener } from './connections.js';
 import { Health, healthPath } from './health.js';
 import type { HostedService } from './hosted-service.js';
 import { IdleConnections } from './idle-connections.js';
+import { readAhead } from './read-ahead.js';
 import { Descriptors } from './reflection/descriptors.js';
 import { reflectionServices } from './reflection/reflection.js';
 import type { Role } from './roles.js';
@@ -72,6 +73,7 @@ export async function startServer(
   const admission = new Admission(healthPath, connections, requestMilliseconds);
   const server = new Server({
     interceptors: [
+      readAhead,
       admission.interceptor,
       ...(tokens === undefined ? [] : [authorization(tokens, rolesByPath(services))]),
     ],
