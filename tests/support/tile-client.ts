@@ -14,7 +14,7 @@ import {
   type Tile,
 } from '@hyperswap/proto';
 import { callUnary, fromErrorStatus } from '@hyperswap/rpc';
-import { backboneConfigs } from '@hyperswap/spectralgpt';
+import { backboneConfigs, type BackboneConfig } from '@hyperswap/spectralgpt';
 import { madeUpBlob } from './made-up-adapter.js';
 import { registerBlob, type ServiceClients } from './services.js';
 
@@ -23,16 +23,23 @@ export interface MadeUpOptions {
   readonly classes?: number;
   readonly method?: string;
   readonly seed?: number;
+  /** Of the served backbone. */
+  readonly config?: BackboneConfig;
 }
 
-/** Registers an adapter that nobody trained, for a prepared scene and the served backbone of mini's size. */
+/** Registers an adapter that nobody trained, for a prepared scene and the served backbone, of mini's size by default. */
 export async function registerMadeUp(
   services: Pick<ServiceClients, 'tiles' | 'scenes' | 'adapters'>,
   scene: Scene,
   name: string,
-  { patchSize = 15, classes = 3, method: methodName = 'krona+', seed = 1 }: MadeUpOptions = {},
+  {
+    patchSize = 15,
+    classes = 3,
+    method: methodName = 'krona+',
+    seed = 1,
+    config = backboneConfigs.mini,
+  }: MadeUpOptions = {},
 ): Promise<void> {
-  const config = backboneConfigs.mini;
   const method = findMethod(methodName);
   const { backbone, backboneDigest } = await callUnary(services.tiles, 'getStatus', {});
   const { mean, components } = await callUnary(services.scenes, 'getPca', { scene: scene.name });

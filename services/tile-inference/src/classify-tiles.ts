@@ -10,7 +10,7 @@ import {
   type TileResult,
   type Window,
 } from '@hyperswap/proto';
-import { headerFirst, ResponseQueue, toDuration, toErrorStatus, type CallContext } from '@hyperswap/rpc';
+import { headerFirst, ResponseQueue, toDuration, toErrorStatus, windowPieces, type CallContext } from '@hyperswap/rpc';
 import { readManifest } from '@hyperswap/scene';
 import type { ObjectStore } from '@hyperswap/storage';
 import type { AdmittedAdapter, BindingTable } from './binding-table.js';
@@ -91,7 +91,11 @@ async function readTiles(
       const work = context.tiles
         .classify(flow, tile, adapter, reservation, probabilities, signal)
         .then(
-          (classified) => responses.push(resultOf(id, tile.window, adapter, settings.outputs, classified)),
+          async (classified) => {
+            for (const result of resultsOf(id, tile.window, adapter, settings.outputs, classified)) {
+              await responses.push(result);
+            }
+          },
           (error: unknown) => {
             // The stream ends with what ends all its tiles.
             if (signal.aborted) {
@@ -149,26 +153,34 @@ async function admitTile(
   return { id: tile.id, tile: checkTile(header, tile, adapter, pcaDigest), adapter };
 }
 
-function resultOf(
+/** Cuts the result of a tile into messages, from top to bottom; one that asks for no probabilities fits one. */
+function* resultsOf(
   id: string,
-  window: Window,
-  { reference, digest }: AdmittedAdapter,
+  tile: Window,
+  { reference, digest, classes }: AdmittedAdapter,
   outputs: ReadonlySet<Output>,
   { labels, confidence, probabilities, times }: ClassifiedTile,
-): ClassifyTilesResponse {
-  const given = (output: Output, values: Uint8Array): Buffer =>
-    outputs.has(output) ? Buffer.from(values.buffer, values.byteOffset, values.byteLength) : Buffer.alloc(0);
-  const value: TileResult = {
-    window,
-    labels: given(Output.OUTPUT_LABELS, labels),
-    confidence: given(Output.OUTPUT_CONFIDENCE, confidence),
-    probabilities: given(Output.OUTPUT_PROBABILITIES, probabilities),
-    adapter: reference,
-    adapterDigest: digest,
-    queued: toDuration(times.queued),
-    engine: toDuration(times.engine),
-  };
-  return { id, outcome: { $case: 'result', value } };
+): Generator<ClassifyTilesResponse> {
+  const pixelBytes = 2 + (outputs.has(Output.OUTPUT_PROBABILITIES) ? classes : 0);
+  const all = tile.height * tile.width;
+  for (const { window, first, pixels } of windowPieces(tile, pixelBytes)) {
+    const given = (output: Output, plane: Uint8Array, values: number): Buffer =>
+      outputs.has(output)
+        ? Buffer.from(plane.buffer, plane.byteOffset + first * values, pixels * values)
+        : Buffer.alloc(0);
+    const value: TileResult = {
+      window,
+      labels: given(Output.OUTPUT_LABELS, labels, 1),
+      confidence: given(Output.OUTPUT_CONFIDENCE, confidence, 1),
+      probabilities: given(Output.OUTPUT_PROBABILITIES, probabilities, classes),
+      adapter: reference,
+      adapterDigest: digest,
+      queued: toDuration(times.queued),
+      engine: toDuration(times.engine),
+      more: first + pixels < all,
+    };
+    yield { id, outcome: { $case: 'result', value } };
+  }
 }
 
 function bytesOf({ outcome }: ClassifyTilesResponse): number {

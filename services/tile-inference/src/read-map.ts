@@ -1,14 +1,11 @@
 import { failure } from '@hyperswap/errors';
 import { Output, type MapRows, type ReadMapRequest, type ReadMapResponse } from '@hyperswap/proto';
 import type { Window } from '@hyperswap/raster';
-import { ResponseQueue, type CallContext } from '@hyperswap/rpc';
+import { ResponseQueue, windowPieces, type CallContext } from '@hyperswap/rpc';
 import type { ConfidentMap } from '@hyperswap/map';
 import { mapBlocks, type MapBlock } from './finished-map.js';
 import type { FinishedJob, SceneJobs } from './scene-jobs.js';
 import { smoothedMap } from './smoothed-map.js';
-
-/** Bytes of one message, far below the default limit of 4 MiB. */
-const messageBytes = 2 * 1024 * 1024;
 
 /** Outputs of a request; none means labels and confidence. */
 export function wantedOutputs(outputs: readonly Output[]): ReadonlySet<Output> {
@@ -16,7 +13,7 @@ export function wantedOutputs(outputs: readonly Output[]): ReadonlySet<Output> {
 }
 
 /**
- * Returns the map of a job that is done, as blocks of full rows.
+ * Returns the map of a job that is done, from top to bottom, as blocks of full rows, or as parts of a row that does not fit a message.
  *
  * @throws JOB_NOT_FOUND, JOB_NOT_DONE, FIELD_INVALID when the window or an output cannot be had
  */
@@ -83,13 +80,12 @@ function* cutRows(
   const top = Math.max(block.row, wanted.row);
   const bottom = Math.min(block.row + block.height, wanted.row + wanted.height);
   const pixelBytes = 2 + (planes.has(Output.OUTPUT_PROBABILITIES) ? classes : 0);
-  const rowsOfMessage = Math.max(1, Math.floor(messageBytes / Math.max(1, wanted.width * pixelBytes)));
-  for (let row = top; row < bottom; row += rowsOfMessage) {
-    const window = { row, column: wanted.column, height: Math.min(rowsOfMessage, bottom - row), width: wanted.width };
+  const part = { row: top, column: wanted.column, height: bottom - top, width: wanted.width };
+  for (const { window } of windowPieces(part, pixelBytes)) {
     const cut = (plane: Uint8Array, values: number): Buffer => {
       const part = Buffer.alloc(window.height * window.width * values);
       for (let y = 0; y < window.height; y++) {
-        const start = ((row - block.row + y) * width + window.column) * values;
+        const start = ((window.row - block.row + y) * width + window.column) * values;
         part.set(plane.subarray(start, start + window.width * values), y * window.width * values);
       }
       return part;

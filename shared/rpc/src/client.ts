@@ -40,7 +40,6 @@ export function connect<C extends Client>(
 ): C {
   const { serverName, tokenFile } = access;
   return new constructor(endpoint.replace(/^https?:\/\//, ''), channelCredentials(endpoint, access), {
-    'grpc.max_receive_message_length': maximumMessageBytes,
     'grpc.max_send_message_length': maximumMessageBytes,
     'grpc.service_config': serviceConfig,
     ...(serverName === undefined ? {} : { 'grpc.ssl_target_name_override': serverName }),

@@ -13,7 +13,7 @@ export { newestFirstKey, pageOf, pageSizeOf, type PageLimits, type PageRequest }
 export type { ConnectionLimits } from './connections.js';
 export { Health } from './health.js';
 export { headerFirst, type HeaderAndRest } from './header-first.js';
-export { defaultMessageBytes, rowPieces, rowsPerMessage, type RowPiece } from './message-size.js';
+export { defaultMessageBytes, rowPieces, rowsPerMessage, windowPieces, type RowPiece } from './message-size.js';
 export { pieces } from './pieces.js';
 export { ResponseQueue } from './response-queue.js';
 export { roles, type Role } from './roles.js';

@@ -35,3 +35,33 @@ export function* rowPieces(content: Uint8Array, rowBytes: number): Generator<Row
     yield { first, count, bytes: Buffer.from(content.buffer, content.byteOffset + first * rowBytes, count * rowBytes) };
   }
 }
+
+/** Part of an array of rows and columns. */
+interface Window {
+  readonly row: number;
+  readonly column: number;
+  readonly height: number;
+  readonly width: number;
+}
+
+/**
+ * Cuts a window into parts that each fit one message, from top to bottom and left to right: full rows, or parts of one row where a row does not fit.
+ * In the values of the window, row by row, each part is one piece.
+ *
+ * @param pixelBytes bytes of a pixel
+ */
+export function* windowPieces(
+  { row, column, height, width }: Window,
+  pixelBytes: number,
+): Generator<{ readonly window: Window; readonly first: number; readonly pixels: number }> {
+  const most = Math.max(1, Math.floor(defaultMessageBytes / Math.max(1, pixelBytes)));
+  const rows = Math.max(1, Math.floor(most / Math.max(1, width)));
+  const columns = Math.min(most, width);
+  for (let y = 0; y < height; y += rows) {
+    for (let x = 0; x < width; x += columns) {
+      const part = { height: Math.min(rows, height - y), width: Math.min(columns, width - x) };
+      const window = { row: row + y, column: column + x, ...part };
+      yield { window, first: y * width + x, pixels: part.height * part.width };
+    }
+  }
+}
