@@ -9,7 +9,7 @@ CACHE := node_modules/.cache/hyperswap
 sources := $(shell find proto shared services clients deploy docs tests -name node_modules -prune -o -name dist -prune -o -name generated -prune \
   -o \( -name '*.ts' -o -name '*.proto' -o -name 'tsconfig.json' -o -name 'buf*.yaml' \) -print)
 
-.PHONY: help setup build engine demo test test-cuda servers lint format references reference pretrain-mini parity-fixtures peft-fixtures parity-peft parity-base bench bench-pytorch bench-peers clean
+.PHONY: help setup build engine demo test test-cuda servers lint format references reference pretrain-mini parity-fixtures peft-fixtures parity-peft parity-base bench bench-pytorch bench-peers load clean
 
 help:
 	@sed -n 's/^# //p' Makefile | head -3; echo "also: setup lint format references reference pretrain-mini parity-fixtures parity-base clean"
@@ -108,6 +108,10 @@ bench-peers: setup
 	test -x out/peers-venv/bin/python || python3 -m venv out/peers-venv
 	out/peers-venv/bin/pip install --quiet -r tests/bench/requirements-peers.txt
 	node tests/dist/bench/peers.js --python out/peers-venv/bin/python $(BENCH_FLAGS)
+
+# What users of one pod see while others use it, in out/bench/load.json (about 3 minutes).
+load: setup
+	node tests/dist/bench/load.js $(BENCH_FLAGS)
 
 clean:
 	rm -rf out $(CACHE) proto/generated
