@@ -9,6 +9,7 @@ import { apiReference } from './api-reference.js';
 import { chartSchema } from './chart-schema.js';
 import { configReference } from './config-reference.js';
 import { errorReference } from './error-reference.js';
+import { metricsReference } from './metrics-reference.js';
 
 const repository = fileURLToPath(new URL('../../', import.meta.url));
 const chart = 'deploy/helm/hyperswap/values.schema.json';
@@ -16,6 +17,7 @@ const files: Readonly<Record<string, string>> = {
   'docs/reference/api.md': apiReference(),
   'docs/reference/config.md': configReference(),
   'docs/reference/errors.md': errorReference(),
+  'docs/reference/metrics.md': metricsReference(),
   [chart]: chartSchema(await readFile(path.join(repository, chart), 'utf8')),
 };
 

@@ -1,3 +1,4 @@
+import { startTelemetry, withSpan } from '@hyperswap/telemetry';
 import { Command, CommanderError } from 'commander';
 import { toHyperswapError } from '@hyperswap/errors';
 import { addAdapterCommands } from './commands/adapters.js';
@@ -59,8 +60,15 @@ export async function run(argv: readonly string[]): Promise<void> {
   addKeyCommands(program);
   addDemoCommand(program);
   addPretrainMiniCommand(program);
+  let stopTelemetry: () => Promise<void> = () => Promise.resolve();
   try {
-    await program.parseAsync([...argv]);
+    const [name] = program.parseOptions(argv.slice(2)).operands;
+    // `up` serves: its exporters begin and end with its services, and it is no work of one trace.
+    if (name === undefined || name === 'up') await program.parseAsync([...argv]);
+    else {
+      stopTelemetry = await startTelemetry('hyperswap-cli');
+      await withSpan(`hyperswap ${name}`, {}, () => program.parseAsync([...argv]));
+    }
   } catch (error) {
     if (error instanceof CommanderError) {
       process.exitCode = error.exitCode === 0 ? 0 : exitUsage;
@@ -72,5 +80,8 @@ export async function run(argv: readonly string[]): Promise<void> {
     if (json) console.error(JSON.stringify({ error: failed.code, message: failed.message, hint }));
     else console.error(hint === undefined ? failed.message : `${failed.message}\n${hint}`);
     process.exitCode = exitFailed;
+  } finally {
+    // A collector that does not answer fails no command.
+    await stopTelemetry().catch(() => undefined);
   }
 }

@@ -23,11 +23,13 @@ import {
 } from '@hyperswap/rpc';
 import { Backbones } from '@hyperswap/registry';
 import { DirectoryObjectStore, S3ObjectStore, type ObjectStore } from '@hyperswap/storage';
-import { startTelemetry, type Logger } from '@hyperswap/telemetry';
+import type { Logger } from '@hyperswap/telemetry';
 import { Executor } from '@hyperswap/tensor';
 import { createTileInferenceServices } from '@hyperswap/tile-inference';
 import { createTrainerServices, type PreprocessingAddress } from '@hyperswap/trainer';
 import { createJobService } from './job-service.js';
+import { observeHost } from './observe-host.js';
+import { withTelemetry } from './with-telemetry.js';
 import { adapterTrust, ownAccess, serverGuard } from './guard.js';
 import { Readiness } from './readiness.js';
 import { release } from './release.js';
@@ -57,7 +59,8 @@ interface Protection {
 export async function startPrivateHost(config: Config, names: readonly ServiceName[], logger: Logger): Promise<Host> {
   const security = readTransportSecurity(config);
   const protection = { security, guard: {}, own: () => ({}) };
-  return start({ ...config, host: '127.0.0.1', port: 0 }, names, logger, protection, 'private');
+  const own = { ...config, host: '127.0.0.1', port: 0, metricsPort: 0 };
+  return withTelemetry(own, () => start(own, names, logger, protection, 'private'));
 }
 
 /**
@@ -69,7 +72,8 @@ export async function startPrivateHost(config: Config, names: readonly ServiceNa
 export async function startHost(config: Config, names: readonly ServiceName[], logger: Logger): Promise<Host> {
   const security = readTransportSecurity(config);
   const guard = await serverGuard(config, security);
-  return start(config, names, logger, { security, guard, own: () => ownAccess(config, security) }, 'kept');
+  const protection = { security, guard, own: () => ownAccess(config, security) };
+  return withTelemetry(config, () => start(config, names, logger, protection, 'kept'));
 }
 
 async function start(
@@ -92,10 +96,10 @@ async function start(
     throw error;
   });
   const backbones = new Backbones(store, { cacheBytes: config.backboneCacheBytes });
-  const stopTelemetry = await startTelemetry('hyperswap');
   // The engine's thread reads it, as TensorFlow reads its settings, from the environment.
   process.env.HYPERSWAP_KERNELS = config.kernels;
   const executor = names.some((name) => name !== 'preprocessing') ? new Executor() : undefined;
+  const stopObserving = observeHost(executor);
   const { leaseMilliseconds, jobLimit, jobRetryMilliseconds: retryMilliseconds } = config;
   const keepMilliseconds = config.keepJobsHours * 3_600_000;
   const jobs = new JobRunner({
@@ -111,7 +115,7 @@ async function start(
     await backbones.close();
     await bus.close();
     await store.close();
-    await stopTelemetry();
+    stopObserving();
   };
   try {
     if (names.includes('preprocessing')) {

@@ -2,7 +2,7 @@ import type { AdapterMetadata } from '@hyperswap/adapter';
 import { throwIfAborted, toHyperswapError } from '@hyperswap/errors';
 import type { AdapterRegistry } from '@hyperswap/registry';
 import { bytesPerWeight, type BackboneConfig, type BackboneDescription } from '@hyperswap/spectralgpt';
-import { servingInstruments, type Logger } from '@hyperswap/telemetry';
+import { instruments, withSpan, type Logger, type Reading } from '@hyperswap/telemetry';
 import type { Precision, ProgramClient } from '@hyperswap/tensor';
 import { LRUCache } from 'lru-cache';
 import type { TileProgram } from './engine/program.js';
@@ -78,7 +78,6 @@ export class BindingTable {
   private readonly known = new LRUCache<string, Omit<AdmittedAdapter, 'reference'>>({ max: knownVersions });
   /** Memory of the last binding: adapters of one backbone are much alike. */
   private usualBytes: number;
-  private readonly instruments = servingInstruments();
 
   constructor(private readonly context: BindingTableContext) {
     const { config, precision } = context.backbone;
@@ -168,10 +167,21 @@ export class BindingTable {
     return [...this.entries.values()].flatMap(({ bound }) => (bound === undefined ? [] : [bound]));
   }
 
+  /** Returns how many adapters are ready and on their way, for metrics. */
+  states(): Reading[] {
+    const bound = this.bound().length;
+    return [
+      [bound, { state: 'bound' }],
+      [this.entries.size - bound, { state: 'loading' }],
+    ];
+  }
+
   /** The entry of an adapter, the last used from now on; its load begins if there is none. */
   private use(adapter: AdmittedAdapter): Entry {
     const { digest } = adapter;
-    const entry = this.entries.get(digest) ?? this.load(adapter);
+    const known = this.entries.get(digest);
+    instruments().lookups.add(1, { result: known?.bound === undefined ? 'miss' : 'hit' });
+    const entry = known ?? this.load(adapter);
     this.entries.delete(digest);
     this.entries.set(digest, entry);
     return entry;
@@ -183,7 +193,9 @@ export class BindingTable {
       start = resolve;
     });
     const entry: Entry = {
-      ready: placed.then(() => this.bind(adapter)),
+      ready: placed.then(() =>
+        withSpan('bind', { attributes: { adapter: adapter.reference } }, () => this.bind(adapter)),
+      ),
       bound: undefined,
       bytes: this.usualBytes,
       isPlaced: false,
@@ -198,7 +210,7 @@ export class BindingTable {
         this.settle();
       },
       (error: unknown) => {
-        this.instruments.bindFailures.add(1, { code: toHyperswapError(error).code });
+        instruments().bindFailures.add(1, { code: toHyperswapError(error).code });
         this.forget(adapter.digest, entry);
         this.startWaiting();
       },
@@ -236,6 +248,7 @@ export class BindingTable {
       if (used <= below) return;
       if (users > 0 || pins > 0 || bound === undefined) continue;
       used -= bytes;
+      instruments().freed.add(1);
       this.entries.delete(digest);
       void this.context.engine.call('unbind', { digest }, { urgent: true }).catch((error: unknown) => {
         this.context.logger.warn({ err: error, digest }, 'an adapter could not be freed');
@@ -280,7 +293,7 @@ export class BindingTable {
     // Before batches that wait: a swap takes a fraction of a batch.
     const bytes = await engine.call('bind', { reference, digest, blob, backboneDigest, precision }, { urgent: true });
     const bindMilliseconds = performance.now() - start;
-    this.instruments.binds.record(bindMilliseconds, { adapter: reference });
+    instruments().binds.record(bindMilliseconds / 1000);
     logger.info({ adapter: reference, milliseconds: Math.round(bindMilliseconds) }, 'adapter ready');
     return { ...adapter, bindMilliseconds, bytes };
   }

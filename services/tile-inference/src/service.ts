@@ -7,6 +7,7 @@ import { suitableBatch } from './batch-size.js';
 import type { ObjectStore } from '@hyperswap/storage';
 import type { Logger } from '@hyperswap/telemetry';
 import type { Executor } from '@hyperswap/tensor';
+import { observe } from '@hyperswap/telemetry';
 import { createAdapterService } from './adapter-service.js';
 import { BindingTable } from './binding-table.js';
 import { EngineBatches, type EngineWork } from './engine-batches.js';
@@ -83,6 +84,12 @@ export async function createTileInferenceServices(context: TileInferenceContext)
     for (const alias of Object.keys(aliases)) void bindings.prefetch(`${name}:${alias}`);
   });
 
+  const gauges = [
+    observe('waitingPatches', () => [[scheduler.waitingPatches]]),
+    observe('waitingBytes', () => [[scheduler.reservedBytes]]),
+    observe('bindings', () => bindings.states()),
+    observe('bindingBytes', () => [[bindings.bound().reduce((sum, { bytes }) => sum + bytes, 0)]]),
+  ];
   const { version, isServing } = context;
   const models = new Models(registry, bindings, digest);
   const served = { name, digest, parameters, precision };
@@ -104,6 +111,7 @@ export async function createTileInferenceServices(context: TileInferenceContext)
       jobs.drain();
     },
     stop: async () => {
+      for (const stop of gauges) stop();
       unwatch();
       await reconciler.stop();
     },

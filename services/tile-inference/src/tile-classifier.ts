@@ -1,5 +1,6 @@
+import { toHyperswapError } from '@hyperswap/errors';
 import type { BackboneConfig } from '@hyperswap/spectralgpt';
-import { servingInstruments } from '@hyperswap/telemetry';
+import { boundedLabels, instruments, withSpan } from '@hyperswap/telemetry';
 import { adapterGroup } from './batch-size.js';
 import type { AdmittedAdapter, BindingTable, BoundAdapter } from './binding-table.js';
 import type { CheckedTile } from './check-tile.js';
@@ -9,6 +10,9 @@ import type { Reservation, Size } from './scheduler/memory-budget.js';
 import type { PatchScheduler, ScheduledFlow, WorkTimes } from './scheduler/patch-scheduler.js';
 import type { ServingStatistics } from './serving-statistics.js';
 import { newTileWork, tileSize, type TileExtent, type TileLabels } from './tile-work.js';
+
+/** Versions that have metrics of their own; those that come later share one. */
+const adapterLabels = 100;
 
 /** Labels of a tile, and how long they took. */
 export interface ClassifiedTile extends TileLabels {
@@ -36,7 +40,7 @@ export class TileClassifier {
     interactive: new Map(),
     job: new Map(),
   };
-  private readonly instruments = servingInstruments();
+  private readonly adapterLabel = boundedLabels(adapterLabels);
 
   constructor(private readonly context: TileClassifierContext) {}
 
@@ -87,25 +91,42 @@ export class TileClassifier {
     probabilities: boolean,
     signal: AbortSignal,
   ): Promise<ClassifiedTile> {
+    const { height, width } = tile.window;
+    const attributes = { adapter: adapter.reference, patches: height * width };
+    return withSpan('tile', { attributes }, () =>
+      this.classifyNow(flow, tile, adapter, reservation, probabilities, signal),
+    );
+  }
+
+  private async classifyNow(
+    flow: ScheduledFlow<EngineWork>,
+    tile: CheckedTile,
+    adapter: AdmittedAdapter,
+    reservation: Reservation,
+    probabilities: boolean,
+    signal: AbortSignal,
+  ): Promise<ClassifiedTile> {
     const { bindings, batches, statistics, config } = this.context;
     const start = performance.now();
     const work = newTileWork(tile, adapter, adapterGroup(adapter, config), probabilities);
     let bound: BoundAdapter | undefined;
-    let isDone = false;
+    const { adapterPatches, adapterTiles } = instruments();
+    const label = this.adapterLabel(adapter.reference);
     try {
       bound = await bindings.acquire(adapter, signal);
       const times = await flow.run(work, reservation, signal);
-      isDone = true;
       statistics.succeeded(adapter, work.patches, times, performance.now() - start);
-      this.instruments.patches.add(work.patches, { adapter: adapter.reference });
+      adapterPatches.add(work.patches, { adapter: label });
+      adapterTiles.add(1, { adapter: label, outcome: 'OK' });
       const { labels, confidence, probabilities: shares } = work;
       return { labels, confidence, probabilities: shares, times };
-    } finally {
+    } catch (error) {
       // Its last batch would have freed it.
-      if (!isDone) {
-        batches.discard(work);
-        statistics.failed(adapter, performance.now() - start);
-      }
+      batches.discard(work);
+      statistics.failed(adapter, performance.now() - start);
+      adapterTiles.add(1, { adapter: label, outcome: toHyperswapError(error).code });
+      throw error;
+    } finally {
       if (bound !== undefined) bindings.release(bound);
     }
   }

@@ -91,6 +91,18 @@ export const settings = z
       .nonnegative()
       .default(4 * 1024 ** 3)
       .describe('Bytes of backbones, fetched from the store, that a process keeps in the folder for temporary files.'),
+    metricsPort: z.coerce
+      .number()
+      .int()
+      .min(0)
+      .max(65_535)
+      .default(0)
+      .describe('Port of the metrics for Prometheus at /metrics; 0: there is no such page.'),
+    metricsHost: z
+      .string()
+      .min(1)
+      .default('127.0.0.1')
+      .describe('Address that the metrics for Prometheus are served on, in plain HTTP to everybody who reaches it.'),
     maximumConnections: z.coerce
       .number()
       .int()

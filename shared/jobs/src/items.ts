@@ -10,6 +10,8 @@ export const jobItemSchema = z.object({
   /** Items of another round than the record's are passed over. */
   round: z.number().int(),
   part: z.number().int().nonnegative().optional(),
+  /** W3C Trace Context of the call that started the job. */
+  traceparent: z.string().max(200).optional(),
 });
 
 export type JobItem = Readonly<z.infer<typeof jobItemSchema>>;
@@ -26,7 +28,7 @@ export function itemName({ part }: Pick<JobItem, 'part'>): string {
 
 /** Publishes the first item of a job. */
 export async function publishJob(queue: JobQueue, kind: string, { id, record }: KnownJob): Promise<void> {
-  const item = { kind, job: id, round: record.round };
+  const item = { kind, job: id, round: record.round, traceparent: record.traceparent };
   await queue.publish(item, itemId(item));
 }
 
@@ -60,7 +62,7 @@ async function publishPart(queue: JobQueue, kind: string, job: KnownJob, first: 
 }
 
 async function publish(queue: JobQueue, kind: string, { id, record }: KnownJob, part: number): Promise<void> {
-  const item = { kind, job: id, round: record.round, part };
+  const item = { kind, job: id, round: record.round, part, traceparent: record.traceparent };
   await queue.publish(item, itemId(item));
 }
 

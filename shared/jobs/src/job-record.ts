@@ -49,6 +49,8 @@ export const jobRecordSchema = z.object({
   parts: z.object({ total: z.number().int().positive(), finished: z.string() }).optional(),
   /** Process that takes the job with it when it ends; absent where others go on with it. */
   owner: z.string().optional(),
+  /** W3C Trace Context of the call that started it. */
+  traceparent: z.string().max(200).optional(),
 });
 
 export type JobRecord = Readonly<z.infer<typeof jobRecordSchema>>;
@@ -59,8 +61,9 @@ export function newRecord(given: {
   readonly request: Uint8Array;
   readonly parts: number | undefined;
   readonly owner: string | undefined;
+  readonly traceparent: string | undefined;
 }): JobRecord {
-  const { kind, parts, owner } = given;
+  const { kind, parts, owner, traceparent } = given;
   const now = Date.now();
   return {
     kind,
@@ -73,6 +76,7 @@ export function newRecord(given: {
     tries: {},
     parts: parts === undefined ? undefined : { total: parts, finished: noParts(parts) },
     owner,
+    traceparent,
   };
 }
 

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { failure, HyperswapError, serializeError } from '@hyperswap/errors';
 import type { Bus } from '@hyperswap/messaging';
 import type { ObjectStore } from '@hyperswap/storage';
-import type { Logger } from '@hyperswap/telemetry';
+import { traceparent, type Logger } from '@hyperswap/telemetry';
 import { Activity } from './activity.js';
 import { publishJob, type JobItem, type JobQueue } from './items.js';
 import type { JobHandler, JobKind } from './job-kind.js';
@@ -10,6 +10,7 @@ import { newRecord, queuedAgain, withStatus } from './job-record.js';
 import { JobRecords } from './job-records.js';
 import { hasEnded } from './job-status.js';
 import { toView, type JobView } from './job-view.js';
+import { observeJobs } from './job-metrics.js';
 import { JobWorker, type Registration } from './job-worker.js';
 import { jobObjects } from './objects.js';
 import { maximumParts } from './parts.js';
@@ -56,6 +57,9 @@ export class JobRunner {
   private readonly registrations = new Map<string, Registration>();
   private readonly workersOf = new Map<string, number>();
   private readonly activity = new Activity();
+  /** Items under way by kind. */
+  private readonly busy = new Map<string, number>();
+  private stopObserving: () => void = () => undefined;
   /** Last admission of a job by kind; it never fails. */
   private readonly admissions = new Map<string, Promise<unknown>>();
   private working: Promise<void>[] | undefined;
@@ -88,11 +92,14 @@ export class JobRunner {
     this.working = [...this.workersOf].flatMap(([name, workers]) => {
       const queue = bus.workQueue<JobItem>(name);
       const [draining, stopping] = [this.draining.signal, this.stopping.signal];
-      const [{ events }, { activity }] = [bus, this];
+      const [{ events }, { activity, busy }] = [bus, this];
       const common = { queue, registrations, events, store, logger, leaseMilliseconds, retryMilliseconds };
-      const worker = { ...common, activity, draining, stopping };
+      const worker = { ...common, activity, busy, draining, stopping };
       return Array.from({ length: workers }, () => new JobWorker(worker).work());
     });
+    const records = (): (readonly [string, JobRecords])[] =>
+      [...registrations].map(([kind, { records: known }]) => [kind, known] as const);
+    this.stopObserving = observeJobs({ records, busy: this.busy });
     this.sweeping = this.sweep();
     this.sweepTimer = setInterval(
       () => {
@@ -128,7 +135,13 @@ export class JobRunner {
     }
     const records = this.recordsOf(kind.name);
     if ((await records.get(id)) !== undefined) return id;
-    const record = newRecord({ kind: kind.name, request: bytes, parts, owner: this.context.bus.owner });
+    const record = newRecord({
+      kind: kind.name,
+      request: bytes,
+      parts,
+      owner: this.context.bus.owner,
+      traceparent: traceparent(),
+    });
     try {
       await this.admit(kind.name, () => records.create(id, record));
     } catch (error) {
@@ -240,6 +253,7 @@ export class JobRunner {
   /** Drains, gives items under way back, and waits until nothing is under way. */
   async stop(): Promise<void> {
     this.drain();
+    this.stopObserving();
     this.stopping.abort(failure('DRAINING', {}));
     await Promise.all(this.working ?? []);
     await this.sweeping;

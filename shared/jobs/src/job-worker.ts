@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { failure, serializeError, toHyperswapError } from '@hyperswap/errors';
 import type { Events, WorkItem } from '@hyperswap/messaging';
 import type { ObjectStore } from '@hyperswap/storage';
-import type { Logger } from '@hyperswap/telemetry';
+import { instruments, traceOf, withSpan, type Logger } from '@hyperswap/telemetry';
 import type { Activity } from './activity.js';
 import { itemName, jobItemSchema, publishNextPart, publishParts, type JobItem, type JobQueue } from './items.js';
 import type { Job, JobContext, JobHandler, JobKind } from './job-kind.js';
@@ -38,6 +38,8 @@ export interface WorkerContext {
   readonly activity: Activity;
   /** Longest pause before another attempt. */
   readonly retryMilliseconds: number;
+  /** Items under way in this process, by kind. */
+  readonly busy: Map<string, number>;
   /** Aborted when this process takes no more items. */
   readonly draining: AbortSignal;
   /** Aborted when it gives back those that it has. */
@@ -87,6 +89,7 @@ export class JobWorker {
       await item.giveBack(jittered(unknownKindMilliseconds));
       return jittered(restMilliseconds);
     }
+    this.count(kindName, 1);
     // Signs of life go on while the handler is busy: the engine has a thread of its own.
     const heartbeat = setInterval(() => {
       item.working().catch(() => undefined);
@@ -104,11 +107,21 @@ export class JobWorker {
         await this.passOver(attempt, record);
         return 0;
       }
-      if (record.parts === undefined) return await this.doWhole(attempt);
-      return await (part === undefined ? this.cut(attempt) : this.doPart(attempt, part, record));
+      const attributes = { job: id, deliveries: item.deliveries, ...(part === undefined ? {} : { part }) };
+      const parent = traceOf(item.content.traceparent);
+      return await withSpan(`job ${kindName}`, { kind: 'consumer', parent, attributes }, async () => {
+        if (record.parts === undefined) return this.doWhole(attempt);
+        return part === undefined ? this.cut(attempt) : this.doPart(attempt, part, record);
+      });
     } finally {
+      this.count(kindName, -1);
       clearInterval(heartbeat);
     }
+  }
+
+  private count(kind: string, change: 1 | -1): void {
+    const { busy } = this.context;
+    busy.set(kind, (busy.get(kind) ?? 0) + change);
   }
 
   /** Takes note of an item whose job goes on without it. */
@@ -259,6 +272,7 @@ export class JobWorker {
       ? { verdict: 'return', delayMilliseconds: 0, restMilliseconds: 0 }
       : judge(error, failures, this.context.retryMilliseconds);
     logger.warn({ err: error, kind: kind.name, job: id, item: itemName(item.content), ...judged }, 'an attempt failed');
+    instruments().jobAttempts.add(1, { kind: kind.name, code: error.code });
     if (judged.verdict === 'fail') {
       await this.fail(attempt, error);
       return judged.restMilliseconds;
@@ -289,10 +303,19 @@ export class JobWorker {
   /** Ends a job, unless another worker has it, tidies up and takes its item away. */
   private async end(attempt: Attempt, next: (record: JobRecord) => JobRecord): Promise<void> {
     const { records, id, item, handler, job, kind } = attempt;
-    const ended = await records.change(id, (record) => (isHolder(record, attempt) ? next(record) : record));
+    // Two workers can finish the last parts at once: one of them ends the job.
+    const change = { isOurs: false };
+    const ended = await records.change(id, (record) => {
+      const wanted = isHolder(record, attempt) ? next(record) : record;
+      change.isOurs = wanted !== record;
+      return wanted;
+    });
     const end = endOf(ended.status);
     if (end !== undefined) {
-      this.context.logger.info({ kind: kind.name, job: id, state: end }, 'job ended');
+      if (change.isOurs) {
+        this.context.logger.info({ kind: kind.name, job: id, state: end }, 'job ended');
+        instruments().jobsEnded.add(1, { kind: kind.name, state: end });
+      }
       if (end !== 'failed' || ended.parts === undefined) await handler.clear?.(job, end);
     }
     await item.acknowledge();

@@ -13,6 +13,7 @@ import { once } from 'node:events';
 import { channelCredentials, withToken, type ClientAccess } from './client-access.js';
 import { fromServiceError } from './status.js';
 import { maximumMessageBytes } from './server.js';
+import { traceCalls } from './tracing.js';
 
 type ClientConstructor<C> = new (address: string, channel: ChannelCredentials, options?: object) => C;
 
@@ -43,7 +44,7 @@ export function connect<C extends Client>(
     'grpc.max_send_message_length': maximumMessageBytes,
     'grpc.service_config': serviceConfig,
     ...(serverName === undefined ? {} : { 'grpc.ssl_target_name_override': serverName }),
-    ...(tokenFile === undefined ? {} : { interceptors: [withToken(tokenFile)] }),
+    interceptors: [traceCalls, ...(tokenFile === undefined ? [] : [withToken(tokenFile)])],
   });
 }
 

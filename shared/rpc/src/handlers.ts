@@ -9,10 +9,11 @@ import type {
   sendUnaryData,
   ServerWritableStream,
 } from '@grpc/grpc-js';
-import { failure, HyperswapError } from '@hyperswap/errors';
+import { failure, HyperswapError, toHyperswapError } from '@hyperswap/errors';
 import { drainingOf, untilDrained } from './draining.js';
 import { requestTaken } from './read-ahead.js';
 import { toStatus } from './status.js';
+import { traceAnswer } from './tracing.js';
 import { UndecodableRequest } from './undecodable.js';
 
 export interface CallContext {
@@ -44,7 +45,7 @@ export function unaryHandler<Request, Response>(
   method: (request: Request, context: CallContext) => Promise<Response>,
 ): handleUnaryCall<Request, Response> {
   return (call, callback) => {
-    void answer(async () => method(decoded(call.request), contextOf(call)), callback);
+    void traceAnswer(call, () => answer(async () => method(decoded(call.request), contextOf(call)), callback));
   };
 }
 
@@ -53,7 +54,7 @@ export function clientStreamHandler<Request, Response>(
   method: (requests: AsyncIterable<Request>, context: CallContext) => Promise<Response>,
 ): handleClientStreamingCall<Request, Response> {
   return (call, callback) => {
-    void answer(async () => method(requestsOf<Request>(call), contextOf(call)), callback);
+    void traceAnswer(call, () => answer(async () => method(requestsOf<Request>(call), contextOf(call)), callback));
   };
 }
 
@@ -63,7 +64,7 @@ export function serverStreamHandler<Request, Response>(
 ): handleServerStreamingCall<Request, Response> {
   return (call) => {
     const context = contextOf(call);
-    void send(call, () => method(decoded(call.request), context), context.signal);
+    void traceAnswer(call, () => send(call, () => method(decoded(call.request), context), context.signal));
   };
 }
 
@@ -74,7 +75,8 @@ export function bidiStreamHandler<Request, Response>(
   return (call) => {
     const context = contextOf(call);
     const responses = () => method(requestsOf<Request>(call), context);
-    void send(call as unknown as ServerWritableStream<Request, Response>, responses, context.signal);
+    const writable = call as unknown as ServerWritableStream<Request, Response>;
+    void traceAnswer(call, () => send(writable, responses, context.signal));
   };
 }
 
@@ -95,12 +97,14 @@ async function* requestsOf<Request>(
   }
 }
 
-async function answer<Response>(method: () => Promise<Response>, callback: sendUnaryData<Response>): Promise<void> {
+/** @returns the error that the call ended with */
+async function answer<Response>(method: () => Promise<Response>, callback: sendUnaryData<Response>): Promise<unknown> {
   const [error, response] = await method().then(
-    (value) => [null, value] as const,
-    (thrown: unknown) => [toStatus(thrown), undefined] as const,
+    (value) => [undefined, value] as const,
+    (thrown: unknown) => [toHyperswapError(thrown), undefined] as const,
   );
-  callback(error, response);
+  callback(error === undefined ? null : toStatus(error), response);
+  return error;
 }
 
 /**
@@ -109,12 +113,12 @@ async function answer<Response>(method: () => Promise<Response>, callback: sendU
  */
 const responsesAhead = 2;
 
-/** Writes responses as fast as the client reads them. */
+/** Writes responses as fast as the client reads them. @returns the error that the call ended with */
 async function send<Request, Response>(
   call: ServerWritableStream<Request, Response>,
   respond: () => AsyncIterable<Response>,
   signal: AbortSignal,
-): Promise<void> {
+): Promise<unknown> {
   const isOver = (): boolean => signal.aborted;
   let ahead = 0;
   let taken: () => void = () => undefined;
@@ -122,7 +126,7 @@ async function send<Request, Response>(
   signal.addEventListener('abort', () => taken(), { once: true });
   try {
     for await (const response of respond()) {
-      if (isOver()) return;
+      if (isOver()) return signal.reason;
       ahead += 1;
       call.write(response, () => {
         ahead -= 1;
@@ -131,8 +135,10 @@ async function send<Request, Response>(
       while (ahead >= responsesAhead && !isOver()) await new Promise<void>((resolve) => (taken = resolve));
     }
     call.end();
+    return undefined;
   } catch (error) {
-    if (signal.aborted && !(error instanceof HyperswapError)) return;
+    if (signal.aborted && !(error instanceof HyperswapError)) return signal.reason;
     call.emit('error', toStatus(error));
+    return error;
   }
 }

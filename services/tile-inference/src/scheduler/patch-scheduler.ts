@@ -1,5 +1,5 @@
 import { failure, throwIfAborted } from '@hyperswap/errors';
-import { servingInstruments } from '@hyperswap/telemetry';
+import { activeTrace, instruments, recordSpan, withSpan, type Trace } from '@hyperswap/telemetry';
 import { FairQueue } from './fair-queue.js';
 import type { Flow, FlowKind } from './flow.js';
 import { MemoryBudget, type Account, type Reservation, type Size } from './memory-budget.js';
@@ -52,6 +52,9 @@ interface Entry<W extends Work> {
   readonly work: W;
   readonly flow: Flow<W>;
   readonly reservation: Reservation;
+  /** Place of the work in a trace. */
+  readonly trace: Trace;
+  readonly arrivedAt: number;
   startedAt: number | undefined;
   done: number;
   readonly resolve: () => void;
@@ -75,7 +78,6 @@ export class PatchScheduler<W extends Work> {
   private readonly entries = new Map<W, Entry<W>>();
   private readonly running = new Set<Running<W>>();
   private readonly throughput = new Throughput();
-  private readonly instruments = servingInstruments();
   private waiting = 0;
   private classified = 0;
 
@@ -108,7 +110,8 @@ export class PatchScheduler<W extends Work> {
   }
 
   /** @throws QUEUE_FULL with the time after which there may be room */
-  refuse(): never {
+  refuse(flow: FlowKind): never {
+    instruments().refused.add(1, { flow });
     const { patches, bytes } = this.budget.used;
     const { limit } = this.budget;
     const isBytes = bytes / limit.bytes > patches / limit.patches;
@@ -133,14 +136,16 @@ export class PatchScheduler<W extends Work> {
     this.waiting += work.patches;
     try {
       await new Promise<void>((resolve, reject) => {
-        entry = { work, flow, reservation, startedAt: undefined, done: 0, resolve, reject };
+        const trace = activeTrace();
+        entry = { work, flow, reservation, trace, arrivedAt: since, startedAt: undefined, done: 0, resolve, reject };
         this.entries.set(work, entry);
         this.queue.add(flow, work);
         signal.addEventListener('abort', giveUp, { once: true });
         this.dispatch();
       });
       const startedAt = entry!.startedAt ?? since;
-      this.instruments.queued.record(startedAt - since, { flow: flow.kind });
+      instruments().queued.record((startedAt - since) / 1000, { flow: flow.kind });
+      instruments().patches.add(work.patches, { flow: flow.kind });
       return { queued: startedAt - since, engine: performance.now() - startedAt };
     } catch (error) {
       throwIfAborted(signal, 'Classifying patches');
@@ -174,20 +179,34 @@ export class PatchScheduler<W extends Work> {
     const entries = parts.map(({ work }) => this.entries.get(work)!);
     const running = { awaited: new Set(entries), controller: new AbortController() };
     this.running.add(running);
-    this.instruments.batches.add(1, { cut: reason });
+    const { batches, batchPatches, batchSeconds } = instruments();
+    const patches = parts.reduce((sum, { count }) => sum + count, 0);
+    batches.add(1, { cut: reason });
+    batchPatches.record(patches);
     const now = performance.now();
-    for (const entry of entries) entry.startedAt ??= now;
+    for (const entry of entries) this.begin(entry, now);
+    // A batch belongs to the trace of its first part, and is linked to those of the others.
+    const [parent, ...links] = entries.map(({ trace }) => trace);
+    const settings = { parent: parent!, links, attributes: { patches, cut: reason } };
     try {
-      await this.runBatch(parts, running.controller.signal);
+      await withSpan('batch', settings, () => this.runBatch(parts, running.controller.signal));
+      batchSeconds.record((performance.now() - now) / 1000);
       this.running.delete(running);
       for (const [place, { count }] of parts.entries()) this.count(entries[place]!, count);
-      this.throughput.add(parts.reduce((sum, { count }) => sum + count, 0));
+      this.throughput.add(patches);
     } catch (error) {
       this.running.delete(running);
       for (const entry of running.awaited) entry.reject(error);
     } finally {
       this.dispatch();
     }
+  }
+
+  /** A batch takes patches of an entry. @param now milliseconds of `performance` */
+  private begin(entry: Entry<W>, now: number): void {
+    if (entry.startedAt !== undefined) return;
+    entry.startedAt = now;
+    recordSpan('queue', entry.trace, performance.timeOrigin + entry.arrivedAt, performance.timeOrigin + now);
   }
 
   /** Some patches of an entry are classified. */
@@ -217,7 +236,7 @@ export class ScheduledFlow<W extends Work> {
 
   /** Reserves room now. @throws QUEUE_FULL */
   reserveNow(size: Size): Reservation {
-    return this.account.tryReserve(size) ?? this.scheduler.refuse();
+    return this.account.tryReserve(size) ?? this.scheduler.refuse(this.flow.kind);
   }
 
   /** Runs work to its end, as {@link PatchScheduler.run} does. @throws CANCELLED, DEADLINE, and what the engine failed with */

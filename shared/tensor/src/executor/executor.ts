@@ -1,5 +1,6 @@
 import { SHARE_ENV, Worker, type Transferable } from 'node:worker_threads';
 import { failure, restoreError, type HyperswapError } from '@hyperswap/errors';
+import { activeTrace, isRecorded, recordSpan, traceOf, traceparent as activeTraceparent } from '@hyperswap/telemetry';
 import type { EngineDescription, Reply, Request } from './messages.js';
 import type { Arguments, Program, Result } from './program.js';
 
@@ -69,7 +70,8 @@ export class Executor {
     return {
       call: async (method, args, options) =>
         (await this.request((id) => {
-          return { kind: 'call', id, program: name, method, args, urgent: options?.urgent === true };
+          const traceparent = isRecorded(activeTrace()) ? activeTraceparent() : undefined;
+          return { kind: 'call', id, program: name, method, args, urgent: options?.urgent === true, traceparent };
         }, options)) as never,
     };
   }
@@ -112,6 +114,11 @@ export class Executor {
   }
 
   private receive(reply: Reply): void {
+    if (reply.kind === 'span') {
+      const { name, traceparent, startedAt, endedAt } = reply;
+      recordSpan(`engine ${name}`, traceOf(traceparent), startedAt, endedAt);
+      return;
+    }
     const call = this.pending.get(reply.id);
     if (call === undefined) return;
     if (reply.kind === 'progress') {

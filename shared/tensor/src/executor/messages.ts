@@ -11,6 +11,8 @@ export type Request =
       readonly method: string;
       readonly args: unknown;
       readonly urgent: boolean;
+      /** W3C Trace Context of the caller, where it wants to know when the call ran. */
+      readonly traceparent: string | undefined;
     }
   | { readonly kind: 'cancel'; readonly id: number }
   | { readonly kind: 'describe'; readonly id: number };
@@ -19,7 +21,19 @@ export type Request =
 export type Reply =
   | { readonly kind: 'result'; readonly id: number; readonly value: unknown }
   | { readonly kind: 'progress'; readonly id: number; readonly value: unknown }
-  | { readonly kind: 'error'; readonly id: number; readonly error: SerializedError };
+  | { readonly kind: 'error'; readonly id: number; readonly error: SerializedError }
+  | CallSpan;
+
+/** Time that a traced call ran in the worker, told before its result. */
+export interface CallSpan {
+  readonly kind: 'span';
+  readonly id: number;
+  readonly name: string;
+  readonly traceparent: string;
+  /** Milliseconds since 1970. */
+  readonly startedAt: number;
+  readonly endedAt: number;
+}
 
 /** Kind and current state of the engine. */
 export interface EngineDescription {

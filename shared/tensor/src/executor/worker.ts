@@ -73,7 +73,7 @@ async function answer(request: Answerable): Promise<void> {
   }
 }
 
-async function call({ id, program, method, args }: Request & { kind: 'call' }): Promise<void> {
+async function call({ id, program, method, args, traceparent }: Request & { kind: 'call' }): Promise<void> {
   const implementation = programs.get(program)?.[method];
   if (implementation === undefined) throw failure('INTERNAL', { reason: `${program} has no method ${method}` });
   const { signal } = cancellations.get(id)!;
@@ -86,7 +86,16 @@ async function call({ id, program, method, args }: Request & { kind: 'call' }): 
     pause: () => nextTurn(),
     letUrgentPass,
   };
-  const value = await implementation(args as never, context);
+  const start = performance.now();
+  let value: unknown;
+  try {
+    value = await implementation(args as never, context);
+  } finally {
+    if (traceparent !== undefined) {
+      const [startedAt, endedAt] = [start, performance.now()].map((time) => performance.timeOrigin + time);
+      send({ kind: 'span', id, name: method, traceparent, startedAt: startedAt!, endedAt: endedAt! });
+    }
+  }
   if (value instanceof Moved) send({ kind: 'result', id, value: value.value as unknown }, value.buffers);
   else send({ kind: 'result', id, value });
 }

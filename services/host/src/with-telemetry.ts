@@ -1,0 +1,44 @@
+import type { Config } from '@hyperswap/config';
+import { failure } from '@hyperswap/errors';
+import { startTelemetry } from '@hyperswap/telemetry';
+
+/** Something that runs until it is stopped. */
+interface Running {
+  stop(graceMilliseconds: number): Promise<void>;
+}
+
+/**
+ * Starts a host with its exporters, which end when it has stopped.
+ *
+ * @throws PORT_IN_USE, CONFIG_INVALID for the address of the metrics; what the host's start throws
+ */
+export async function withTelemetry<Host extends Running>(
+  { metricsHost: host, metricsPort: port }: Pick<Config, 'metricsHost' | 'metricsPort'>,
+  start: () => Promise<Host>,
+): Promise<Host> {
+  const stopTelemetry = await startTelemetry('hyperswap', { host, port }).catch((error: unknown) => {
+    throw listenError(error as NodeJS.ErrnoException, host, port);
+  });
+  try {
+    const running = await start();
+    return {
+      ...running,
+      stop: async (graceMilliseconds) => {
+        await running.stop(graceMilliseconds);
+        await stopTelemetry();
+      },
+    };
+  } catch (error) {
+    await stopTelemetry();
+    throw error;
+  }
+}
+
+function listenError(error: NodeJS.ErrnoException, host: string, port: number): Error {
+  if (error.code === 'EADDRINUSE') return failure('PORT_IN_USE', { address: `${host}:${port}` }, error);
+  if (error.code !== undefined) {
+    const allowed = 'an address of this machine';
+    return failure('CONFIG_INVALID', { key: 'metricsHost', value: host, allowed }, error);
+  }
+  return error;
+}
