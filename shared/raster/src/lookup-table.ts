@@ -1,22 +1,6 @@
 /** Lookup tables of products in the geometry of the sensor: they tell which pixel lies on each cell of a map. */
 import { failure } from '@hyperswap/errors';
-import type { AffineTransform, Crs } from './raster-info.js';
-
-/** Map that the pixels of a raster are placed on by a table. */
-export interface LookupTable {
-  /** Rows of the map. */
-  readonly height: number;
-  /** Columns of the map. */
-  readonly width: number;
-  readonly crs: Crs | undefined;
-  readonly transform: AffineTransform;
-  /**
-   * Reads some rows of the table.
-   *
-   * @returns pixel of the raster (row · width + column) on each cell, `[count, width]`; -1 where there is none
-   */
-  readRows(row: number, count: number): Promise<Int32Array>;
-}
+import type { LookupTable } from './raster-info.js';
 
 /** Cells of a table at most: maps of it are kept in memory. */
 const maximumCells = 2 ** 28;

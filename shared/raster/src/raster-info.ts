@@ -1,6 +1,5 @@
 import type { ElementType, NumericArray } from './array.js';
 import type { ArrayDescription } from './arrays/array-reader.js';
-import type { LookupTable } from './lookup-table.js';
 import type { Window } from './window.js';
 
 /** Coordinate reference system, as a file names it. */
@@ -48,6 +47,22 @@ export interface RasterInfo {
   readonly variables: readonly ArrayDescription[];
   /** Variable that is read; empty where the file holds one without a name. */
   readonly variable: string;
+}
+
+/** Map that the pixels of a raster are placed on by a table. */
+export interface LookupTable {
+  /** Rows of the map. */
+  readonly height: number;
+  /** Columns of the map. */
+  readonly width: number;
+  readonly crs: Crs | undefined;
+  readonly transform: AffineTransform;
+  /**
+   * Reads some rows of the table.
+   *
+   * @returns pixel of the raster (row · width + column) on each cell, `[count, width]`; -1 where there is none
+   */
+  readRows(row: number, count: number): Promise<Int32Array>;
 }
 
 /** Raster in a file, read by windows. */

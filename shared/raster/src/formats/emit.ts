@@ -6,8 +6,8 @@
 import { memoryType, type NumericArray } from '../array.js';
 import { arrayWindow } from '../arrays/array-raster.js';
 import { rowMajorStrides, type ArrayReader } from '../arrays/array-reader.js';
-import { requireMapSize, type LookupTable } from '../lookup-table.js';
-import type { AffineTransform, RasterInfo } from '../raster-info.js';
+import { requireMapSize } from '../lookup-table.js';
+import type { AffineTransform, LookupTable, RasterInfo } from '../raster-info.js';
 import type { Hdf5File } from './hdf5/hdf5-file.js';
 import type { Hdf5Product } from './hdf5/product.js';
 

@@ -1,6 +1,5 @@
 import type { ReadOptions } from '../raster-format.js';
-import type { LookupTable } from '../lookup-table.js';
-import type { AffineTransform, Crs } from '../raster-info.js';
+import type { AffineTransform, Crs, LookupTable } from '../raster-info.js';
 
 /** Labels of a scene, 0 for unlabelled. */
 export interface LabelMap {
