@@ -8,6 +8,7 @@ import { describeSettings, loadConfig } from '@hyperswap/config';
 import { connect as connectNats } from 'nats';
 import { parse } from 'yaml';
 import { startServing, type Pod } from '../support/fleet.js';
+import { freePort } from '../support/free-port.js';
 import { repository } from '../support/fixtures.js';
 import { healthOf, SERVING } from '../support/health.js';
 import { chartDirectory, helm, helmMissing, problemsOf, renderChart, type Manifest } from '../support/manifests.js';
@@ -168,11 +169,16 @@ describe('the chart', { skip: helmMissing }, () => {
         });
         const args = container.args.map((arg) => (arg === '/etc/hyperswap/config/config.json' ? file : arg));
         const home = path.join(directory, String(index));
+        const metricsPort = await freePort();
         const pod = await startServing([...args, '--port', '0'], {
           ...{ PATH: process.env.PATH, HOME: process.env.HOME, HYPERSWAP_HOME: home },
           ...Object.fromEntries(given),
+          // Pods have a network of their own; these share one.
+          HYPERSWAP_METRICS_PORT: String(metricsPort),
         });
         pods.push(pod);
+        const metrics = await (await fetch(`http://127.0.0.1:${metricsPort}/metrics`)).text();
+        assert.match(metrics, /^hyperswap_memory_bytes/m, `${container.name} shows its metrics`);
         for (const service of probedServices(container)) {
           assert.equal(await healthOf(pod.endpoint, service), SERVING, `${container.name} ${service}`);
         }

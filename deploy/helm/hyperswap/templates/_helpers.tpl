@@ -117,6 +117,10 @@ containers:
       readOnlyRootFilesystem: true
       capabilities: { drop: [ALL] }
     env:
+      - name: HYPERSWAP_METRICS_PORT
+        value: {{ $root.Values.metrics.port | quote }}
+      - name: HYPERSWAP_METRICS_HOST
+        value: 0.0.0.0
       {{- if $root.Values.nats.secret.name }}
       - name: NATS_URL
         valueFrom:
@@ -137,6 +141,7 @@ containers:
       {{- end }}
     ports:
       - { name: grpc, containerPort: 7420, protocol: TCP }
+      - { name: metrics, containerPort: {{ $root.Values.metrics.port }}, protocol: TCP }
     # The port opens when the backbone is resident: a large one takes minutes to fetch and load.
     startupProbe: {{ include "hyperswap.probe" (dict "root" $root "service" "liveness") | nindent 6 }}
       periodSeconds: 5
