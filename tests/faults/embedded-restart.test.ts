@@ -1,13 +1,22 @@
 /** Work of a process without NATS that is killed: the next process on its home goes on with it. */
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { createInterface } from 'node:readline';
 import { after, before, describe, test } from 'node:test';
-import { JobState, type TrainingFinished } from '@hyperswap/proto';
+import { loadConfig } from '@hyperswap/config';
+import { startPrivateHost } from '@hyperswap/host';
+import { JobState, type JobStatus, type TrainingFinished } from '@hyperswap/proto';
 import { callUnary, readStream } from '@hyperswap/rpc';
+import { createLogger } from '@hyperswap/telemetry';
+import { collect } from '../support/collect.js';
+import { commandFile } from '../support/command.js';
+import { hasCode } from '../support/errors.js';
 import { mapOf, startPod, type Pod } from '../support/fleet.js';
-import { prepareToy, readMapOf, train, trainingRequest } from '../support/services.js';
+import { connectAll, prepareToy, readMapOf, train, trainingRequest, type ServiceClients } from '../support/services.js';
 
 const services = 'preprocessing,trainer,tile-inference';
 const settings = { epochs: '12', probeEpochs: '1' };
@@ -72,5 +81,45 @@ describe('a home whose process is killed', () => {
       return;
     }
     throw new Error('the job ended without a map');
+  });
+
+  test('the training of a command that is killed ends as interrupted, for who watches it and for the next command', async () => {
+    const args = ['train', '--scene', 'toy', '--method', 'krona+', '--adapter', 'lost', '--patch-size', '9'];
+    const command = spawn(process.execPath, [commandFile, ...args, '--set', 'epochs=200', '--split', '12:4'], {
+      env: environment,
+      stdio: ['ignore', 'ignore', 'pipe'],
+      // A process group of its own: the services that it starts for itself are killed with it.
+      detached: true,
+    });
+    let said = '';
+    for await (const line of createInterface({ input: command.stderr })) {
+      said += `${line}\n`;
+      if (line.includes('epoch')) break;
+    }
+    assert.match(said, /epoch/, 'it did not come to train');
+    const training = async (): Promise<JobStatus> => {
+      const known = await callUnary(pod.trainings, 'listTrainings', { pageSize: 0, pageToken: '' });
+      return known.trainings.find(({ adapter }) => adapter === 'lost')!.status!;
+    };
+    const watch = ({ trainings }: ServiceClients, job: string) =>
+      collect(readStream(trainings, trainings.watchTraining({ training: job })));
+    const { job, state } = await training();
+    assert.equal(state, JobState.JOB_STATE_RUNNING);
+    // Somebody watches it through another process of the home.
+    const watched = assert.rejects(watch(pod, job), hasCode('JOB_INTERRUPTED', /ended with the process that ran it/));
+    process.kill(-command.pid!, 'SIGKILL');
+    await once(command, 'exit');
+    const config = loadConfig({ environment });
+    const next = await startPrivateHost(config, ['preprocessing', 'trainer'], createLogger('silent', 'test'));
+    try {
+      await watched;
+      const ended = await training();
+      assert.deepEqual([ended.state, ended.error?.code], [JobState.JOB_STATE_FAILED, 'JOB_INTERRUPTED']);
+      const { close, ...clients } = connectAll(next.server.endpoint);
+      await assert.rejects(watch(clients, job), hasCode('JOB_INTERRUPTED'));
+      close();
+    } finally {
+      await next.stop(0);
+    }
   });
 });

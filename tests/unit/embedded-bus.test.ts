@@ -6,6 +6,7 @@ import { mkdtemp, readdir, readFile, utimes, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { EmbeddedBus } from '@hyperswap/messaging';
 import { hasCode } from '../support/errors.js';
 
@@ -114,3 +115,31 @@ test('private work is its process’s own: any number at a time, and others can 
   await Promise.all([other, kept].map((bus) => bus.close()));
   assert.deepEqual(await readdir(path.join(directory, 'processes')), []);
 });
+
+test(
+  'a killed process that its parent never asks about is gone: its lock is no hindrance',
+  { skip: process.platform !== 'linux' && 'only /proc tells' },
+  async () => {
+    const directory = await makeDirectory();
+    const code = `
+      import { EmbeddedBus } from '@hyperswap/messaging';
+      const bus = await EmbeddedBus.open({ directory: ${JSON.stringify(directory)}, work: 'kept' });
+      process.stdout.write(String(process.pid));
+      setInterval(() => undefined, 1000);`;
+    // The shell leaves its child to a program that waits for none, as the first process of a container often does.
+    const parent = spawn('sh', ['-c', '"$0" --input-type=module --eval "$1" & exec sleep 60', process.execPath, code], {
+      cwd: import.meta.dirname,
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    try {
+      const [said] = (await once(parent.stdout, 'data')) as [Buffer];
+      const pid = Number(said.toString());
+      process.kill(pid, 'SIGKILL');
+      const stateOf = async (): Promise<string> => /\) (\S)/.exec(await readFile(`/proc/${pid}/stat`, 'utf8'))![1]!;
+      while ((await stateOf()) !== 'Z') await sleep(20);
+      await (await EmbeddedBus.open({ directory, work: 'kept' })).close();
+    } finally {
+      parent.kill('SIGKILL');
+    }
+  },
+);

@@ -1,9 +1,10 @@
 import { randomUUID } from 'node:crypto';
-import { failure, HyperswapError, serializeError } from '@hyperswap/errors';
+import { failure, HyperswapError } from '@hyperswap/errors';
 import type { Bus } from '@hyperswap/messaging';
 import type { ObjectStore } from '@hyperswap/storage';
 import { traceparent, type Logger } from '@hyperswap/telemetry';
 import { Activity } from './activity.js';
+import { interrupt } from './interrupted.js';
 import { publishJob, type JobItem, type JobQueue } from './items.js';
 import type { JobHandler, JobKind } from './job-kind.js';
 import { newRecord, queuedAgain, withStatus } from './job-record.js';
@@ -167,7 +168,7 @@ export class JobRunner {
   ): AsyncGenerator<JobNews<Request, Result, Progress>> {
     const { store, bus } = this.context;
     const ending = this.draining.signal;
-    return watchJob(kind, id, { records: this.recordsOf(kind.name), events: bus.events, store, ending }, signal);
+    return watchJob(kind, id, { records: this.recordsOf(kind.name), bus, store, ending }, signal);
   }
 
   /** @throws JOB_NOT_FOUND, INTERNAL for a request that cannot be read */
@@ -267,9 +268,7 @@ export class JobRunner {
     if (owner === undefined) return;
     for (const [kind, records] of this.records) {
       for (const { id, record } of await records.list()) {
-        if (record.owner !== owner || hasEnded(record.status)) continue;
-        const reason = serializeError(failure('JOB_INTERRUPTED', { kind, job: id }));
-        await records.change(id, (current) => withStatus(current, { state: 'failed', since: Date.now(), reason }));
+        if (record.owner === owner && !hasEnded(record.status)) await interrupt(records, kind, id);
       }
     }
   }

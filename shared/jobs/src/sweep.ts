@@ -1,6 +1,6 @@
-import { failure, serializeError } from '@hyperswap/errors';
 import type { Bus } from '@hyperswap/messaging';
 import type { ObjectStore } from '@hyperswap/storage';
+import { interruptOrphan } from './interrupted.js';
 import { publishJob, type JobQueue } from './items.js';
 import { queuedAgain, withStatus } from './job-record.js';
 import type { JobRecords, KnownJob } from './job-records.js';
@@ -43,13 +43,7 @@ function since({ record }: KnownJob): number {
 
 async function mend(context: SweepContext, { id, record }: KnownJob): Promise<void> {
   const { kind, records, queue, bus, silenceMilliseconds } = context;
-  const { owner } = record;
-  if (owner !== undefined) {
-    if (owner === bus.owner || (await bus.isAlive(owner))) return;
-    const reason = serializeError(failure('JOB_INTERRUPTED', { kind, job: id }));
-    await records.change(id, (current) => withStatus(current, { state: 'failed', since: Date.now(), reason }));
-    return;
-  }
+  if (record.owner !== undefined) return interruptOrphan(records, bus, kind, { id, record });
   if (bus.owner !== undefined || record.changedAt + silenceMilliseconds > Date.now()) return;
   if ((await queue.held(id)).size > 0) return;
   // Its items are lost: the process that was to publish them died, or the bus lost its data.

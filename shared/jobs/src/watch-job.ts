@@ -1,6 +1,7 @@
 import { failure, restoreError, type HyperswapError } from '@hyperswap/errors';
-import type { Events } from '@hyperswap/messaging';
+import type { Bus } from '@hyperswap/messaging';
 import type { ObjectStore } from '@hyperswap/storage';
+import { interruptOrphan } from './interrupted.js';
 import type { JobKind } from './job-kind.js';
 import type { JobRecord } from './job-record.js';
 import type { JobRecords } from './job-records.js';
@@ -20,7 +21,7 @@ export type JobNews<Request, Result, Progress> =
 
 export interface WatchContext {
   readonly records: JobRecords;
-  readonly events: Events;
+  readonly bus: Bus;
   readonly store: ObjectStore;
   /** Aborted with the error that ends all watching in this process. */
   readonly ending: AbortSignal;
@@ -36,7 +37,7 @@ export interface WatchContext {
 export async function* watchJob<Request, Result, Progress>(
   kind: JobKind<Request, Result, Progress>,
   id: string,
-  { records, events, store, ending }: WatchContext,
+  { records, bus, store, ending }: WatchContext,
   signal: AbortSignal,
 ): AsyncGenerator<JobNews<Request, Result, Progress>> {
   // Nothing listens to what is no job.
@@ -51,12 +52,23 @@ export async function* watchJob<Request, Result, Progress>(
   };
   const stopListening = [
     records.listen(id, look),
-    events.subscribe(progressSubject(kind.name, id), (content) => {
+    bus.events.subscribe(progressSubject(kind.name, id), (content) => {
       progress = String(content);
       wake();
     }),
   ];
-  const timer = setInterval(look, lookMilliseconds);
+  let tending: Promise<void> | undefined;
+  const timer = setInterval(() => {
+    look();
+    // The process that ran it may have been killed since. News of the job do not wait for that.
+    tending ??= records
+      .find(id)
+      .then((record) => interruptOrphan(records, bus, kind.name, { id, record }))
+      .catch(() => undefined)
+      .finally(() => {
+        tending = undefined;
+      });
+  }, lookMilliseconds);
   signal.addEventListener('abort', look);
   ending.addEventListener('abort', look);
   let told: string | undefined;

@@ -120,20 +120,33 @@ async function isRunning({ pid, started }: Holder): Promise<boolean> {
     if ((error as NodeJS.ErrnoException).code === 'ESRCH') return false;
   }
   // The number may belong to another process by now.
-  return (await startOf(pid)) === started;
+  return (await startOf(pid)) === started && !(await hasExited(pid));
 }
 
 /** Start of a process in clock ticks since the machine's, with the machine's own; empty where the system does not tell. */
 async function startOf(pid: number): Promise<string> {
   try {
-    const line = await readFile(`/proc/${pid}/stat`, 'utf8');
+    const ticks = (await statusFields(pid))[19] ?? '';
     const boot = await readFile('/proc/sys/kernel/random/boot_id', 'utf8');
-    // The second field, the program's name in parentheses, may hold spaces; the start is the 22nd.
-    const ticks = line.slice(line.lastIndexOf(')') + 2).split(' ')[19] ?? '';
     return `${boot.trim()} ${ticks}`;
   } catch {
     return '';
   }
+}
+
+/** Tells whether a process has ended and only its number is left, as its parent has not asked for its exit code yet. */
+async function hasExited(pid: number): Promise<boolean> {
+  try {
+    return ['Z', 'X'].includes((await statusFields(pid))[0] ?? '');
+  } catch {
+    return false;
+  }
+}
+
+/** Reads the fields of `/proc/<pid>/stat` from the third, the state, on: the second, the program's name, may hold spaces. */
+async function statusFields(pid: number): Promise<string[]> {
+  const line = await readFile(`/proc/${pid}/stat`, 'utf8');
+  return line.slice(line.lastIndexOf(')') + 2).split(' ');
 }
 
 async function isTouched(file: string): Promise<boolean> {
