@@ -1,13 +1,20 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setTimeout } from 'node:timers/promises';
+import { failure } from '@hyperswap/errors';
 import {
+  SceneServiceClient,
+  SceneServiceService,
   TrainingServiceClient,
   TrainingServiceService,
+  type PrepareSceneRequest,
+  type PrepareSceneResponse,
   type TrainingServiceServer,
   type WatchTrainingResponse,
 } from '@hyperswap/proto';
-import { callUnary, connect, readStream, startServer } from '@hyperswap/rpc';
+import { bidiStreamHandler, callUnary, connect, readStream, startServer } from '@hyperswap/rpc';
+import { collect } from '../support/collect.js';
+import { hasCode } from '../support/errors.js';
 
 test('a call outlives its connection, which takes no more calls when it is old', async () => {
   const peers = new Set<string>();
@@ -48,5 +55,31 @@ test('a call outlives its connection, which takes no more calls when it is old',
   } finally {
     trainings.close();
     await server.drain(1000);
+  }
+});
+
+test('an error behind a message on its way reaches a client whose requests are still waited for', async () => {
+  const prepareScene = bidiStreamHandler((requests: AsyncIterable<PrepareSceneRequest>) => {
+    async function* respond(): AsyncGenerator<PrepareSceneResponse> {
+      void requests[Symbol.asyncIterator]()
+        .next()
+        .catch(() => undefined);
+      await setTimeout(10);
+      yield { event: undefined };
+      throw failure('SCENE_NOT_FOUND', { scene: 'x' });
+    }
+    return respond();
+  });
+  const name = 'hyperswap.v1.SceneService';
+  const hosted = { name, definition: SceneServiceService, implementation: { prepareScene }, roles: {} };
+  const server = await startServer([hosted], { host: '127.0.0.1', port: 0 });
+  const client = connect(SceneServiceClient, server.endpoint);
+  try {
+    const call = client.prepareScene();
+    const answered = collect(readStream(client, call, AbortSignal.timeout(5_000)));
+    await assert.rejects(answered, hasCode('SCENE_NOT_FOUND'));
+  } finally {
+    client.close();
+    await server.drain(0);
   }
 });

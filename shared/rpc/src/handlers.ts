@@ -138,6 +138,8 @@ async function send<Request, Response>(
     return undefined;
   } catch (error) {
     if (signal.aborted && !(error instanceof HyperswapError)) return signal.reason;
+    // Node destroys a stream whose requests are still waited for at the error, and a status behind a message on its way with it.
+    while (ahead > 0 && !isOver()) await new Promise<void>((resolve) => (taken = resolve));
     call.emit('error', toStatus(error));
     return error;
   }
