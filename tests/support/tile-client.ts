@@ -7,6 +7,7 @@ import {
   PixelContent,
   PixelType,
   TileServiceClient,
+  type AdapterVersion,
   type ClassifyTilesHeader,
   type ClassifyTilesRequest,
   type ClassifyTilesResponse,
@@ -39,7 +40,7 @@ export async function registerMadeUp(
     seed = 1,
     config = backboneConfigs.mini,
   }: MadeUpOptions = {},
-): Promise<void> {
+): Promise<AdapterVersion> {
   const method = findMethod(methodName);
   const { backbone, backboneDigest } = await callUnary(services.tiles, 'getStatus', {});
   const { mean, components } = await callUnary(services.scenes, 'getPca', { scene: scene.name });
@@ -49,7 +50,7 @@ export async function registerMadeUp(
   };
   const pca = { mean: Float32Array.from(mean), components: Float32Array.from(components) };
   const settings = methodSettings(method, adaptedWeight(config));
-  await registerBlob(services, name, madeUpBlob(made, { method, settings }, config, pca));
+  return registerBlob(services, name, madeUpBlob(made, { method, settings }, config, pca));
 }
 
 /** A square tile of scores, always the same. */
