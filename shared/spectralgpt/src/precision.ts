@@ -2,7 +2,7 @@
 import { failure } from '@hyperswap/errors';
 import { chooseKernels, usesGpu, type FloatPrecision, type Precision } from '@hyperswap/tensor';
 
-/** Requested precision. `auto` is the one that this machine runs fastest; a coarser one has to be clearly faster. */
+/** Requested precision. `auto` is the one that this machine runs fastest; bfloat16 has to be clearly faster. */
 export type PrecisionChoice = Precision | 'auto';
 
 /** Bytes of one weight of a block's layer. */
@@ -13,10 +13,10 @@ export function servingPrecision(choice: PrecisionChoice): Precision {
   if (choice === 'int8' && usesGpu()) {
     throw failure('FIELD_INVALID', { field: 'precision', reason: 'int8 runs on processors only; take auto on a GPU' });
   }
-  return choice === 'auto' ? chooseKernels().serving : choice;
+  return choice === 'auto' ? chooseKernels().precision : choice;
 }
 
-/** Returns the precision for a backbone that learns. int8 has no gradient: `auto`'s choice for learning replaces it. */
+/** Returns the precision for a backbone that learns. int8 has no gradient: `auto`'s choice replaces it. */
 export function learningPrecision(choice: PrecisionChoice): FloatPrecision {
-  return choice === 'auto' || choice === 'int8' ? chooseKernels().learning : choice;
+  return choice === 'auto' || choice === 'int8' ? chooseKernels().precision : choice;
 }

@@ -1,6 +1,6 @@
 /** Choice of the kernels and the number format that run fastest on this machine, measured once. */
 import { usesGpu } from '../tensorflow.js';
-import { rememberedSpeeds, type FloatPrecision, type KernelSpeeds, type Precision } from './kernel-measurements.js';
+import { rememberedSpeeds, type FloatPrecision, type KernelSpeeds } from './kernel-measurements.js';
 import { deviceScope, deviceTensor, type DeviceTensor } from './device-tensor.js';
 import { int8Block, packInt8 } from './int8.js';
 import { linear, useFusedLayers, type DeviceLinear } from './linear.js';
@@ -12,10 +12,8 @@ export type { FloatPrecision, KernelSpeeds, Precision } from './kernel-measureme
 export interface Kernels {
   /** True if the product's kernel also computes bias, activation and residual. */
   readonly fused: boolean;
-  /** Default precision of a backbone that learns. */
-  readonly learning: FloatPrecision;
-  /** Default precision of a backbone that serves. */
-  readonly serving: Precision;
+  /** Default precision of a backbone. int8 changes more labels than bfloat16 does, so nobody gets it unasked. */
+  readonly precision: FloatPrecision;
   readonly speeds: KernelSpeeds;
 }
 
@@ -23,7 +21,7 @@ export interface Kernels {
 const { patches, tokens, width, heads, hidden } = { patches: 16, tokens: 64, width: 768, heads: 12, hidden: 3072 };
 /** Other work on the machine can slow down single runs, so the fastest of several counts. */
 const rounds = 10;
-/** Speed-up over the next precision that a coarser one needs to be chosen, because it rounds. */
+/** Speed-up that bfloat16 needs over float32 to be chosen, because it rounds. */
 const worthRounding = 1.15;
 
 let chosen: Kernels | undefined;
@@ -44,13 +42,12 @@ export function chooseKernels(): Kernels {
   const isPublic = publicOpsOnly();
   useRowKernels(!isPublic);
   const speeds = rememberedSpeeds(() => deviceScope(measure));
-  const usable = isPublic ? { plain: speeds.plain, fused: { float32: 0, bfloat16: 0 }, int8: 0 } : speeds;
+  const usable = isPublic ? { plain: speeds.plain, fused: { float32: 0, bfloat16: 0 } } : speeds;
   const best = (precision: FloatPrecision): number => Math.max(usable.plain[precision], usable.fused[precision]);
-  const learning = best('bfloat16') > worthRounding * best('float32') ? 'bfloat16' : 'float32';
-  const serving = usable.int8 > worthRounding * best(learning) ? 'int8' : learning;
-  const fused = usable.fused[learning] >= 0.9 * usable.plain[learning];
+  const precision = best('bfloat16') > worthRounding * best('float32') ? 'bfloat16' : 'float32';
+  const fused = usable.fused[precision] >= 0.9 * usable.plain[precision];
   useFusedLayers(fused);
-  chosen = { fused, learning, serving, speeds };
+  chosen = { fused, precision, speeds };
   return chosen;
 }
 
