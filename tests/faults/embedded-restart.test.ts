@@ -9,14 +9,17 @@ import { createInterface } from 'node:readline';
 import { after, before, describe, test } from 'node:test';
 import { loadConfig } from '@hyperswap/config';
 import { startPrivateHost } from '@hyperswap/host';
-import { JobState, type JobStatus, type TrainingFinished } from '@hyperswap/proto';
+import { JobState, Retention, type JobStatus, type TrainingFinished } from '@hyperswap/proto';
 import { callUnary, readStream } from '@hyperswap/rpc';
+import { readManifest } from '@hyperswap/scene';
+import { DirectoryObjectStore } from '@hyperswap/storage';
 import { createLogger } from '@hyperswap/telemetry';
 import { collect } from '../support/collect.js';
 import { commandFile } from '../support/command.js';
 import { hasCode } from '../support/errors.js';
-import { mapOf, startPod, type Pod } from '../support/fleet.js';
+import { eventually, mapOf, startPod, type Pod } from '../support/fleet.js';
 import { connectAll, prepareToy, readMapOf, train, trainingRequest, type ServiceClients } from '../support/services.js';
+import { madeUpScene, send } from '../support/uploads.js';
 
 const services = 'preprocessing,trainer,tile-inference';
 const settings = { epochs: '12', probeEpochs: '1' };
@@ -121,5 +124,38 @@ describe('a home whose process is killed', () => {
     } finally {
       await next.stop(0);
     }
+  });
+
+  test('a preparation goes on; the scene that it replaces stays until then, and nothing is left over', async () => {
+    const store = new DirectoryObjectStore(path.join(environment.HYPERSWAP_HOME!, 'store'));
+    const idsOf = async (): Promise<string[]> => [
+      ...new Set((await store.list('scene-arrays/replaced/')).map(({ key }) => key.split('/')[2]!)),
+    ];
+    const old = await send(pod, madeUpScene('replaced', { height: 16, width: 20, bands: 16 }));
+    const size = { height: 256, width: 1024, bands: 128 };
+    const source = madeUpScene('replaced', size, { retention: Retention.RETENTION_REPLACE, labelMaps: ['truth'] });
+    let job = '';
+    let killed: Promise<void> | undefined;
+    const sent = send(pod, source, {
+      onEvent: (event) => {
+        if (event.$case === 'accepted') job = event.value.job;
+        if (event.$case === 'progress' && event.value.stage !== 'receiving') killed ??= pod.kill();
+      },
+    });
+    await assert.rejects(sent);
+    await killed;
+    assert.equal((await readManifest(store, 'replaced')).height, 16, 'it was killed too late');
+    assert.deepEqual(new Set(await idsOf()), new Set([old.accepted!.job, job]));
+    pod = await startPod(services, environment);
+    const events = await collect(readStream(pod.scenes, pod.scenes.watchPreparation({ job })));
+    const last = events.at(-1)!.event!;
+    assert.ok(last.$case === 'scene' && last.value.raster!.height === 256);
+    assert.deepEqual((await callUnary(pod.scenes, 'getScene', { name: 'replaced' })).scene, last.value);
+    assert.equal(last.value.labelMaps[0]!.labelledPixels, 256 * 1024);
+    await eventually(10_000, async () => {
+      assert.deepEqual(await idsOf(), [job]);
+      const left = (await store.list(`jobs/preparation/${job}/`)).map(({ key }) => key.split('/').at(-1));
+      assert.deepEqual(left, ['result']);
+    });
   });
 });

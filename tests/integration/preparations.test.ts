@@ -1,7 +1,10 @@
 /** Preparations: uploads that are interrupted, jobs that are watched and cancelled, scenes that are replaced. */
 import assert from 'node:assert/strict';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
+import { setTimeout } from 'node:timers/promises';
 import { JobKind, JobState, Reduction, Retention, type PrepareSceneHeader, type Scene } from '@hyperswap/proto';
 import { callUnary, readStream } from '@hyperswap/rpc';
 import { DirectoryObjectStore } from '@hyperswap/storage';
@@ -254,5 +257,39 @@ describe('preparations', () => {
     const last = await interrupt('d', 32);
     for (const job of [...jobs.slice(1), last]) await callUnary(services.scenes, 'cancelPreparation', { job });
     assert.deepEqual(await store.list('scene-arrays/'), []);
+  });
+
+  test('an upload that nobody continues is swept with its rows after its time, not before', async () => {
+    const home = await mkdtemp(path.join(tmpdir(), 'hyperswap-abandoned-'));
+    const kept = new DirectoryObjectStore(path.join(home, 'store'));
+    const small = { height: 128, width: 512, bands: 64 };
+    const source = madeUpScene('abandoned', small, { labelMaps: ['truth'] });
+    const first = await startServices({}, home);
+    const goOn = async (row: number): Promise<boolean> => {
+      if (row < 64) return true;
+      await eventually(10_000, async () => assert.notEqual((await kept.list('scene-arrays/')).length, 0));
+      return false;
+    };
+    const { job } = (await send(first, source, { goOn })).accepted!;
+    await first.stop();
+    // Every process sweeps at its start.
+    const second = await startServices({}, home);
+    await setTimeout(500);
+    const listed = await callUnary(second.scenes, 'listPreparations', { pageSize: 0, pageToken: '' });
+    assert.deepEqual(
+      listed.preparations.map(({ status }) => status!.job),
+      [job],
+    );
+    assert.notEqual((await kept.list('scene-arrays/')).length, 0);
+    await second.stop();
+    const third = await startServices({ keepUploadsHours: 1e-5 }, home);
+    await eventually(10_000, async () => {
+      const { preparations } = await callUnary(third.scenes, 'listPreparations', { pageSize: 0, pageToken: '' });
+      assert.deepEqual(preparations, []);
+      assert.deepEqual(await kept.list('scene-arrays/'), []);
+    });
+    await assert.rejects(send(third, source, { resumeJob: job }), hasCode('UPLOAD_NOT_FOUND'));
+    await third.stop();
+    await rm(home, { recursive: true });
   });
 });

@@ -111,3 +111,26 @@ test('a scene that is deleted leaves nothing, and deleting it again says that th
   assert.ok((await keysOf(store)).every((key) => /^(scenes|scene-arrays)\/ab\//.test(key)));
   await assert.rejects(deleteScene(store, 'a'), hasCode('SCENE_NOT_FOUND'));
 });
+
+test('a scene of the first format is read, listed and deleted; all its pixels are valid', async () => {
+  const store = await freshStore();
+  const { raster, validPixels, ...rest } = await write(store, 'old', [1, 2, 3]);
+  assert.deepEqual([raster!.pixelType, validPixels], ['float32', 3]);
+  const labelMaps = [{ name: 'truth', labelledPixels: 2 }];
+  const first = { ...rest, formatVersion: 1, labelMaps };
+  await store.put('scenes/old/scene.json', Buffer.from(JSON.stringify(first)));
+  const manifest = await readManifest(store, 'old');
+  assert.deepEqual(manifest, {
+    ...first,
+    labelMaps: [{ name: 'truth', labelledPixels: 2, pixelsWithoutData: 0 }],
+    validPixels: 3,
+    raster: undefined,
+  });
+  const { scenes, damaged } = await listScenes(store);
+  assert.deepEqual([scenes, damaged], [[manifest], []]);
+  // A field of the second format is none of the first.
+  await store.put('scenes/old/scene.json', Buffer.from(JSON.stringify({ ...first, validPixels })));
+  await assert.rejects(readManifest(store, 'old'), hasCode('OBJECT_DAMAGED', /validPixels/));
+  await deleteScene(store, 'old');
+  assert.deepEqual(await keysOf(store), []);
+});

@@ -46,7 +46,7 @@ const blobBytes = 64 * 1024 * 1024;
 const knownVersions = 10_000;
 
 export interface BindingTableContext {
-  readonly registry: AdapterRegistry;
+  readonly registry: Pick<AdapterRegistry, 'admit' | 'resolve' | 'readBlob'>;
   readonly engine: ProgramClient<TileProgram>;
   /** The served backbone. */
   readonly backbone: Pick<BackboneDescription, 'name' | 'digest' | 'config'> & { readonly precision: Precision };
