@@ -32,6 +32,16 @@ export default tseslint.config(
       '@typescript-eslint/restrict-template-expressions': ['error', { allowNumber: true }],
       '@typescript-eslint/no-confusing-void-expression': ['error', { ignoreArrowShorthand: true }],
       'jsdoc/check-param-names': ['error', { checkDestructured: false, disableMissingParamChecks: true }],
+      'jsdoc/match-description': [
+        'error',
+        {
+          contexts: ['any'],
+          mainDescription: {
+            match: '^(?!(Of|Whether|What|Whatever|Who|Whoever|So|How|Where|When|Even|Until|If|Why)\\b)[\\s\\S]*$',
+            message: 'A doc comment begins with a noun or a verb.',
+          },
+        },
+      ],
       'no-restricted-imports': [
         'error',
         {

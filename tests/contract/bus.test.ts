@@ -27,7 +27,7 @@ let nats: Awaited<ReturnType<typeof startNats>> | undefined;
 after(() => nats?.stop());
 
 interface Implementation {
-  /** Why it cannot be tried here. */
+  /** Reason why it cannot be tried here. */
   readonly skip?: string;
   /** A fresh place, and the way to open one more connection to it. */
   readonly place: (onDamaged?: DamageListener) => Promise<() => Promise<Bus>>;

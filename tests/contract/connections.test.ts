@@ -78,7 +78,7 @@ function drip(socket: Socket, bytes: Buffer): void {
   void send();
 }
 
-/** When connections were closed, in order, of those that were within some time. */
+/** Times at which connections were closed, in order, for those closed within some time. */
 async function closings(opened: readonly Opened[], milliseconds: number): Promise<number[]> {
   const times: number[] = [];
   const all = Promise.all(opened.map(async ({ closed }) => times.push(await closed)));

@@ -1,4 +1,4 @@
-/** Who may do what: TLS, tokens and their roles, on all three services in one process. */
+/** Access: TLS, tokens and their roles, on all three services in one process. */
 import assert from 'node:assert/strict';
 import { createHmac } from 'node:crypto';
 import { mkdtemp, readFile, writeFile } from 'node:fs/promises';

@@ -29,7 +29,7 @@ import { startPod, type Pod } from '../support/fleet.js';
 import { prepareToy, toyScene } from '../support/services.js';
 import { registerMadeUp, scoreHeader, scoreTile, TileStream } from '../support/tile-client.js';
 
-/** So small that tens of thousands of patches take seconds. */
+/** Backbone so small that tens of thousands of patches take seconds. */
 const config: BackboneConfig = { ...backboneConfigs.mini, width: 24, depth: 1, heads: 2 };
 const classes = 255;
 const all = [Output.OUTPUT_LABELS, Output.OUTPUT_CONFIDENCE, Output.OUTPUT_PROBABILITIES];

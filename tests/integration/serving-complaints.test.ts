@@ -1,5 +1,5 @@
 /**
- * What users of other servers of adapters suffer, each as a test against pods on a real NATS and MinIO. docs/serving.md has the table
+ * Complaints of users of other adapter servers, each as a test against pods on a real NATS and MinIO. docs/serving.md has the table
  * of complaints with these names.
  */
 import { credentials } from '@grpc/grpc-js';
@@ -73,7 +73,7 @@ describe('complaints about other servers', { skip: serversMissing }, () => {
     }
   }
 
-  /** What a result says, without its times. */
+  /** Returns a result without its times. */
   const answerOf = ({ adapter, adapterDigest, labels, probabilities }: TileResult) => ({
     adapter,
     adapterDigest,

@@ -111,7 +111,7 @@ describe('the metrics of a pod', () => {
   let home: string;
   let pod: Pod;
   let port: number;
-  /** What the page said while a job ran, and says after work of all sorts, some of which failed. */
+  /** Metrics page during a job, and after work of all sorts, some of which failed. */
   let duringJob: string;
   let page: string;
 

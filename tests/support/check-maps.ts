@@ -1,4 +1,4 @@
-/** What GDAL (rasterio), rio-cogeo, pystac and shapely find in the files of a map. */
+/** Checks of a map's files by GDAL (rasterio), rio-cogeo, pystac and shapely. */
 import path from 'node:path';
 import { repository } from './fixtures.js';
 import { Python } from './python.js';
@@ -21,7 +21,7 @@ export interface FoundRaster {
   readonly values: readonly (readonly (readonly number[])[])[];
   /** The same of each overview, the finest first. */
   readonly overviews: readonly FoundRaster['values'][];
-  /** What rio-cogeo says; only for TIFF files. */
+  /** Result of rio-cogeo; only for TIFF files. */
   readonly cog?: { readonly valid: boolean; readonly errors: readonly string[]; readonly warnings: readonly string[] };
 }
 

@@ -7,7 +7,7 @@ export interface CuttingProxy {
   close(): void;
 }
 
-/** When the first connections are cut off: at an age, or after so many bytes that the client sent. */
+/** Moment at which the first connections are cut off: an age, or a number of bytes from the client. */
 export interface Cuts {
   readonly connections: number;
   readonly milliseconds?: number;

@@ -30,9 +30,9 @@ export interface PlacedText {
 
 /** Values for a request that looks like a real one, by the name of a field, or by that of its message and its own: `Split.seed`. */
 export interface Hints {
-  /** Of text; of the keys of a map under the name and ` key`. */
+  /** Values of text fields; keys of a map have its name and ` key`. */
   readonly texts: Readonly<Record<string, string>>;
-  /** Of numbers and enums. */
+  /** Values of numbers and enums. */
   readonly numbers: Readonly<Record<string, number>>;
   readonly bytes: Readonly<Record<string, Uint8Array>>;
   /** Fields of oneofs to set, in place of the first. */

@@ -24,7 +24,7 @@ export interface MadeUpOptions {
   readonly classes?: number;
   readonly method?: string;
   readonly seed?: number;
-  /** Of the served backbone. */
+  /** Config of the served backbone. */
   readonly config?: BackboneConfig;
 }
 

@@ -74,7 +74,7 @@ export function madeUpScene(
   };
 }
 
-/** What a call did. */
+/** Outcome of a call. */
 export interface UploadOutcome {
   readonly accepted: PreparationAccepted | undefined;
   readonly scene: Scene | undefined;

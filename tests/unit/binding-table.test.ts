@@ -13,7 +13,7 @@ import { hasCode } from '../support/errors.js';
 /** Memory that each adapter turns out to need. */
 const bytesOf: Readonly<Record<string, number>> = { a: 40, b: 40, c: 40, large: 90, huge: 250 };
 
-/** What the engine was asked, in order, as `+a` and `-a`. */
+/** Requests to the engine in order, as `+a` and `-a`. */
 let asked: string[];
 let table: BindingTable;
 

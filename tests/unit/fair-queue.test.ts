@@ -20,7 +20,7 @@ interface Client {
   readonly group?: typeof ordinary;
 }
 
-/** What became of a client: patches that were served, and how long each tile took. */
+/** Record of a client: patches that were served, and the time of each tile. */
 interface Served {
   patches: number;
   readonly latencies: number[];

@@ -15,7 +15,7 @@ function fillUp(account: Account, bytes: number): Reservation[] {
   return made;
 }
 
-/** Whether a promise is settled already. */
+/** Returns true if a promise is settled. */
 async function isSettled(promise: Promise<unknown>): Promise<boolean> {
   const open = Symbol('open');
   await new Promise((resolve) => setImmediate(resolve));

@@ -8,7 +8,7 @@ import { hasCode } from '../support/errors.js';
 import { rasterFixture } from '../support/fixtures.js';
 import { readRaster } from '../support/rasters.js';
 
-/** What the reference library reads from a fixture: `tests/parity/write_raster_fixtures.py`. */
+/** Values that the reference library reads from a fixture: `tests/parity/write_raster_fixtures.py`. */
 interface Reference {
   readonly file: string;
   readonly library: string;

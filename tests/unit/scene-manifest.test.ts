@@ -30,7 +30,7 @@ const write = (
 
 const keysOf = async (store: ObjectStore): Promise<string[]> => (await store.list('')).map(({ key }) => key);
 
-/** What a version wrote whose statistics overflowed: JSON has no Infinity. */
+/** Manifest by a version whose statistics overflowed: JSON has no Infinity. */
 async function damage(store: ObjectStore, name: string): Promise<void> {
   const key = `scenes/${name}/scene.json`;
   const text = (await store.get(key)).toString('utf8').replace(/"deviation": [\d.]+/, '"deviation": null');

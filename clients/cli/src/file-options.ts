@@ -5,7 +5,7 @@ import type { Command } from 'commander';
 import { failure } from '@hyperswap/errors';
 import { nanometresOf, type BandTable, type LabelOptions, type ReadOptions } from '@hyperswap/raster';
 
-/** What the options of a scene file hold, as given. */
+/** Values of a scene file's options, as given. */
 export interface FileFlags {
   readonly variable?: string;
   readonly bandsFirst?: boolean;
@@ -16,7 +16,7 @@ export interface FileFlags {
   readonly badBands?: string;
 }
 
-/** What the options of label files hold, as given. */
+/** Values of the label files' options, as given. */
 export interface LabelFlags {
   readonly labelProperty?: string;
   readonly labelsNodata?: string;

@@ -2,10 +2,10 @@
 import { HyperswapError } from '@hyperswap/errors';
 import pRetry from 'p-retry';
 
-/** How long nobody may answer before watching ends. */
+/** Time without an answer after which watching ends, in milliseconds. */
 const patienceMilliseconds = 120_000;
 
-/** Whether a call ended because its connection did. */
+/** Returns true if a call ended because its connection did. */
 export function isCutOff(error: unknown): boolean {
   return HyperswapError.is(error, 'SERVICE_UNREACHABLE', 'DRAINING');
 }

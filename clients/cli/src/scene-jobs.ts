@@ -68,7 +68,7 @@ export async function watchSceneJob(
   return keepWatching(watch, signal);
 }
 
-/** How the map of a job is read. */
+/** Options for reading the map of a job. */
 export interface MapReading {
   /** Pixels that smoothing reaches; 0 for none. */
   readonly reach: number;

@@ -1,12 +1,12 @@
 import { failure } from '@hyperswap/errors';
 import type { Split } from '@hyperswap/proto';
 
-/** What `--split` takes, for its help. */
+/** Values of `--split`, for its help. */
 export const splitHelp =
   'TRAIN/TEST label maps; COUNT[:SMALL] or COUNT,COUNT,… pixels a class, or SHARE% of it, at random; ' +
   'blocks[:SIZE[:SHARE%[:LIMIT]]], spatially disjoint. MAP@ before it draws from that label map alone';
 
-/** What `--split` takes where no test is needed. */
+/** Values of `--split` where no test is needed. */
 export const trainingSplitHelp = `${splitHelp}; all: every labelled pixel trains, and nothing is tested`;
 
 /** Reads `--split` of a training, which may be `all`. @throws FIELD_INVALID when it is none of `trainingSplitHelp` */

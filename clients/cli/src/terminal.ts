@@ -22,7 +22,7 @@ export function table(header: readonly string[], rows: readonly (readonly string
   );
 }
 
-/** How far long work is: bars on a terminal, otherwise a line at each tenth. Goes to standard error, results to standard output. */
+/** Progress of long work: bars on a terminal, otherwise a line at each tenth. It goes to standard error, results to standard output. */
 export class Progress {
   private readonly bars: MultiBar | undefined;
   private readonly active = new Map<string, SingleBar>();

@@ -51,7 +51,7 @@ export interface Host {
 interface Protection {
   readonly security: TransportSecurity;
   readonly guard: ServerGuard;
-  /** What the process shows to its own services. */
+  /** Credentials of the process for its own services. */
   readonly own: () => ClientAccess;
 }
 

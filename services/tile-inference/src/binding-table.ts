@@ -34,7 +34,7 @@ interface Entry {
   readonly ready: Promise<BoundAdapter>;
   bound: BoundAdapter | undefined;
   bytes: number;
-  /** Whether its bytes are taken from the budget: from the start of its load on. */
+  /** True from the start of its load on: its bytes are taken from the budget. */
   isPlaced: boolean;
   users: number;
   pins: number;

@@ -17,7 +17,7 @@ export interface PatchWork extends Work {
   rows: Float32Array;
 }
 
-/** What patches are run on. */
+/** Backbone and binding that patches run on. */
 export type PatchTarget = Pick<PatchWork, 'backboneDigest' | 'precision' | 'adapter'>;
 
 /** More columns than any adapter has classes. */

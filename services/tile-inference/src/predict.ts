@@ -49,7 +49,7 @@ export class WaitingMessages {
   }
 }
 
-/** What a header asked for. */
+/** Target of a header. */
 interface Target {
   readonly backbone: BackboneDescription;
   readonly precision: Precision;

@@ -8,7 +8,7 @@ export interface CountedTime {
   milliseconds: number;
 }
 
-/** What happened to tiles of one version since the start, or since it was last forgotten. */
+/** Counts of one version's tiles since the start, or since it was last forgotten. */
 export interface VersionStatistics {
   readonly reference: string;
   readonly digest: string;
@@ -25,7 +25,7 @@ export interface VersionStatistics {
 /** Versions that are remembered; those not used for longest are forgotten first. */
 const rememberedVersions = 1_000;
 
-/** What this process has classified, by version, whoever asked for it: tiles, jobs and Open Inference requests. */
+/** Statistics of this process by version, of tiles, jobs and Open Inference requests together. */
 export class ServingStatistics {
   private readonly byReference = new LRUCache<string, VersionStatistics>({ max: rememberedVersions });
   /** By digest, then by the number of patches of a batch. */

@@ -53,8 +53,8 @@ const metricsSchema: z.ZodType<Metrics> = z
   });
 
 /**
- * What an adapter says of itself beside its tensors. Nothing that serving needs is inferred from tensors' shapes, and nothing has
- * more than a bounded number of parts.
+ * Metadata of an adapter beside its tensors. Serving infers nothing from the shapes of tensors, and every list has a bounded
+ * length.
  */
 export const adapterMetadataSchema = z
   .object({
@@ -72,7 +72,7 @@ export const adapterMetadataSchema = z
       .max(maximumTargets)
       .refine((targets) => new Set(targets).size === targets.length, 'must not name a projection twice')
       .optional(),
-    /** What the head sees of the tokens. */
+    /** Pooling of the tokens for the head. */
     pooling: z.enum(poolings).default('mean'),
     /** Ways that each patch is laid to be classified, whose logits are averaged: 1, or the eight quarter turns and mirror images. */
     views: z.union([z.literal(1), z.literal(8)]).default(1),
@@ -90,7 +90,7 @@ export const adapterMetadataSchema = z
     training: z
       .object({
         scene: shortText,
-        /** How training and test pixels were chosen, in words. */
+        /** Choice of training and test pixels, in words. */
         split: z.string().max(2000),
         trainPixels: count,
         testPixels: z.number().int().nonnegative(),

@@ -30,7 +30,7 @@ export interface ConvertedBackbone {
   readonly tensors: TensorSource;
 }
 
-/** What pretraining and fine-tuning keep beside the encoder. */
+/** Tensors that pretraining and fine-tuning keep beside the encoder. */
 const besideEncoder = /^(decoder_|mask_token$|head\.|fc\.|cls_token$|fc_norm\.)/;
 const positionNames = ['pos_embed', 'pos_embed_spatial', 'pos_embed_temporal'];
 

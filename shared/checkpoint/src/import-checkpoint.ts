@@ -8,7 +8,7 @@ import { StoredTensor, TorchArchive } from './torch-archive.js';
 
 /** The first bytes of a zip archive. */
 const zipMagic = 'PK\x03\x04';
-/** Where training scripts put the weights. */
+/** Keys under which training scripts store the weights. */
 const weightKeys = ['model', 'state_dict', 'model_state_dict', 'module'];
 
 interface OpenCheckpoint extends TensorSource {

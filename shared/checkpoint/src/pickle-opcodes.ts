@@ -97,7 +97,7 @@ const steps: readonly (readonly [name: string, opcode: string, step: Step])[] = 
   ['BINPERSID', 'Q', (machine) => machine.load()],
 ];
 
-/** What an opcode does; those that are not there are not read. */
+/** Effects of opcodes; others are not read. */
 export const opcodes: ReadonlyMap<number, Step> = new Map(
   steps.map(([, opcode, step]) => [opcode.charCodeAt(0), step]),
 );

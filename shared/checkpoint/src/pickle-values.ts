@@ -1,4 +1,4 @@
-/** What is wrong with a pickle; callers name the file. */
+/** Fault of a pickle; callers name the file. */
 export class PickleError extends Error {
   override readonly name = 'PickleError';
 }
@@ -29,6 +29,6 @@ export interface PickleOptions {
   readonly constructors: ReadonlyMap<string, PickleConstructor>;
   /** Tells whether a class may be named without being made; other names are refused when they are met. */
   readonly isKnown: (path: string) => boolean;
-  /** What a persistent id stands for, as `torch.save` uses them for storages. */
+  /** Resolves a persistent id, which `torch.save` uses for storages. */
   readonly persistent: (id: unknown) => unknown;
 }

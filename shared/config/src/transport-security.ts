@@ -4,13 +4,13 @@ import { rootCertificates } from 'node:tls';
 import { failure } from '@hyperswap/errors';
 import type { Config } from './config.js';
 
-/** What TLS needs, in PEM. */
+/** Keys and certificates for TLS, in PEM. */
 export interface TransportSecurity {
   /** The authority of our own. */
   readonly authority?: string;
   /** That one, and those that Node trusts. */
   readonly trusted?: string;
-  /** Who this process is. */
+  /** Identity of this process. */
   readonly identity?: { readonly certificate: string; readonly key: string };
 }
 

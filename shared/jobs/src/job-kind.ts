@@ -39,7 +39,7 @@ export interface JobContext<Progress> {
   readonly signal: AbortSignal;
   /** Tells watchers. Reports that follow each other quickly are joined: watchers get the newest. */
   readonly report: (progress: Progress) => void;
-  /** Whether an earlier attempt may have left something to go on from, or to tidy up. */
+  /** True if an earlier attempt may have left something to continue from or to clean up. */
   readonly isRepeated: boolean;
 }
 

@@ -4,7 +4,7 @@ import type { JobRecords } from './job-records.js';
 /** Time for which a count of jobs holds: counting reads all records of a kind. */
 const freshMilliseconds = 10_000;
 
-/** What metrics of jobs are read from. */
+/** Source of the metrics of jobs. */
 export interface CountedJobs {
   /** Records of the kinds that this process does. */
   readonly records: () => Iterable<readonly [kind: string, records: Pick<JobRecords, 'list'>]>;

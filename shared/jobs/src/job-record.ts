@@ -19,7 +19,7 @@ const errorSchema: z.ZodType<SerializedError> = z.object({
 const since = z.number();
 const triesSchema = z.object({ failures: z.number().int(), returns: z.number().int() });
 
-/** What all processes know of a job: the value in its kind's bucket, under its id. */
+/** Record of a job that all processes share: the value in its kind's bucket, under its id. */
 export const jobRecordSchema = z.object({
   kind: z.string(),
   /** The request's bytes in base64. */
@@ -31,9 +31,9 @@ export const jobRecordSchema = z.object({
   ]) satisfies z.ZodType<JobStatus>,
   /** Milliseconds since 1970. */
   createdAt: z.number(),
-  /** When a worker first took it; absent while it waits. */
+  /** Time at which a worker first took it; absent while it waits. */
   startedAt: z.number().optional(),
-  /** When anything of it changed last. */
+  /** Time of the last change. */
   changedAt: z.number(),
   /** Times that a worker took it, or cut it. */
   attempts: z.number().int(),
@@ -101,7 +101,7 @@ export function triesOf(record: JobRecord, item: string): Tries {
   return Object.hasOwn(record.tries, item) ? record.tries[item]! : { failures: 0, returns: 0 };
 }
 
-/** Whether every part is done; false for a job in one piece. */
+/** Returns true if every part is done; false for a job in one piece. */
 export function hasAllParts({ parts }: JobRecord): boolean {
   return parts?.total === countParts(parts?.finished ?? '');
 }

@@ -11,13 +11,13 @@ export interface JobView<Request, Progress = unknown> {
   /** Beginning of the keys of all objects of the job, with a slash at its end. */
   readonly objects: string;
   readonly request: Request;
-  /** What it is about, in a few words. */
+  /** Subject of the job, in a few words. */
   readonly subject: string;
   readonly status: JobStatus;
   readonly createdAt: Date;
-  /** When a worker first took it. */
+  /** Time at which a worker first took it. */
   readonly startedAt: Date | undefined;
-  /** When it was done, failed or was cancelled. */
+  /** Time at which it was done, failed or was cancelled. */
   readonly endedAt: Date | undefined;
   /** Latest progress, of some seconds ago. */
   readonly progress: Progress | undefined;

@@ -322,7 +322,7 @@ export class JobWorker {
   }
 }
 
-/** Whether an attempt still has its job; parts are not held by one worker. */
+/** Returns true if an attempt still has its job; no single worker holds parts. */
 function isHolder({ parts, holder, round }: JobRecord, attempt: Pick<Attempt, 'item' | 'holder'>): boolean {
   return round === attempt.item.content.round && (parts !== undefined || holder === attempt.holder);
 }

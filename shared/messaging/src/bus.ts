@@ -84,7 +84,7 @@ export interface Bus {
   readonly description: string;
   /** Name of this process where its work ends with it; undefined where another process goes on with it. */
   readonly owner: string | undefined;
-  /** Whether the process of that name still runs. */
+  /** Returns true if the process of that name still runs. */
   isAlive(owner: string): Promise<boolean>;
   readonly events: Events;
   /** @throws NAME_INVALID */

@@ -24,7 +24,7 @@ export class Random {
     for (let i = 0; i < 12; i++) this.uniform();
   }
 
-  /** Where the sequence stands, for `restore`. */
+  /** State of the sequence, for `restore`. */
   state(): number[] {
     return [this.a, this.b, this.c, this.counter, ...(this.spare === undefined ? [] : [this.spare])];
   }

@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import proj4 from 'proj4';
 import type { Crs } from './raster-info.js';
 
-/** What is known of a reference system. */
+/** Description of a reference system. */
 export interface CrsDescription {
   readonly epsg?: number | undefined;
   readonly wkt?: string | undefined;

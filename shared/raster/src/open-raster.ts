@@ -43,7 +43,7 @@ export async function openRaster(file: string | RandomAccess, options: ReadOptio
   }
 }
 
-/** What the file says of its raster, with what the user says in its place. */
+/** Returns the file's description of its raster, with the user's options in place of it. */
 function withOptions(
   file: string,
   info: RasterInfo,

@@ -2,7 +2,7 @@ import type { ArrayDescription } from './arrays/array-reader.js';
 import type { RandomAccess } from './source/random-access.js';
 import type { RasterReader } from './raster-info.js';
 
-/** How a file is to be read, where it does not say so itself. */
+/** Options for reading a file, where it does not decide them. */
 export interface ReadOptions {
   /** Variable of a file that holds several: its name or path. */
   readonly variable?: string | undefined;
@@ -16,7 +16,7 @@ export interface ReadOptions {
   readonly wavelengths?: BandTable | undefined;
   /** Bands that are not used, from 1; beside those that the file names. */
   readonly badBands?: readonly number[] | undefined;
-  /** What the raster is taken for: it decides which variable is the likely one. @default scene */
+  /** Purpose of the raster, which decides the likely variable. @default scene */
   readonly content?: 'scene' | 'labels' | undefined;
 }
 

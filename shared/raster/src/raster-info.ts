@@ -19,7 +19,7 @@ export interface RasterClass {
   readonly color?: number;
 }
 
-/** What a file says of its raster. */
+/** Description of a raster by its file. */
 export interface RasterInfo {
   readonly height: number;
   readonly width: number;
@@ -43,7 +43,7 @@ export interface RasterInfo {
   readonly transform?: AffineTransform | undefined;
   /** Classes, where the raster is a classification that names them. */
   readonly classes?: readonly RasterClass[] | undefined;
-  /** What the file holds. */
+  /** Content of the file. */
   readonly variables: readonly ArrayDescription[];
   /** Variable that is read; empty where the file holds one without a name. */
   readonly variable: string;

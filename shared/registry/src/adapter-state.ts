@@ -14,14 +14,14 @@ export interface AdapterState {
   readonly versions: readonly VersionState[];
   /** Version by alias. */
   readonly aliases: Readonly<Record<string, number>>;
-  /** What pods keep ready: `@7` a version, `:stable` whatever the alias means, an empty text the newest. */
+  /** Pins, which pods keep ready: `@7` a version, `:stable` the alias's version, an empty text the newest. */
   readonly pins?: readonly string[];
   /** Highest version that ever was: the number of one that was cleared away is not given again. */
   readonly highest?: number;
 }
 
 const version = z.number().int().positive();
-/** What has to be there; a later release may add more. */
+/** Required fields; a later release may add more. */
 const stateSchema = z.object({
   versions: z.array(z.object({ version, digest: z.string(), retired: z.boolean() })),
   aliases: z.record(z.string(), version),

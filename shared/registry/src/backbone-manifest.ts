@@ -1,9 +1,9 @@
-/** What is written of a backbone beside its files, so that it need not be read to know what it is. */
+/** Manifest of a backbone beside its files, so that its description needs no reading of weights. */
 import { failure, validateName } from '@hyperswap/errors';
 import { backboneConfigSchema, type BackboneDescription } from '@hyperswap/spectralgpt';
 import { z } from 'zod';
 
-/** What a backbone consists of. */
+/** Files of a backbone. */
 export const backboneFiles = ['config.json', 'model.safetensors'] as const;
 
 /** Name of the file that describes a backbone. */

@@ -1,16 +1,16 @@
-/** What is written of a version beside its blob, once. */
+/** Manifest of a version, written once beside its blob. */
 import { learnedParameterCount, type Adapter, type AdapterMetadata } from '@hyperswap/adapter';
 import { failure } from '@hyperswap/errors';
 import { parseShallowJson, ShallowJsonError } from '@hyperswap/safetensors';
 import { z } from 'zod';
 import type { Signature } from '@hyperswap/keys';
 
-/** Where a version came from. What it was trained on is in its metadata. */
+/** Origin of a version. Its training data is in its metadata. */
 export interface Lineage {
   readonly origin: 'training' | 'upload';
   /** ISO 8601 */
   readonly publishedAt: string;
-  /** What the name meant before, as `name@6`. */
+  /** Version that the name meant before, as `name@6`. */
   readonly supersedes?: string;
 }
 
@@ -27,7 +27,7 @@ export interface Manifest {
 
 /** Objects and lists inside each other: the metadata's, in the manifest. */
 const manifestLevels = 5;
-/** What decides how a manifest is used; the metadata was checked when the version was registered. */
+/** Fields that decide the use of a manifest; the metadata was checked when the version was registered. */
 const manifestSchema = z.object({
   digest: z.string(),
   bytes: z.number(),

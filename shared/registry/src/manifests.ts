@@ -6,7 +6,7 @@ import { manifestKey, parseManifest, type Manifest } from './manifest.js';
 
 /** Far above what the metadata of a blob, whose header has at most 1 MiB, can make. */
 const maximumManifestBytes = 4 * 1024 * 1024;
-/** What manifests may take in memory. Those of an Indian Pines adapter take some 20 kB. */
+/** Memory for manifests, in bytes. Those of an Indian Pines adapter take some 20 kB. */
 const cachedBytes = 64 * 1024 * 1024;
 /** Bytes in memory by byte of JSON: a list of zeros takes the most, 8 bytes for the two of `0,`. */
 const memoryFactor = 4;

@@ -1,4 +1,4 @@
-/** What a client shows of itself, and whom it trusts. */
+/** Credentials of a client, and the certificates that it trusts. */
 import { X509Certificate } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { credentials, InterceptingCall, type ChannelCredentials, type Interceptor } from '@grpc/grpc-js';
@@ -16,7 +16,7 @@ export interface ClientAccess {
   readonly tokenFile?: string;
 }
 
-/** What a process shows to services elsewhere, out of its settings; an empty token file means no token. */
+/** Returns the credentials that the settings give a process for services elsewhere; an empty token file means no token. */
 export function clientAccess({
   tokenFile,
   trusted,

@@ -9,7 +9,7 @@ const { BadRequest, ErrorInfo, RetryInfo } = errorDetails;
 const domain = 'hyperswap';
 const typePrefix = 'type.googleapis.com/google.rpc.';
 
-/** What the status of a call tells beside its gRPC code and its message. */
+/** Details of a call's status beside its gRPC code and its message. */
 export interface ReceivedDetails {
   /** Code of the error, perhaps one that this version does not know. */
   readonly code: string;

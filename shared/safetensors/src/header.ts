@@ -1,10 +1,10 @@
 import { parseShallowJson, ShallowJsonError } from './shallow-json.js';
 
-/** How a tensor's values are stored; bfloat16 is read, not written. */
+/** Storage type of a tensor's values; bfloat16 is read, not written. */
 export type StoredType = 'F32' | 'F16';
 export type ReadableType = StoredType | 'BF16';
 
-/** What is wrong with a safetensors file; callers name the file. */
+/** Fault of a safetensors file; callers name the file. */
 export class SafetensorsError extends Error {
   override readonly name = 'SafetensorsError';
 }

@@ -1,4 +1,4 @@
-/** What is wrong with JSON of unknown origin; callers name the file. */
+/** Fault of JSON of unknown origin; callers name the file. */
 export class ShallowJsonError extends Error {
   override readonly name = 'ShallowJsonError';
 }

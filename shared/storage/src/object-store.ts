@@ -1,4 +1,4 @@
-/** Where blobs live: MinIO in a fleet, a directory on a laptop. One contract test holds for every implementation. */
+/** Store of blobs: MinIO in a fleet, a directory on a laptop. One contract test holds for every implementation. */
 
 export interface StoredObject {
   readonly key: string;

@@ -29,7 +29,7 @@ interface FetchFlags extends GlobalFlags {
   readonly out: string;
 }
 
-/** Where the authors published SpectralGPT+; it could not be reached from where this was written. */
+/** Address at which the authors published SpectralGPT+; it could not be reached when this was written. */
 const releaseUrl = 'https://zenodo.org/records/8412455/files/SpectralGPT+.pth?download=1';
 
 export function addBackboneCommands(program: Command): void {

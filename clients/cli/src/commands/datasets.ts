@@ -32,7 +32,7 @@ export function addDatasetCommands(program: Command): void {
     });
 }
 
-/** Where fetched datasets are kept. */
+/** Folder of fetched datasets. */
 export function datasetDirectory(home: string): string {
   return path.join(home, 'datasets');
 }

@@ -19,7 +19,7 @@ function speeds({ plain, fused, int8 }: Engine): string {
   return [...floats, `int8 ${rounded(int8)}`].join('; ');
 }
 
-/** What there is for a GPU, and why it is not used. */
+/** Describes the GPU, and the reason if it is not used. */
 function gpuLine({ build, driver, processorReason }: Engine): string {
   if (processorReason === '') return `used, NVIDIA driver ${driver}, ${build} build`;
   return `not used: ${processorReason}`;

@@ -1,7 +1,7 @@
 /** Reading what options were given. */
 import { failure } from '@hyperswap/errors';
 
-/** What `--smooth` says of itself. */
+/** Help of `--smooth`. */
 export const smoothing =
   'let pixels of like spectra up to about so far around each vote for its class, by their confidence; ' +
   '0 for the map as it was classified';

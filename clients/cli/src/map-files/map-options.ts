@@ -11,7 +11,7 @@ export interface MapFlags {
   readonly format: 'tif' | 'envi';
 }
 
-/** What the folder of `--out` gets. */
+/** Files for the folder of `--out`. */
 export const outContents =
   'gets labels.tif and confidence.tif (Cloud Optimized GeoTIFF), labels.qml for QGIS, map.png, report.html, map.json and item.json (STAC)';
 

@@ -9,7 +9,7 @@ import { printResult, table, type Progress } from '../terminal.js';
 import { writeMapFiles, type MapFacts, type MapToWrite } from './write-map-files.js';
 
 export interface MapToReport extends Omit<MapToWrite, 'title' | 'lineage' | 'onProgress' | 'warn'> {
-  /** How far the map was smoothed, `--smooth`. */
+  /** Reach of smoothing in pixels, `--smooth`. */
   readonly reach: number;
 }
 

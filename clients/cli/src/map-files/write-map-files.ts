@@ -51,7 +51,7 @@ export interface MapToWrite extends MapFileOptions {
   readonly warn: (text: string) => void;
 }
 
-/** What a map holds. */
+/** Content of a map. */
 export interface MapFacts {
   readonly classes: readonly LandCoverClass[];
   /** Pixels of each class. */

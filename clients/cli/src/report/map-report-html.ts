@@ -3,7 +3,7 @@ import { renderMetrics, reportStyle } from './metrics-html.js';
 import type { ReportPictures } from './report-html.js';
 import { percent, type Report } from './report.js';
 
-/** What a map's report tells. */
+/** Content of a map's report. */
 export interface MapReport {
   readonly scene: string;
   readonly adapter: string;

@@ -1,6 +1,6 @@
 import type { AdapterVersion, ClassMetrics, Metrics } from '@hyperswap/proto';
 
-/** What a run found, as `report.json` holds it. */
+/** Result of a run, as in `report.json`. */
 export interface Report {
   readonly scene: string;
   readonly split: { readonly train: number; readonly test: number; readonly description: string };

@@ -7,7 +7,7 @@ import type { Progress } from '../terminal.js';
 import { testMap, type RunResult } from './study-runs.js';
 
 /**
- * What smoothing makes of each run. Only test pixels vote, each as much as another: that is what is known of every method, also of those that map no scene.
+ * Smooths the predictions of each run. Only test pixels vote, all with the same weight, since some methods predict nothing else.
  *
  * @param truth labels of a run's test pixels
  * @param reach of `--smooth`, above 0

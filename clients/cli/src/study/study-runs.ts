@@ -38,7 +38,7 @@ export interface StudyRun {
   readonly lambda: number | undefined;
 }
 
-/** What a run found, as its file holds it. */
+/** Result of a run, as in its file. */
 export interface RunResult extends StudyRun {
   readonly request: string;
   /** `name@7`; empty for baselines. */

@@ -14,7 +14,7 @@ export interface StudyLine extends MetricsSummary {
   readonly smoothedAccuracy: Spread | undefined;
 }
 
-/** What smoothing made of runs; empty where nothing was smoothed. */
+/** Results of runs after smoothing; empty where nothing was smoothed. */
 export type SmoothedRuns = ReadonlyMap<RunResult, Metrics>;
 
 /** @param results in the order that lines are to have */

@@ -1,6 +1,6 @@
 import { throwIfAborted } from '@hyperswap/errors';
 
-/** What work takes while it waits and runs. */
+/** Memory and patches of work while it waits and runs. */
 export interface Size {
   readonly patches: number;
   readonly bytes: number;
@@ -95,7 +95,7 @@ export class MemoryBudget {
     this.admitWaiters();
   }
 
-  /** What a piece of work counts for. */
+  /** Size of a piece of work. */
   private charge({ patches, bytes }: Size): Size {
     return {
       patches: Math.min(patches, this.flowLimit.patches, this.limit.patches / 2),
@@ -149,7 +149,7 @@ export class MemoryBudget {
   }
 }
 
-/** What one flow holds of the budget. */
+/** Part of the budget that one flow holds. */
 export class Account {
   readonly held = { patches: 0, bytes: 0 };
 

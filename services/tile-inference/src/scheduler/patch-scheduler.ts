@@ -9,9 +9,9 @@ import type { Batch, Part, Work } from './work.js';
 export interface SchedulerLimits {
   /** Cost of a full batch. */
   readonly batchCost: number;
-  /** What one flow may hold. */
+  /** Bound of one flow. */
   readonly flow: Size;
-  /** What all flows may hold. */
+  /** Bound of all flows together. */
   readonly sum: Size;
 }
 

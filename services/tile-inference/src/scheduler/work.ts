@@ -1,4 +1,4 @@
-/** What all work of one binding has in common. */
+/** Properties that all work of one binding shares. */
 export interface WorkGroup {
   /** Work of groups with the same key may share a batch. */
   readonly key: string;

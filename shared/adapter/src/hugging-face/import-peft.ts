@@ -11,7 +11,7 @@ import { maximumBlobBytes, maximumHeaderBytes, type Adapter } from '../blob.js';
 import { parsePeftConfig, type LokrConfig, type LoraConfig } from './peft-config.js';
 import { byPattern } from './peft-pattern.js';
 
-/** What PEFT's files tell; patch size, classes, PCA and normaliser have to come from elsewhere. */
+/** Content of PEFT's files; patch size, classes, PCA and normaliser have to come from elsewhere. */
 export interface PeftAdapter {
   readonly method: string;
   readonly settings: Readonly<Record<string, number>>;
@@ -27,7 +27,7 @@ type Parts = ReadonlyMap<string, NamedTensor>;
 /** Counts values before they are made. @throws ADAPTER_INVALID when all together are more than a blob holds */
 type Claim = (values: number) => void;
 
-/** What a module's tensors are after its scale went into them, and their rank. */
+/** Tensors of a module with its scale multiplied in, and their rank. */
 interface Scaled {
   readonly factors: Readonly<Record<string, NamedTensor>>;
   readonly rank: number;

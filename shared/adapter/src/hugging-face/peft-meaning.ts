@@ -1,4 +1,4 @@
-/** What fields of PEFT's configs mean for an adapter here: nothing, the same as there, or something that is not read. */
+/** Meaning of PEFT's config fields for an adapter here: none, the same as there, or one that is not read. */
 import { failure } from '@hyperswap/errors';
 
 interface Requirement {

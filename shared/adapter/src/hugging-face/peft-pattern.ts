@@ -23,7 +23,7 @@ export function checkPattern(file: string, key: string): void {
   });
 }
 
-/** What a pattern says of a module: its keys are regular expressions for the end of the module's name, as PEFT matches them. */
+/** Returns a pattern's value for a module. Keys are regular expressions for the end of the module's name, as PEFT matches them. */
 export function byPattern(
   patterns: Readonly<Record<string, number>> | null | undefined,
   module: string,

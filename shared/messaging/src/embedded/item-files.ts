@@ -9,7 +9,7 @@ export interface QueuedItem<Content> {
   /** Place in the queue, from 1. */
   readonly sequence: number;
   readonly content: Content;
-  /** How often it was handed out. */
+  /** Number of deliveries. */
   readonly deliveries: number;
 }
 

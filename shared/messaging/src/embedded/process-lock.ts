@@ -63,7 +63,7 @@ export async function takeLock(file: string): Promise<ProcessLock> {
   };
 }
 
-/** Whether a process that lives holds a lock file. Takes up to eight seconds where that process is on another machine. */
+/** Returns true if a running process holds a lock file. It takes up to eight seconds if that process is on another machine. */
 export async function isHeld(file: string): Promise<boolean> {
   const absolute = path.resolve(file);
   const holder = await readHolder(absolute);

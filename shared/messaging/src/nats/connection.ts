@@ -2,7 +2,7 @@ import { failure } from '@hyperswap/errors';
 import { connect, ErrorCode, NatsError, type NatsConnection } from 'nats';
 import pRetry from 'p-retry';
 
-/** How long a request is repeated while the server does not answer: a restart of it is passed over. */
+/** Time, in milliseconds, for which a request is retried while the server does not answer, so that a restart goes unnoticed. */
 const patienceMilliseconds = 30_000;
 
 /** For `tls:`, PEM of the authorities to trust instead of those that Node does, and of who this process is. */
@@ -62,7 +62,7 @@ export async function repeatOnBus<Result>(
 /** JetStream's answer when a stream is not there: a server that lost its data has none until it is made again. */
 const streamNotFound = 10_059;
 
-/** Whether the same request can succeed later: no answer came, or one that tells of the server's state. */
+/** Returns true if the same request can succeed later: no answer came, or one about the server's state. */
 function isPassing(error: unknown): boolean {
   if (!(error instanceof NatsError) || error.code === (ErrorCode.ConnectionClosed as string)) return false;
   const answer = error.api_error;

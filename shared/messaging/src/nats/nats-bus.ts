@@ -11,7 +11,7 @@ import { NatsWorkQueue } from './nats-work-queue.js';
 export interface NatsSettings extends NatsSecurity {
   /** `nats://[user:password@]host:port`, or `tls://` to insist on TLS; several separated by commas. */
   readonly url: string;
-  /** Of work items. */
+  /** Names of work items. */
   readonly leaseMilliseconds?: number;
   /** Is told of values that cannot be read. */
   readonly onDamaged?: DamageListener;

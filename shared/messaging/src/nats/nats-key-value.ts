@@ -4,12 +4,12 @@ import type { KeyValue, Revisioned } from '../bus.js';
 import { ValueReader, type DamageListener } from '../value-reader.js';
 import { repeatOnBus } from './connection.js';
 
-/** What JetStream answers when another was faster. */
+/** Error code of JetStream when another process was faster. */
 const wrongLastSequence = 10_071;
-/** Even when nothing is heard, all values are looked at again this often, more or less. */
+/** Re-list interval with jitter, in milliseconds, in case a watch event was lost. */
 const relistMilliseconds = 30_000;
 
-/** How long a list waits for changes that are on their way here, before it asks the server for everything. */
+/** Time that a list waits for changes that are on their way, in milliseconds, before it asks the server for everything. */
 const catchUpMilliseconds = 1_000;
 
 /**
@@ -126,7 +126,7 @@ export class NatsKeyValue implements KeyValue<unknown> {
     return this.covers(wanted);
   }
 
-  /** Whether the copy is whole and has seen a revision. */
+  /** Returns true if the copy is complete and has seen a revision. */
   private covers(revision: number): boolean {
     return this.copied !== undefined && this.copied >= revision;
   }

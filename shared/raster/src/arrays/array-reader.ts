@@ -6,14 +6,14 @@ export interface Box {
   readonly strides: readonly number[];
 }
 
-/** What a file says of one of its arrays. */
+/** Description of an array by its file. */
 export interface ArrayDescription {
   /** Name or path, as `--variable` takes it; empty where the file holds one array without a name. */
   readonly name: string;
   readonly shape: readonly number[];
   /** Type of the values; undefined for what cannot be a raster, as text or cells. */
   readonly type: StorageType | undefined;
-  /** What it is, where it cannot be a raster. */
+  /** Kind of the array, if it cannot be a raster. */
   readonly note?: string;
 }
 
@@ -23,7 +23,7 @@ export interface ArrayReader {
   readonly type: StorageType;
   /** The last axis lies outermost in the file, as in MATLAB: rows of pixels are spread over all of it. */
   readonly columnMajor?: boolean;
-  /** What the file says of the values. */
+  /** Properties of the values by the file. */
   readonly attributes?: ArrayAttributes;
   /** @throws FILE_FORMAT */
   read(start: readonly number[], count: readonly number[]): Promise<Box>;

@@ -74,10 +74,10 @@ export async function openMat5(source: RandomAccess): Promise<ArrayContainer> {
 /** Tag of a data element. */
 interface Element {
   readonly type: number;
-  /** Where its bytes begin. */
+  /** Offset of its bytes. */
   readonly start: number;
   readonly size: number;
-  /** Where the next element begins. */
+  /** Offset of the next element. */
   readonly next: number;
 }
 
@@ -85,7 +85,7 @@ interface FoundArray {
   readonly description: ArrayDescription;
   /** Compressed element that it is in; undefined when it is not compressed. */
   readonly within: Element | undefined;
-  /** Where its matrix begins, in the file or in the inflated element. */
+  /** Offset of its matrix, in the file or in the inflated element. */
   readonly place: number;
 }
 
@@ -95,7 +95,7 @@ interface Matrix {
   readonly complex: boolean;
   readonly shape: readonly number[];
   readonly name: string;
-  /** Where what follows the name begins. */
+  /** Offset of the part after the name. */
   readonly content: number;
   readonly end: number;
 }

@@ -45,13 +45,13 @@ export function isNpy(bytes: Uint8Array): boolean {
   return bytes.byteLength >= 6 && magic.equals(bytes.subarray(0, 6));
 }
 
-/** What the header of an array says. */
+/** Header of an array. */
 export interface NpyHeader {
   readonly shape: readonly number[];
   readonly type: StorageType;
   readonly littleEndian: boolean;
   readonly rowMajor: boolean;
-  /** Where the values begin. */
+  /** Offset of the values. */
   readonly dataStart: number;
 }
 

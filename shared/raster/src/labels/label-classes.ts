@@ -6,7 +6,7 @@ const unlabelled = 0;
 const largestClass = 255;
 const maximumNameLength = 100;
 
-/** How the values of label files become classes. */
+/** Rules that turn the values of label files into classes. */
 export interface ClassOptions {
   /** Names of classes, from 1 on; empty when they are to be taken from the files. */
   readonly names?: readonly string[];

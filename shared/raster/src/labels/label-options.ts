@@ -19,7 +19,7 @@ export interface LabelTarget {
   readonly lookupTable?: LookupTable | undefined;
 }
 
-/** How labels are to be read, where their file does not say so itself. */
+/** Options for reading labels, where their file does not decide it. */
 export interface LabelOptions extends ReadOptions {
   /** Property of features, or column of a table, that holds the class. */
   readonly labelProperty?: string | undefined;

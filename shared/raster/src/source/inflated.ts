@@ -14,7 +14,7 @@ const chunkBytes = 256 * 1024;
 
 export interface Compressed {
   readonly source: RandomAccess;
-  /** Where the compressed bytes begin. */
+  /** Offset of the compressed bytes. */
   readonly offset: number;
   /** Compressed bytes. */
   readonly length: number;

@@ -12,7 +12,7 @@ export interface BandWeights {
 
 /** Full width at half maximum of a Gaussian, in standard deviations. */
 const deviationsOfFullWidth = 2 * Math.sqrt(2 * Math.LN2);
-/** Even number of intervals of Simpson's rule, whose error over a full width is then below 1e-10. */
+/** Number of intervals of Simpson's rule, even, whose error over a full width is then below 1e-10. */
 const simpsonIntervals = 512;
 
 interface Band {

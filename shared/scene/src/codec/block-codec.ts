@@ -17,7 +17,7 @@ export const blockCodec = {
   configuration: { cname, clevel, shuffle: 'shuffle', typesize, blocksize: 0 },
 } as const;
 
-/** What is used of the library; its own types do not resolve as modules of Node. */
+/** Part of the library that is used; its own types do not resolve as modules of Node. */
 interface Codec {
   encode(bytes: Uint8Array): Promise<Uint8Array>;
   decode(bytes: Uint8Array): Promise<Uint8Array>;

@@ -1,7 +1,7 @@
 /** Products of rows by `kernels/row-products.ts`: three times as fast as the same loop in JavaScript, which has no instructions for two values at once. */
 import { readFileSync } from 'node:fs';
 
-/** What is used of the standard's JavaScript interface, which TypeScript has in its libraries for browsers alone. */
+/** Part of the standard's JavaScript interface that is used; TypeScript has it in its libraries for browsers only. */
 declare const WebAssembly: {
   readonly Memory: new (size: { readonly initial: number }) => { readonly buffer: ArrayBuffer };
   readonly Module: new (bytes: Uint8Array) => object;

@@ -10,7 +10,7 @@ const passing = new Set([
   'XMinioServerNotInitialized',
 ]);
 
-/** Whether the same request can succeed later: no answer came, or one that tells so. */
+/** Returns true if the same request can succeed later: no answer came, or one that says so. */
 export function isPassing(error: unknown): boolean {
   if (error instanceof HyperswapError) return false;
   if (error instanceof S3Error) return passing.has(codeOf(error));

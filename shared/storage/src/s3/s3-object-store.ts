@@ -23,7 +23,7 @@ export interface S3Settings {
   readonly identity?: { readonly certificate: string; readonly key: string };
 }
 
-/** How long requests are repeated while the server does not answer: a restart of it is passed over. */
+/** Time, in milliseconds, for which requests are retried while the server does not answer, so that a restart goes unnoticed. */
 const patienceMilliseconds = 20_000;
 /** Files above this go up in parts. */
 const partBytes = 64 * 1024 * 1024;

@@ -4,7 +4,7 @@ import { builtEngine, type BuiltEngine } from './built-engine.js';
 import { loadErrors } from './loadable.js';
 import { driverLibrary, nvidiaWheels, oldestDriver } from './nvidia-libraries.js';
 
-/** What this machine and the engine have for NVIDIA's GPUs. */
+/** Support of this machine and the engine for NVIDIA's GPUs. */
 export interface Accelerator {
   /** Build of TensorFlow. */
   readonly build: BuiltEngine['flavour'];

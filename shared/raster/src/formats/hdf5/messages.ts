@@ -14,7 +14,7 @@ export interface Hdf5Dataset {
 /** Attributes that are read: numbers and text. */
 export type Hdf5Attributes = Readonly<Record<string, number | string | readonly number[]>>;
 
-/** What the thread is asked; all but the first are about the open file. */
+/** Requests to the thread; all but the first are about the open file. */
 export type Hdf5Order =
   | { readonly kind: 'open'; readonly path: string; readonly file: string }
   | { readonly kind: 'attributes'; readonly path: string; readonly names: readonly string[] }

@@ -28,7 +28,7 @@ const maximumFieldBytes = 64 * 1024 ** 2;
 interface Field {
   readonly type: number;
   readonly count: number;
-  /** Where the values are in the file. */
+  /** Offset of the values in the file. */
   readonly offset: number;
 }
 

@@ -2,7 +2,7 @@ import type { StorageType } from '../../array.js';
 import type { RandomAccess } from '../../source/random-access.js';
 import { invalid, tags, type TiffDirectory } from './directory.js';
 
-/** How the pixels of an image are stored. */
+/** Layout of the pixels of an image. */
 export interface TiffImage {
   readonly directory: TiffDirectory;
   readonly height: number;

@@ -6,7 +6,7 @@ import { fillPolygon } from './fill-polygon.js';
 import type { FeatureCollection, Position, Shape, ShapesFile } from './feature.js';
 import { readFeatures } from './read-features.js';
 
-/** What the thread is to do. */
+/** Task for the thread. */
 export interface ShapesOrder {
   readonly shapes: ShapesFile;
   readonly target: LabelTarget;
@@ -14,7 +14,7 @@ export interface ShapesOrder {
   readonly shapesCrs: number | 'pixels' | undefined;
 }
 
-/** What it found. Features are numbered from 0. */
+/** Result of the thread. Features are numbered from 0. */
 export interface ShapesAnswer {
   /** `[height, width]`: 0, or the place of a value in `values`, from 1. */
   readonly pixels: Uint16Array<ArrayBuffer>;

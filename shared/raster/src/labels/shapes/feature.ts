@@ -14,7 +14,7 @@ export interface Feature {
   readonly shape: Shape | undefined;
 }
 
-/** What a vector file holds. */
+/** Content of a vector file. */
 export interface FeatureCollection {
   readonly features: readonly Feature[];
   /** Reference system of the coordinates, `pixels`, or undefined where the file does not say. */

@@ -22,7 +22,7 @@ import {
 export interface CogOptions extends GdalMetadata {
   readonly height: number;
   readonly width: number;
-  /** How overviews are made: the most frequent value, or the mean of pixels with data. */
+  /** Method of the overviews: the most frequent value, or the mean of pixels with data. */
   readonly overviews: keyof typeof reductions;
   /** Colours of the values from 1 on, as 0xRRGGBB, of a raster of one band. */
   readonly palette?: readonly number[];

@@ -1,6 +1,6 @@
 import { escapeXml } from '../xml.js';
 
-/** What GDAL shows of a raster and its bands. */
+/** Metadata of a raster and its bands that GDAL shows. */
 export interface GdalMetadata {
   /** Facts of the raster by name. */
   readonly facts: Readonly<Record<string, string>>;

@@ -8,7 +8,7 @@ export type TiffField =
   | { readonly tag: number; readonly type: 'ascii'; readonly value: string }
   | { readonly tag: number; readonly type: 'short' | 'long' | 'double' | 'offset'; readonly values: readonly number[] };
 
-/** Where a file's offsets have 4 or 8 bytes. */
+/** Size of a file's offsets: 4 or 8 bytes. */
 export interface TiffKind {
   readonly isBig: boolean;
 }
