@@ -1,9 +1,9 @@
 import { failure } from '@hyperswap/errors';
 import { toJobStatus, toKindMessage, type JobKind, type JobRunner } from '@hyperswap/jobs';
 import {
+  DeadLetter,
   JobKind as KindMessage,
   JobServiceService,
-  type DeadLetter,
   type JobServiceServer,
   type ListDeadLettersRequest,
   type ListDeadLettersResponse,
@@ -54,7 +54,8 @@ async function listDeadLetters(runner: JobRunner, request: ListDeadLettersReques
     }
   }
   const keyOf = ({ job }: DeadLetter): string => newestFirstKey(job!.endedAt!.getTime(), job!.job);
-  const { page, nextPageToken } = pageOf(letters, keyOf, request);
+  const listing = { keyOf, toMessage: (letter: DeadLetter) => letter, codec: DeadLetter };
+  const { page, nextPageToken } = await pageOf(letters, listing, request);
   return { deadLetters: [...page], nextPageToken };
 }
 

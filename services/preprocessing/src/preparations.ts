@@ -4,9 +4,9 @@ import { jobObjects, toJobStatus, type JobRunner } from '@hyperswap/jobs';
 import {
   JobKind,
   JobState,
+  Preparation,
   Retention,
   type ListPreparationsResponse,
-  type Preparation,
   type PrepareSceneHeader,
   type PrepareSceneRequest,
   type PrepareSceneResponse,
@@ -117,7 +117,8 @@ export class Preparations {
     // One that became a job just now is in both.
     const all = new Map([...open, ...jobs].map((preparation) => [preparation.status!.job, preparation]));
     const keyOf = ({ status }: Preparation): string => newestFirstKey(status!.createdAt!.getTime(), status!.job);
-    const { page, nextPageToken } = pageOf(all.values(), keyOf, request);
+    const listing = { keyOf, toMessage: (preparation: Preparation) => preparation, codec: Preparation };
+    const { page, nextPageToken } = await pageOf(all.values(), listing, request);
     return { preparations: [...page], nextPageToken };
   }
 

@@ -1,6 +1,6 @@
 import type { JobRunner } from '@hyperswap/jobs';
 import type { Bus } from '@hyperswap/messaging';
-import { SceneServiceService, type SceneServiceServer } from '@hyperswap/proto';
+import { ListScenesResponse, SceneServiceService, type SceneServiceServer } from '@hyperswap/proto';
 import {
   bidiStreamHandler,
   pageOf,
@@ -53,10 +53,16 @@ export function createPreprocessingServices(context: PreprocessingContext): Serv
     listPreparations: unaryHandler((request) => preparations.list(request)),
     listScenes: unaryHandler(async (request) => {
       const { scenes, damaged } = await listScenes(store);
-      const { page, nextPageToken } = pageOf([...scenes, ...damaged], ({ name }) => name, request);
+      const all = [...scenes, ...damaged];
+      const toMessage = (found: (typeof all)[number]): ListScenesResponse =>
+        'error' in found
+          ? { scenes: [], damaged: [{ ...found, error: toErrorStatus(found.error) }], nextPageToken: '' }
+          : { scenes: [toSceneMessage(found)], damaged: [], nextPageToken: '' };
+      const keyOf = ({ name }: (typeof all)[number]): string => name;
+      const { page, nextPageToken } = await pageOf(all, { keyOf, toMessage, codec: ListScenesResponse }, request);
       return {
-        scenes: page.flatMap((found) => ('error' in found ? [] : [toSceneMessage(found)])),
-        damaged: page.flatMap((found) => ('error' in found ? [{ ...found, error: toErrorStatus(found.error) }] : [])),
+        scenes: page.flatMap((one) => one.scenes),
+        damaged: page.flatMap((one) => one.damaged),
         nextPageToken,
       };
     }),

@@ -1,11 +1,11 @@
 import { failure } from '@hyperswap/errors';
 import { hasEnded, maximumParts, toJobStatus, type JobRunner, type JobView } from '@hyperswap/jobs';
-import type {
-  ClassifySceneRequest,
-  ClassifySceneResponse,
-  ListSceneJobsResponse,
+import {
   SceneJob as SceneJobMessage,
-  WatchSceneJobResponse,
+  type ClassifySceneRequest,
+  type ClassifySceneResponse,
+  type ListSceneJobsResponse,
+  type WatchSceneJobResponse,
 } from '@hyperswap/proto';
 import { toAdapterVersion, type AdapterRegistry } from '@hyperswap/registry';
 import { newestFirstKey, pageOf, toDuration, type CallContext, type PageRequest } from '@hyperswap/rpc';
@@ -102,8 +102,9 @@ export class SceneJobs {
   async list(request: PageRequest): Promise<ListSceneJobsResponse> {
     const jobs = await this.context.runner.list(classificationKind);
     const keyOf = ({ createdAt, id }: JobView<SceneJob>): string => newestFirstKey(createdAt.getTime(), id);
-    const { page, nextPageToken } = pageOf(jobs, keyOf, request);
-    return { jobs: await Promise.all(page.map((job) => this.message(job))), nextPageToken };
+    const toMessage = (job: JobView<SceneJob>): Promise<SceneJobMessage> => this.message(job);
+    const { page, nextPageToken } = await pageOf(jobs, { keyOf, toMessage, codec: SceneJobMessage }, request);
+    return { jobs: [...page], nextPageToken };
   }
 
   /** From now on, clients that are cut off do not take their jobs with them. */

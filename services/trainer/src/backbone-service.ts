@@ -1,4 +1,4 @@
-import { BackboneServiceService, type BackboneServiceServer } from '@hyperswap/proto';
+import { BackboneServiceService, ListBackbonesResponse, type BackboneServiceServer } from '@hyperswap/proto';
 import type { Backbones } from '@hyperswap/registry';
 import {
   clientStreamHandler,
@@ -18,11 +18,22 @@ export function createBackboneService(backbones: Backbones, usual: string): Host
     importBackbone: clientStreamHandler((requests) => importBackbone(backbones, requests)),
     exportBackbone: serverStreamHandler(({ backbone }) => exportBackbone(backbones, backbone || usual)),
     listBackbones: unaryHandler(async (request) => {
-      const { page, nextPageToken } = pageOf(await backbones.names(), (name) => name, request);
-      const { described, damaged } = await backbones.describeAll(page);
+      const listing = {
+        keyOf: (name: string) => name,
+        toMessage: async (name: string): Promise<ListBackbonesResponse> => {
+          const { described, damaged } = await backbones.describeAll([name]);
+          return {
+            backbones: described.map(toBackboneMessage),
+            damaged: damaged.map(({ error }) => ({ name, error: toErrorStatus(error) })),
+            nextPageToken: '',
+          };
+        },
+        codec: ListBackbonesResponse,
+      };
+      const { page, nextPageToken } = await pageOf(await backbones.names(), listing, request);
       return {
-        backbones: described.map(toBackboneMessage),
-        damaged: damaged.map(({ name, error }) => ({ name, error: toErrorStatus(error) })),
+        backbones: page.flatMap((one) => one.backbones),
+        damaged: page.flatMap((one) => one.damaged),
         nextPageToken,
       };
     }),

@@ -1,13 +1,13 @@
 import { HyperswapError } from '@hyperswap/errors';
 import { toJobStatus, type Job, type JobContext, type JobRunner, type JobView } from '@hyperswap/jobs';
-import type {
-  ListTrainingsResponse,
-  ReadPredictionsResponse,
-  StartPretrainingRequest,
-  StartTrainingRequest,
+import {
   Training,
-  TrainingProgress as TrainingProgressMessage,
-  WatchTrainingResponse,
+  type ListTrainingsResponse,
+  type ReadPredictionsResponse,
+  type StartPretrainingRequest,
+  type StartTrainingRequest,
+  type TrainingProgress as TrainingProgressMessage,
+  type WatchTrainingResponse,
 } from '@hyperswap/proto';
 import { newestFirstKey, pageOf, type PageRequest } from '@hyperswap/rpc';
 import type { ObjectStore } from '@hyperswap/storage';
@@ -88,7 +88,8 @@ export class Trainings {
       ...(await this.runner.list(trainingKind)).map(trainingMessage),
       ...(await this.runner.list(pretrainingKind)).map(pretrainingMessage),
     ];
-    const { page, nextPageToken } = pageOf(trainings, keyOf, request);
+    const listing = { keyOf, toMessage: (training: Training) => training, codec: Training };
+    const { page, nextPageToken } = await pageOf(trainings, listing, request);
     return { trainings: [...page], nextPageToken };
   }
 

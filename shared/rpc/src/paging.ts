@@ -1,4 +1,5 @@
 import { failure } from '@hyperswap/errors';
+import { defaultMessageBytes } from './message-size.js';
 
 /** Fields of every request that lists something. */
 export interface PageRequest {
@@ -15,6 +16,10 @@ export interface PageLimits {
 }
 
 const defaultLimits: PageLimits = { usual: 100, most: 1000 };
+/** Messages of a page that are made at the same time: some are read from the store. */
+const madeAtOnce = 32;
+/** Bytes of the tag and the length before a message in a response, at most. */
+const fieldBytes = 8;
 
 /**
  * Returns the page size of a request.
@@ -27,24 +32,46 @@ export function pageSizeOf({ pageSize }: Pick<PageRequest, 'pageSize'>, { usual,
   return pageSize === 0 ? usual : pageSize;
 }
 
+/** How the items of a list become messages of its pages. */
+export interface Listing<Item, Message> {
+  /** Returns the unique key of an item; the order of the keys as strings is the order of the list. */
+  readonly keyOf: (item: Item) => string;
+  /** Returns the message of an item, or a response that holds that item alone. */
+  readonly toMessage: (item: Item) => Message | Promise<Message>;
+  /** Encoder of the messages, for their size. */
+  readonly codec: { encode(message: Message): { finish(): Uint8Array } };
+}
+
 /**
- * Cuts a page out of all items, in the order of their keys. Items may come and go between two pages: each that stays is listed once.
+ * Cuts a page out of all items, in the order of their keys, that fits one message. Items may come and go between two pages: each that stays is
+ * listed once. A page has one item at least, however large.
  *
- * @param keyOf unique key of an item; the order of the keys as strings is the order of the list
- * @throws FIELD_INVALID when the page size is above the limit
+ * @throws FIELD_INVALID when the page size is above the limit; what `toMessage` throws
  */
-export function pageOf<Item>(
+export async function pageOf<Item, Message>(
   items: Iterable<Item>,
-  keyOf: (item: Item) => string,
+  { keyOf, toMessage, codec }: Listing<Item, Message>,
   request: PageRequest,
   limits = defaultLimits,
-): { readonly page: readonly Item[]; readonly nextPageToken: string } {
+): Promise<{ readonly page: readonly Message[]; readonly nextPageToken: string }> {
   const size = pageSizeOf(request, limits);
   const keyed = [...items].map((item) => ({ item, key: keyOf(item) })).filter(({ key }) => key > request.pageToken);
   keyed.sort((a, b) => (a.key < b.key ? -1 : 1));
-  const page = keyed.slice(0, size);
-  const nextPageToken = keyed.length > page.length ? page.at(-1)!.key : '';
-  return { page: page.map(({ item }) => item), nextPageToken };
+  const wanted = keyed.slice(0, size);
+  const page: Message[] = [];
+  let bytes = 0;
+  let last = '';
+  for (let first = 0; first < wanted.length; first += madeAtOnce) {
+    const some = wanted.slice(first, first + madeAtOnce);
+    const messages = await Promise.all(some.map(({ item }) => toMessage(item)));
+    for (const [index, message] of messages.entries()) {
+      bytes += codec.encode(message).finish().byteLength + fieldBytes;
+      if (bytes > defaultMessageBytes && page.length > 0) return { page, nextPageToken: last };
+      page.push(message);
+      last = some[index]!.key;
+    }
+  }
+  return { page, nextPageToken: keyed.length > page.length ? last : '' };
 }
 
 /** Returns a key that lists the newest first. @param time milliseconds since 1970 */

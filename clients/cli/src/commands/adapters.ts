@@ -15,6 +15,7 @@ import { callUnary, pieces, readStream, upload } from '@hyperswap/rpc';
 import { adapterStatement, readPrivateKey, signStatement } from '@hyperswap/keys';
 import { failure } from '@hyperswap/errors';
 import { describeBands } from '@hyperswap/raster';
+import { allPages } from '../all-pages.js';
 import { adapterFormats, readAdapterFiles, writeAdapterFiles, type AdapterFiles } from '../adapter-files.js';
 import { percent, referenceOf } from '../report/report.js';
 import { withSession, type Session } from '../session.js';
@@ -166,14 +167,11 @@ function describeModel(adapter: AdapterVersion, files: readonly string[]): Buffe
 }
 
 async function listAdapters({ adapters: registry, signal }: Session): Promise<AdapterVersion[]> {
-  const all: AdapterVersion[] = [];
-  for (let pageToken = ''; ;) {
-    const page = await callUnary(registry, 'listAdapters', { pageSize: 0, pageToken }, { signal });
-    all.push(...page.adapters);
-    for (const { name, error } of page.damaged) warn(`adapter ${name} cannot be read: ${error!.message}`);
-    if (page.nextPageToken === '') return all;
-    pageToken = page.nextPageToken;
+  const pages = await allPages((page) => callUnary(registry, 'listAdapters', page, { signal }));
+  for (const { name, error } of pages.flatMap(({ damaged }) => damaged)) {
+    warn(`adapter ${name} cannot be read: ${error!.message}`);
   }
+  return pages.flatMap(({ adapters }) => adapters);
 }
 
 /** @throws ADAPTER_NOT_FOUND */

@@ -12,6 +12,7 @@ import {
   type ImportBackboneResponse,
 } from '@hyperswap/proto';
 import { callUnary, pieces, upload } from '@hyperswap/rpc';
+import { allPages } from '../all-pages.js';
 import { fetchFile } from '../fetch-file.js';
 import { openSession, type GlobalFlags, type Session } from '../session.js';
 import { printResult, Progress } from '../terminal.js';
@@ -80,13 +81,9 @@ export function addBackboneCommands(program: Command): void {
       const flags = command.optsWithGlobals<GlobalFlags>();
       const session = await openSession(flags, ['trainer']);
       try {
-        const { backbones } = await callUnary(
-          session.backbones,
-          'listBackbones',
-          { pageSize: 1000, pageToken: '' },
-          { signal: session.signal },
-        );
-        const names = backbones.map(({ name }) => name);
+        const { backbones: service, signal } = session;
+        const pages = await allPages((page) => callUnary(service, 'listBackbones', page, { signal }));
+        const names = pages.flatMap(({ backbones }) => backbones.map(({ name }) => name));
         printResult(flags.json, names, names);
       } finally {
         await session.close();

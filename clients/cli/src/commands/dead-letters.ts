@@ -2,6 +2,7 @@ import { Option, type Command } from 'commander';
 import { failure } from '@hyperswap/errors';
 import { JobKind, type DeadLetter } from '@hyperswap/proto';
 import { callUnary } from '@hyperswap/rpc';
+import { allPages } from '../all-pages.js';
 import { withSession, type Session } from '../session.js';
 import { shortTime, table } from '../terminal.js';
 
@@ -57,13 +58,8 @@ export function addDeadLetterCommands(jobs: Command): void {
 }
 
 async function listDeadLetters({ jobs, signal }: Session, kind: JobKind): Promise<DeadLetter[]> {
-  const all: DeadLetter[] = [];
-  for (let pageToken = ''; ;) {
-    const page = await callUnary(jobs, 'listDeadLetters', { kind, pageSize: 1000, pageToken }, { signal });
-    all.push(...page.deadLetters);
-    if (page.nextPageToken === '') return all;
-    pageToken = page.nextPageToken;
-  }
+  const pages = await allPages((page) => callUnary(jobs, 'listDeadLetters', { kind, ...page }, { signal }));
+  return pages.flatMap(({ deadLetters }) => deadLetters);
 }
 
 /** Queues a job again, whatever its kind. @throws JOB_NOT_FOUND, JOB_NOT_FAILED; FIELD_INVALID when it would end with this command */

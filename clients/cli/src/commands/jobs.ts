@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import { HyperswapError } from '@hyperswap/errors';
 import { JobState, type Scene, type SceneJob } from '@hyperswap/proto';
 import { callUnary } from '@hyperswap/rpc';
+import { allPages } from '../all-pages.js';
 import { truthOf } from '../labels.js';
 import { addMapOptions, mapOptions, outContents, type MapFlags } from '../map-files/map-options.js';
 import { placeOfScene, reportMap } from '../map-files/report-map.js';
@@ -35,7 +36,9 @@ export function addJobCommands(program: Command): void {
       withSession(
         command,
         async ({ sceneJobs, signal }) =>
-          (await callUnary(sceneJobs, 'listSceneJobs', { pageSize: 1000, pageToken: '' }, { signal })).jobs,
+          (await allPages((page) => callUnary(sceneJobs, 'listSceneJobs', page, { signal }))).flatMap(
+            (page) => page.jobs,
+          ),
         (all) =>
           table(
             ['job', 'scene', 'adapter', 'state', 'chunks', 'started', 'error'],

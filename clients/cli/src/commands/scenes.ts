@@ -3,6 +3,7 @@ import type { Command } from 'commander';
 import type { Georeference, LabelMap, LandCoverClass, Scene } from '@hyperswap/proto';
 import { describeBands, readClassTable, type LabelOptions } from '@hyperswap/raster';
 import { callUnary } from '@hyperswap/rpc';
+import { allPages } from '../all-pages.js';
 import { describeHistogram, sceneHistogram } from '../look/histogram.js';
 import { percent } from '../report/report.js';
 import { openSession, withSession, type GlobalFlags } from '../session.js';
@@ -92,10 +93,11 @@ export function addSceneCommands(program: Command): void {
       withSession(
         command,
         async ({ scenes: service, signal }) => {
-          const request = { pageSize: 1000, pageToken: '' };
-          const { scenes: found, damaged } = await callUnary(service, 'listScenes', request, { signal });
-          for (const { name, error } of damaged) warn(`scene ${name} cannot be read: ${error!.message}`);
-          return found;
+          const pages = await allPages((page) => callUnary(service, 'listScenes', page, { signal }));
+          for (const { name, error } of pages.flatMap(({ damaged }) => damaged)) {
+            warn(`scene ${name} cannot be read: ${error!.message}`);
+          }
+          return pages.flatMap((page) => page.scenes);
         },
         (all) => {
           const rows = all.map(({ name, raster, labelMaps }) => [
