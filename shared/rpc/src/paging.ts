@@ -32,7 +32,7 @@ export function pageSizeOf({ pageSize }: Pick<PageRequest, 'pageSize'>, { usual,
   return pageSize === 0 ? usual : pageSize;
 }
 
-/** How the items of a list become messages of its pages. */
+/** Rules that turn the items of a list into messages of its pages. */
 export interface Listing<Item, Message> {
   /** Returns the unique key of an item; the order of the keys as strings is the order of the list. */
   readonly keyOf: (item: Item) => string;
