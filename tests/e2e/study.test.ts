@@ -4,6 +4,7 @@ import path from 'node:path';
 import { before, test } from 'node:test';
 import { makeWorkspace, type Workspace } from '../support/command.js';
 import { npy, toyScene } from '../support/services.js';
+import { readMap } from '../support/rasters.js';
 
 let workspace: Workspace;
 
@@ -133,7 +134,7 @@ test('an adapter goes to Hugging Face PEFT’s files and back, and keeps its map
   assert.match(await succeed('adapters', 'import', 'peft', '--name', 'back', '--like', 'mean'), /back@1/);
   await succeed('classify', '--scene', 'field', '--adapter', 'mean', '--out', 'first');
   await succeed('classify', '--scene', 'field', '--adapter', 'back', '--out', 'second');
-  const map = (name: string) => readFile(path.join(workspace.directory, name, 'labels.tif'));
+  const map = (name: string) => readMap(path.join(workspace.directory, name, 'labels.tif'));
   assert.deepEqual(await map('first'), await map('second'));
   await writeFile(path.join(workspace.directory, 'adapter_model.bin'), 'pickle');
   const pickle = await run('adapters', 'import', 'adapter_model.bin', '--name', 'pickle');

@@ -119,16 +119,16 @@ test('a prepared scene of other bands is refused though its scores are of the sa
   );
   await writeFile(path.join(workspace.directory, 'twelve.npy'), npy([height, width, 12], twelve));
   for (const [name, step] of [
-    ['first', 10],
-    ['second', 30],
+    ['narrow', 10],
+    ['wide', 30],
   ] as const) {
     const table = Array.from({ length: 12 }, (_, band) => 400 + step * band).join('\n');
     await writeFile(path.join(workspace.directory, `${name}.csv`), table);
     const options = ['--bands-last', '--keep-bands', '--wavelengths', `${name}.csv`, '--labels', 'field-labels.npy'];
     await succeed('scenes', 'prepare', 'twelve.npy', '--name', name, ...options);
   }
-  await train('first');
-  const { code, stderr } = await hyperswap('classify', '--scene', 'second', '--adapter', 'first', '--out', 'map');
+  await train('narrow');
+  const { code, stderr } = await hyperswap('classify', '--scene', 'wide', '--adapter', 'narrow', '--out', 'map');
   assert.equal(code, 1);
-  assert.match(stderr, /ADAPTER_WAVELENGTHS.*second.*12 bands \(400, 430.*12 bands \(400, 410/);
+  assert.match(stderr, /ADAPTER_WAVELENGTHS.*wide.*12 bands \(400, 430.*12 bands \(400, 410/);
 });
