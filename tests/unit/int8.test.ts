@@ -83,17 +83,18 @@ test('the features of a patch in int8 do not depend on the other patches of its 
   }
 });
 
-test('a packed layer holds each weight within half a step of its output’s scale', () => {
-  const [inputs, outputs] = [10, 70];
+test('a packed layer holds each weight within half a step of its output’s scale, and the product of the mean input', () => {
+  const [inputs, outputs, tokens] = [10, 70, 5];
+  const center = values([tokens, inputs], 6);
   const weight = values([inputs, outputs], 4);
   const bias = values([outputs], 5);
   const [packed, columns] = deviceScope(() => {
-    const layer = packInt8({
-      weight: deviceTensor(weight, [inputs, outputs]),
-      bias: deviceTensor(bias, [outputs]),
-    });
+    const layer = packInt8(
+      { weight: deviceTensor(weight, [inputs, outputs]), bias: deviceTensor(bias, [outputs]) },
+      deviceTensor(center, [tokens, inputs]),
+    );
     assert.deepEqual(layer.weight.shape, [2, 3, 64]);
-    assert.deepEqual(layer.bias.shape, [3, 128]);
+    assert.deepEqual(layer.bias.shape, [2 + tokens, 128]);
     return [Int32Array.from(readDevice(layer.weight)), Float32Array.from(readDevice(layer.bias))];
   });
   const bytes = new Int8Array(packed.buffer);
@@ -107,7 +108,12 @@ test('a packed layer holds each weight within half a step of its output’s scal
       assert.ok(Math.abs(quantised * scale - weight[input * outputs + output]!) <= scale * 0.501);
     }
     assert.ok(Math.abs(columns[128 + output]! - scale * sum) < 1e-5);
-    assert.equal(columns[256 + output], bias[output]);
+    for (let token = 0; token < tokens; token++) {
+      let expected = bias[output]!;
+      for (let input = 0; input < inputs; input++)
+        expected += center[token * inputs + input]! * weight[input * outputs + output]!;
+      assert.ok(Math.abs(columns[(2 + token) * 128 + output]! - expected) < 1e-5);
+    }
   }
 });
 
@@ -116,10 +122,13 @@ test('a block gives the same to the last bit by the instructions of any processo
   const width = 20;
   const [fast, portable] = deviceScope(() => {
     const layer = (inputs: number, outputs: number, seed: number) =>
-      packInt8({
-        weight: deviceTensor(values([inputs, outputs], seed), [inputs, outputs]),
-        bias: deviceTensor(values([outputs], seed + 1), [outputs]),
-      });
+      packInt8(
+        {
+          weight: deviceTensor(values([inputs, outputs], seed), [inputs, outputs]),
+          bias: deviceTensor(values([outputs], seed + 1), [outputs]),
+        },
+        deviceTensor(values([shape.tokens, inputs], seed + 2), [shape.tokens, inputs]),
+      );
     const [query, key, value, projection] = [1, 2, 3, 4].map((seed) => layer(width, width, seed));
     const layers = {
       query: query!,

@@ -1,7 +1,7 @@
 import type { AdapterMetadata } from '@hyperswap/adapter';
 import { throwIfAborted, toHyperswapError } from '@hyperswap/errors';
 import type { AdapterRegistry } from '@hyperswap/registry';
-import { bytesPerWeight, type BackboneConfig, type BackboneDescription } from '@hyperswap/spectralgpt';
+import { bytesPerWeight, tokenCount, type BackboneConfig, type BackboneDescription } from '@hyperswap/spectralgpt';
 import { instruments, withSpan, type Logger, type Reading } from '@hyperswap/telemetry';
 import type { Precision, ProgramClient } from '@hyperswap/tensor';
 import { LRUCache } from 'lru-cache';
@@ -56,8 +56,10 @@ export interface BindingTableContext {
 }
 
 /** Returns the memory of a binding that changes two layers a block, as most adapters do. */
-export function usualBindingBytes({ depth, width }: BackboneConfig, precision: Precision): number {
-  return 2 * depth * width ** 2 * bytesPerWeight[precision];
+export function usualBindingBytes(config: BackboneConfig, precision: Precision): number {
+  const { depth, width } = config;
+  const biases = precision === 'int8' ? 4 * tokenCount(config) * width : 0;
+  return 2 * depth * (width ** 2 * bytesPerWeight[precision] + biases);
 }
 
 /**

@@ -6,6 +6,7 @@ import {
   foldUpdate,
   foldWithUpdate,
   keepLayer,
+  keepPlaced,
   layerParameters,
   mergeUpdate,
   placeUpdate,
@@ -18,15 +19,7 @@ import {
   type Weights,
   type WeightUpdate,
 } from '@hyperswap/spectralgpt';
-import {
-  deviceScope,
-  keepOnDevice,
-  tensorflow,
-  type DeviceLinear,
-  type Tensor,
-  type Tensor1D,
-  type Tensor2D,
-} from '@hyperswap/tensor';
+import { tensorflow, type DeviceLinear, type Tensor, type Tensor1D, type Tensor2D } from '@hyperswap/tensor';
 import { Random } from '@hyperswap/random';
 import type { FactorShape, Factors, Method, MethodSettings, WeightShape } from './method.js';
 
@@ -147,15 +140,14 @@ export function mergeAdaptation(
     const merge = (block: number, layer: LayerName): DeviceLinear => {
       const name = `blocks.${block}`;
       const update = updates.get(`${name}.${layer}`);
-      if (update === undefined) return keepLayer(foldLayer(overlaid, name, layer, headWidth), precision);
+      const { center } = blocks[block]![layer];
+      if (update === undefined) return keepLayer(foldLayer(overlaid, name, layer, headWidth), precision, center);
       if (layerParameters(name, layer).some((parameter) => replaced.has(parameter)))
-        return keepLayer(foldWithUpdate(update, overlaid, name, layer, headWidth), precision);
+        return keepLayer(foldWithUpdate(update, overlaid, name, layer, headWidth), precision, center);
       const folded = foldUpdate(update, weights, name, layer, headWidth);
-      const [weight, bias] = deviceScope(() => {
-        const layered = mergeUpdate(preciseLayer(resident, block, layer), placeUpdate(folded, 'float32'), precision);
-        return keepOnDevice(layered.weight, layered.bias);
-      });
-      return { weight, bias };
+      return keepPlaced(() =>
+        mergeUpdate(preciseLayer(resident, block, layer), placeUpdate(folded, 'float32'), precision, center),
+      );
     };
     merged = blocks.map((layers, block) => {
       const changed = adaptedProjections.filter((projection) => targets.has(projectionName(block, projection)));

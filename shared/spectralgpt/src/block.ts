@@ -17,6 +17,7 @@ import {
   int8Block,
   linear,
   matMul,
+  multiply,
   release,
   reshape,
   softmax,
@@ -26,6 +27,7 @@ import {
   transpose,
   type DeviceLinear,
   type DeviceTensor,
+  type PackedLinear,
 } from '@hyperswap/tensor';
 import type { BlockLayers, LayerName } from './folding.js';
 import type { DeviceUpdate } from './weight-update.js';
@@ -89,10 +91,12 @@ function addLayer(x: DeviceTensor, input: DeviceTensor, layer: DeviceLinear): De
   return deviceScope(() => addBranch(x, linear(input, layer)));
 }
 
+type PackedLayers = Readonly<Record<LayerName, PackedLinear>>;
+
 /** Runs a block whose layers are packed. */
 function blockOfInt8(x: DeviceTensor, { tokens, heads }: BlockShape, layers: BlockLayers): DeviceTensor {
-  const { 'attn.q': query, 'attn.k': key, 'attn.v': value, 'attn.proj': projection } = layers;
-  const { 'mlp.fc1': first, 'mlp.fc2': second } = layers;
+  const { 'attn.q': query, 'attn.k': key, 'attn.v': value, 'attn.proj': projection } = layers as PackedLayers;
+  const { 'mlp.fc1': first, 'mlp.fc2': second } = layers as PackedLayers;
   // Packed inputs come in groups of four.
   const hidden = 4 * second.weight.shape[1]!;
   const shape = { tokens, heads, hidden, epsilon: layerNormEpsilon };
@@ -115,6 +119,37 @@ export function block(x: DeviceTensor, shape: BlockShape, layers: BlockLayers): 
   });
   return deviceScope(() => {
     return addLayer(middle, linear(layerInput(middle, layers), layers['mlp.fc1'], 'gelu'), layers['mlp.fc2']);
+  });
+}
+
+/**
+ * Runs the block on a sample of patches in float32.
+ *
+ * @returns the state after the block, and the mean input of each layer by token, `[tokens, in]`, over the patches
+ */
+export function blockMeans(
+  x: DeviceTensor,
+  shape: BlockShape,
+  layers: BlockLayers,
+): { readonly output: DeviceTensor; readonly means: Readonly<Record<LayerName, DeviceTensor>> } {
+  return deviceScope(() => {
+    const { output, saved } = blockSaving(x, shape, layers);
+    const mean = (rows: DeviceTensor): DeviceTensor => tokenMeans(rows, shape);
+    const attention = mean(layerInput(x, layers));
+    const projection = mean(joinHeads(batchMatMul(saved.attention, saved.value), shape));
+    const first = mean(layerInput(saved.middle, layers));
+    const second = mean(gelu(saved.hidden));
+    const heads = { 'attn.q': attention, 'attn.k': attention, 'attn.v': attention };
+    return { output, means: { ...heads, 'attn.proj': projection, 'mlp.fc1': first, 'mlp.fc2': second } };
+  });
+}
+
+/** Means of rows `[patches · tokens, width]` over the patches: `[tokens, width]`. */
+function tokenMeans(rows: DeviceTensor, { patches, tokens }: BlockShape): DeviceTensor {
+  const width = rows.shape[1]!;
+  return deviceScope(() => {
+    const sums = columnSums(reshape(rows, [patches, tokens * width]));
+    return reshape(multiply(sums, 1 / patches), [tokens, width]);
   });
 }
 

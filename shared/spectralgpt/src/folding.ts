@@ -3,6 +3,7 @@
  * attention's 1 / √(head width) folded in exactly. Folding uses plain tfjs ops, so that a gradient of the folded layer
  * reaches the original parameters.
  */
+import { failure } from '@hyperswap/errors';
 import { borrow, cast, deviceScope, identity, keepOnDevice, packInt8, release, tensorflow } from '@hyperswap/tensor';
 import type {
   DeviceLinear,
@@ -76,23 +77,51 @@ export function place(tensor: Tensor, precision: FloatPrecision): DeviceTensor {
   return deviceScope(() => cast(identity(borrow(tensor)), precision));
 }
 
-/** Places a folded layer on the device in the same way; in int8 it is packed. */
-export function placeLayer({ weight, bias }: FoldedLayer, precision: Precision): DeviceLinear {
-  if (precision === 'int8') return packInt8({ weight: borrow(weight), bias: borrow(bias) });
+/**
+ * Places a folded layer on the device in the same way; in int8 it is packed.
+ *
+ * @param center mean input of each token, for int8 only
+ */
+export function placeLayer(folded: FoldedLayer, precision: Precision, center?: DeviceTensor): DeviceLinear {
+  if (precision === 'int8') return packLayer(viewLayer(folded), center);
+  const { weight, bias } = folded;
   return { weight: place(weight, precision), bias: place(bias, precision) };
 }
 
-/** Places a folded layer on the device in a precision until it is released, and frees the folded tensors. */
-export function keepLayer(folded: FoldedLayer, precision: Precision): DeviceLinear {
-  const [weight, bias] = deviceScope(() => {
-    const placed = placeLayer(folded, precision);
-    return keepOnDevice(placed.weight, placed.bias);
-  });
-  tensorflow().dispose([folded.weight, folded.bias]);
-  return { weight, bias };
+/** Views a folded layer as one on the device; tfjs still owns the tensors. */
+export function viewLayer({ weight, bias }: FoldedLayer): DeviceLinear {
+  return { weight: borrow(weight), bias: borrow(bias) };
 }
 
-/** Frees a kept layer. */
+/** Packs a float32 layer on the device for int8. @throws INTERNAL without a center */
+export function packLayer(layer: DeviceLinear, center: DeviceTensor | undefined): DeviceLinear {
+  if (center === undefined) throw failure('INTERNAL', { reason: 'a layer in int8 needs the mean of its input' });
+  return packInt8(layer, center);
+}
+
+/**
+ * Places a folded layer on the device in a precision until it is released, and frees the folded tensors.
+ *
+ * @param center mean input of each token, for int8 only; it still belongs to the caller
+ */
+export function keepLayer(folded: FoldedLayer, precision: Precision, center?: DeviceTensor): DeviceLinear {
+  const layer = keepPlaced(() => placeLayer(folded, precision, center));
+  tensorflow().dispose([folded.weight, folded.bias]);
+  return layer;
+}
+
+/** Keeps the tensors of a layer that a function makes; its center stays with its owner. */
+export function keepPlaced(make: () => DeviceLinear): DeviceLinear {
+  const placed: DeviceLinear[] = [];
+  deviceScope(() => {
+    const layer = make();
+    keepOnDevice(layer.weight, layer.bias);
+    placed.push(layer);
+  });
+  return placed[0]!;
+}
+
+/** Frees a kept layer, but not its center, which several layers share. */
 export function releaseLayer({ weight, bias }: DeviceLinear): void {
   release(weight, bias);
 }

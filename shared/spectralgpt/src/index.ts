@@ -23,6 +23,7 @@ export { features, featuresInSteps, learningFeatures, type FeatureOptions, type 
 export {
   foldLayer,
   keepLayer,
+  keepPlaced,
   layerNames,
   layerParameters,
   releaseLayer,

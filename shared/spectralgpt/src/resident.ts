@@ -3,10 +3,19 @@
  * of readers borrow it within a budget of memory. What nobody uses any more stays as long as there is room.
  */
 import { failure } from '@hyperswap/errors';
-import { chooseKernels, finish, type DeviceLinear, type Precision, type Steps } from '@hyperswap/tensor';
+import { chooseKernels, finish, release, type DeviceLinear, type Precision, type Steps } from '@hyperswap/tensor';
 import { openWeights, type Backbone, type BackboneDescription } from './backbone.js';
-import type { BackboneConfig } from './config.js';
-import { foldLayer, keepLayer, layerNames, releaseLayer, type BlockLayers, type LayerName } from './folding.js';
+import { tokenCount, type BackboneConfig } from './config.js';
+import { CalibrationSample } from './calibration-sample.js';
+import {
+  foldLayer,
+  keepLayer,
+  layerNames,
+  releaseLayer,
+  type BlockLayers,
+  type FoldedLayer,
+  type LayerName,
+} from './folding.js';
 import { encoderShapes } from './parameters.js';
 import { bytesPerWeight } from './precision.js';
 import { Weights } from './weights.js';
@@ -58,7 +67,10 @@ export function residentBytes(config: BackboneConfig, precision: Precision): num
   const kept = count((name) => !name.startsWith('blocks.') || adaptable.test(name));
   const layers = count((name) => /^blocks\..*\.(attn|mlp)\./.test(name));
   const precise = precision === 'float32' ? 0 : count((name) => /\.attn\.[qv]\./.test(name));
-  return 4 * (kept + precise) + bytesPerWeight[precision] * layers;
+  // Centers of the inputs, and a bias for each token instead of one.
+  const { depth, width, mlpRatio } = config;
+  const centers = precision === 'int8' ? depth * tokenCount(config) * width * (8 + 2 * mlpRatio) : 0;
+  return 4 * (kept + precise + centers) + bytesPerWeight[precision] * layers;
 }
 
 /** Sets the memory of backbones that nobody holds: those that are borrowed, and those that stay for the next use. */
@@ -197,6 +209,8 @@ function* uploadInSteps(backbone: Backbone, precision: Precision): Steps<Residen
   chooseKernels();
   const { tensors, close } = openWeights(backbone);
   const blocks: BlockLayers[] = [];
+  let weights: Weights | undefined;
+  let sample: CalibrationSample | undefined;
   let isDone = false;
   try {
     const upload = (wanted: (tensor: string) => boolean): Weights => {
@@ -205,26 +219,32 @@ function* uploadInSteps(backbone: Backbone, precision: Precision): Steps<Residen
         new Map(chosen.map(([tensor, shape]) => [tensor, { shape, values: tensors.read(tensor) }])),
       );
     };
+    weights = upload((tensor) => !tensor.startsWith('blocks.') || adaptable.test(tensor));
+    sample = precision === 'int8' ? new CalibrationSample(config, weights) : undefined;
     for (let index = 0; index < config.depth; index++) {
       const prefix = `blocks.${index}`;
       const uploaded = upload((tensor) => tensor.startsWith(`${prefix}.`));
       try {
-        const layers = layerNames.map((layer) => {
-          const folded = foldLayer(uploaded, prefix, layer, config.width / config.heads);
-          return [layer, keepLayer(folded, precision)] as const;
-        });
+        const folded = layerNames.map(
+          (layer) => [layer, foldLayer(uploaded, prefix, layer, config.width / config.heads)] as const,
+        );
+        const means = sample?.pass(Object.fromEntries(folded) as Readonly<Record<LayerName, FoldedLayer>>);
+        const layers = folded.map(([layer, each]) => [layer, keepLayer(each, precision, means?.[layer])] as const);
         blocks.push(Object.fromEntries(layers) as BlockLayers);
       } finally {
         uploaded.dispose();
       }
       yield;
     }
-    const weights = upload((tensor) => !tensor.startsWith('blocks.') || adaptable.test(tensor));
     isDone = true;
     return { backbone: description, precision, weights, blocks, precise: new Map<string, DeviceLinear>() };
   } finally {
     close();
-    if (!isDone) freeBlocks(blocks);
+    sample?.dispose();
+    if (!isDone) {
+      weights?.dispose();
+      freeBlocks(blocks);
+    }
   }
 }
 
@@ -254,5 +274,8 @@ function free({ weights, precise, blocks }: ResidentBackbone): void {
 }
 
 function freeBlocks(blocks: readonly BlockLayers[]): void {
-  for (const layers of blocks) for (const layer of Object.values(layers)) releaseLayer(layer as DeviceLinear);
+  const layers = blocks.flatMap((each) => Object.values(each) as DeviceLinear[]);
+  for (const layer of layers) releaseLayer(layer);
+  const centers = layers.flatMap(({ center }) => (center === undefined ? [] : [center]));
+  release(...new Set(centers));
 }

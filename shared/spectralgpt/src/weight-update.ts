@@ -4,7 +4,6 @@ import {
   cast,
   deviceScope,
   matMul,
-  packInt8,
   reshape,
   tensorflow,
   type DeviceLinear,
@@ -14,7 +13,7 @@ import {
   type Tensor,
   type Tensor2D,
 } from '@hyperswap/tensor';
-import { foldLayer, place, placeLayer, type FoldedLayer, type LayerName } from './folding.js';
+import { foldLayer, packLayer, place, placeLayer, type FoldedLayer, type LayerName } from './folding.js';
 import { Weights } from './weights.js';
 
 /**
@@ -109,13 +108,19 @@ export function placeUpdate({ down, up }: FoldedUpdate, precision: FloatPrecisio
  * Merges an update into a folded layer, in float32; the result belongs to the open device scope.
  *
  * @param layer and update, float32
+ * @param center mean input of each token, for int8 only
  */
-export function mergeUpdate(layer: DeviceLinear, { down, up }: DeviceUpdate, precision: Precision): DeviceLinear {
+export function mergeUpdate(
+  layer: DeviceLinear,
+  { down, up }: DeviceUpdate,
+  precision: Precision,
+  center?: DeviceTensor,
+): DeviceLinear {
   return deviceScope(() => {
     const change = reshape(matMul(reshape(down.bias, [1, down.bias.shape[0]!]), up), layer.bias.shape);
     const weight = add(layer.weight, matMul(down.weight, up));
     const bias = add(layer.bias, change);
-    if (precision === 'int8') return packInt8({ weight, bias });
+    if (precision === 'int8') return packLayer({ weight, bias }, center);
     return { weight: cast(weight, precision), bias: cast(bias, precision) };
   });
 }

@@ -21,34 +21,40 @@ using tensorflow::TensorShape;
 
 #define REQUIRE(condition, message) OP_REQUIRES(context, condition, tensorflow::errors::InvalidArgument(message))
 
-// Quantises a layer: weight [in, out] and bias [out] to values [panels, in / 4, 64] (four integers in each int32) and
-// columns [3, panels · 64] (scales, sums, bias).
+// Quantises a layer: weight [in, out], bias [out] and the mean input of each token, center [tokens, in], to values
+// [panels, in / 4, 64] (four integers in each int32) and columns [2 + tokens, panels · 64] (scales, sums, and for each
+// token bias + center · weight).
 class PackOp : public OpKernel {
  public:
   using OpKernel::OpKernel;
   void Compute(OpKernelContext* context) override {
     const Tensor& weight = context->input(0);
     const Tensor& bias = context->input(1);
+    const Tensor& center = context->input(2);
     REQUIRE(weight.dims() == 2 && bias.dims() == 1 && weight.dim_size(1) == bias.dim_size(0), "weight and bias differ");
-    const int64_t in = weight.dim_size(0), out = weight.dim_size(1);
+    REQUIRE(center.dims() == 2 && center.dim_size(1) == weight.dim_size(0), "weight and center differ");
+    const int64_t in = weight.dim_size(0), out = weight.dim_size(1), tokens = center.dim_size(0);
     const int64_t groups = RoundUp(in, 4) / 4, padded = RoundUp(out, panelColumns), panels = padded / panelColumns;
     Tensor *values, *columns;
     OP_REQUIRES_OK(context, context->allocate_output(0, TensorShape({panels, groups, panelColumns}), &values));
-    OP_REQUIRES_OK(context, context->allocate_output(1, TensorShape({3, padded}), &columns));
+    OP_REQUIRES_OK(context, context->allocate_output(1, TensorShape({2 + tokens, padded}), &columns));
     const float* from = weight.flat<float>().data();
     int8_t* to = reinterpret_cast<int8_t*>(values->flat<int32_t>().data());
     float* described = columns->flat<float>().data();
+    std::fill(described, described + (2 + tokens) * padded, 0.0f);
+    const float *fromBias = bias.flat<float>().data(), *fromCenter = center.flat<float>().data();
     auto work = [=](int64_t first, int64_t last) {
       for (int64_t panel = first; panel < last; ++panel) {
-        const int64_t column = panel * panelColumns;
+        const int64_t column = panel * panelColumns, count = std::min(panelColumns, out - column);
         PackPanel(from, in, out, panel, to + panel * groups * panelColumns * 4, described + column,
                   described + padded + column);
+        float* toBias = described + 2 * padded + column;
+        FloatProduct(fromCenter, in, tokens, in, from + column, out, count, toBias, padded);
+        for (int64_t t = 0; t < tokens; ++t) Add(toBias + t * padded, fromBias + column, toBias + t * padded, count);
       }
     };
-    context->device()->tensorflow_cpu_worker_threads()->workers->ParallelFor(panels, in * panelColumns * 4, work);
-    float* toBias = described + 2 * padded;
-    std::fill(toBias, toBias + padded, 0.0f);
-    std::copy_n(bias.flat<float>().data(), out, toBias);
+    const int64_t cyclesPerPanel = in * panelColumns * (4 + tokens / 16);
+    context->device()->tensorflow_cpu_worker_threads()->workers->ParallelFor(panels, cyclesPerPanel, work);
   }
 };
 
@@ -72,6 +78,8 @@ class RowQuantiser {
 struct Layers {
   PackedWeight q, k, v, projection, first, second;
   SumsOfRows sums;
+  // Mean inputs of attention, its projection, and the perceptron's layers: [tokens, width], of the last [tokens, hidden].
+  const float *attentionCenter, *projectionCenter, *firstCenter, *secondCenter;
 };
 
 // One thread's memory for patches of one shape.
@@ -85,30 +93,34 @@ class Block {
 
   // Runs the block on one patch: x and y are [tokens, width].
   void Run(const float* x, float* y) {
-    QuantiseNorm(x, 0, tokens);
+    QuantiseNorm(x, tokens, layers.attentionCenter);
     float *q = heading.data(), *k = q + tokens * stride, *v = k + tokens * stride;
-    Product(quantised.rows(), tokens, layers.q, layers.sums, q, stride);
-    Product(quantised.rows(), tokens, layers.k, layers.sums, k, stride);
-    Product(quantised.rows(), tokens, layers.v, layers.sums, v, stride);
+    Product(quantised.rows(), tokens, layers.q, layers.sums, 0, q, stride);
+    Product(quantised.rows(), tokens, layers.k, layers.sums, 0, k, stride);
+    Product(quantised.rows(), tokens, layers.v, layers.sums, 0, v, stride);
     const int64_t headWidth = width / heads;
     for (int64_t h = 0; h < heads; ++h) {
       const int64_t at = h * headWidth;
       Attention(q + at, k + at, v + at, stride, tokens, headWidth, room.data(), mixed.data() + at, width);
     }
-    for (int64_t t = 0; t < tokens; ++t) quantised.Quantise(mixed.data() + t * width, t, width);
-    Product(quantised.rows(), tokens, layers.projection, layers.sums, result.data(), stride);
+    for (int64_t t = 0; t < tokens; ++t) {
+      Subtract(mixed.data() + t * width, layers.projectionCenter + t * width, row.data(), width);
+      quantised.Quantise(row.data(), t, width);
+    }
+    Product(quantised.rows(), tokens, layers.projection, layers.sums, 0, result.data(), stride);
     for (int64_t t = 0; t < tokens; ++t) Add(x + t * width, result.data() + t * stride, y + t * width, width);
 
     for (int64_t t = 0; t < tokens; t += hiddenRows) {
       const int64_t rows = std::min(hiddenRows, tokens - t);
       float* middle = y + t * width;
-      QuantiseNorm(middle, 0, rows);
-      Product(quantised.rows(), rows, layers.first, layers.sums, hiddenResult.data(), hiddenStride);
+      QuantiseNorm(middle, rows, layers.firstCenter + t * width);
+      Product(quantised.rows(), rows, layers.first, layers.sums, t, hiddenResult.data(), hiddenStride);
       for (int64_t r = 0; r < rows; ++r) {
         Gelu(hiddenResult.data() + r * hiddenStride, row.data(), hidden);
+        Subtract(row.data(), layers.secondCenter + (t + r) * hidden, row.data(), hidden);
         quantisedHidden.Quantise(row.data(), r, hidden);
       }
-      Product(quantisedHidden.rows(), rows, layers.second, layers.sums, result.data(), stride);
+      Product(quantisedHidden.rows(), rows, layers.second, layers.sums, t, result.data(), stride);
       for (int64_t r = 0; r < rows; ++r) Add(middle + r * width, result.data() + r * stride, middle + r * width, width);
     }
   }
@@ -117,9 +129,10 @@ class Block {
   // Rows of the perceptron at a time: its hidden layer then stays in the second cache.
   static constexpr int64_t hiddenRows = 32;
 
-  void QuantiseNorm(const float* x, int64_t first, int64_t rows) {
-    for (int64_t r = first; r < first + rows; ++r) {
+  void QuantiseNorm(const float* x, int64_t rows, const float* center) {
+    for (int64_t r = 0; r < rows; ++r) {
       Standardise(x + r * width, epsilon, row.data(), width);
+      Subtract(row.data(), center + r * width, row.data(), width);
       quantised.Quantise(row.data(), r, width);
     }
   }
@@ -154,16 +167,22 @@ class Int8BlockOp : public OpKernel {
       const int64_t in = i == 5 ? hidden : width, out = RoundUp(i == 4 ? hidden : width, panelColumns);
       REQUIRE(values.dims() == 3 && values.dim_size(0) * panelColumns == out &&
                   values.dim_size(1) == RoundUp(in, 4) / 4 && values.dim_size(2) == panelColumns &&
-                  columns.NumElements() == 3 * out,
+                  columns.NumElements() == (2 + tokens) * out,
               "a packed layer has another shape than the block");
       const float* described = columns.flat<float>().data();
       packed[i] = {reinterpret_cast<const int8_t*>(values.flat<int32_t>().data()), values.dim_size(1),
                    values.dim_size(0), described, described + out, described + 2 * out};
     }
+    const float* centers[4];
+    for (int i = 0; i < 4; ++i) {
+      const Tensor& center = context->input(13 + i);
+      REQUIRE(center.NumElements() == tokens * (i == 3 ? hidden : width), "a center has another shape than the block");
+      centers[i] = center.flat<float>().data();
+    }
     Tensor* y;
     OP_REQUIRES_OK(context, context->allocate_output(0, x.shape(), &y));
     const Layers layers = {packed[0], packed[1], packed[2], packed[3], packed[4], packed[5],
-                           ChooseSums(portable)};
+                           ChooseSums(portable), centers[0], centers[1], centers[2], centers[3]};
     const float* from = x.flat<float>().data();
     float* to = y->flat<float>().data();
     const int64_t rows = tokens, hidden = this->hidden;
@@ -184,13 +203,15 @@ class Int8BlockOp : public OpKernel {
 };
 
 REGISTER_OP("HyperswapInt8Pack")
-    .Input("weight: float").Input("bias: float").Output("values: int32").Output("columns: float")
+    .Input("weight: float").Input("bias: float").Input("center: float").Output("values: int32").Output("columns: float")
     .SetShapeFn(tensorflow::shape_inference::UnknownShape);
 REGISTER_OP("HyperswapInt8Block")
     .Input("x: float")
     .Input("q: int32").Input("q_columns: float").Input("k: int32").Input("k_columns: float")
     .Input("v: int32").Input("v_columns: float").Input("projection: int32").Input("projection_columns: float")
     .Input("first: int32").Input("first_columns: float").Input("second: int32").Input("second_columns: float")
+    .Input("attention_center: float").Input("projection_center: float")
+    .Input("first_center: float").Input("second_center: float")
     .Output("y: float")
     .Attr("tokens: int").Attr("heads: int").Attr("hidden: int").Attr("epsilon: float").Attr("portable: bool")
     .SetShapeFn(tensorflow::shape_inference::UnknownShape);

@@ -3,6 +3,9 @@
 //
 // An activation is x = scale · u + offset with u in 0 … 255, a weight w = scale · q with q in -127 … 127. Then
 // Σ x w = scale(w) · (scale(x) · Σ u q + offset · Σ q): exact integer sums, then float arithmetic.
+//
+// The mean of each token's input over many patches is subtracted before quantising, and its product with the weight is
+// part of the token's bias. What is left varies less, so that rounding it costs less.
 // Reference: Jacob et al. 2018, Quantization and Training of Neural Networks for Efficient Integer-Arithmetic-Only
 // Inference, section 2.
 #pragma once
@@ -35,10 +38,13 @@ struct PackedWeight {
   const int8_t* values;
   int64_t groups;
   int64_t panels;
-  // Each [panels · 64]: the scale, the scale times the sum of the column's integers, the bias.
+  // Each [panels · 64]: the scale, and the scale times the sum of the column's integers.
   const float* scales;
   const float* sums;
+  // [tokens, panels · 64]
   const float* bias;
+
+  int64_t columns() const { return panels * panelColumns; }
 };
 
 // Rows of 8-bit activations, `groups · 4` bytes apart.
@@ -190,9 +196,9 @@ inline SumsOfRows ChooseSums(bool portable) {
   return PortableSums;
 }
 
-// Writes x · w + bias, [rows, panels · 64] with rows `stride` floats apart.
-inline void Product(const QuantisedRows& x, int64_t rows, const PackedWeight& w, SumsOfRows sumsOf, float* to,
-                    int64_t stride) {
+// Writes x · w + bias, [rows, panels · 64] with rows `stride` floats apart. The first row is that of token `token`.
+inline void Product(const QuantisedRows& x, int64_t rows, const PackedWeight& w, SumsOfRows sumsOf, int64_t token,
+                    float* to, int64_t stride) {
   // Tiles of nearly equal height: a tile of one or two rows would wait for its loads.
   const int64_t tiles = (rows + tileRows - 1) / tileRows;
   int32_t totals[tileRows * panelColumns];
@@ -204,7 +210,7 @@ inline void Product(const QuantisedRows& x, int64_t rows, const PackedWeight& w,
       sumsOf(x.values + row * w.groups * 4, w.groups, height, panel, totals);
       for (int64_t r = 0; r < height; ++r) {
         FinishRow(totals + r * panelColumns, x.scales[row + r], x.offsets[row + r], w.scales + column, w.sums + column,
-                  w.bias + column, to + (row + r) * stride + column);
+                  w.bias + (token + row + r) * w.columns() + column, to + (row + r) * stride + column);
       }
       row += height;
     }

@@ -134,6 +134,12 @@ void Add(const float* x, const float* y, float* sum, int64_t count) {
 }
 
 FOR_EACH_PROCESSOR
+void Subtract(const float* x, const float* y, float* difference, int64_t count) {
+#pragma omp simd
+  for (int64_t i = 0; i < count; ++i) difference[i] = x[i] - y[i];
+}
+
+FOR_EACH_PROCESSOR
 void Widen(const uint16_t* from, float* to, int64_t count) {
 #pragma omp simd
   for (int64_t i = 0; i < count; ++i) {

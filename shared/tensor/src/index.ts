@@ -43,9 +43,19 @@ export {
   type KernelSpeeds,
   type Precision,
 } from './device/kernels.js';
-export { int8Block, packInt8, type Int8BlockShape, type Int8Layers } from './device/int8.js';
+export { int8Block, packInt8, type Int8BlockShape, type Int8Layers, type PackedLinear } from './device/int8.js';
 export { linear, useFusedLayers, type DeviceLinear } from './device/linear.js';
-export { add, batchMatMul, cast, columnSums, identity, matMul, reshape, transpose } from './device/operations.js';
+export {
+  add,
+  batchMatMul,
+  cast,
+  columnSums,
+  identity,
+  matMul,
+  multiply,
+  reshape,
+  transpose,
+} from './device/operations.js';
 export {
   addBranch,
   gelu,

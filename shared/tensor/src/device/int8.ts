@@ -10,15 +10,21 @@ import { flag, integer, real } from './attributes.js';
 import { execute, type DeviceTensor } from './device-tensor.js';
 import type { DeviceLinear } from './linear.js';
 
+/** Layer in 8-bit integers, as `packInt8` makes it. */
+export interface PackedLinear extends DeviceLinear {
+  readonly center: DeviceTensor;
+}
+
 /** Layers of a block in the order in which the kernel takes them. */
 export interface Int8Layers {
-  readonly query: DeviceLinear;
-  readonly key: DeviceLinear;
-  readonly value: DeviceLinear;
-  readonly projection: DeviceLinear;
+  readonly query: PackedLinear;
+  /** Has the query's center, as has the value. */
+  readonly key: PackedLinear;
+  readonly value: PackedLinear;
+  readonly projection: PackedLinear;
   /** First and second layer of the perceptron. */
-  readonly first: DeviceLinear;
-  readonly second: DeviceLinear;
+  readonly first: PackedLinear;
+  readonly second: PackedLinear;
 }
 
 export interface Int8BlockShape {
@@ -37,11 +43,13 @@ export interface Int8BlockShape {
  * Quantises a layer, each output by its largest weight.
  *
  * @param layer `[in, out]` and `[out]`, float32
- * @returns `[panels, in / 4, 64]` int32, four weights in each, and `[3, panels · 64]` float32: scales, sums, bias
+ * @param center mean input of each token, `[tokens, in]`, float32; zeros are allowed and cost accuracy
+ * @returns `[panels, in / 4, 64]` int32, four weights in each; `[2 + tokens, panels · 64]` float32: scales, sums, and
+ *   the bias of each token; and the center itself
  */
-export function packInt8({ weight, bias }: DeviceLinear): DeviceLinear {
-  const [values, columns] = execute('HyperswapInt8Pack', [], [weight, bias], 2);
-  return { weight: values!, bias: columns! };
+export function packInt8({ weight, bias }: DeviceLinear, center: DeviceTensor): PackedLinear {
+  const [values, columns] = execute('HyperswapInt8Pack', [], [weight, bias, center], 2);
+  return { weight: values!, bias: columns!, center };
 }
 
 /**
@@ -65,5 +73,6 @@ export function int8Block(
     real('epsilon', epsilon),
     flag('portable', portable),
   ];
-  return execute('HyperswapInt8Block', attributes, [x, ...inputs])[0]!;
+  const centers = [query, projection, first, second].map(({ center }) => center);
+  return execute('HyperswapInt8Block', attributes, [x, ...inputs, ...centers])[0]!;
 }

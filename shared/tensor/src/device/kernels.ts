@@ -2,8 +2,8 @@
 import { usesGpu } from '../tensorflow.js';
 import { rememberedSpeeds, type FloatPrecision, type KernelSpeeds } from './kernel-measurements.js';
 import { deviceScope, deviceTensor, type DeviceTensor } from './device-tensor.js';
-import { int8Block, packInt8 } from './int8.js';
-import { linear, useFusedLayers, type DeviceLinear } from './linear.js';
+import { int8Block, packInt8, type PackedLinear } from './int8.js';
+import { linear, useFusedLayers } from './linear.js';
 import { cast } from './operations.js';
 import { useRowKernels } from './row-operations.js';
 
@@ -117,7 +117,8 @@ function layerCandidates(fused: boolean): Readonly<Record<FloatPrecision, Candid
 /** A block in int8. Only the products of its layers count as operations. */
 function int8Candidate(): Candidate {
   const x = filled(patches * tokens, width);
-  const layer = (from: number, to: number): DeviceLinear => packInt8({ weight: filled(from, to), bias: filled(to) });
+  const layer = (from: number, to: number): PackedLinear =>
+    packInt8({ weight: filled(from, to), bias: filled(to) }, filled(tokens, from));
   const square = layer(width, width);
   const layers = {
     query: square,

@@ -9,6 +9,8 @@ export interface DeviceLinear {
   readonly weight: DeviceTensor;
   /** `[out]` */
   readonly bias: DeviceTensor;
+  /** Mean input of each token, `[tokens, in]`; packed layers only. */
+  readonly center?: DeviceTensor;
 }
 
 export type Activation = 'none' | 'gelu';
