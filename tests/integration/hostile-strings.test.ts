@@ -72,7 +72,7 @@ describe('hostile text in every field of every RPC', () => {
     const { 'jobs-training': training = '', 'jobs-classification': job = '' } = jobs;
     assert.match(`${training} ${job}`, /^[\da-f-]{36} [\da-f-]{36}$/);
     for (const [bucket, id] of Object.entries(jobs)) otherBuckets[`job of ${bucket}`] = `../${bucket}/${id}`;
-    // Where `../../../outside/victim` of a bucket leads: a job that can be cancelled.
+    // Target of `../../../outside/victim` of a bucket: a job that can be cancelled.
     const running = await readFile(path.join(home, 'bus', 'jobs-classification', job, '1.json'), 'utf8');
     await writeFile(path.join(root, 'a', 'outside', 'victim', '1.json'), running);
     const stored = await readFile(path.join(home, 'store/objects/adapters/toy/1/adapter.safetensors'));

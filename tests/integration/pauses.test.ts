@@ -14,20 +14,12 @@ import { after, before, describe, test, type TestContext } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { deflateSync } from 'node:zlib';
-import {
-  PixelType,
-  Reduction,
-  Retention,
-  type PrepareSceneHeader,
-  type PrepareSceneRequest,
-  type Scene,
-} from '@hyperswap/proto';
-import { exchange } from '@hyperswap/rpc';
+import type { Scene } from '@hyperswap/proto';
 import { startPod, type Pod } from '../support/fleet.js';
 import { longer, type Pause } from '../support/pause-probe.js';
 import { memoryOf } from '../support/process-memory.js';
 import type { ReadingCost } from '../support/read-file.js';
-import { rasterInfo } from '../support/services.js';
+import { send, sceneHeader } from '../support/uploads.js';
 
 /** Milliseconds that an event loop may stand still: calls of others, health and progress wait for so long. */
 const longestPauseAllowed = 100;
@@ -87,31 +79,12 @@ describe('a service that prepares', () => {
 
   /** Sends a scene by about a MiB at a time. */
   async function prepareScene(name: string, height: number, width: number, bands: number): Promise<Scene> {
-    const header: PrepareSceneHeader = {
-      name,
-      raster: rasterInfo({ height, width, bands, pixelType: PixelType.PIXEL_TYPE_UINT16 }),
-      labelMaps: [],
-      classes: [],
-      attribution: '',
-      retention: Retention.RETENTION_KEEP,
-      reduction: Reduction.REDUCTION_PCA,
-      resumeJob: '',
-      pcaOf: '',
+    const source = {
+      header: sceneHeader(name, { height, width, bands }),
+      step: Math.max(1, Math.floor(mebibyte / (2 * width * bands))),
+      pixels: (_: number, count: number) => bytesOf(spectra(count * width * bands, bands)),
     };
-    // eslint-disable-next-line @typescript-eslint/require-await -- the exchange takes an async iterable
-    async function* requests(): AsyncGenerator<PrepareSceneRequest> {
-      yield { part: { $case: 'header', value: header } };
-      const rows = Math.max(1, Math.floor(mebibyte / (2 * width * bands)));
-      for (let row = 0; row < height; row += rows) {
-        const values = bytesOf(spectra(Math.min(rows, height - row) * width * bands, bands));
-        yield { part: { $case: 'pixels', value: { row, values } } };
-      }
-    }
-    let scene: Scene | undefined;
-    for await (const { event } of exchange(pod.scenes, pod.scenes.prepareScene(), requests())) {
-      if (event?.$case === 'scene') scene = event.value;
-    }
-    return scene!;
+    return (await send(pod, source)).scene!;
   }
 
   /** Longest pause that ended after a time. */

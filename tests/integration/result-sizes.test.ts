@@ -99,7 +99,7 @@ test('the result of a large tile comes in messages of at most 4 MiB, and the las
     }
     assert.ok(windows.length >= 2);
     coverOnce(windows, { row: 0, column: 0, height: side, width: side });
-    // Without probabilities the same tile is one message, with the same labels.
+    // The same tile is one message without probabilities, with the same labels.
     const plain = new TileStream(pod.endpoint, scoreHeader(scene.name, 'many', { ...header, outputs: [] }));
     await plain.send(scoreTile('plain', side, 1));
     const { outcome } = await plain.readResult();

@@ -293,7 +293,7 @@ describe('complaints about other servers', { skip: serversMissing }, () => {
     assert.equal(outcome?.$case, 'result');
     const exit = once(pod.process, 'exit');
     pod.process.kill('SIGTERM');
-    // What was accepted is answered; then the stream ends with a reason that asks to call another pod.
+    // Accepted tiles are answered; then the stream ends with a reason that asks to call another pod.
     const end = await (async () => {
       for (let answered = 1; ; answered++) {
         const read = await stream.readResult().then(

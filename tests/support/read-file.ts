@@ -40,7 +40,7 @@ const mebibytes = (): number => memoryOf(process.pid, 'VmHWM') / 1024 ** 2;
 const [kind, file, height, width] = process.argv.slice(2) as [string, string, string, string];
 const target = { height: Number(height), width: Number(width) };
 const mebibytesBefore = mebibytes();
-// What starting the process took is not what reading takes.
+// Memory for starting the process does not count as memory for reading.
 await setTimeout(50);
 let longestPause: Pause = { computed: 0, elapsed: 0 };
 watchPauses((pause) => (longestPause = longer(longestPause, pause)));

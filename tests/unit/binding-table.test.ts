@@ -70,7 +70,7 @@ test('the adapter that was unused longest goes first when bytes are short, and c
 test('bytes count, not adapters: one that turns out large takes the place of two', async () => {
   for (const digest of ['a', 'b', 'large']) await use(digest);
   assert.deepEqual(asked, ['+a', '+b', '-a', '+large', '-b']);
-  // What is larger than the budget is served alone.
+  // Work larger than the budget is served alone.
   await use('huge');
   assert.deepEqual(asked.slice(5), ['-large', '+huge', '-huge']);
   assert.deepEqual(table.bound(), []);

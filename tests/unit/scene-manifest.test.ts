@@ -78,7 +78,7 @@ test('a scene whose manifest cannot be read spoils nothing but itself', async ()
     await deleteScene(store, name);
     await assert.rejects(readManifest(store, name), hasCode('SCENE_NOT_FOUND'));
   }
-  // Where the arrays of the others are, their manifests do not tell: a sweep finds them.
+  // Manifests of the others do not name their arrays: a sweep finds those.
   assert.deepEqual(
     (await keysOf(store)).filter((key) => !/^(scenes|scene-arrays)\/[az]\/|^scene-arrays\/(text|stranger)\//.test(key)),
     [],
@@ -104,7 +104,7 @@ test('a scene whose manifest cannot be read is replaced when that is asked for',
 test('a scene that is deleted leaves nothing, and deleting it again says that there is none', async () => {
   const store = await freshStore();
   await write(store, 'a');
-  // What an interrupted preparation of an earlier version left.
+  // Objects that an interrupted preparation of an earlier version left.
   await store.put('scenes/a/0123456789abcdef/scores/c/0/0/0', Buffer.from('x'));
   await write(store, 'ab');
   await deleteScene(store, 'a');

@@ -73,7 +73,7 @@ function mayPass(error: unknown): boolean {
   return (
     error instanceof HyperswapError &&
     (HyperswapError.is(error, 'SERVICE_UNREACHABLE', 'DRAINING', 'JOBS_FULL', 'STORE_UNREACHABLE', 'BUS_UNREACHABLE') ||
-      // What gRPC says of a connection that broke in the middle of a message.
+      // Message of gRPC for a connection that broke in the middle of a message.
       (HyperswapError.is(error, 'SERVICE_ERROR') && ['INTERNAL', 'UNKNOWN'].includes(error.details.status)))
   );
 }

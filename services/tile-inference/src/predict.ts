@@ -117,7 +117,7 @@ async function readPatches(
       answered.catch((error: unknown) => failed.abort(error));
     }
   } finally {
-    // What has come is answered, whatever ends the requests.
+    // Requests that have come are answered, whatever ends the stream.
     await answered;
   }
 }

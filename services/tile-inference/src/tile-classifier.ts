@@ -93,41 +93,30 @@ export class TileClassifier {
   ): Promise<ClassifiedTile> {
     const { height, width } = tile.window;
     const attributes = { adapter: adapter.reference, patches: height * width };
-    return withSpan('tile', { attributes }, () =>
-      this.classifyNow(flow, tile, adapter, reservation, probabilities, signal),
-    );
-  }
-
-  private async classifyNow(
-    flow: ScheduledFlow<EngineWork>,
-    tile: CheckedTile,
-    adapter: AdmittedAdapter,
-    reservation: Reservation,
-    probabilities: boolean,
-    signal: AbortSignal,
-  ): Promise<ClassifiedTile> {
-    const { bindings, batches, statistics, config } = this.context;
-    const start = performance.now();
-    const work = newTileWork(tile, adapter, adapterGroup(adapter, config), probabilities);
-    let bound: BoundAdapter | undefined;
-    const { adapterPatches, adapterTiles } = instruments();
-    const label = this.adapterLabel(adapter.reference);
-    try {
-      bound = await bindings.acquire(adapter, signal);
-      const times = await flow.run(work, reservation, signal);
-      statistics.succeeded(adapter, work.patches, times, performance.now() - start);
-      adapterPatches.add(work.patches, { adapter: label });
-      adapterTiles.add(1, { adapter: label, outcome: 'OK' });
-      const { labels, confidence, probabilities: shares } = work;
-      return { labels, confidence, probabilities: shares, times };
-    } catch (error) {
-      // Its last batch would have freed it.
-      batches.discard(work);
-      statistics.failed(adapter, performance.now() - start);
-      adapterTiles.add(1, { adapter: label, outcome: toHyperswapError(error).code });
-      throw error;
-    } finally {
-      if (bound !== undefined) bindings.release(bound);
-    }
+    return withSpan('tile', { attributes }, async () => {
+      const { bindings, batches, statistics, config } = this.context;
+      const start = performance.now();
+      const work = newTileWork(tile, adapter, adapterGroup(adapter, config), probabilities);
+      let bound: BoundAdapter | undefined;
+      const { adapterPatches, adapterTiles } = instruments();
+      const label = this.adapterLabel(adapter.reference);
+      try {
+        bound = await bindings.acquire(adapter, signal);
+        const times = await flow.run(work, reservation, signal);
+        statistics.succeeded(adapter, work.patches, times, performance.now() - start);
+        adapterPatches.add(work.patches, { adapter: label });
+        adapterTiles.add(1, { adapter: label, outcome: 'OK' });
+        const { labels, confidence, probabilities: shares } = work;
+        return { labels, confidence, probabilities: shares, times };
+      } catch (error) {
+        // Its last batch would have freed it.
+        batches.discard(work);
+        statistics.failed(adapter, performance.now() - start);
+        adapterTiles.add(1, { adapter: label, outcome: toHyperswapError(error).code });
+        throw error;
+      } finally {
+        if (bound !== undefined) bindings.release(bound);
+      }
+    });
   }
 }

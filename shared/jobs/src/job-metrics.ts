@@ -32,7 +32,7 @@ export function observeJobs({ records, busy }: CountedJobs): () => void {
     observe('jobs', () => {
       if (performance.now() - countedAt > freshMilliseconds) {
         countedAt = performance.now();
-        // Without the bus there is nothing to tell.
+        // There are no counts without the bus.
         counted = count().catch(() => []);
       }
       return counted ?? [];

@@ -43,7 +43,7 @@ export class DirectoryKeyValue implements KeyValue<unknown> {
   }
 
   async keys(): Promise<string[]> {
-    // What others left there under names that are no keys is no value.
+    // Files of others, under names that are no keys, are no values.
     return (await namesIn(this.directory)).filter(isKey).sort();
   }
 

@@ -11,7 +11,7 @@ export async function deleteScene(store: ObjectStore, name: string): Promise<voi
   const arrays = await arraysOf(store, name);
   await store.delete(manifestKey(name));
   if (arrays !== undefined) await deleteArrays(store, arrays);
-  // What earlier versions left beside their manifests.
+  // Files that earlier versions left beside their manifests.
   await deleteObjects(store, `scenes/${name}/`);
 }
 

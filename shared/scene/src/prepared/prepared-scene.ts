@@ -30,7 +30,7 @@ export class PreparedScene {
       const scores = await openArray(root, manifest, 'scores');
       return new PreparedScene(store, manifest, digest, root, scores as zarr.Array<'float32', ZarrStore>);
     } catch (error) {
-      // What looks damaged is gone when another scene took its place since its manifest was read.
+      // Objects that look damaged are gone if another scene took their place since the manifest was read.
       const now = await readPinned(store, name);
       if (now.manifest.arrays === manifest.arrays) throw error;
       return PreparedScene.open(store, name);

@@ -13,7 +13,7 @@ const tableSize = 4096;
  */
 export function unpackLzw(packed: Uint8Array, limit: number): Uint8Array {
   const result = new Uint8Array(limit);
-  // What a code stands for: the bytes of another code, and one more.
+  // Expansion of a code: the bytes of another code, and one more.
   const before = new Uint16Array(tableSize);
   const last = new Uint8Array(tableSize);
   const lengths = new Uint16Array(tableSize);
