@@ -8,6 +8,7 @@ import {
   type PrepareSceneHeader,
   type RasterInfo,
 } from '@hyperswap/proto';
+import { requireKnown } from '@hyperswap/rpc';
 import {
   arraysPrefix,
   sceneLayout,
@@ -86,6 +87,8 @@ export function checkHeader(header: PrepareSceneHeader, maximumBytes: number): C
     const reason = `it has ${bytes} bytes, more than the ${maximumBytes} allowed (HYPERSWAP_MAXIMUM_SCENE_BYTES)`;
     throw invalid('header.raster', reason);
   }
+  requireKnown(Retention, header.retention, 'header.retention');
+  requireKnown(Reduction, header.reduction, 'header.reduction');
   checkBands(header.name, raster, header.reduction);
   checkScaling(raster);
   checkGeoreference(raster.georeference);

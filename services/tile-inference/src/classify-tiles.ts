@@ -2,6 +2,7 @@ import { setMaxListeners } from 'node:events';
 import { failure, throwIfAborted } from '@hyperswap/errors';
 import {
   Output,
+  Padding,
   PixelContent,
   type ClassifyTilesHeader,
   type ClassifyTilesRequest,
@@ -10,7 +11,15 @@ import {
   type TileResult,
   type Window,
 } from '@hyperswap/proto';
-import { headerFirst, ResponseQueue, toDuration, toErrorStatus, windowPieces, type CallContext } from '@hyperswap/rpc';
+import {
+  headerFirst,
+  requireKnown,
+  ResponseQueue,
+  toDuration,
+  toErrorStatus,
+  windowPieces,
+  type CallContext,
+} from '@hyperswap/rpc';
 import { readManifest } from '@hyperswap/scene';
 import type { ObjectStore } from '@hyperswap/storage';
 import type { AdmittedAdapter, BindingTable } from './binding-table.js';
@@ -119,7 +128,9 @@ async function readTiles(
 
 /** @throws FIELD_INVALID, SCENE_NOT_FOUND */
 async function readSettings(store: ObjectStore, header: ClassifyTilesHeader): Promise<StreamSettings> {
-  const outputs = wantedOutputs(header.outputs);
+  const outputs = wantedOutputs(header.outputs, 'header.outputs');
+  requireKnown(Padding, header.padding, 'header.padding');
+  requireKnown(PixelContent, header.content, 'header.content');
   const invalid = (field: string, reason: string): Error => failure('FIELD_INVALID', { field, reason });
   switch (header.content) {
     case PixelContent.PIXEL_CONTENT_RAW:
@@ -131,7 +142,7 @@ async function readSettings(store: ObjectStore, header: ClassifyTilesHeader): Pr
     }
     case PixelContent.PIXEL_CONTENT_UNSPECIFIED:
     case PixelContent.UNRECOGNIZED:
-      throw invalid('header.content', 'it is missing or unknown');
+      throw invalid('header.content', 'it is missing');
   }
 }
 

@@ -1,5 +1,6 @@
 import { failure } from '@hyperswap/errors';
 import { Precision as PrecisionMessage } from '@hyperswap/proto';
+import { requireKnown } from '@hyperswap/rpc';
 import type { PrecisionChoice } from '@hyperswap/spectralgpt';
 import type { Precision } from '@hyperswap/tensor';
 
@@ -16,6 +17,7 @@ export function toPrecisionMessage(precision: Precision): PrecisionMessage {
 
 /** Returns the precision of a request. @param usual choice of requests that name none @throws FIELD_INVALID */
 export function precisionChoice(given: PrecisionMessage, usual: PrecisionChoice): PrecisionChoice {
+  requireKnown(PrecisionMessage, given, 'precision');
   switch (given) {
     case PrecisionMessage.PRECISION_UNSPECIFIED:
       return usual;
@@ -28,6 +30,6 @@ export function precisionChoice(given: PrecisionMessage, usual: PrecisionChoice)
     case PrecisionMessage.PRECISION_INT8:
       return 'int8';
     case PrecisionMessage.UNRECOGNIZED:
-      throw failure('FIELD_INVALID', { field: 'precision', reason: 'it is none of auto, float32, bfloat16 and int8' });
+      throw failure('INTERNAL', { reason: 'unknown values were refused' });
   }
 }

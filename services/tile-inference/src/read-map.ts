@@ -1,14 +1,15 @@
 import { failure } from '@hyperswap/errors';
 import { Output, type MapRows, type ReadMapRequest, type ReadMapResponse } from '@hyperswap/proto';
 import type { Window } from '@hyperswap/raster';
-import { ResponseQueue, windowPieces, type CallContext } from '@hyperswap/rpc';
+import { requireKnown, ResponseQueue, windowPieces, type CallContext } from '@hyperswap/rpc';
 import type { ConfidentMap } from '@hyperswap/map';
 import { mapBlocks, type MapBlock } from './finished-map.js';
 import type { FinishedJob, SceneJobs } from './scene-jobs.js';
 import { smoothedMap } from './smoothed-map.js';
 
-/** Outputs of a request; none means labels and confidence. */
-export function wantedOutputs(outputs: readonly Output[]): ReadonlySet<Output> {
+/** Returns the outputs of a request; none means labels and confidence. @throws FIELD_INVALID */
+export function wantedOutputs(outputs: readonly Output[], field: string): ReadonlySet<Output> {
+  for (const output of outputs) requireKnown(Output, output, field);
   return new Set(outputs.length === 0 ? [Output.OUTPUT_LABELS, Output.OUTPUT_CONFIDENCE] : outputs);
 }
 
@@ -22,6 +23,7 @@ export async function* readMap(
   { job: id, outputs, window: wanted, smoothingReach }: ReadMapRequest,
   { signal }: CallContext,
 ): AsyncGenerator<ReadMapResponse> {
+  const planes = wantedOutputs(outputs, 'outputs');
   const job = await jobs.findDone(id);
   const { height, width } = job;
   const window: Window = wanted ?? { row: 0, column: 0, height, width };
@@ -31,7 +33,6 @@ export async function* readMap(
       reason: `it must be a part of the map of ${height} × ${width} pixels`,
     });
   }
-  const planes = wantedOutputs(outputs);
   if (planes.has(Output.OUTPUT_PROBABILITIES) && !job.probabilities) {
     const reason = 'the job did not keep probabilities: classify the scene with "probabilities"';
     throw failure('FIELD_INVALID', { field: 'outputs', reason });

@@ -16,6 +16,7 @@ export { headerFirst, type HeaderAndRest } from './header-first.js';
 export { defaultMessageBytes, rowPieces, rowsPerMessage, windowPieces, type RowPiece } from './message-size.js';
 export { pieces } from './pieces.js';
 export { ResponseQueue } from './response-queue.js';
+export { requireKnown } from './require-known.js';
 export { roles, type Role } from './roles.js';
 export {
   maximumMessageBytes,
