@@ -1,6 +1,6 @@
 /** Scene jobs from the client's side: started, followed to their end also where the process that was asked dies, and their maps read. */
 import { failure } from '@hyperswap/errors';
-import { Output, type ClassifySceneResponse, type Scene, type SceneJob } from '@hyperswap/proto';
+import { Output, SceneJobMode, type ClassifySceneResponse, type Scene, type SceneJob } from '@hyperswap/proto';
 import { placeWindow } from '@hyperswap/raster';
 import { readStream, toMilliseconds } from '@hyperswap/rpc';
 import { isCutOff, keepWatching } from './keep-watching.js';
@@ -11,17 +11,25 @@ import type { Progress } from './terminal.js';
 /** Scene that is to be classified, of the content that its digest names, where it is given. */
 type SceneReference = Pick<Scene, 'name'> & Partial<Pick<Scene, 'digest'>>;
 
-/** Runs a scene job to its end. @param probabilities keeps those of all classes @throws what the service refuses or the job failed with */
+/** Options of a scene job. */
+export interface SceneJobOptions {
+  /** Keeps the probabilities of all classes. @default false */
+  readonly probabilities?: boolean;
+  /** Share of pixels that shall have the label of the exact map, in adaptive mode. @default exact mode */
+  readonly agreement?: number | undefined;
+}
+
+/** Runs a scene job to its end. @throws what the service refuses or the job failed with */
 export async function runSceneJob(
   session: Session,
   { name: scene, digest: sceneDigest }: SceneReference,
   adapter: string,
   progress: Progress,
-  probabilities = false,
+  options: SceneJobOptions = {},
 ): Promise<SceneJob> {
   let job: string | undefined;
   const { sceneJobs, signal } = session;
-  const request = { scene, sceneDigest, adapter, chunkSize: 0, detached: false, probabilities };
+  const request = { scene, sceneDigest, adapter, chunkSize: 0, detached: false, ...requestOf(options) };
   try {
     const events = readStream(sceneJobs, sceneJobs.classifyScene(request), signal);
     return await follow(events, progress, (id) => (job = id));
@@ -48,13 +56,23 @@ export async function startSceneJob(
   { sceneJobs, signal }: Session,
   scene: string,
   adapter: string,
-  probabilities: boolean,
+  options: SceneJobOptions,
 ): Promise<string> {
-  const request = { scene, adapter, chunkSize: 0, detached: true, probabilities };
+  const request = { scene, adapter, chunkSize: 0, detached: true, ...requestOf(options) };
   for await (const { event } of readStream(sceneJobs, sceneJobs.classifyScene(request), signal)) {
     if (event?.$case === 'accepted') return event.value.status!.job;
   }
   throw ended();
+}
+
+/** Returns the fields of a request that options decide. */
+function requestOf({ probabilities = false, agreement }: SceneJobOptions): {
+  readonly probabilities: boolean;
+  readonly mode: SceneJobMode;
+  readonly agreement: number | undefined;
+} {
+  const mode = agreement === undefined ? SceneJobMode.SCENE_JOB_MODE_EXACT : SceneJobMode.SCENE_JOB_MODE_ADAPTIVE;
+  return { probabilities, mode, agreement };
 }
 
 /** Follows a job to its end, on whatever process answers. @throws JOB_NOT_FOUND, and what the job failed with */
@@ -78,9 +96,10 @@ export interface MapReading {
 
 /** Returns the map of a job that is done, read as it is asked for. */
 export function jobMap(session: Session, job: SceneJob, progress: Progress, reading: MapReading): MapSource {
-  const { height, width, adapter, elapsed } = job;
+  const { height, width, adapter, elapsed, agreement, measured } = job;
   const rows = readRows(session, job, progress, reading);
-  return { height, width, adapter: adapter!, seconds: toMilliseconds(elapsed) / 1000, rows };
+  const adaptive = measured && { wanted: agreement!, ...measured };
+  return { height, width, adapter: adapter!, seconds: toMilliseconds(elapsed) / 1000, adaptive, rows };
 }
 
 async function* readRows(

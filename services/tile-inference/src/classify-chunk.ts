@@ -1,10 +1,14 @@
 import type { Job, JobHandler } from '@hyperswap/jobs';
+import { noCounts } from '@hyperswap/map';
 import type { JobProgress } from '@hyperswap/proto';
 import { pixelsWithData, PreparedScene } from '@hyperswap/scene';
 import type { ObjectStore } from '@hyperswap/storage';
+import { classifyAdaptively } from './adaptive-chunk.js';
 import type { BindingTable } from './binding-table.js';
-import { chunkCount, chunkKey, chunkWindow, type SceneJob } from './scene-job.js';
+import { countsOfJob, encodeCounts } from './chunk-counts.js';
+import { chunkCount, chunkKey, chunkWindow, type SceneJob, type SceneJobResult } from './scene-job.js';
 import type { TileClassifier } from './tile-classifier.js';
+import type { TileLabels } from './tile-work.js';
 
 /** Chunks that a process works on at once: one in the engine while the next is read. */
 export const chunksAtOnce = 2;
@@ -15,11 +19,12 @@ export interface ChunkContext {
   readonly tiles: TileClassifier;
 }
 
-/** Returns the way that chunks of any job are classified. The map is read out of them, so that nothing is left to put together. */
-export function chunkHandler(context: ChunkContext): JobHandler<SceneJob, object, JobProgress> {
+/** Returns the handler of scene jobs. Maps are read out of their chunks, so that nothing is left to put together but counts. */
+export function chunkHandler(context: ChunkContext): JobHandler<SceneJob, SceneJobResult, JobProgress> {
   const { store } = context;
   return {
-    run: () => Promise.resolve({}),
+    run: async ({ objects, request }, { signal }) =>
+      request.agreement === undefined ? {} : { counts: await countsOfJob(store, objects, request, signal) },
     runPart: (job, index, { signal }) => classifyChunk(job, index, context, signal),
     clear: async ({ objects, request }, end, index) => {
       if (end !== 'cancelled') return;
@@ -31,12 +36,13 @@ export function chunkHandler(context: ChunkContext): JobHandler<SceneJob, object
 
 /** @throws QUEUE_FULL, so that a process with room takes the chunk; what the scene, the adapter and the engine fail with */
 async function classifyChunk(
-  { id, objects, request }: Job<SceneJob>,
+  job: Job<SceneJob>,
   index: number,
   { store, bindings, tiles }: ChunkContext,
   signal: AbortSignal,
 ): Promise<void> {
-  const { scene: name, sceneDigest, probabilities: areKept } = request;
+  const { id, objects, request } = job;
+  const { scene: name, sceneDigest, probabilities: areKept, agreement } = request;
   const window = chunkWindow(request, index);
   const adapter = await bindings.admit(request.adapter);
   const halo = adapter.patchSize >> 1;
@@ -47,20 +53,38 @@ async function classifyChunk(
   const mask = await scene.readMask(window);
   const chosen = mask?.includes(0) ? pixelsWithData(mask) : undefined;
   const pixels = window.height * window.width;
-  const values = areKept ? 2 + request.classes : 2;
   if (chosen?.length === 0) {
-    await store.put(chunkKey(objects, index), Buffer.alloc(pixels * values));
+    const counts = agreement === undefined ? [] : [encodeCounts(noCounts)];
+    const planes = 2 + (areKept ? request.classes : 0);
+    await store.put(chunkKey(objects, index), Buffer.concat([Buffer.alloc(pixels * planes), ...counts]));
     return;
   }
-  const chosenPlace = { ...place, ...(chosen && { chosen }) };
   await tiles.withSharedFlow('job', id, async (flow) => {
-    const reservation = flow.reserveNow(tiles.sizeOf({ ...chosenPlace, pixels: { byteLength } }, adapter, areKept));
+    const needsAll = areKept || agreement !== undefined;
+    const extent = { ...place, ...(chosen && { chosen }), pixels: { byteLength } };
+    let reservation = flow.reserveNow(tiles.sizeOf(extent, adapter, needsAll));
     try {
       const scores = await scene.readWindow(window, halo, signal);
-      const tile = { ...chosenPlace, pixels: scores.buffer as ArrayBuffer };
-      const classified = await tiles.classify(flow, tile, adapter, reservation, areKept, signal);
-      const { labels, confidence, probabilities } = classified;
-      const planes = [labels, confidence, probabilities].map((plane) => spread(plane, chosen, pixels));
+      const classify = (wanted: Int32Array | undefined, moved: Float32Array): Promise<TileLabels> => {
+        const tile = { ...place, ...(wanted && { chosen: wanted }), pixels: moved.buffer as ArrayBuffer };
+        return tiles.classify(flow, tile, adapter, reservation, needsAll, signal);
+      };
+      if (agreement === undefined) {
+        const { labels, confidence, probabilities } = await classify(chosen, scores);
+        const planes = [labels, confidence, probabilities].map((plane) => spread(plane, chosen, pixels));
+        await store.put(chunkKey(objects, index), Buffer.concat(planes));
+        return;
+      }
+      const scenePixels = request.height * request.width;
+      const chunk = { ...window, classes: request.classes, chosen, agreement, scenePixels, seed: index };
+      const { labels, confidence, probabilities, counts } = await classifyAdaptively(chunk, async (wanted) => {
+        // Each round is work of its own in the queue.
+        reservation.release();
+        const size = tiles.sizeOf({ ...extent, chosen: wanted }, adapter, needsAll);
+        reservation = await flow.reserve(size, signal);
+        return classify(wanted, scores.slice());
+      });
+      const planes = [labels, confidence, ...(areKept ? [probabilities] : []), encodeCounts(counts)];
       await store.put(chunkKey(objects, index), Buffer.concat(planes));
     } finally {
       reservation.release();

@@ -1,6 +1,7 @@
 /** Classifications of whole scenes as jobs, and the chunks that they are cut into. */
 import { jsonCodec, type JobKind } from '@hyperswap/jobs';
 import { JobProgress, type JobProgress as JobProgressMessage } from '@hyperswap/proto';
+import type { AgreementCounts } from '@hyperswap/map';
 import type { Window } from '@hyperswap/raster';
 import { z } from 'zod';
 
@@ -18,17 +19,32 @@ const sceneJobSchema = z.object({
   chunkSize: z.number().int().positive(),
   /** The probabilities of all classes are kept. */
   probabilities: z.boolean(),
+  /** Adaptive mode: share of pixels that shall have the label of the exact map. */
+  agreement: z.number().optional(),
+});
+
+const count = z.number().int().nonnegative();
+
+const resultSchema = z.object({
+  /** Adaptive mode: counts of all chunks together. */
+  counts: z.object({ pixels: count, classified: count, interpolated: count, sampled: count, wrong: count }).optional(),
 });
 
 /** Request of a job, with all that decides its map. */
 export type SceneJob = Readonly<z.infer<typeof sceneJobSchema>>;
 
-/** Classification of a whole scene. Its parts are chunks of the map; its result is that all of them are there. */
-export const classificationKind: JobKind<SceneJob, object, JobProgressMessage> = {
+/** Result of a job, beside its chunks. */
+export interface SceneJobResult {
+  /** Adaptive mode: counts of all chunks together. */
+  readonly counts?: AgreementCounts | undefined;
+}
+
+/** Classification of a whole scene. Its parts are chunks of the map; its result says that all of them are there. */
+export const classificationKind: JobKind<SceneJob, SceneJobResult, JobProgressMessage> = {
   name: 'classification',
   subject: ({ scene, adapter }) => `${scene} by ${adapter}`,
   request: jsonCodec(sceneJobSchema),
-  result: jsonCodec(z.object({})),
+  result: jsonCodec(resultSchema),
   progress: JobProgress,
   parts: chunkCount,
 };
@@ -45,7 +61,11 @@ export function chunkWindow({ height, width, chunkSize }: SceneJob, index: numbe
   return { row, column, height: Math.min(chunkSize, height - row), width: Math.min(chunkSize, width - column) };
 }
 
-/** Key of a chunk's result: labels, confidence, then probabilities where they are kept. @param objects of the job */
+/**
+ * Key of a chunk's result: labels, confidence, then probabilities where they are kept, then counts in adaptive mode.
+ *
+ * @param objects of the job
+ */
 export function chunkKey(objects: string, index: number): string {
   return `${objects}chunks/${index}`;
 }

@@ -2,21 +2,26 @@ import { failure } from '@hyperswap/errors';
 import { hasEnded, maximumParts, toJobStatus, type JobRunner, type JobView } from '@hyperswap/jobs';
 import {
   SceneJob as SceneJobMessage,
+  SceneJobMode,
   type ClassifySceneRequest,
   type ClassifySceneResponse,
   type ListSceneJobsResponse,
   type WatchSceneJobResponse,
 } from '@hyperswap/proto';
 import { toAdapterVersion, type AdapterRegistry } from '@hyperswap/registry';
-import { newestFirstKey, pageOf, toDuration, type CallContext, type PageRequest } from '@hyperswap/rpc';
+import { newestFirstKey, pageOf, requireKnown, toDuration, type CallContext, type PageRequest } from '@hyperswap/rpc';
+import { agreementOf } from '@hyperswap/map';
 import { maximumTileSide, PreparedScene } from '@hyperswap/scene';
 import type { ObjectStore } from '@hyperswap/storage';
 import type { Logger } from '@hyperswap/telemetry';
 import { chunkHandler, chunksAtOnce, type ChunkContext } from './classify-chunk.js';
 import { requireSameBands } from './same-bands.js';
-import { chunkCount, classificationKind, type SceneJob } from './scene-job.js';
+import { chunkCount, classificationKind, type SceneJob, type SceneJobResult } from './scene-job.js';
 
 const defaultChunkSize = 64;
+/** Agreement of adaptive jobs that name none, and the lowest that a request may name. */
+const defaultAgreement = 0.99;
+const lowestAgreement = 0.9;
 
 export interface SceneJobsContext extends ChunkContext {
   readonly runner: JobRunner;
@@ -77,7 +82,9 @@ export class SceneJobs {
       const { done } = news.job.parts!;
       if (done > last) yield { event: { $case: 'progress', value: progressOf(news.job) } };
       last = Math.max(last, done);
-      if (news.news === 'result') yield { event: { $case: 'done', value: await this.message(news.job) } };
+      if (news.news === 'result') {
+        yield { event: { $case: 'done', value: await this.message(news.job, news.result) } };
+      }
     }
   }
 
@@ -115,6 +122,7 @@ export class SceneJobs {
   private async start(request: ClassifySceneRequest): Promise<string> {
     const { store, runner, registry } = this.context;
     const { scene, adapter: reference, probabilities } = request;
+    const agreement = wantedAgreement(request);
     const { manifest, digest: sceneDigest } = request.sceneDigest
       ? await PreparedScene.openPinned(store, scene, request.sceneDigest)
       : await PreparedScene.open(store, scene);
@@ -134,11 +142,12 @@ export class SceneJobs {
       height,
       width,
       chunkSize,
+      agreement,
     });
   }
 
-  private async message(job: JobView<SceneJob>): Promise<SceneJobMessage> {
-    const { scene, sceneDigest, adapter, height, width, probabilities } = job.request;
+  private async message(job: JobView<SceneJob>, result?: SceneJobResult): Promise<SceneJobMessage> {
+    const { scene, sceneDigest, adapter, height, width, probabilities, agreement } = job.request;
     const { createdAt, endedAt, status } = job;
     return {
       status: toJobStatus(job, progressOf(job)),
@@ -149,7 +158,33 @@ export class SceneJobs {
       width,
       elapsed: endedAt && hasEnded(status) ? toDuration(endedAt.getTime() - createdAt.getTime()) : undefined,
       probabilities,
+      mode: agreement === undefined ? SceneJobMode.SCENE_JOB_MODE_EXACT : SceneJobMode.SCENE_JOB_MODE_ADAPTIVE,
+      agreement,
+      measured: result?.counts && { ...agreementOf(result.counts), ...result.counts },
     };
+  }
+}
+
+/** Returns the agreement that a request wants; undefined in exact mode. @throws FIELD_INVALID */
+function wantedAgreement({ mode, agreement }: ClassifySceneRequest): number | undefined {
+  const invalid = (field: string, reason: string): Error => failure('FIELD_INVALID', { field, reason });
+  requireKnown(SceneJobMode, mode ?? 0, 'mode');
+  switch (mode) {
+    case undefined:
+    case SceneJobMode.SCENE_JOB_MODE_UNSPECIFIED:
+    case SceneJobMode.SCENE_JOB_MODE_EXACT:
+      if (agreement !== undefined)
+        throw invalid('agreement', 'it is for adaptive mode: an exact map agrees with itself');
+      return undefined;
+    case SceneJobMode.SCENE_JOB_MODE_ADAPTIVE:
+      if (agreement === undefined) return defaultAgreement;
+      // NaN is refused too.
+      if (!(agreement >= lowestAgreement && agreement < 1)) {
+        throw invalid('agreement', `${agreement} is not from ${lowestAgreement} to below 1: 0.99 is usual`);
+      }
+      return agreement;
+    case SceneJobMode.UNRECOGNIZED:
+      throw failure('INTERNAL', { reason: 'unknown values were refused' });
   }
 }
 

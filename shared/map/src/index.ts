@@ -1,3 +1,5 @@
+export { addCounts, agreementOf, noCounts, type Agreement, type AgreementCounts } from './adaptive/agreement.js';
+export { Refinement, type RefinedMap, type RefinementOptions } from './adaptive/refinement.js';
 export {
   checkClasses,
   completeClasses,

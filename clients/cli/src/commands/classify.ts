@@ -1,6 +1,6 @@
 import { stat } from 'node:fs/promises';
 import path from 'node:path';
-import type { Command } from 'commander';
+import { Option, type Command } from 'commander';
 import { failure } from '@hyperswap/errors';
 import { openRaster, placeOnMap, resampleRaster, type LookupTable, type RasterReader } from '@hyperswap/raster';
 import { callUnary } from '@hyperswap/rpc';
@@ -11,7 +11,7 @@ import { sourceInMemory, type SceneMap } from '../map-files/map-source.js';
 import { placeOfRaster, placeOfScene, reportMap } from '../map-files/report-map.js';
 import { checkPolygons } from '../map-files/write-map-files.js';
 import { classifyRawFile } from '../raw-file.js';
-import { jobMap, runSceneJob, startSceneJob } from '../scene-jobs.js';
+import { jobMap, runSceneJob, startSceneJob, type SceneJobOptions } from '../scene-jobs.js';
 import { openSession, type GlobalFlags, type Session } from '../session.js';
 import { smoothRawMap } from '../smoothing.js';
 import { printResult, Progress } from '../terminal.js';
@@ -22,6 +22,8 @@ interface ClassifyFlags extends GlobalFlags, FileFlags, MapFlags {
   readonly out?: string;
   readonly detach?: boolean;
   readonly resample?: boolean;
+  readonly mode: 'exact' | 'adaptive';
+  readonly agreement?: string;
 }
 
 export function addClassifyCommand(program: Command): void {
@@ -31,10 +33,23 @@ export function addClassifyCommand(program: Command): void {
     .requiredOption('--adapter <ref>', 'name, name@7 or name:alias')
     .option('--out <dir>', outContents)
     .option('--resample', 'resample the spectra of a raw file to the bands that the adapter was trained on')
+    .addOption(
+      new Option(
+        '--mode <mode>',
+        'adaptive: the model classifies the pixels near borders of classes, and the others are interpolated; in about half the time',
+      )
+        .choices(['exact', 'adaptive'])
+        .default('exact'),
+    )
+    .option(
+      '--agreement <share>',
+      'adaptive mode: share of pixels that shall have the label of the exact map (default: 0.99)',
+    )
     .option('--detach', 'only start the job, and print its id: "hyperswap jobs map" gets the map')
     .action(async (_: unknown, command: Command) => {
       const flags = command.optsWithGlobals<ClassifyFlags>();
       const { reach, ...files } = mapOptions(flags);
+      const agreement = wantedAgreement(flags);
       const session = await openSession(flags);
       const progress = new Progress();
       try {
@@ -43,7 +58,7 @@ export function addClassifyCommand(program: Command): void {
             const reason = 'a job’s map is as it was classified: give it to "hyperswap jobs map"';
             throw failure('FIELD_INVALID', { field: '--smooth', reason });
           }
-          await detach(session, flags, files.probabilities);
+          await detach(session, flags, { probabilities: files.probabilities, agreement });
           return;
         }
         if (flags.out === undefined) {
@@ -57,6 +72,10 @@ export function addClassifyCommand(program: Command): void {
           const reason = `${flags.scene} is a prepared scene, whose bands are reduced: name its file instead`;
           throw failure('FIELD_INVALID', { field: '--resample', reason });
         }
+        if (isFile && agreement !== undefined) {
+          const reason = `it is for prepared scenes: prepare ${flags.scene} with "hyperswap scenes prepare" first`;
+          throw failure('FIELD_INVALID', { field: '--mode', reason });
+        }
         const classify = isFile ? classifyRaw : classifyPrepared;
         await classify(session, { ...flags, out: flags.out }, progress);
       } finally {
@@ -66,18 +85,35 @@ export function addClassifyCommand(program: Command): void {
     });
 }
 
+/** Share of exact labels that is used where `--agreement` names none. */
+const usualAgreement = 0.99;
+
+/** Returns the share of exact labels that flags want; undefined in exact mode. @throws FIELD_INVALID */
+function wantedAgreement({ mode, agreement }: ClassifyFlags): number | undefined {
+  if (agreement !== undefined && mode === 'exact') {
+    throw failure('FIELD_INVALID', { field: '--agreement', reason: 'it is for "--mode adaptive"' });
+  }
+  if (mode === 'exact') return undefined;
+  const share = agreement === undefined ? usualAgreement : Number(agreement);
+  if (!(share >= 0.9 && share < 1)) {
+    const reason = `${agreement} is not a number from 0.9 to below 1: 0.99 is usual`;
+    throw failure('FIELD_INVALID', { field: '--agreement', reason });
+  }
+  return share;
+}
+
 /** Starts a job that goes on by itself, and prints its id. @throws FIELD_INVALID when it would end with this process */
 async function detach(
   session: Session,
   { scene, adapter, json }: ClassifyFlags,
-  probabilities: boolean,
+  options: SceneJobOptions,
 ): Promise<void> {
   if (session.local !== undefined) {
     const reason =
       'the services were started by this command, and the job would end with it: start "hyperswap up" first';
     throw failure('FIELD_INVALID', { field: '--detach', reason });
   }
-  const job = await startSceneJob(session, scene, adapter, probabilities);
+  const job = await startSceneJob(session, scene, adapter, options);
   printResult(json, { job }, [job]);
 }
 
@@ -145,7 +181,8 @@ async function classifyPrepared(session: Session, flags: FlagsWithFolder, progre
   const { scene } = await callUnary(scenes, 'getScene', { name }, { signal });
   const place = await placeOfScene(scene!.raster?.georeference);
   checkPolygons({ ...options, scene: name, place, size: scene!.raster! });
-  const job = await runSceneJob(session, scene!, adapter, progress, options.probabilities);
+  const jobOptions = { probabilities: options.probabilities, agreement: wantedAgreement(flags) };
+  const job = await runSceneJob(session, scene!, adapter, progress, jobOptions);
   const source = jobMap(session, job, progress, options);
   const map = { ...options, scene: name, source, place, truth: truthOf(session, scene!) };
   await reportMap(map, flags.out, { json: flags.json, progress });

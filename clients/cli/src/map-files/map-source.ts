@@ -1,4 +1,4 @@
-import type { AdapterVersion } from '@hyperswap/proto';
+import type { AdapterVersion, MeasuredAgreement } from '@hyperswap/proto';
 import type { Window } from '@hyperswap/raster';
 
 /** Classified scene. */
@@ -24,6 +24,12 @@ export interface MapRowBlock {
   readonly probabilities: Uint8Array;
 }
 
+/** Wanted and measured agreement of an adaptive map with the exact one. */
+export interface AdaptiveMap extends MeasuredAgreement {
+  /** Share of pixels, 0.9 to below 1. */
+  readonly wanted: number;
+}
+
 /** Map that is read once, from top to bottom. */
 export interface MapSource {
   readonly height: number;
@@ -31,6 +37,8 @@ export interface MapSource {
   readonly adapter: AdapterVersion;
   /** Seconds that the classification took. */
   readonly seconds: number;
+  /** Agreement of an adaptive map with the exact one. */
+  readonly adaptive?: AdaptiveMap | undefined;
   readonly rows: AsyncIterable<MapRowBlock>;
 }
 

@@ -2,6 +2,7 @@
 import path from 'node:path';
 import { mapPlace, type MapPlace } from '@hyperswap/map';
 import type { Georeference } from '@hyperswap/proto';
+import type { AdaptiveMap } from './map-source.js';
 import type { AffineTransform, OutputFolder, RasterInfo } from '@hyperswap/raster';
 import { renderMapReport } from '../report/map-report-html.js';
 import { percent, referenceOf, shortMetrics } from '../report/report.js';
@@ -20,11 +21,14 @@ export async function reportMap(
   { json, progress }: { readonly json: boolean | undefined; readonly progress: Progress },
 ): Promise<void> {
   const { scene, source, reach } = map;
-  const { height, width, adapter, seconds } = source;
+  const { height, width, adapter, seconds, adaptive } = source;
   const reference = referenceOf(adapter);
-  const lineage = `Classified by the adapter ${reference} (sha-256 ${adapter.digest}) on the backbone ${adapter.backbone}${
-    reach > 0 ? `, smoothed over ${reach} pixels` : ''
-  }.`;
+  const steps = [
+    `Classified by the adapter ${reference} (sha-256 ${adapter.digest}) on the backbone ${adapter.backbone}`,
+    ...(adaptive ? ['interpolated between classified pixels (adaptive mode)'] : []),
+    ...(reach > 0 ? [`smoothed over ${reach} pixels`] : []),
+  ];
+  const lineage = `${steps.join(', ')}.`;
   const summarize = (facts: MapFacts): object => ({
     scene,
     adapter: reference,
@@ -34,6 +38,7 @@ export async function reportMap(
     smoothed: reach,
     seconds,
     patchesPerSecond: (height * width) / seconds,
+    adaptive: adaptive && { ...adaptive },
     classes: classesOf(map, facts).map(({ name, pixels, hectares }) => ({ name, pixels, hectares })),
     metrics: facts.metrics && shortMetrics({ ...facts.metrics }),
   });
@@ -64,8 +69,15 @@ export async function reportMap(
   ]);
   printResult(json, { ...summarize(written), files: written.files }, [
     ...table(['class', 'pixels', 'share', ...(hasAreas ? ['hectares'] : [])], rows),
+    ...(adaptive ? [agreementText(adaptive)] : []),
     `${height} × ${width} pixels by ${reference} in ${seconds.toFixed(1)} s; see ${path.join(directory, 'report.html')}`,
   ]);
+}
+
+/** Returns what an adaptive job measured, as a sentence. */
+function agreementText({ wanted, value, low, high, pixels, classified, sampled }: AdaptiveMap): string {
+  const interval = `95 % interval ${percent(low)} to ${percent(high)}, measured on ${sampled} random pixels`;
+  return `adaptive: the model classified ${percent(classified / pixels)} of the pixels; ${percent(value)} of all have its label (${interval}; wanted ${percent(wanted)})`;
 }
 
 function classesOf(
@@ -93,6 +105,7 @@ function renderReportOf(map: MapToReport, facts: MapFacts, lineage: string): str
       ...(place?.hectares !== undefined && { 'Area of a pixel': `${(place.hectares * 10_000).toFixed(2)} m²` }),
       Adapter: `${adapter.method}, ${adapter.parameters} values, trained on ${adapter.scene}`,
       Steps: lineage,
+      ...(source.adaptive && { Agreement: agreementText(source.adaptive) }),
       Seconds: `${seconds.toFixed(1)} to classify`,
     },
   };
