@@ -128,8 +128,11 @@ async function findTarget(
 ): Promise<Target> {
   const { backbones, registry, engine, bindings, served } = context;
   const choice = precisionChoice(wantedPrecision, context.precision);
-  const precision = await context.engine.call('precisionOf', { choice }, { urgent: true });
   const backbone = wanted === '' || wanted === served.name ? served : await backbones.describe(wanted);
+  const precision =
+    choice === 'auto' && backbone.digest === served.digest
+      ? served.precision
+      : await context.engine.call('precisionOf', { choice }, { urgent: true });
   if (adapter === undefined) return { backbone, precision, adapter: undefined };
   const bound = { backboneDigest: backbone.digest, precision };
   if (adapter.$case === 'blob') {

@@ -65,10 +65,10 @@ export async function createTileInferenceServices(context: TileInferenceContext)
   await engine.call('limitBackbones', { bytes: context.backboneBytes });
   const backbone = await backbones.use(context.backbone, async (backbone) => {
     const { name, digest, weightsDigest, config, parameters } = backbone;
-    const precision = await engine.call('makeResident', { backbone, precision: context.precision });
-    return { name, digest, weightsDigest, config, parameters, precision };
+    const residence = await engine.call('makeResident', { backbone, precision: context.precision });
+    return { name, digest, weightsDigest, config, parameters, ...residence };
   });
-  const { name, digest, config, parameters, precision } = backbone;
+  const { name, digest, config, parameters, precision, int8Error } = backbone;
   const bindings = new BindingTable({ registry, engine, backbone, budgetBytes: context.bindingBytes, logger });
   const { device } = await executor.describe();
   const batchCost = context.batchSize === 0 ? suitableBatch(config, device) : context.batchSize;
@@ -92,7 +92,7 @@ export async function createTileInferenceServices(context: TileInferenceContext)
   ];
   const { version, isServing } = context;
   const models = new Models(registry, bindings, digest);
-  const served = { name, digest, parameters, precision };
+  const served = { name, digest, parameters, precision, int8Error };
   const predict = {
     ...{ backbones, registry, engine, bindings, scheduler, served: backbone, precision: context.precision },
     loans: new BackboneLoans({ backbones, engine, served: backbone }),

@@ -61,6 +61,7 @@ async function describe(context: TileServiceContext): Promise<GetStatusResponse>
       missingLibraries: [...found.missingLibraries],
       processorReason: processorReason(found, device),
       precision: toPrecisionMessage(served.precision),
+      int8Error: served.int8Error,
     },
     bindings: bindings.bound().map(({ reference, digest, bindMilliseconds }) => ({
       adapter: reference,

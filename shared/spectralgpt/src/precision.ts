@@ -2,18 +2,24 @@
 import { failure } from '@hyperswap/errors';
 import { chooseKernels, usesGpu, type FloatPrecision, type Precision } from '@hyperswap/tensor';
 
-/** Requested precision. `auto` is the one that this machine runs fastest; bfloat16 has to be clearly faster. */
+/** Requested precision. `auto` is the one that this machine runs fastest; bfloat16 and int8 have to be clearly faster. */
 export type PrecisionChoice = Precision | 'auto';
 
 /** Bytes of one weight of a block's layer. */
 export const bytesPerWeight: Readonly<Record<Precision, number>> = { float32: 4, bfloat16: 2, int8: 1 };
+
+/**
+ * Largest `int8Error` of a backbone that `auto` serves in int8. Adapters on backbones below it keep at least 99.5 % of
+ * float32's labels (docs/benchmarks.md).
+ */
+export const int8ErrorLimit = 0.02;
 
 /** Returns the precision for a backbone that serves. @throws FIELD_INVALID for int8 on a GPU */
 export function servingPrecision(choice: PrecisionChoice): Precision {
   if (choice === 'int8' && usesGpu()) {
     throw failure('FIELD_INVALID', { field: 'precision', reason: 'int8 runs on processors only; take auto on a GPU' });
   }
-  return choice === 'auto' ? chooseKernels().precision : choice;
+  return choice === 'auto' ? chooseKernels().serving : choice;
 }
 
 /** Returns the precision for a backbone that learns. int8 has no gradient: `auto`'s choice replaces it. */

@@ -30,6 +30,11 @@ export interface ResidentBackbone {
   readonly blocks: readonly BlockLayers[];
   /** Cache of `preciseLayer`. */
   readonly precise: Map<string, DeviceLinear>;
+  /**
+   * Root mean square error of the features of random patches in int8, as a share of their deviation from patch to patch;
+   * undefined in other precisions.
+   */
+  readonly int8Error: number | undefined;
 }
 
 /** Resident backbone, and who uses it. */
@@ -237,7 +242,9 @@ function* uploadInSteps(backbone: Backbone, precision: Precision): Steps<Residen
       yield;
     }
     isDone = true;
-    return { backbone: description, precision, weights, blocks, precise: new Map<string, DeviceLinear>() };
+    const precise = new Map<string, DeviceLinear>();
+    const int8Error = sample?.errorOf(blocks);
+    return { backbone: description, precision, weights, blocks, precise, int8Error };
   } finally {
     close();
     sample?.dispose();

@@ -19,6 +19,12 @@ function speeds({ plain, fused, int8 }: Engine): string {
   return [...floats, `int8 ${rounded(int8)}`].join('; ');
 }
 
+/** Describes the error of the served backbone in int8. */
+function int8Line(error: number, precision: Precision): string {
+  const verdict = precision === Precision.PRECISION_INT8 ? '' : ': too much, so that another precision serves';
+  return `features are off by ${(100 * error).toFixed(1)} % of their deviation${verdict}`;
+}
+
 /** Describes the GPU, and the reason if it is not used. */
 function gpuLine({ build, driver, processorReason }: Engine): string {
   if (processorReason === '') return `used, NVIDIA driver ${driver}, ${build} build`;
@@ -44,6 +50,7 @@ export function addDoctorCommand(program: Command): void {
           engine: `TensorFlow ${engine.tensorflow} on ${engine.device}, ${engine.threads} threads`,
           gpu: gpuLine(engine),
           precision: `${precisionName(engine.precision)}, ${engine.fusedKernels ? 'fused kernels' : 'public ops'} (GFLOP/s measured: ${speeds(engine)})`,
+          ...(engine.int8Error !== undefined && { int8: int8Line(engine.int8Error, engine.precision) }),
           liveTensors: String(engine.liveTensors),
           memory: `${(engine.residentBytes / 2 ** 30).toFixed(2)} GiB in the process`,
           backbone: `${status.backbone} ${status.backboneDigest.slice(0, 12)}, ${status.backboneParameters} parameters`,

@@ -1,6 +1,6 @@
 /** Choice of the kernels and the number format that run fastest on this machine, measured once. */
 import { usesGpu } from '../tensorflow.js';
-import { rememberedSpeeds, type FloatPrecision, type KernelSpeeds } from './kernel-measurements.js';
+import { rememberedSpeeds, type FloatPrecision, type KernelSpeeds, type Precision } from './kernel-measurements.js';
 import { deviceScope, deviceTensor, type DeviceTensor } from './device-tensor.js';
 import { int8Block, packInt8, type PackedLinear } from './int8.js';
 import { linear, useFusedLayers } from './linear.js';
@@ -12,8 +12,10 @@ export type { FloatPrecision, KernelSpeeds, Precision } from './kernel-measureme
 export interface Kernels {
   /** True if the product's kernel also computes bias, activation and residual. */
   readonly fused: boolean;
-  /** Default precision of a backbone. int8 changes more labels than bfloat16 does, so nobody gets it unasked. */
+  /** Default precision of a backbone that learns. */
   readonly precision: FloatPrecision;
+  /** Fastest precision of a backbone that serves. */
+  readonly serving: Precision;
   readonly speeds: KernelSpeeds;
 }
 
@@ -21,8 +23,9 @@ export interface Kernels {
 const { patches, tokens, width, heads, hidden } = { patches: 16, tokens: 64, width: 768, heads: 12, hidden: 3072 };
 /** Other work on the machine can slow down single runs, so the fastest of several counts. */
 const rounds = 10;
-/** Speed-up that bfloat16 needs over float32 to be chosen, because it rounds. */
+/** Speed-up that bfloat16 needs over float32, and int8 over either, to be chosen, because they round. */
 const worthRounding = 1.15;
+const worthQuantising = 1.3;
 
 let chosen: Kernels | undefined;
 
@@ -47,7 +50,8 @@ export function chooseKernels(): Kernels {
   const precision = best('bfloat16') > worthRounding * best('float32') ? 'bfloat16' : 'float32';
   const fused = usable.fused[precision] >= 0.9 * usable.plain[precision];
   useFusedLayers(fused);
-  chosen = { fused, precision, speeds };
+  const isQuantised = !isPublic && speeds.int8 > worthQuantising * best(precision);
+  chosen = { fused, precision, serving: isQuantised ? 'int8' : precision, speeds };
   return chosen;
 }
 

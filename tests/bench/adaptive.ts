@@ -1,0 +1,197 @@
+/**
+ * Agreement of adaptive maps with the exact one against the share of pixels that the model classifies, beside simpler
+ * rules, simulated on the map of an exact job with its probabilities:
+ *
+ *   hyperswap classify --scene S --adapter A --probabilities --out DIR && node tests/dist/bench/adaptive.js DIR
+ *
+ * It prints a table and writes DIR/adaptive.svg.
+ */
+import { writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { addCounts, agreementOf, noCounts, Refinement } from '@hyperswap/map';
+import { openRaster } from '@hyperswap/raster';
+
+/** Map of an exact job. */
+interface ExactMap {
+  readonly height: number;
+  readonly width: number;
+  readonly classes: number;
+  /** Class of each pixel, from 1; 0 without data. */
+  readonly labels: Uint8Array;
+  /** `[pixels, classes]`, 255ths. */
+  readonly probabilities: Uint8Array;
+}
+
+/** Point of a curve: shares of all pixels with data. */
+interface Point {
+  readonly classified: number;
+  readonly agreement: number;
+}
+
+const side = 64;
+const wanted = [0.95, 0.96, 0.97, 0.98, 0.985, 0.99, 0.9925, 0.995, 0.998];
+
+async function readMap(directory: string): Promise<ExactMap> {
+  const [labels, probabilities] = await Promise.all([
+    readAll(path.join(directory, 'labels.tif')),
+    readAll(path.join(directory, 'probabilities.tif')),
+  ]);
+  const { height, width, bands } = probabilities.info;
+  return { height, width, classes: bands, labels: labels.values, probabilities: probabilities.values };
+}
+
+async function readAll(file: string) {
+  const raster = await openRaster(file);
+  try {
+    const { info } = raster;
+    const { height, width } = info;
+    const values = await raster.readWindow({ row: 0, column: 0, height, width });
+    return { info, values: Uint8Array.from(values) };
+  } finally {
+    await raster.close();
+  }
+}
+
+/** Runs adaptive mode chunk by chunk, as a job does. */
+function adaptive(
+  map: ExactMap,
+  agreement: number,
+): Point & { readonly measured: string; readonly milliseconds: number } {
+  const { height, width, classes, labels, probabilities } = map;
+  const start = performance.now();
+  let [counts, right] = [noCounts, 0];
+  for (let row = 0; row < height; row += side) {
+    for (let column = 0; column < width; column += side) {
+      const size = { height: Math.min(side, height - row), width: Math.min(side, width - column) };
+      const place = (pixel: number): number =>
+        (row + Math.floor(pixel / size.width)) * width + column + (pixel % size.width);
+      const all = Int32Array.from({ length: size.height * size.width }, (_, pixel) => pixel);
+      const chosen = all.filter((pixel) => labels[place(pixel)] !== 0);
+      const sampleShare = Math.max(0.01, Math.min(0.05, 600 / (height * width)));
+      const refinement = new Refinement({
+        ...size,
+        classes,
+        chosen,
+        agreement,
+        sampleShare,
+        seed: row * width + column,
+      });
+      for (let pixels = refinement.next(); pixels !== undefined; pixels = refinement.next()) {
+        const shares = new Uint8Array(pixels.length * classes);
+        pixels.forEach((pixel, index) => {
+          shares.set(probabilities.subarray(place(pixel) * classes, (place(pixel) + 1) * classes), index * classes);
+        });
+        refinement.add(
+          pixels,
+          Uint8Array.from(pixels, (pixel) => labels[place(pixel)]!),
+          shares,
+        );
+      }
+      const refined = refinement.result();
+      counts = addCounts(counts, refined.counts);
+      right += chosen.filter((pixel) => refined.labels[pixel] === labels[place(pixel)]).length;
+    }
+  }
+  const { value, low, high } = agreementOf(counts);
+  return {
+    classified: counts.classified / counts.pixels,
+    agreement: right / counts.pixels,
+    measured: `${value.toFixed(4)} [${low.toFixed(4)}, ${high.toFixed(4)}]`,
+    milliseconds: performance.now() - start,
+  };
+}
+
+/** Classifies a grid, interpolates once, and then classifies the pixels of the smallest margins. */
+function oneStep(map: ExactMap, step: number, isLinear: boolean): Point[] {
+  const { height, width, classes, labels, probabilities } = map;
+  const at = (row: number, column: number, label: number): number =>
+    probabilities[(row * width + column) * classes + label]!;
+  const last = (size: number): number => Math.floor((size - 1) / step) * step;
+  const guesses: { readonly margin: number; readonly isRight: boolean }[] = [];
+  let valid = 0;
+  for (let row = 0; row < height; row++) {
+    for (let column = 0; column < width; column++) {
+      const label = labels[row * width + column]!;
+      if (label === 0) continue;
+      valid += 1;
+      if (row % step === 0 && column % step === 0) continue;
+      const [top, left] = [Math.floor(row / step) * step, Math.floor(column / step) * step];
+      const [bottom, right] = [Math.min(top + step, last(height)), Math.min(left + step, last(width))];
+      const [y, x] = isLinear
+        ? [(row - top) / step, (column - left) / step]
+        : [Math.round((row - top) / step), Math.round((column - left) / step)];
+      let [best, second, found] = [-1, -1, 0];
+      for (let index = 0; index < classes; index++) {
+        const value =
+          (1 - y) * ((1 - x) * at(top, left, index) + x * at(top, right, index)) +
+          y * ((1 - x) * at(bottom, left, index) + x * at(bottom, right, index));
+        if (value > best) [second, best, found] = [best, value, index + 1];
+        else if (value > second) second = value;
+      }
+      guesses.push({ margin: best - second, isRight: found === label });
+    }
+  }
+  guesses.sort((a, b) => a.margin - b.margin);
+  let wrong = guesses.filter(({ isRight }) => !isRight).length;
+  const grid = valid - guesses.length;
+  return guesses.flatMap(({ isRight }, index) => {
+    wrong -= isRight ? 0 : 1;
+    return index % 200 === 0 ? [{ classified: (grid + index + 1) / valid, agreement: 1 - wrong / valid }] : [];
+  });
+}
+
+const colors = ['#b5651d', '#7a5195', '#2f6fb0', '#1b7837'];
+
+function draw(curves: Readonly<Record<string, readonly Point[]>>): string {
+  const [width, height, margin] = [600, 360, 50];
+  const [lowest, highest] = [0.94, 1];
+  const x = (share: number): number => margin + share * (width - margin - 20);
+  const y = (agreement: number): number =>
+    height - margin - ((agreement - lowest) / (highest - lowest)) * (height - margin - 20);
+  const lines = Object.entries(curves).map(([name, points], index) => {
+    const shown = points.filter(({ agreement }) => agreement >= lowest);
+    const path = shown
+      .map(({ classified, agreement }) => `${x(classified).toFixed(1)},${y(agreement).toFixed(1)}`)
+      .join(' ');
+    const top = height - margin - 90 + 18 * index;
+    return `<polyline fill="none" stroke="${colors[index]}" stroke-width="2" points="${path}"/>
+<line x1="390" x2="414" y1="${top - 4}" y2="${top - 4}" stroke="${colors[index]}" stroke-width="2"/><text x="420" y="${top}">${name}</text>`;
+  });
+  const ticks = [0, 0.2, 0.4, 0.6, 0.8, 1].map(
+    (share) =>
+      `<text x="${x(share)}" y="${height - margin + 18}" text-anchor="middle">${100 * share} %</text><line x1="${x(share)}" x2="${x(share)}" y1="20" y2="${height - margin}" stroke="#ddd"/>`,
+  );
+  const levels = [0.94, 0.95, 0.96, 0.97, 0.98, 0.99, 1].map(
+    (agreement) =>
+      `<text x="${margin - 6}" y="${y(agreement) + 4}" text-anchor="end">${Math.round(100 * agreement)} %</text><line x1="${margin}" x2="${width - 20}" y1="${y(agreement)}" y2="${y(agreement)}" stroke="#ddd"/>`,
+  );
+  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" font-family="sans-serif" font-size="12">
+<rect width="${width}" height="${height}" fill="#fff"/>
+${[...ticks, ...levels, ...lines].join('\n')}
+<text x="${width / 2}" y="${height - 12}" text-anchor="middle">pixels that the model classifies</text>
+<text x="${margin}" y="13">pixels with the label of the exact map</text>
+</svg>
+`;
+}
+
+const directory = process.argv[2] ?? '.';
+const map = await readMap(directory);
+const adaptiveCurve = wanted.map((agreement) => {
+  const point = adaptive(map, agreement);
+  const { classified, measured, milliseconds } = point;
+  console.log(
+    `wanted ${agreement}: classified ${classified.toFixed(3)}, agreement ${point.agreement.toFixed(4)}, measured ${measured}, ${milliseconds.toFixed(0)} ms`,
+  );
+  return point;
+});
+const curves = {
+  'every 2nd pixel, nearest': oneStep(map, 2, false),
+  'every 4th pixel, linear': oneStep(map, 4, true),
+  'every 3rd pixel, linear': oneStep(map, 3, true),
+  'adaptive mode': adaptiveCurve,
+};
+for (const [name, points] of Object.entries(curves)) {
+  const share = points.find(({ agreement }) => agreement >= 0.99)?.classified;
+  console.log(`${name}: ${share === undefined ? 'never' : `${(100 * share).toFixed(1)} %`} for 99 %`);
+}
+await writeFile(path.join(directory, 'adaptive.svg'), draw(curves));

@@ -1,0 +1,116 @@
+/**
+ * Seconds for the map of Indian Pines, end to end through `classify`: exact in bfloat16, exact in int8, adaptive in int8,
+ * beside PyTorch's bfloat16 forward pass for every pixel when `--python` names an interpreter with torch. The adapter is
+ * a linear probe; on base its backbone has random weights, which changes no speed.
+ *
+ *   node tests/dist/bench/whole-scene.js --backbone base [--python PYTHON] [--agreement 0.99]
+ */
+import { execFile } from 'node:child_process';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { cpus, tmpdir } from 'node:os';
+import path from 'node:path';
+import { parseArgs, promisify } from 'node:util';
+import { openRaster } from '@hyperswap/raster';
+import { Backbones } from '@hyperswap/registry';
+import { inMemory } from '@hyperswap/safetensors';
+import { backboneConfigs, encoderShapes, initialParameters, readBackbone, writeBackbone } from '@hyperswap/spectralgpt';
+import { DirectoryObjectStore } from '@hyperswap/storage';
+import { commandFile } from '../support/command.js';
+import { repository } from '../support/fixtures.js';
+import { runCase } from './measure.js';
+
+const { values: flags } = parseArgs({
+  options: {
+    backbone: { type: 'string', default: 'base' },
+    python: { type: 'string' },
+    agreement: { type: 'string', default: '0.99' },
+  },
+});
+
+const home = await mkdtemp(path.join(tmpdir(), 'hyperswap-whole-scene-'));
+const run = promisify(execFile);
+
+/** Runs the command line on the home of this benchmark. */
+async function command(precision: string, ...args: string[]): Promise<void> {
+  const environment = {
+    ...process.env,
+    HYPERSWAP_HOME: home,
+    HYPERSWAP_PORT: '0',
+    HYPERSWAP_LOG_LEVEL: 'silent',
+    HYPERSWAP_PRECISION: precision,
+    HYPERSWAP_BACKBONE: flags.backbone === 'base' ? 'base' : 'spectralgpt-mini',
+  };
+  await run(process.execPath, [commandFile, ...args], { env: environment, maxBuffer: 64 * 1024 * 1024 });
+}
+
+/** Stores base with random weights. */
+async function storeBase(): Promise<void> {
+  const folder = path.join(home, 'base');
+  const parameters = inMemory(initialParameters(encoderShapes(backboneConfigs.base), 1));
+  await writeBackbone(folder, backboneConfigs.base, parameters, 'F32');
+  const backbones = new Backbones(new DirectoryObjectStore(path.join(home, 'store')));
+  await backbones.keep(await readBackbone('base', folder), folder);
+  await backbones.close();
+  await rm(folder, { recursive: true });
+}
+
+interface MapSummary {
+  readonly height: number;
+  readonly width: number;
+  readonly seconds: number;
+  readonly adaptive?: { readonly value: number; readonly low: number; readonly classified: number };
+}
+
+/** Classifies the scene. @returns its summary and labels */
+async function classify(precision: string, ...more: string[]) {
+  const out = path.join(home, 'map');
+  await command(precision, 'classify', '--scene', 'scene', '--adapter', 'probe', '--out', out, ...more);
+  const summary = JSON.parse(await readFile(path.join(out, 'map.json'), 'utf8')) as MapSummary;
+  const raster = await openRaster(path.join(out, 'labels.tif'));
+  const { height, width } = raster.info;
+  const labels = Uint8Array.from(await raster.readWindow({ row: 0, column: 0, height, width }));
+  await raster.close();
+  await rm(out, { recursive: true });
+  return { ...summary, labels };
+}
+
+/** Seconds of PyTorch in bfloat16 for some patches, without embedding and head. */
+async function pytorchSeconds(python: string, patches: number): Promise<number> {
+  const script = path.join(repository, 'tests', 'bench', 'peer_case.py');
+  const given = { engine: 'torch', precision: 'bfloat16', batch: 32, repetitions: 3 };
+  const { seconds } = await runCase([python, script, JSON.stringify(given)]);
+  return (patches / 32) * Math.min(...seconds);
+}
+
+function print(name: string, seconds: number, more = ''): void {
+  console.log(`${name.padEnd(28)} ${seconds.toFixed(1).padStart(7)} s  ${more}`);
+}
+
+console.log(`${flags.backbone}, ${cpus().length} × ${cpus()[0]?.model ?? 'unknown'}`);
+try {
+  if (flags.backbone === 'base') await storeBase();
+  await command('auto', 'datasets', 'fetch', 'indian-pines');
+  const data = path.join(home, 'datasets', 'indian-pines');
+  await command('auto', 'scenes', 'prepare', `${data}.npy`, '--labels', `truth=${data}-labels.npy`, '--name', 'scene');
+  const settings = flags.backbone === 'base' ? ['--set', 'epochs=4'] : [];
+  const probe = ['train', '--scene', 'scene', '--adapter', 'probe', '--method', 'linear-probe', '--patch-size', '15'];
+  await command('auto', ...probe, '--split', 'truth@50:15', ...settings);
+
+  if (flags.python !== undefined && flags.backbone === 'base') {
+    print('PyTorch bfloat16, all pixels', await pytorchSeconds(flags.python, 145 * 145), 'forward pass alone');
+  }
+  const adaptive = await classify('int8', '--mode', 'adaptive', '--agreement', flags.agreement);
+  const exact = await classify('int8');
+  const equal = exact.labels.filter((label, pixel) => label === adaptive.labels[pixel]).length / exact.labels.length;
+  const measured = adaptive.adaptive!;
+  const share = measured.classified / exact.labels.length;
+  print(
+    'adaptive, int8',
+    adaptive.seconds,
+    `${(100 * share).toFixed(1)} % classified, agreement ${(100 * equal).toFixed(2)} %, measured ${(100 * measured.value).toFixed(2)} % (at least ${(100 * measured.low).toFixed(2)} %)`,
+  );
+  print('exact, int8', exact.seconds);
+  print('exact, bfloat16', (await classify('bfloat16')).seconds);
+} finally {
+  await rm(home, { recursive: true, force: true });
+}
