@@ -10,6 +10,8 @@ import { serverProgram } from './server-programs.js';
 /** Server that can be stopped, killed and restarted on the same port with its data. */
 export interface ManagedServer {
   readonly port: number;
+  /** Returns the process's number; undefined while none runs. */
+  pid(): number | undefined;
   /** Starts the server and waits until it answers. */
   start(): Promise<void>;
   /** Stops the server in an orderly way. */
@@ -89,6 +91,7 @@ function manage(
   };
   return {
     port,
+    pid: () => child?.pid,
     start: async () => {
       await mkdir(directory, { recursive: true });
       const started = spawn(program, args, { stdio: 'ignore', env: { ...process.env, ...environment } });

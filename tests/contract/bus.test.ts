@@ -1,11 +1,12 @@
 import assert from 'node:assert/strict';
-import { mkdir, mkdtemp, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, describe, test } from 'node:test';
 import { setTimeout } from 'node:timers/promises';
-import { EmbeddedBus, NatsBus, type Bus, type DamageListener } from '@hyperswap/messaging';
+import { EmbeddedBus, NatsBus, type Bus, type DamageListener, type ValuePage } from '@hyperswap/messaging';
 import { connect } from 'nats';
+import { startCuttingProxy } from '../support/cut-connections.js';
 import { hasCode } from '../support/errors.js';
 import { hostileKeys } from '../support/hostile-strings.js';
 import { serversMissing, startNats } from '../support/servers.js';
@@ -175,6 +176,35 @@ for (const [name, { place: makePlace, spoil, skip }] of Object.entries(implement
       await bus.close();
     });
 
+    test('state is read in pages by key, watched or not', async () => {
+      const open = await makePlace();
+      const [bus, other] = [await open(), await open()];
+      const bucket = fresh('state');
+      const [state, theirs] = [bus.keyValue<number>(bucket), other.keyValue<number>(bucket)];
+      const keys = Array.from({ length: 23 }, (_, index) => `k${String((index * 7) % 23).padStart(2, '0')}`);
+      for (const isWatched of [false, true]) {
+        const stop = isWatched ? state.watch(() => undefined) : undefined;
+        for (const [index, key] of keys.entries()) await theirs.update(key, index, 0);
+        await theirs.delete('k05');
+        const found: string[] = [];
+        for (let from: string | undefined = ''; from !== undefined;) {
+          const { entries, damaged, next }: ValuePage<number> = await state.page(from, 5);
+          assert.ok(entries.length <= 5);
+          assert.deepEqual(damaged, []);
+          found.push(...entries.map(({ key, value }) => `${key}=${value}`));
+          from = next;
+        }
+        const expected = keys.map((key, index) => `${key}=${index}`).filter((entry) => !entry.startsWith('k05'));
+        assert.deepEqual(found, expected.sort());
+        // A page may begin between keys, and after the last.
+        assert.equal((await state.page('k05', 1)).entries[0]!.key, 'k06');
+        assert.deepEqual(await state.page('l', 3), { entries: [], damaged: [], next: undefined });
+        for (const key of keys) await theirs.delete(key);
+        stop?.();
+      }
+      await Promise.all([bus.close(), other.close()]);
+    });
+
     test('state changes by compare-and-swap: of many writers of one revision one wins', async () => {
       const open = await makePlace();
       const buses = [await open(), await open()];
@@ -308,7 +338,14 @@ for (const [name, { place: makePlace, spoil, skip }] of Object.entries(implement
       const values = async (): Promise<string[]> => (await state.list()).map(({ key, value }) => `${key}=${value}`);
       assert.deepEqual(await values(), ['a=0', 'c=2']);
       assert.deepEqual(await values(), ['a=0', 'c=2']);
-      assert.deepEqual(await state.keys(), ['a', 'b', 'c', 'd'], 'keys are listed whatever their values');
+      const page = await state.page('', 10);
+      assert.deepEqual(
+        [page.entries.map(({ key }) => key), page.damaged],
+        [
+          ['a', 'c'],
+          ['b', 'd'],
+        ],
+      );
       assert.equal(reported.length, 2);
       assert.match(reported[0]!, /^b: .*1 is not even/);
       assert.match(reported[1]!, /^d: .*3 is not even/);
@@ -395,6 +432,62 @@ test('nats: an item that is no JSON is taken away, and the next is handed out', 
   assert.deepEqual([...(await queue.held('torn'))], []);
   await connection.close();
   await bus.close();
+});
+
+test(
+  'nats: a watcher goes on after a lost connection without reading all again',
+  { skip: serversMissing },
+  async () => {
+    nats ??= await startNats();
+    const proxy = await startCuttingProxy(nats.url.replace('nats://', ''), { connections: 0 });
+    const other = await NatsBus.open({ url: nats.url });
+    const bus = await NatsBus.open({ url: `nats://${proxy.endpoint}` });
+    const bucket = fresh('state');
+    const [state, theirs] = [bus.keyValue<string>(bucket), other.keyValue<string>(bucket)];
+    await Promise.all(Array.from({ length: 500 }, (_, index) => theirs.update(`k${index}`, 'x'.repeat(1000), 0)));
+    const news: string[] = [];
+    const stop = state.watch(({ key }) => news.push(key));
+    assert.equal((await state.list()).length, 500);
+    const whole = proxy.received();
+    assert.ok(whole > 500_000, `${whole} bytes`);
+    assert.ok(whole < 1_200_000, `${whole} bytes: all values were read twice`);
+    proxy.cutAll();
+    await theirs.update('k7', 'y', (await theirs.get('k7'))!.revision);
+    await theirs.delete('k8');
+    await theirs.update('new', 'z', 0);
+    for (let i = 0; i < 200 && news.length < 2; i++) await setTimeout(50);
+    assert.deepEqual(news, ['k7', 'new']);
+    const keys = (await state.list()).map(({ key }) => key);
+    assert.ok(keys.length === 500 && keys.includes('new') && !keys.includes('k8'));
+    assert.ok(proxy.received() - whole < 50_000, `${proxy.received() - whole} bytes after the connection was lost`);
+    stop();
+    await Promise.all([bus.close(), other.close()]);
+    proxy.close();
+  },
+);
+
+test('nats: a watcher begins anew when the server has lost its data', { skip: serversMissing }, async () => {
+  const server = await startNats();
+  const bus = await NatsBus.open({ url: server.url });
+  const state = bus.keyValue<number>('state');
+  const news: string[] = [];
+  const stop = state.watch(({ key, value }) => news.push(`${key}=${value}`));
+  assert.deepEqual(await state.list(), []);
+  for (const [index, key] of ['a', 'b', 'c'].entries()) await state.update(key, index, 0);
+  assert.equal((await state.list()).length, 3);
+  await server.kill();
+  await rm(server.directory, { recursive: true, force: true });
+  await server.start();
+  await state.update('b', 7, 0);
+  for (let i = 0; i < 200 && !news.includes('b=7'); i++) await setTimeout(50);
+  assert.deepEqual(news, ['a=0', 'b=1', 'c=2', 'b=7']);
+  assert.deepEqual(
+    (await state.list()).map(({ key, value }) => `${key}=${value}`),
+    ['b=7'],
+  );
+  stop();
+  await bus.close();
+  await server.kill();
 });
 
 test('embedded: the folders that the bus has for itself are no buckets', async () => {

@@ -4,6 +4,10 @@ export interface CuttingProxy {
   readonly endpoint: string;
   /** Number of connections cut off. */
   readonly cut: () => number;
+  /** Number of bytes that clients have received. */
+  readonly received: () => number;
+  /** Cuts off all connections that are open. */
+  readonly cutAll: () => void;
   close(): void;
 }
 
@@ -22,12 +26,17 @@ export async function startCuttingProxy(
   const [host, port] = endpoint.split(':') as [string, string];
   let opened = 0;
   let cut = 0;
+  let received = 0;
+  const open = new Set<() => void>();
   const server = createServer((client) => {
     const upstream = connectTo(Number(port), host);
     const end = (): void => {
       client.destroy();
       upstream.destroy();
     };
+    open.add(end);
+    client.on('close', () => open.delete(end));
+    upstream.on('data', (piece: Buffer) => (received += piece.byteLength));
     client.pipe(upstream).pipe(client);
     for (const socket of [client, upstream]) socket.on('error', end).on('close', end);
     if (opened++ >= connections) return;
@@ -46,6 +55,10 @@ export async function startCuttingProxy(
   return {
     endpoint: `127.0.0.1:${(server.address() as AddressInfo).port}`,
     cut: () => cut,
+    received: () => received,
+    cutAll: () => {
+      for (const end of open) end();
+    },
     close: () => {
       server.close();
     },

@@ -10,10 +10,13 @@ import { missingPrograms } from './programs.js';
 export const serversMissing = await missingPrograms('nats-server', 'minio');
 
 /** Starts a nats-server. @param certificates folder of them, for mutual TLS */
-export async function startNats(certificates?: string): Promise<ManagedServer & { readonly url: string }> {
-  const server = await natsServer(await mkdtemp(path.join(tmpdir(), 'hyperswap-nats-')), 0, certificates);
+export async function startNats(
+  certificates?: string,
+): Promise<ManagedServer & { readonly url: string; readonly directory: string }> {
+  const directory = await mkdtemp(path.join(tmpdir(), 'hyperswap-nats-'));
+  const server = await natsServer(directory, 0, certificates);
   await server.start();
-  return { ...server, url: `${certificates === undefined ? 'nats' : 'tls'}://127.0.0.1:${server.port}` };
+  return { ...server, directory, url: `${certificates === undefined ? 'nats' : 'tls'}://127.0.0.1:${server.port}` };
 }
 
 /** Starts a MinIO and returns the settings of a bucket in it. @param certificates folder of them, for TLS */

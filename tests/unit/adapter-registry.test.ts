@@ -302,3 +302,41 @@ test('a name whose state cannot be read spoils nothing but itself', async () => 
   await registry.collectGarbage();
   assert.equal((await registry.resolve('whole')).name, 'whole');
 });
+
+test('a page, and clearing away, look at the names that they concern, however many others there are', async () => {
+  const adapter = parityAdapter('lora', {}, 1);
+  const [folder, asked] = [path.join(directory, 'many'), new Map<string, number>()];
+  const kept = await EmbeddedBus.open({ directory: folder, work: 'private' });
+  const noting = new Proxy(kept, {
+    get: (target, property) => {
+      if (property !== 'keyValue') return Reflect.get(target, property) as unknown;
+      return (bucket: string, read: (stored: unknown) => unknown) =>
+        new Proxy(target.keyValue(bucket, read), {
+          get: (state, method) => {
+            const name = String(method);
+            asked.set(name, (asked.get(name) ?? 0) + 1);
+            return (Reflect.get(state, method) as () => unknown).bind(state);
+          },
+        });
+    },
+  });
+  const many = new AdapterRegistry(store, noting, new Backbones(store));
+  const states = kept.keyValue<unknown>('adapters');
+  const version = { version: 1, digest: 'x', retired: false };
+  for (let index = 0; index < 1200; index++) {
+    await states.update(`z${String(index).padStart(4, '0')}`, { versions: [version], aliases: {} }, 0);
+  }
+  for (const name of ['one', 'two']) {
+    const seed = name === 'one' ? 1 : 2;
+    const training = { ...adapter.metadata.training, seed };
+    await many.publish(name, name, writeAdapter(changed(adapter, { training })), { origin: 'upload' });
+  }
+  asked.clear();
+  assert.equal((await many.list('', 1)).next, 'one@1');
+  assert.deepEqual([...asked], [['page', 1]]);
+  await many.setRetired('one', true);
+  asked.clear();
+  assert.deepEqual(await many.collectGarbage(), ['one@1']);
+  assert.ok((asked.get('get') ?? 0) < 5, `${asked.get('get')} states are read one by one`);
+  await kept.close();
+});

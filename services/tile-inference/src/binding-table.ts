@@ -31,6 +31,8 @@ export interface BoundAdapter extends AdmittedAdapter {
 
 /** A binding that is there or on its way. Its bytes are an estimate until it is there. */
 interface Entry {
+  /** Version that asked for it first; another name may have the same blob. */
+  readonly reference: string;
   readonly ready: Promise<BoundAdapter>;
   bound: BoundAdapter | undefined;
   bytes: number;
@@ -169,6 +171,12 @@ export class BindingTable {
     return [...this.entries.values()].flatMap(({ bound }) => (bound === undefined ? [] : [bound]));
   }
 
+  /** Tells if a version of a name is ready, or on its way. */
+  serves(name: string): boolean {
+    for (const { reference } of this.entries.values()) if (reference.startsWith(`${name}@`)) return true;
+    return false;
+  }
+
   /** Returns how many adapters are ready and on their way, for metrics. */
   states(): Reading[] {
     const bound = this.bound().length;
@@ -195,6 +203,7 @@ export class BindingTable {
       start = resolve;
     });
     const entry: Entry = {
+      reference: adapter.reference,
       ready: placed.then(() =>
         withSpan('bind', { attributes: { adapter: adapter.reference } }, () => this.bind(adapter)),
       ),

@@ -2,6 +2,7 @@ export { adapterGroup, suitableBatch } from './batch-size.js';
 export { BindingTable, type AdmittedAdapter } from './binding-table.js';
 export { EngineBatches, type EngineWork } from './engine-batches.js';
 export type { TileProgram } from './engine/program.js';
+export { followRegistry, type Follower } from './follow-registry.js';
 export { classificationKind } from './scene-job.js';
 export { FairQueue } from './scheduler/fair-queue.js';
 export type { Flow } from './scheduler/flow.js';

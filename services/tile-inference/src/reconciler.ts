@@ -17,7 +17,7 @@ interface Holding {
 
 /**
  * Binds the adapters that pins ask for on this pod, and releases those that they no longer ask for. It runs on every change of
- * the shared state, from time to time without one, and again after failures. A version that cannot be loaded has its reason in
+ * a name that has pins, from time to time without one, and again after failures. A version that cannot be loaded has its reason in
  * the status; the others serve.
  */
 export class Reconciler {
@@ -40,7 +40,10 @@ export class Reconciler {
     this.settled = new Promise((resolve) => {
       this.settle = resolve;
     });
-    this.unwatch = registry.watch(() => this.look());
+    this.unwatch = registry.watch((name, { pins = [] }) => {
+      // Most changes concern no pod.
+      if (pins.length > 0 || this.holds(name)) this.look();
+    });
     this.look();
   }
 
@@ -56,6 +59,12 @@ export class Reconciler {
     await this.running;
     for (const { bound } of this.holdings.values()) if (bound !== undefined) this.bindings.unpin(bound);
     this.holdings.clear();
+  }
+
+  /** Tells if versions of a name are held. */
+  private holds(name: string): boolean {
+    for (const reference of this.holdings.keys()) if (reference.startsWith(`${name}@`)) return true;
+    return false;
   }
 
   /** Reconciles now, or as soon as the run under way is over. */

@@ -16,7 +16,7 @@ import { BackboneLoans } from './backbone-loans.js';
 import { WaitingMessages } from './predict.js';
 import { createInferenceService } from './inference-protocol/inference-service.js';
 import { Models } from './inference-protocol/models.js';
-import { Reconciler } from './reconciler.js';
+import { followRegistry } from './follow-registry.js';
 import { createSceneJobService } from './scene-job-service.js';
 import { SceneJobs } from './scene-jobs.js';
 import { PatchScheduler, schedulerLimits } from './scheduler/patch-scheduler.js';
@@ -78,11 +78,7 @@ export async function createTileInferenceServices(context: TileInferenceContext)
   const scheduler = new PatchScheduler<EngineWork>((parts, signal) => batches.run(parts, signal), limits);
   const tiles = new TileClassifier({ bindings, scheduler, batches, statistics, config });
   const jobs = new SceneJobs({ runner: context.jobs, store, registry, bindings, tiles, logger });
-  const reconciler = new Reconciler(registry, bindings, logger);
-  // Versions that an alias points at are made ready before anybody asks, so that a swap is a change of pointer.
-  const unwatch = registry.watch((name, { aliases }) => {
-    for (const alias of Object.keys(aliases)) void bindings.prefetch(`${name}:${alias}`);
-  });
+  const { reconciler, stop: stopFollowing } = followRegistry(registry, bindings, logger);
 
   const gauges = [
     observe('waitingPatches', () => [[scheduler.waitingPatches]]),
@@ -112,8 +108,7 @@ export async function createTileInferenceServices(context: TileInferenceContext)
     },
     stop: async () => {
       for (const stop of gauges) stop();
-      unwatch();
-      await reconciler.stop();
+      await stopFollowing();
     },
   };
 }

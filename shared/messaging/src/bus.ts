@@ -45,6 +45,15 @@ export interface Revisioned<Value> {
   readonly revision: number;
 }
 
+/** Some values of a bucket, by key. */
+export interface ValuePage<Value> {
+  readonly entries: readonly Revisioned<Value>[];
+  /** Keys among them whose values cannot be read. */
+  readonly damaged: readonly string[];
+  /** Key that the next page begins with; undefined when there is none. */
+  readonly next: string | undefined;
+}
+
 /**
  * Small shared state, changed by compare-and-swap. `validateKey` of `@hyperswap/errors` says which keys there are; every method throws
  * NAME_INVALID for others, so that no key leaves its bucket.
@@ -54,8 +63,13 @@ export interface KeyValue<Value> {
   get(key: string): Promise<Revisioned<Value> | undefined>;
   /** All values by key. Those that cannot be read are left out, and told to the listener that the bus was made with. */
   list(): Promise<Revisioned<Value>[]>;
-  /** All keys in order, those of values that cannot be read too. */
-  keys(): Promise<string[]>;
+  /**
+   * Some values by key. Where somebody watches, it costs the same however many there are.
+   *
+   * @param from the first value is that of this key, or of the next after it; empty: the very first
+   * @param most number of keys, at least 1
+   */
+  page(from: string, most: number): Promise<ValuePage<Value>>;
   /**
    * Writes if nothing has changed since.
    *

@@ -1,5 +1,5 @@
 import { failure } from '@hyperswap/errors';
-import type { KeyValue, Revisioned } from './bus.js';
+import type { KeyValue, Revisioned, ValuePage } from './bus.js';
 import { ValueReader, type DamageListener } from './value-reader.js';
 
 /**
@@ -7,6 +7,8 @@ import { ValueReader, type DamageListener } from './value-reader.js';
  */
 export class CheckedKeyValue<Value> implements KeyValue<Value> {
   private readonly reader: ValueReader<unknown, Value>;
+  /** Entries that were checked, as a list of all may hold a hundred thousand that it held before. */
+  private readonly checked = new WeakMap<Revisioned<unknown>, Revisioned<Value>>();
 
   constructor(
     private readonly stored: KeyValue<unknown>,
@@ -24,11 +26,18 @@ export class CheckedKeyValue<Value> implements KeyValue<Value> {
 
   async list(): Promise<Revisioned<Value>[]> {
     const entries = await this.stored.list();
-    return entries.map((entry) => this.reader.readIfWhole(entry)).filter((entry) => entry !== undefined);
+    return entries.map((entry) => this.readIfWhole(entry)).filter((entry) => entry !== undefined);
   }
 
-  keys(): Promise<string[]> {
-    return this.stored.keys();
+  async page(from: string, most: number): Promise<ValuePage<Value>> {
+    const { entries, damaged, next } = await this.stored.page(from, most);
+    const read = entries.map((entry) => this.readIfWhole(entry));
+    const spoilt = entries.filter((_, index) => read[index] === undefined).map(({ key }) => key);
+    return {
+      entries: read.filter((entry) => entry !== undefined),
+      damaged: spoilt.length === 0 ? damaged : [...damaged, ...spoilt].sort(),
+      next,
+    };
   }
 
   /** As of any state. @throws FIELD_INVALID when the value could not be read again */
@@ -49,8 +58,19 @@ export class CheckedKeyValue<Value> implements KeyValue<Value> {
 
   watch(onChange: (entry: Revisioned<Value>) => void): () => void {
     return this.stored.watch((entry) => {
-      const whole = this.reader.readIfWhole(entry);
+      const whole = this.readIfWhole(entry);
       if (whole !== undefined) onChange(whole);
     });
+  }
+
+  private readIfWhole(entry: Revisioned<unknown>): Revisioned<Value> | undefined {
+    const known = this.checked.get(entry);
+    if (known !== undefined) return known;
+    const read = this.reader.readIfWhole(entry);
+    if (read === undefined) return undefined;
+    // One object for both, where the check changes nothing.
+    const checked = read.value === entry.value ? (entry as Revisioned<Value>) : read;
+    this.checked.set(entry, checked);
+    return checked;
   }
 }

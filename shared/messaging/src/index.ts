@@ -1,4 +1,4 @@
-export type { Bus, Events, KeyValue, Revisioned, WorkItem, WorkQueue } from './bus.js';
+export type { Bus, Events, KeyValue, Revisioned, ValuePage, WorkItem, WorkQueue } from './bus.js';
 export { EmbeddedBus, type EmbeddedBusSettings } from './embedded/embedded-bus.js';
 export { NatsBus, type NatsSettings } from './nats/nats-bus.js';
 export { changeValue } from './change-value.js';

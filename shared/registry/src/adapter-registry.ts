@@ -8,25 +8,17 @@ import { blobDigest, readAdapterSteps, validateAgainstBackbone, type Adapter } f
 import { failure, HyperswapError, toHyperswapError, validateName } from '@hyperswap/errors';
 import { adapterStatement, whyNotSigned, type Signature } from '@hyperswap/keys';
 import { checkClasses } from '@hyperswap/map';
-import { changeValue, type Bus, type KeyValue } from '@hyperswap/messaging';
+import { changeValue, type Bus, type KeyValue, type ValuePage } from '@hyperswap/messaging';
 import { inTurns } from '@hyperswap/safetensors';
 import { isDigestOf } from '@hyperswap/spectralgpt';
 import type { ObjectStore } from '@hyperswap/storage';
+import { describe, type AdapterRecord } from './adapter-record.js';
 import { meantBy, nextVersion, readAdapterState, type AdapterState, type VersionState } from './adapter-state.js';
 import type { Backbones } from './backbones.js';
-import { blobKey, describeVersion, manifestKey, type Lineage, type Manifest } from './manifest.js';
+import { blobKey, describeVersion, manifestKey, type Lineage } from './manifest.js';
 import { Manifests } from './manifests.js';
 import { parseReference } from './reference.js';
-
-/** One version with all that is known of it. */
-export interface AdapterRecord extends Manifest {
-  readonly name: string;
-  readonly version: number;
-  readonly aliases: readonly string[];
-  /** Pins that mean this version now. */
-  readonly pins: readonly string[];
-  readonly retired: boolean;
-}
+import { VersionPage, type AdapterPage, type NamedVersion } from './version-page.js';
 
 /** Subject of the event that a new version makes; its content is `name@version`. */
 export const adapterPublished = 'adapter.published';
@@ -43,24 +35,13 @@ export interface PublishOptions {
   readonly signature?: Signature;
 }
 
-/** Some versions, in the order of their names and numbers. */
-export interface AdapterPage {
-  readonly records: readonly AdapterRecord[];
-  /** The last version of the page, as `name@7`; empty when there are no more. */
-  readonly next: string;
-  /**
-   * Versions of the page, as `name@7`, whose manifests cannot be read, and names whose state cannot be read; nothing else suffers from it.
-   */
-  readonly damaged: readonly { readonly name: string; readonly error: HyperswapError }[];
-}
-
 /** Public keys by id; those who sign with others are not believed. */
 export type TrustedKeys = ReadonlyMap<string, KeyObject>;
 
 /** Objects that are read at once. */
 const readsAtOnce = 32;
-/** JSON of the manifests of one page: the page fits a message of 4 MiB. */
-const pageBytes = 2 * 1024 * 1024;
+/** Names whose versions are looked at together. */
+const statesAtOnce = 500;
 
 export class AdapterRegistry {
   private readonly states: KeyValue<AdapterState>;
@@ -161,16 +142,36 @@ export class AdapterRegistry {
    * @throws NAME_INVALID, ADAPTER_NOT_FOUND when `after` is no version
    */
   async list(after: string, versions: number): Promise<AdapterPage> {
-    const page = await this.listVersions(after, versions);
-    const [first, last] = [after, page.next].map((reference) =>
-      reference === '' ? '' : parseReference(reference).name,
+    const { name: first, version: lastVersion = 0 } = after === '' ? { name: '' } : parseReference(after);
+    const page = new VersionPage(versions, after);
+    const spoilt: string[] = [];
+    for (let from: string | undefined = first; from !== undefined && !page.isFull;) {
+      const states: ValuePage<AdapterState> = await this.states.page(from, statesAtOnce);
+      spoilt.push(...states.damaged.filter((name) => name !== first));
+      const wanted = states.entries
+        .flatMap(({ key: name, value: state }) => state.versions.map((version) => ({ name, state, version })))
+        .filter(({ name, version }) => name !== first || version.version > lastVersion);
+      await this.fill(page, wanted);
+      from = states.next;
+    }
+    const last = page.isFull ? parseReference(page.last).name : undefined;
+    const names = spoilt.filter((name) => last === undefined || name < last);
+    const damaged = (await Promise.all(names.map((name) => this.damageOf(name)))).filter(
+      (found) => found !== undefined,
     );
-    const known = new Set((await this.states.list()).map(({ key }) => key));
-    const names = (await this.states.keys()).filter(
-      (name) => !known.has(name) && name > first! && (last === '' || name < last!),
-    );
-    const damaged = await Promise.all(names.map((name) => this.damageOf(name)));
-    return { ...page, damaged: [...page.damaged, ...damaged.filter((found) => found !== undefined)] };
+    return { records: page.records, next: page.isFull ? page.last : '', damaged: [...page.damaged, ...damaged] };
+  }
+
+  /** Adds versions to a page until it is full. */
+  private async fill(page: VersionPage, wanted: readonly NamedVersion[]): Promise<void> {
+    for (let first = 0; first < wanted.length; first += readsAtOnce) {
+      const some = wanted.slice(first, first + readsAtOnce);
+      const read = await Promise.allSettled(some.map(({ name, version }) => this.manifests.read(name, version)));
+      for (const [index, version] of some.entries()) {
+        page.add(version, read[index]!);
+        if (page.isFull) return;
+      }
+    }
   }
 
   /** Returns a name with the reason why its state cannot be read; undefined when it was mended or deleted meanwhile. */
@@ -181,32 +182,6 @@ export class AdapterRegistry {
     } catch (error) {
       return { name, error: toHyperswapError(error) };
     }
-  }
-
-  private async listVersions(after: string, versions: number): Promise<AdapterPage> {
-    const wanted = await this.versionsAfter(after);
-    const records: AdapterRecord[] = [];
-    const damaged: { name: string; error: HyperswapError }[] = [];
-    let next = after;
-    let bytes = 0;
-    for (let first = 0; first < wanted.length; first += readsAtOnce) {
-      const some = wanted.slice(first, first + readsAtOnce);
-      const read = await Promise.allSettled(some.map(({ name, version }) => this.manifests.read(name, version)));
-      for (const [index, { name, state, version }] of some.entries()) {
-        const settled = read[index]!;
-        const reference = `${name}@${version.version}`;
-        if (settled.status === 'rejected') {
-          damaged.push({ name: reference, error: toHyperswapError(settled.reason) });
-        } else {
-          bytes += settled.value.bytes;
-          const isFull = records.length === versions || (bytes > pageBytes && records.length > 0);
-          if (isFull) return { records, next, damaged };
-          records.push(describe(name, state, version, settled.value.manifest));
-        }
-        next = reference;
-      }
-    }
-    return { records, next: '', damaged };
   }
 
   /** Returns all versions of all names, or those of one, in order, from the shared state alone. */
@@ -220,15 +195,6 @@ export class AdapterRegistry {
     return states
       .sort((a, b) => (a.key < b.key ? -1 : 1))
       .flatMap(({ key, value }) => value.versions.map(({ version, retired }) => ({ name: key, version, retired })));
-  }
-
-  private async versionsAfter(after: string): Promise<NamedVersion[]> {
-    const { name: last, version: lastVersion = 0 } = after === '' ? { name: '' } : parseReference(after);
-    const states = (await this.states.list()).filter(({ key }) => key >= last);
-    return states
-      .sort((a, b) => (a.key < b.key ? -1 : 1))
-      .flatMap(({ key, value }) => value.versions.map((version) => ({ name: key, state: value, version })))
-      .filter(({ name, version }) => name !== last || version.version > lastVersion);
   }
 
   /**
@@ -307,7 +273,8 @@ export class AdapterRegistry {
   /** Clears away retired versions that no alias or pin names: their state first, so that nobody finds half of one. @returns what went, as `name@7` */
   async collectGarbage(): Promise<string[]> {
     const collected: string[] = [];
-    for (const { key: name } of await this.states.list()) {
+    for (const { key: name, value } of await this.states.list()) {
+      if (!value.versions.some(({ retired }) => retired)) continue;
       let gone: readonly VersionState[] = [];
       await this.change(name, (state) => {
         const named = new Set([
@@ -396,21 +363,4 @@ export class AdapterRegistry {
   private async change(name: string, next: (state: AdapterState) => AdapterState): Promise<void> {
     await changeValue(this.states, name, (state = { versions: [], aliases: {} }) => next(state));
   }
-}
-
-interface NamedVersion {
-  readonly name: string;
-  readonly state: AdapterState;
-  readonly version: VersionState;
-}
-
-function describe(
-  name: string,
-  state: AdapterState,
-  { version, retired }: VersionState,
-  manifest: Manifest,
-): AdapterRecord {
-  const aliases = Object.keys(state.aliases).filter((alias) => state.aliases[alias] === version);
-  const pins = (state.pins ?? []).filter((pin) => meantBy(state, parseReference(`${name}${pin}`))?.version === version);
-  return { ...manifest, name, version, retired, aliases, pins };
 }

@@ -1,4 +1,5 @@
-export { adapterPublished, AdapterRegistry, type AdapterRecord, type TrustedKeys } from './adapter-registry.js';
+export type { AdapterRecord } from './adapter-record.js';
+export { adapterPublished, AdapterRegistry, type TrustedKeys } from './adapter-registry.js';
 export type { AdapterState } from './adapter-state.js';
 export { backboneFiles, manifestFile } from './backbone-manifest.js';
 export { Backbones } from './backbones.js';

@@ -1,6 +1,6 @@
 import type { Metrics } from '@hyperswap/map';
 import { AdapterOrigin, type AdapterVersion, type Metrics as MetricsMessage } from '@hyperswap/proto';
-import type { AdapterRecord } from './adapter-registry.js';
+import type { AdapterRecord } from './adapter-record.js';
 
 function originOf(origin: 'training' | 'upload' | undefined): AdapterOrigin {
   if (origin === undefined) return AdapterOrigin.ADAPTER_ORIGIN_UNSPECIFIED;

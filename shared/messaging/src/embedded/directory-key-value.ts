@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { link, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { failure, HyperswapError, isKey, validateKey } from '@hyperswap/errors';
-import type { KeyValue, Revisioned } from '../bus.js';
+import type { KeyValue, Revisioned, ValuePage } from '../bus.js';
 import { ValueReader, type DamageListener } from '../value-reader.js';
 import { codeOf, diskFailure } from './disk-failure.js';
 
@@ -42,7 +42,20 @@ export class DirectoryKeyValue implements KeyValue<unknown> {
     return stored.map((entry) => this.reader.readIfWhole(entry)).filter((entry) => entry !== undefined);
   }
 
-  async keys(): Promise<string[]> {
+  async page(from: string, most: number): Promise<ValuePage<unknown>> {
+    const keys = (await this.keys()).filter((key) => key >= from);
+    const stored = await this.readAtOnce(keys.slice(0, most), (key) => this.readText(key));
+    const entries: Revisioned<unknown>[] = [];
+    const damaged: string[] = [];
+    for (const entry of stored) {
+      const whole = this.reader.readIfWhole(entry);
+      if (whole === undefined) damaged.push(entry.key);
+      else entries.push(whole);
+    }
+    return { entries, damaged, next: keys[most] };
+  }
+
+  private async keys(): Promise<string[]> {
     // Files of others, under names that are no keys, are no values.
     return (await namesIn(this.directory)).filter(isKey).sort();
   }

@@ -1,0 +1,187 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import { Events, type KV, type KvEntry, type NatsConnection, type QueuedIterator } from 'nats';
+import type { Revisioned } from '../bus.js';
+import { OrderedEntries } from '../ordered-entries.js';
+import { decodeKey, isWhole, streamState, type NatsBucket, type ReadValue, type StreamState } from './bucket.js';
+
+/** Interval, with jitter, at which it is asked whether a change was missed, in milliseconds. */
+const checkMilliseconds = 30_000;
+/** Time for which changes that are on their way are waited for, in milliseconds, while none comes. */
+const catchUpMilliseconds = 1_000;
+
+/**
+ * A copy of a bucket that follows its changes. All values are read once, in the order of their revisions. After a lost connection the copy goes on after
+ * the last revision that it has seen, so that a restart of the server costs what has changed meanwhile, however many values and however many copies there are. Only a server that
+ * lost its data makes it begin anew.
+ */
+export class FollowedCopy {
+  private readonly entries = new OrderedEntries<ReadValue>();
+  /** Position that the copy has seen; undefined before the first value. */
+  private seen: StreamState | undefined;
+  /** True once the copy has all values. */
+  private isWhole = false;
+  /** Keys of a former copy that the server may not have any more. */
+  private readonly former = new Set<string>();
+  /** Number of values that came, to tell that more are on their way. */
+  private arrived = 0;
+  private readonly waiting = new Set<() => void>();
+  private endRound: () => void = () => undefined;
+  private readonly stopped = new AbortController();
+
+  /** @param onNews is told of every change from now on, also of those that came while the server was away */
+  constructor(
+    private readonly bucket: NatsBucket,
+    connection: NatsConnection,
+    private readonly onNews: (entry: Revisioned<unknown>) => void,
+  ) {
+    void this.listen(connection);
+    void this.follow();
+  }
+
+  stop(): void {
+    this.stopped.abort();
+    this.entries.clear();
+    this.isWhole = false;
+  }
+
+  /** Returns the copy if it holds all that the server does, now or in a moment; undefined otherwise. */
+  async newest(): Promise<OrderedEntries<ReadValue> | undefined> {
+    // A copy that is on its way is waited for: reading all beside it would take longer.
+    await this.waitUntil(() => this.isWhole);
+    if (!this.isWhole) return undefined;
+    const wanted = await this.bucket.ask(streamState);
+    await this.waitUntil(() => this.covers(wanted));
+    return this.covers(wanted) ? this.entries : undefined;
+  }
+
+  private get isStopped(): boolean {
+    return this.stopped.signal.aborted;
+  }
+
+  /** Returns true if the copy has seen a state of the stream. */
+  private covers({ created, lastRevision }: StreamState): boolean {
+    return this.isWhole && this.seen?.created === created && this.seen.lastRevision >= lastRevision;
+  }
+
+  /** Waits until something holds, or nothing has come for a while. */
+  private async waitUntil(holds: () => boolean): Promise<void> {
+    while (!holds() && !this.isStopped) {
+      const { arrived } = this;
+      await new Promise<void>((resolve) => {
+        const look = (): void => {
+          clearTimeout(timer);
+          this.waiting.delete(look);
+          resolve();
+        };
+        const timer = setTimeout(look, catchUpMilliseconds);
+        this.waiting.add(look);
+      });
+      if (arrived === this.arrived) return;
+    }
+  }
+
+  /** Follows changes in rounds, which end with the connection. */
+  private async follow(): Promise<void> {
+    // What is there at the first look was there before anybody watched.
+    let isFirst = true;
+    while (!this.isStopped && !this.bucket.isClosed) {
+      try {
+        const bucket = await this.bucket.open();
+        const state = await streamState(bucket);
+        const seen = this.begin(state);
+        if (seen.lastRevision >= state.lastRevision) this.complete();
+        isFirst &&= !this.isWhole;
+        const changes = await bucket.watch(seen.lastRevision > 0 ? { resumeFromRevision: seen.lastRevision + 1 } : {});
+        await this.round(bucket, changes, (entry) => {
+          this.take(entry, !isFirst);
+          // JetStream says with each value how many more of those that are there come.
+          const revision =
+            this.isWhole || entry.delta !== 0 ? entry.revision : Math.max(entry.revision, state.lastRevision);
+          this.seen = { created: state.created, lastRevision: revision };
+          if (!this.isWhole && revision < state.lastRevision) return;
+          this.complete();
+          isFirst = false;
+        });
+      } catch {
+        this.bucket.forget();
+        await pause(200 + 300 * Math.random());
+      }
+    }
+  }
+
+  /** Returns the position to go on at: the one that was seen, or the very first where the server has lost that. */
+  private begin({ created, lastRevision }: StreamState): StreamState {
+    if (this.seen?.created === created && this.seen.lastRevision <= lastRevision) return this.seen;
+    this.isWhole = false;
+    for (const { key } of this.entries.from('', Infinity)) this.former.add(key);
+    return (this.seen = { created, lastRevision: 0 });
+  }
+
+  /** Notes that the copy has all values, or one more. */
+  private complete(): void {
+    this.isWhole = true;
+    for (const key of this.former) this.entries.delete(key);
+    this.former.clear();
+    for (const look of [...this.waiting]) look();
+  }
+
+  /** Hands on changes until the connection is lost, or one was missed. */
+  private async round(bucket: KV, changes: QueuedIterator<KvEntry>, onEntry: (entry: KvEntry) => void): Promise<void> {
+    const end = (): void => changes.stop();
+    this.endRound = end;
+    this.stopped.signal.addEventListener('abort', end, { once: true });
+    const over = new AbortController();
+    void this.endWhenMissing(bucket, over.signal);
+    try {
+      for await (const entry of changes) {
+        if (this.isStopped) return;
+        this.arrived += 1;
+        onEntry(entry);
+      }
+    } finally {
+      over.abort();
+      this.stopped.signal.removeEventListener('abort', end);
+    }
+  }
+
+  /** Ends the round when the server has a change that did not come, or lost one that did: the next begins anew. */
+  private async endWhenMissing(bucket: KV, over: AbortSignal): Promise<void> {
+    const hasEnded = (): boolean => over.aborted || this.isStopped;
+    for (;;) {
+      const { arrived } = this;
+      const milliseconds = checkMilliseconds * (0.75 + 0.5 * Math.random());
+      await pause(milliseconds, undefined, { signal: over, ref: false }).catch(() => undefined);
+      if (hasEnded()) return;
+      // All values take long when many copies begin at once.
+      if (!this.isWhole && arrived !== this.arrived) continue;
+      const before = this.seen;
+      // The connection itself notices a server that does not answer.
+      const state = await streamState(bucket).catch(() => undefined);
+      if (state === undefined) continue;
+      await this.waitUntil(() => this.covers(state));
+      if (hasEnded()) return;
+      const hasLost = before?.created === state.created && before.lastRevision > state.lastRevision;
+      if (this.covers(state) && !hasLost) continue;
+      this.seen = undefined;
+      this.endRound();
+    }
+  }
+
+  /** Takes a change into the copy. */
+  private take(entry: KvEntry, isNews: boolean): void {
+    const value = entry.operation === 'PUT' ? this.bucket.readAny(entry) : undefined;
+    const key = decodeKey(entry.key);
+    this.former.delete(key);
+    const known = this.entries.get(key);
+    if (value === undefined) this.entries.delete(key);
+    else this.entries.set(value);
+    if (isNews && value !== undefined && isWhole(value) && known?.revision !== value.revision) this.onNews(value);
+  }
+
+  private async listen(connection: NatsConnection): Promise<void> {
+    for await (const { type } of connection.status()) {
+      if (this.isStopped) return;
+      if (type === Events.Reconnect) this.endRound();
+    }
+  }
+}
