@@ -9,7 +9,7 @@ CACHE := node_modules/.cache/hyperswap
 sources := $(shell find proto shared services clients deploy docs tests -name node_modules -prune -o -name dist -prune -o -name generated -prune \
   -o \( -name '*.ts' -o -name '*.proto' -o -name 'tsconfig.json' -o -name 'buf*.yaml' \) -print)
 
-.PHONY: help setup build engine demo test test-cuda servers lint format references reference pretrain-mini parity-fixtures peft-fixtures parity-peft parity-base bench bench-pytorch bench-peers load clean
+.PHONY: help setup build engine demo test test-cuda servers lint format references reference pretrain-mini parity-fixtures peft-fixtures parity-peft parity-base bench bench-pytorch bench-peers load bench-scaling soak clean
 
 help:
 	@sed -n 's/^# //p' Makefile | head -3; echo "also: setup lint format references reference pretrain-mini parity-fixtures parity-base clean"
@@ -112,6 +112,14 @@ bench-peers: setup
 # What users of one pod see while others use it, in out/bench/load.json (about 3 minutes).
 load: setup
 	node tests/dist/bench/load.js $(BENCH_FLAGS)
+
+# 100,000 adapters and 200 simulated pods on one nats-server, in out/bench/scaling.json (about 15 minutes, 12 GB of memory).
+bench-scaling: setup
+	node tests/dist/bench/scaling.js $(BENCH_FLAGS)
+
+# One pod for 30 minutes with a new version bound each second, in out/bench/soak.json and docs/soak.svg.
+soak: setup
+	node tests/dist/bench/soak.js $(BENCH_FLAGS)
 
 clean:
 	rm -rf out $(CACHE) proto/generated

@@ -72,6 +72,8 @@ export class Reconciler {
     this.isStale = true;
     this.running ??= this.reconcile().finally(() => {
       this.running = undefined;
+      // A change that came as the run ended.
+      if (this.isStale && !this.isStopped) this.look();
     });
   }
 
