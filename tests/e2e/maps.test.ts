@@ -107,20 +107,29 @@ test('a later map in the same folder takes away the files that do not fit it', a
 });
 
 test('a raw file is mapped where it lies', { skip: typeof mapTools === 'string' ? mapTools : false }, async () => {
-  const { classes, metrics } = await classify('placed.dat', 'raw');
+  const { classes, metrics } = await classify('placed.dat', 'raw', '--probabilities');
   assert.equal(metrics, undefined);
   assert.ok(classes.every(({ hectares }) => hectares !== undefined));
   const { rasters } = await check('raw');
   assert.deepEqual([rasters['labels.tif']!.epsg, rasters['labels.tif']!.transform], [32616, transform]);
+  const probabilities = rasters['probabilities.tif']!.values.map((band) => band.flat());
+  const confidence = rasters['confidence.tif']!.values.flat(2);
+  rasters['labels.tif']!.values.flat(2).forEach((label, pixel) => {
+    const all = probabilities.map((band) => band[pixel]!);
+    assert.deepEqual([all[label - 1], confidence[pixel]], [Math.max(...all), Math.max(...all)]);
+    assert.ok(Math.abs(all.reduce((sum, value) => sum + value, 0) - 255) <= 2, all.join(', '));
+  });
 });
 
 test('the map of a finished job is written with the same options', async () => {
   const [job] = JSON.parse(await succeed('--json', 'jobs', 'list')) as { status: { job: string } }[];
-  await succeed('jobs', 'map', job!.status.job, '--out', 'job', '--polygons', '1');
+  await succeed('jobs', 'map', job!.status.job, '--out', 'job', '--polygons', '1', '--polygon-format', 'shp');
   assert.deepEqual(
-    (await readdir(path.join(workspace.directory, 'job'))).sort(),
-    [...written, 'polygons.geojson'].sort(),
+    (await readdir(path.join(workspace.directory, 'job'))).filter((name) => name.startsWith('polygons')).sort(),
+    ['cpg', 'dbf', 'prj', 'shp', 'shx'].map((ending) => `polygons.${ending}`),
   );
+  await succeed('jobs', 'map', job!.status.job, '--out', 'job', '--polygons', '1', '--polygon-format', 'gpkg');
+  assert.deepEqual((await readdir(path.join(workspace.directory, 'job'))).sort(), [...written, 'polygons.gpkg'].sort());
   const { stderr } = await workspace.run('jobs', 'map', job!.status.job, '--out', 'job', '--probabilities');
   assert.match(stderr, /the job did not keep probabilities/);
 });
@@ -150,7 +159,6 @@ test('what cannot be written is refused with the reason, before anything is clas
   };
   assert.match(await refuse('--scene', 'field', '--polygons', '1'), /map of field cannot.*has no georeference/);
   assert.match(await refuse('--scene', 'placed', '--polygons', '0'), /--polygons.*at least 1 pixel/);
-  assert.match(await refuse('--scene', 'placed.dat', '--probabilities'), /--probabilities.*prepared scenes/);
   assert.match(await refuse('--scene', 'placed', '--format', 'bmp'), /Allowed choices are tif, envi/);
   await writeEnvi(
     'mars',

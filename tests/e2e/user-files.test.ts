@@ -161,6 +161,44 @@ test('labels of any integer type, separator, names and codes become the same cla
   }
 });
 
+test('codes of label files become classes, and come back in the map', async () => {
+  const { values, shape } = array('labels_255_is_nodata_0_is_a_class.npy');
+  const corine = [111, 211, 523];
+  const coded = Int16Array.from(values, (value) => (value === 255 ? -1 : corine[value]!));
+  await writeFile(path.join(workspace.directory, 'corine.npy'), npy([...shape], coded));
+  const { scene } = await prepare(
+    ...(['corine', caseFile('x_20_24.npy'), '--bands-last', '--labels', 'corine.npy'] as const),
+    ...['--labels-nodata', '-1', '--map-classes', 'auto', '--class', 'Urban', '--class', 'Crops', '--class', 'Sea'],
+  );
+  assert.deepEqual(
+    scene.classes.map(({ name, code }) => [name, code]),
+    [
+      ['Urban', 111],
+      ['Crops', 211],
+      ['Sea', 523],
+    ],
+  );
+  const trained = await hyperswap(
+    ...['train', '--scene', 'corine', '--adapter', 'corine', '--method', 'linear-probe', '--split', '12:4'],
+    ...['--patch-size', '9', '--set', 'epochs=4'],
+  );
+  assert.equal(trained.code, 0, trained.stderr);
+  for (const given of ['corine', caseFile('x_20_24.npy')]) {
+    const axes = given === 'corine' ? [] : ['--bands-last'];
+    const done = await hyperswap('classify', '--scene', given, ...axes, '--adapter', 'corine', '--out', 'codes');
+    assert.equal(done.code, 0, done.stderr);
+    const map = [...(await readMap(path.join(workspace.directory, 'codes', 'labels.tif')))].map(Number);
+    assert.deepEqual(
+      [...new Set(map)].sort((a, b) => a - b),
+      corine,
+    );
+    const style = readFileSync(path.join(workspace.directory, 'codes', 'labels.qml'), 'utf8');
+    assert.match(style, /value="523" color="#[0-9a-f]{6}" alpha="255" label="Sea"/);
+  }
+  const drawn = await hyperswap('scenes', 'quicklook', 'corine', '--out', 'q.png', '--map', 'codes/labels.tif');
+  assert.equal(drawn.code, 0, drawn.stderr);
+});
+
 test('MATLAB files of all versions give a scene and its labels by path', async () => {
   const int64 = await prepare('int64', caseFile('int64.mat'), '--labels', ':gt');
   const same: [string, ...string[]][] = [

@@ -95,11 +95,11 @@ describe('preparations', () => {
     assert.equal(waiting.status!.state, JobState.JOB_STATE_QUEUED);
     assert.equal(waiting.status!.progress!.stage, 'receiving');
     const { accepted, scene } = await send(services, source, { resumeJob: job });
-    assert.deepEqual(accepted, { job, nextRow: 64, nextLabelRows: { truth: 0 } });
+    assert.deepEqual(accepted, { job, nextRow: 64, nextLabelRows: { truth: 0 }, nextLookupRow: undefined });
     assert.deepEqual(scene, undisturbed);
     // All rows are there: who asks again is told so, and gets the scene.
     const late = await send(services, source, { resumeJob: job });
-    assert.deepEqual(late.accepted, { job, nextRow: 128, nextLabelRows: { truth: 128 } });
+    assert.deepEqual(late.accepted, { job, nextRow: 128, nextLabelRows: { truth: 128 }, nextLookupRow: undefined });
     assert.deepEqual(late.scene, undisturbed);
     await remove('cut');
   });
@@ -232,6 +232,8 @@ describe('preparations', () => {
         { raster: { ...raster, georeference: { crsWkt: '', epsg: 0, transform: [1, 2] } } },
         /transform: it must be six/,
       ],
+      [{ lookupTable: { height: 2, width: 2, georeference: undefined } }, /lookup_table.georeference: it is missing/],
+      [{ lookupTable: { height: 70_000, width: 60_000, georeference: undefined } }, /its map has 70000 × 60000 cells/],
       [{ reduction: Reduction.REDUCTION_NONE }, /"none" needs a scene of exactly 12 bands/],
       [{ labelMaps: ['a', 'a'] }, /a is named twice/],
       [{ labelMaps: ['../a'] }, /Label map name/],

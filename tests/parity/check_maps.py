@@ -1,4 +1,4 @@
-"""Reads the files of a map with rasterio (GDAL), rio-cogeo, pystac, pyproj and shapely, and prints what it finds as JSON.
+"""Reads the files of a map with rasterio and pyogrio (GDAL), rio-cogeo, pystac, pyproj and shapely, and prints what it finds as JSON.
 
 Arguments: the folder of the STAC schemas, and folders of maps.
 """
@@ -10,6 +10,7 @@ import warnings
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
+import pyogrio.raw
 import pystac
 import rasterio
 import rasterio.shutil
@@ -17,6 +18,7 @@ from pystac.validation.stac_validator import JsonSchemaSTACValidator
 from rasterio.features import rasterize
 from rasterio.warp import transform_geom
 from rio_cogeo import cog_validate
+from shapely import from_wkb
 from shapely.geometry import shape
 
 warnings.filterwarnings("ignore", category=rasterio.errors.NotGeoreferencedWarning)
@@ -38,6 +40,7 @@ def read_raster(file: Path) -> dict:
             "tags": raster.tags(),
             "categories": [category.text for category in virtual.iterfind("VRTRasterBand/CategoryNames/Category")],
             "colors": colors(raster),
+            "attributes": attributes(virtual),
             "values": raster.read().tolist(),
         }
         overviews = len(raster.overviews(1))
@@ -57,9 +60,17 @@ def raster_as_vrt(file: Path) -> str:
         return memory.read().decode()
 
 
+def attributes(virtual) -> list:
+    """Rows of the raster attribute table: numbers, and the name of the class."""
+    rows = virtual.iterfind("VRTRasterBand/GDALRasterAttributeTable/Row")
+    cells = [[cell.text for cell in row.iterfind("F")] for row in rows]
+    return [[text if index == 1 else int(text) for index, text in enumerate(row)] for row in cells]
+
+
 def colors(raster) -> list | None:
     try:
-        return [raster.colormap(1)[value] for value in range(4)]
+        found = raster.colormap(1)
+        return [found[value] for value in range(max(found) + 1)]
     except ValueError:
         return None
 
@@ -93,11 +104,35 @@ def burn_polygons(file: Path, labels: Path) -> dict:
     }
 
 
+def read_layer(file: Path, labels: Path) -> dict:
+    """Polygons in the reference system of the map, burnt into its raster, and the columns of the first."""
+    meta, _, geometry, columns = pyogrio.raw.read(file)
+    shapes = [from_wkb(blob) for blob in geometry]
+    table = dict(zip(meta["fields"], columns))
+    with rasterio.open(labels) as raster:
+        burnt = rasterize(
+            zip(shapes, [int(value) for value in table["class"]]), out_shape=raster.shape, transform=raster.transform
+        )
+        crs = rasterio.crs.CRS.from_user_input(meta["crs"]) if meta["crs"] else None
+        same = crs == raster.crs
+    return {
+        "values": burnt.tolist(),
+        "valid": all(found.is_valid for found in shapes),
+        "sameCrs": same,
+        "epsg": crs.to_epsg() if crs else None,
+        "area": sum(found.area for found in shapes),
+        "columns": {name: str(values[0]) for name, values in table.items()},
+        "names": sorted(set(table["name"])),
+    }
+
+
 def check(folder: Path, schemas: Path) -> dict:
     rasters = sorted([*folder.glob("*.tif"), *folder.glob("*.dat")])
     found = {"rasters": {file.name: read_raster(file) for file in rasters}}
     for item in folder.glob("item.json"):
         found["schemas"] = validate_item(item, schemas)
+    layers = [folder / name for name in ("polygons.gpkg", "polygons.shp") if (folder / name).exists()]
+    found["layers"] = {file.name: read_layer(file, folder / "labels.tif") for file in layers}
     for polygons in folder.glob("polygons.geojson"):
         found["polygons"] = burn_polygons(polygons, folder / "labels.tif")
     return found

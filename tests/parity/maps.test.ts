@@ -3,13 +3,16 @@ import { mkdtemp, readFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { before, describe, test } from 'node:test';
-import { mapItem, mapPlace, polygonsGeoJson } from '@hyperswap/map';
+import { mapItem, mapPlace, mapPolygons, polygonsGeoJson } from '@hyperswap/map';
 import {
   auxXml,
+  classValues,
   CogWriter,
   describeCrs,
   enviClassificationHeader,
   OutputFolder,
+  writeGeoPackage,
+  writeShapefile,
   type AffineTransform,
   type Crs,
 } from '@hyperswap/raster';
@@ -33,6 +36,8 @@ interface Case {
   readonly crs?: Crs;
   readonly transform?: AffineTransform;
   readonly isBig?: boolean;
+  /** Values of the classes in the label files that they come from. */
+  readonly codes?: readonly [number, number, number];
 }
 
 const north: AffineTransform = [20, 0, 500_000, 0, -20, 4_480_000];
@@ -45,6 +50,8 @@ const cases: Readonly<Record<string, Case>> = {
   coded: { height: 20, width: 30, crs: { wkt: utm! }, transform: north },
   codeless: { height: 20, width: 30, crs: { wkt: codeless }, transform: north },
   nowhere: { height: 1, width: 600 },
+  coded8: { height: 300, width: 30, crs: { epsg: 32616 }, transform: north, codes: [41, 0, 255] },
+  coded16: { height: 300, width: 30, crs: { epsg: 32616 }, transform: north, codes: [523, 11, 1] },
   big: { height: 300, width: 300, crs: { epsg: 32616 }, transform: north, isBig: true },
 };
 
@@ -59,38 +66,53 @@ function patchyLabels(height: number, width: number): Uint8Array {
 
 async function writeCase(
   directory: string,
-  { height, width, crs, transform, isBig }: Case,
+  { height, width, crs, transform, isBig, codes }: Case,
   labels: Uint8Array,
 ): Promise<void> {
   const folder = await OutputFolder.open(directory);
   const common = { height, width, crs, transform, isBig: isBig ?? false, facts: { SCENE: 'a & b' } };
   const palette = classes.map(({ color }) => color);
+  const values = classValues(classes.map((_, index) => ({ code: codes?.[index] })));
+  const { nodata } = values;
+  const valued = classes.map((found, index) => ({ ...found, value: values.values[index]! }));
   const map = await CogWriter.create(folder, 'labels.tif', {
-    ...{ ...common, palette, nodata: 0, overviews: 'mode', descriptions: ['land cover'] },
+    ...{ ...common, palette, values, overviews: 'mode', descriptions: ['land cover'] },
   });
   await map.append(labels);
   await map.finish();
   const probabilities = await CogWriter.create(folder, 'probabilities.tif', {
     ...{ ...common, scale: 1 / 255, overviews: 'mean', descriptions: classes.map(({ name }) => name) },
   });
-  const values = Uint8Array.from({ length: labels.length * 3 }, (_, i) =>
+  const shares = Uint8Array.from({ length: labels.length * 3 }, (_, i) =>
     labels[Math.floor(i / 3)] === 0 ? 0 : i % 251,
   );
-  await probabilities.append(values);
+  await probabilities.append(shares);
   await probabilities.finish();
   const description = crs && (await describeCrs(crs));
-  await folder.write('labels.tif.aux.xml', auxXml({ classes, pixels: [1, 2, 3], crs: description }));
+  await folder.write('labels.tif.aux.xml', auxXml({ classes: valued, nodata, pixels: [1, 2, 3], crs: description }));
   await folder.write('classification.dat', labels);
-  const header = { description: 'a map', height, width, classes, crs: description, transform };
+  const header = { description: 'a map', height, width, classes: valued, crs: description, transform };
   await folder.write('classification.hdr', enviClassificationHeader(header));
   const place = transform && (await mapPlace(transform, crs));
   const files = ['labels.tif', 'labels.tif.aux.xml', 'probabilities.tif'];
-  const item = { id: 'a', title: 'A map', made: new Date(), height, width, place, classes, lineage: 'by hand', files };
-  await folder.write('item.json', JSON.stringify(mapItem({ ...item, software: { hyperswap: '1' } })));
+  const item = { id: 'a', title: 'A map', made: new Date(), height, width, place, lineage: 'by hand', files };
+  const facts = { classes: valued, values, software: { hyperswap: '1' } };
+  await folder.write('item.json', JSON.stringify(mapItem({ ...item, ...facts })));
   if (place?.toLongitudeLatitude !== undefined) {
     const { toLongitudeLatitude, hectares } = place;
-    const options = { labels, width, classes, minimumPixels: 1, transform: place.transform, hectares };
-    await folder.write('polygons.geojson', [...polygonsGeoJson({ ...options, toLongitudeLatitude })].join(''));
+    const options = { labels, width, classes: valued, minimumPixels: 1, transform: place.transform, hectares };
+    const polygons = () => mapPolygons(options);
+    const layer = { polygons, crs: place.description, hasHectares: hectares !== undefined };
+    await folder.write('polygons.geojson', [...polygonsGeoJson(polygons(), toLongitudeLatitude)].join(''));
+    await folder.writeBy('polygons.gpkg', (file) => writeGeoPackage(file, layer));
+    const [shp, shx, dbf] = [
+      await folder.create('polygons.shp'),
+      await folder.create('polygons.shx'),
+      await folder.create('polygons.dbf'),
+    ];
+    await writeShapefile({ shp, shx, dbf }, layer);
+    await folder.write('polygons.cpg', 'UTF-8');
+    await folder.write('polygons.prj', place.description!.wkt!);
   }
   await folder.commit();
 }
@@ -138,12 +160,39 @@ describe(
       }
     });
 
+    test('GDAL reads the codes of classes that have some, with their colours and names, also beyond 255', () => {
+      for (const name of ['coded8', 'coded16']) {
+        const raster = found.get(name)!.rasters['labels.tif']!;
+        const codes = cases[name]!.codes!;
+        const nodata = name === 'coded8' ? 254 : 0;
+        const wanted = [...labels.get(name)!].map((label) => (label === 0 ? nodata : codes[label - 1]!));
+        assert.deepEqual(raster.values.flat(2), wanted);
+        assert.deepEqual([raster.nodata, raster.types], [nodata, [name === 'coded8' ? 'uint8' : 'uint16']]);
+        assert.ok(raster.overviews[0]!.flat(2).every((value) => value === nodata || codes.includes(value)));
+        assert.deepEqual(raster.cog, { valid: true, errors: [], warnings: [] });
+        assert.equal(raster.categories[nodata], 'no data');
+        codes.forEach((code, index) => {
+          const { color, name: named } = classes[index]!;
+          assert.equal(raster.categories[code], named);
+          const channels = [(color >> 16) & 255, (color >> 8) & 255, color & 255];
+          assert.deepEqual(raster.colors![code], [...channels, 255]);
+          assert.ok(
+            raster.attributes.some(([value, title, ...rest]) => {
+              return value === code && title === named && rest.slice(0, 3).join() === channels.join();
+            }),
+            JSON.stringify(raster.attributes),
+          );
+        });
+      }
+    });
+
     test('GDAL reads the labels, their colours, class names and nodata, and overviews of the most frequent class', () => {
       for (const [name, { rasters }] of found) {
+        if (cases[name]!.codes !== undefined) continue;
         const raster = rasters['labels.tif']!;
         assert.deepEqual(raster.values.flat(2), [...labels.get(name)!], name);
         assert.deepEqual(raster.categories, ['no data', ...classes.map((one) => one.name)]);
-        assert.deepEqual(raster.colors!.slice(1), [
+        assert.deepEqual(raster.colors!.slice(1, 4), [
           [255, 0, 0, 255],
           [0, 170, 0, 255],
           [0, 0, 255, 255],
@@ -217,12 +266,36 @@ describe(
 
     test('polygons that GDAL burns into the raster give the labels back', () => {
       for (const [name, { polygons }] of found) {
-        if (name === 'nowhere') continue;
+        if (name === 'nowhere' || cases[name]!.codes !== undefined) continue;
         assert.deepEqual(polygons!.values.flat(), [...labels.get(name)!], name);
         assert.equal(polygons!.valid, true, name);
         assert.equal(polygons!.counterclockwise, true, name);
       }
       assert.ok(found.get('utm')!.polygons!.holes > 100);
+    });
+
+    test('polygons in a GeoPackage or Shapefile lie in the system of the map, and give the labels back', () => {
+      for (const [name, { layers }] of found) {
+        if (name === 'nowhere') {
+          assert.deepEqual(layers, {});
+          continue;
+        }
+        const { transform, codes, height, width } = cases[name]!;
+        const written = [...labels.get(name)!].map((label) => (label > 0 && codes ? codes[label - 1]! : label));
+        for (const file of ['polygons.gpkg', 'polygons.shp']) {
+          const layer = layers[file]!;
+          assert.equal(layer.valid, true, `${name} ${file}`);
+          if (name !== 'coded8') assert.deepEqual(layer.values.flat(), written, `${name} ${file}`);
+          assert.ok(layer.sameCrs, `${name} ${file}: ${layer.epsg}`);
+          const [a, b, , d, e] = transform!;
+          const area = Math.abs(a * e - b * d) * labels.get(name)!.filter((label) => label > 0).length;
+          assert.ok(Math.abs(layer.area / area - 1) < 1e-9, `${name} ${file}: ${layer.area} of ${height} × ${width}`);
+          assert.deepEqual(layer.names, classes.map((one) => one.name).sort());
+          const hasHectares = name !== 'degrees';
+          if (hasHectares) assert.ok(Number(layer.columns.hectares) > 0);
+          assert.match(layer.columns.color!, /^#[0-9a-f]{6}$/);
+        }
+      }
     });
 
     test('an item tells corners in longitude and latitude', async () => {

@@ -105,6 +105,24 @@ with netCDF4.Dataset(OUT / "emit.nc", "w") as file:
     place = file.createGroup("location")
     for name, values in (("glt_x", table_x), ("glt_y", table_y)):
         place.createVariable(name, "i4", ("ortho_y", "ortho_x"), fill_value=0, zlib=True)[:] = values
+# Its mask: cloud over the first rows, cirrus at one pixel, a spacecraft at another, dilated cloud at a third; water and the sum hide nothing.
+layers = np.zeros((rows, columns, 8), "f4")
+layers[:2, :, 0] = 1
+layers[5, 6, 1] = layers[6, 7, 3] = layers[7, 8, 4] = 1
+layers[10:12, :, 2] = 1
+layers[..., 5], layers[..., 6] = 0.2, 1.5
+layers[..., 7] = (layers[..., :5].sum(axis=2) > 0).astype("f4")
+with netCDF4.Dataset(OUT / "emit_mask.nc", "w") as file:
+    for name, size in (("downtrack", rows), ("crosstrack", columns), ("bands", 8), ("packed_wavelength_bands", 2)):
+        file.createDimension(name, size)
+    file.createVariable("mask", "f4", ("downtrack", "crosstrack", "bands"), zlib=True, fill_value=-9999.0)[:] = layers
+    packed = file.createVariable("band_mask", "u1", ("downtrack", "crosstrack", "packed_wavelength_bands"), zlib=True)
+    packed[:] = 0
+    names = file.createGroup("sensor_band_parameters").createVariable("mask_bands", str, ("bands",))
+    for index, name in enumerate(
+        ("Cloud flag", "Cirrus flag", "Water flag", "Spacecraft Flag", "Dilated Cloud Flag", "AOD550", "H2O (g cm-2)", "Aggregate Flag")
+    ):
+        names[index] = name
 # A square of each class on the map, and the pixels of the sensor that lie there.
 on_map = np.zeros((map_rows, map_columns), np.uint8)
 features = []

@@ -5,7 +5,7 @@
 import hashlib, json, shutil, warnings
 from pathlib import Path
 
-import h5py, netCDF4, numpy as np, rasterio, zarr
+import h5py, netCDF4, numpy as np, rasterio, xarray, zarr
 from rasterio.transform import Affine, from_origin
 from scipy.io import loadmat, savemat
 from scipy.sparse import csc_matrix
@@ -285,10 +285,24 @@ def write_zarr():
     note("zarr_array.zarr", "zarr", cube("float32"))
 
 
+def check_by_xarray():
+    """xarray reads the same values and attributes as netCDF4."""
+    for file in ("netcdf4.nc", "EMIT_L2A_RFL_made_up.nc"):
+        wanted = next(row for row in rows if row["file"] == file)
+        with xarray.open_dataset(OUT / file, mask_and_scale=False, engine="netcdf4") as data:
+            found = data["reflectance"]
+            digest = hashlib.sha256(np.ascontiguousarray(found.values, dtype="<f8").tobytes()).hexdigest()
+            assert digest == wanted["digest"], file
+            assert float(found.attrs["_FillValue"]) == float(wanted["nodata"]), file
+            assert found.attrs.get("scale_factor", 1) == wanted.get("scale", 1), file
+            if "wavelength" in data.coords:
+                assert data["wavelength"].values.tolist() == wanted["wavelengths"], file
+
+
 if __name__ == "__main__":
     shutil.rmtree(OUT, ignore_errors=True)
     OUT.mkdir(parents=True)
-    for write in (write_tiffs, write_envi, write_numpy, write_matlab, write_hdf5, write_products, write_zarr):
+    for write in (write_tiffs, write_envi, write_numpy, write_matlab, write_hdf5, write_products, write_zarr, check_by_xarray):
         write()
     (OUT / "rasters.json").write_text(json.dumps(rows, indent=1) + "\n")
     print(len(rows), "rasters")

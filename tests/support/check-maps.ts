@@ -1,4 +1,4 @@
-/** Checks of a map's files by GDAL (rasterio), rio-cogeo, pystac and shapely. */
+/** Checks of a map's files by GDAL (rasterio, pyogrio), rio-cogeo, pystac and shapely. */
 import path from 'node:path';
 import { repository } from './fixtures.js';
 import { Python } from './python.js';
@@ -15,7 +15,9 @@ export interface FoundRaster {
   readonly tags: Readonly<Record<string, string>>;
   /** Names of the values from 0 on. */
   readonly categories: readonly string[];
-  /** Red, green, blue and opacity of the values 0 to 3. */
+  /** Value, name, red, green, blue and pixels of each class. */
+  readonly attributes: readonly (readonly (number | string)[])[];
+  /** Red, green, blue and opacity of the values from 0 on. */
   readonly colors: readonly (readonly number[])[] | null;
   /** `[bands, height, width]` */
   readonly values: readonly (readonly (readonly number[])[])[];
@@ -25,10 +27,26 @@ export interface FoundRaster {
   readonly cog?: { readonly valid: boolean; readonly errors: readonly string[]; readonly warnings: readonly string[] };
 }
 
+export interface FoundLayer {
+  /** Values of the classes where the polygons lie, burnt by GDAL. */
+  readonly values: readonly (readonly number[])[];
+  readonly valid: boolean;
+  /** The reference system is that of `labels.tif`. */
+  readonly sameCrs: boolean;
+  readonly epsg: number | null;
+  /** Area of all in the unit of the reference system. */
+  readonly area: number;
+  /** Columns of the first polygon. */
+  readonly columns: Readonly<Record<string, string>>;
+  readonly names: readonly string[];
+}
+
 export interface FoundMap {
   readonly rasters: Readonly<Record<string, FoundRaster>>;
   /** Schemas that `item.json` fits. */
   readonly schemas?: readonly string[];
+  /** Polygons in the reference system of the map, by the name of their file. */
+  readonly layers: Readonly<Record<string, FoundLayer>>;
   readonly polygons?: {
     /** Classes where the polygons lie, burnt by GDAL. */
     readonly values: readonly (readonly number[])[];

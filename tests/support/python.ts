@@ -39,7 +39,7 @@ export class Python {
 
   /** Runs a program with `input` as its standard input, and returns what it prints. */
   async run(program: string, args: readonly string[], input = ''): Promise<string> {
-    const options = { env: { ...process.env, PYTHONPATH: this.packages }, timeout: 60_000, maxBuffer: 64 * 1024 ** 2 };
+    const options = { env: { ...process.env, PYTHONPATH: this.packages }, timeout: 300_000, maxBuffer: 64 * 1024 ** 2 };
     const running = run(python, [program, ...args], options);
     running.child.stdin?.end(input);
     return (await running).stdout;

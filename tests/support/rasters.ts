@@ -48,6 +48,6 @@ export async function labelsFrom(
   classes = new LabelClasses(),
 ): Promise<{ labels: Uint8Array; warnings: readonly string[]; names: readonly string[]; codes: readonly number[] }> {
   const { labels, warnings } = await readLabels(file, target, classes, options);
-  const { classes: named, codes } = classes.finish([labels]);
-  return { labels, warnings, names: named.map(({ name }) => name), codes };
+  const { classes: named } = classes.finish([labels]);
+  return { labels, warnings, names: named.map(({ name }) => name), codes: named.flatMap(({ code }) => code ?? []) };
 }

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { checkClasses, completeClasses, redGreenBlue } from '@hyperswap/map';
+import { checkClasses, colorDistance, completeClasses, redGreenBlue, toLab } from '@hyperswap/map';
 import { hasCode } from '../support/errors.js';
 
-const refuse = (classes: { name: string; color?: number }[], message: RegExp): void => {
+const refuse = (classes: { name: string; color?: number; code?: number }[], message: RegExp): void => {
   assert.throws(() => checkClasses(classes), hasCode('CLASSES_INVALID', message));
 };
 
@@ -42,4 +42,42 @@ test('every class has a name and a colour of its own, those that are given stay'
   assert.ok(all.every(({ color }) => redGreenBlue(color).every((channel) => channel >= 0 && channel <= 255)));
   assert.doesNotThrow(() => checkClasses(all));
   assert.deepEqual(completeClasses(all, 300 - 45), all);
+});
+
+test('chosen colours of 64 classes are clearly apart, also from colours that the user chose', () => {
+  for (const given of [
+    [],
+    [
+      { name: 'Corn', color: 0x2ca02c },
+      { name: 'Soil', color: 0x8b4513 },
+    ],
+  ]) {
+    const labs = completeClasses(given, 64).map(({ color }) => toLab(color));
+    const distances = labs.flatMap((one, index) => labs.slice(index + 1).map((other) => colorDistance(one, other)));
+    assert.ok(Math.min(...distances) > 20, `ΔE ${Math.min(...distances)}`);
+  }
+});
+
+test('CIE L*a*b* of sRGB colours is that of the published conversion', () => {
+  // skimage.color.rgb2lab, D65 and the observer of 2 degrees.
+  for (const [color, lab] of [
+    [0xff0000, [53.24, 80.09, 67.2]],
+    [0x00ff00, [87.74, -86.18, 83.18]],
+    [0x0000ff, [32.3, 79.19, -107.86]],
+    [0x808080, [53.59, 0, 0]],
+  ] as const) {
+    toLab(color).forEach((value, axis) => assert.ok(Math.abs(value - lab[axis]!) < 0.05, `${color}: ${value}`));
+  }
+});
+
+test('codes are whole numbers, each of one class', () => {
+  refuse([{ name: 'a', code: 1.5 }], /code of class 1 is 1.5/);
+  refuse(
+    [
+      { name: 'a', code: 7 },
+      { name: 'b', code: 7 },
+    ],
+    /classes 1 and 2 both have the code 7/,
+  );
+  assert.deepEqual(completeClasses([{ name: 'a', color: 1, code: 523 }], 1), [{ name: 'a', color: 1, code: 523 }]);
 });

@@ -90,6 +90,17 @@ test('a palette colours the classes, unless its colours do not tell them apart',
   assert.deepEqual(await read('grey_8.png'), []);
 });
 
+test('binary regions of ENVI Classic are refused with the forms that are read', async () => {
+  const binary = bytesInMemory(
+    'fields.roi',
+    Uint8Array.from({ length: 600 }, (_, i) => (i * 37) % 256),
+  );
+  await assert.rejects(
+    readLabels(binary, pixels, new LabelClasses()),
+    hasCode('FILE_FORMAT', /fields\.roi.*XML.*ASCII.*no published layout/),
+  );
+});
+
 test('regions of ENVI are read from XML with their reference system, and from text in pixels from 1', async () => {
   const region = (name: string, color: string, system: string, body: string): string =>
     `<Region name="${name}" color="${color}"><GeometryDef><CoordSysStr>${system}</CoordSysStr>${body}</GeometryDef></Region>`;
@@ -170,6 +181,7 @@ test('a table of classes names codes: a QGIS style, an ENVI header or text, alik
     { name: 'Water', color: 0x0000ff },
     { name: 'Wald & Wiese', color: 0x008000 },
   ];
+  const coded = named.map((found, index) => ({ ...found, code: [11, 41][index] }));
   const codes = 'row,column,label\n0,0,11\n0,1,41\n';
   const options: LabelOptions = {};
   const pairs = new Map([
@@ -179,11 +191,11 @@ test('a table of classes names codes: a QGIS style, an ENVI header or text, alik
   for (const mapping of ['auto', pairs] as const) {
     const classes = new LabelClasses({ table: wanted, mapping });
     const { labels } = await readLabels(text(codes), pixels, classes, options);
-    assert.deepEqual(classes.finish([labels]).classes, named);
+    assert.deepEqual(classes.finish([labels]).classes, mapping === 'auto' ? coded : named);
     assert.equal(grid(labels), '12000 00000 00000 00000');
   }
   // Names in a label file are those of the table.
   const classes = new LabelClasses({ table: wanted, mapping: 'auto' });
   const { labels } = await readLabels(text('row,column,label\n0,1,Wald & Wiese\n0,0,Water\n'), pixels, classes);
-  assert.deepEqual([classes.finish([labels]).classes, grid(labels)], [named, '12000 00000 00000 00000']);
+  assert.deepEqual([classes.finish([labels]).classes, grid(labels)], [coded, '12000 00000 00000 00000']);
 });

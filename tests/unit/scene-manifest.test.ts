@@ -125,6 +125,7 @@ test('a scene of the first format is read, listed and deleted; all its pixels ar
     labelMaps: [{ name: 'truth', labelledPixels: 2, pixelsWithoutData: 0 }],
     validPixels: 3,
     raster: undefined,
+    lookupTable: undefined,
   });
   const { scenes, damaged } = await listScenes(store);
   assert.deepEqual([scenes, damaged], [[manifest], []]);

@@ -14,6 +14,7 @@ export interface FileFlags {
   readonly scale?: string;
   readonly wavelengths?: string;
   readonly badBands?: string;
+  readonly mask?: string;
 }
 
 /** Values of the label files' options, as given. */
@@ -34,7 +35,11 @@ export function addFileOptions(command: Command): Command {
     .option('--nodata <value>', 'value of pixels without data, or nan; without it what the file says')
     .option('--scale <factor>', 'factor that turns values into reflectance; without it what the file says')
     .option('--wavelengths <file>', 'table of the bands’ wavelengths, and perhaps full widths, one band a line')
-    .option('--bad-bands <list>', 'bands that are not used, from 1, as 104-108,220; beside those that the file names');
+    .option('--bad-bands <list>', 'bands that are not used, from 1, as 104-108,220; beside those that the file names')
+    .option(
+      '--mask <file[:variable] or none>',
+      'raster whose pixels other than 0 hold no data; none: not even the mask of a product beside its file',
+    );
 }
 
 /** Adds the options of label files to a command. */
@@ -55,7 +60,7 @@ export function addLabelOptions(command: Command): Command {
 
 /** Reads the options of a scene file. @throws FIELD_INVALID, FILE_UNREADABLE */
 export async function readOptions(flags: FileFlags): Promise<ReadOptions> {
-  const { variable, bandsFirst, bandsLast, nodata, scale, wavelengths, badBands } = flags;
+  const { variable, bandsFirst, bandsLast, nodata, scale, wavelengths, badBands, mask } = flags;
   if (bandsFirst === true && bandsLast === true) {
     throw failure('FIELD_INVALID', { field: '--bands-first', reason: 'it contradicts --bands-last' });
   }
@@ -66,6 +71,7 @@ export async function readOptions(flags: FileFlags): Promise<ReadOptions> {
     scale: scale === undefined ? undefined : numberOf('--scale', scale),
     wavelengths: wavelengths === undefined ? undefined : await readBandTable(wavelengths),
     badBands: badBands === undefined ? undefined : parseBands(badBands),
+    mask: mask === undefined || mask === 'none' ? mask : splitVariable(mask),
   };
 }
 

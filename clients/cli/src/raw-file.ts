@@ -1,5 +1,5 @@
 import { failure } from '@hyperswap/errors';
-import { Padding, PixelContent, type ClassifyTilesRequest, type Margins } from '@hyperswap/proto';
+import { Output, Padding, PixelContent, type ClassifyTilesRequest, type Margins } from '@hyperswap/proto';
 import { callUnary, exchange, fromErrorStatus } from '@hyperswap/rpc';
 import { validPixels, type NumericArray, type RasterReader, type Window } from '@hyperswap/raster';
 import { MosaicMap } from '@hyperswap/map';
@@ -9,18 +9,22 @@ import type { Session } from './session.js';
 import type { Progress } from './terminal.js';
 
 const tileSize = 64;
+/** Probabilities of a map that are kept in memory. */
+const maximumProbabilities = 2 ** 31;
 
 /**
  * Classifies a raw scene without preparing it: the adapter carries its PCA, so raw tiles are enough. Tiles are read by windows. Pixels
- * without data get label 0 and confidence 0.
+ * without data get label 0, confidence 0 and probabilities of 0.
  *
- * @throws what reading the raster throws, and what tile-inference refuses
+ * @param probabilities are wanted too: they stay in memory, one byte a class and pixel
+ * @throws FIELD_INVALID when the probabilities are too many; what reading the raster throws, and what tile-inference refuses
  */
 export async function classifyRawFile(
   session: Session,
   raster: RasterReader,
   reference: string,
   progress: Progress,
+  probabilities = false,
 ): Promise<SceneMap> {
   const start = performance.now();
   const { tiles, adapters, signal } = session;
@@ -31,7 +35,12 @@ export async function classifyRawFile(
   }
   const pixelType = tilePixelType(info.type);
   const halo = adapter!.patchSize >> 1;
-  const mosaic = new MosaicMap(info.width, info.height);
+  const classes = probabilities ? adapter!.classes.length : 0;
+  if (info.height * info.width * classes > maximumProbabilities) {
+    const reason = `${info.height} × ${info.width} pixels of ${classes} classes are more than ${maximumProbabilities} values, which a raw file may have: prepare it with "hyperswap scenes prepare"`;
+    throw failure('FIELD_INVALID', { field: '--probabilities', reason });
+  }
+  const mosaic = new MosaicMap(info.width, info.height, classes);
   const total = Math.ceil(info.height / tileSize) * Math.ceil(info.width / tileSize);
   let done = 0;
   let empty = 0;
@@ -42,7 +51,7 @@ export async function classifyRawFile(
       pixelType,
       bands: info.bands,
       content: PixelContent.PIXEL_CONTENT_RAW,
-      outputs: [],
+      outputs: probabilities ? [Output.OUTPUT_LABELS, Output.OUTPUT_CONFIDENCE, Output.OUTPUT_PROBABILITIES] : [],
       scene: '',
       padding: Padding.PADDING_REFLECT,
       wavelengths: [...(info.wavelengths ?? [])],
@@ -76,17 +85,26 @@ export async function classifyRawFile(
         ? failure('INTERNAL', { reason: `tile ${id} has no outcome` })
         : fromErrorStatus(outcome.value);
     }
-    const { window, labels, confidence } = outcome.value;
+    const { window, labels, confidence, probabilities: shares } = outcome.value;
     const valid = masks.get(id)!;
     masks.delete(id);
-    const masked = (values: Uint8Array): Uint8Array => values.map((value, pixel) => (valid[pixel] === 1 ? value : 0));
-    mosaic.place({ window: window!, labels: masked(labels), confidence: masked(confidence) });
+    const masked = (values: Uint8Array): Uint8Array => {
+      const count = values.length / valid.length;
+      return values.map((value, place) => (valid[Math.floor(place / count)] === 1 ? value : 0));
+    };
+    mosaic.place({
+      window: window!,
+      labels: masked(labels),
+      confidence: masked(confidence),
+      probabilities: masked(shares),
+    });
     progress.update('classifying', ++done, total);
   }
   if (empty > 0) progress.warn(`${empty} pixels hold no data; the map is 0 there`);
-  const { labels, confidence } = mosaic;
   const seconds = (performance.now() - start) / 1000;
-  return { height: info.height, width: info.width, labels, confidence, adapter: adapter!, seconds };
+  const { labels, confidence, probabilities: all } = mosaic;
+  const { height, width } = info;
+  return { height, width, labels, confidence, probabilities: all, adapter: adapter!, seconds };
 }
 
 /**

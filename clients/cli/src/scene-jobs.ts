@@ -128,7 +128,7 @@ async function readMap(session: Session, job: SceneJob, progress: Progress, reac
     placeWindow(labels, map.width, block.window, block.labels);
     placeWindow(confidence, map.width, block.window, block.confidence);
   }
-  return { ...map, labels, confidence };
+  return { ...map, labels, confidence, probabilities: new Uint8Array(0) };
 }
 
 async function follow(

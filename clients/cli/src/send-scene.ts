@@ -43,8 +43,8 @@ export async function sendScene(
         if (event?.$case === 'scene') return event.value;
         if (event?.$case === 'progress') onProgress(event.value.stage, event.value.done, event.value.total);
         if (event?.$case !== 'accepted') continue;
-        const { job, nextRow, nextLabelRows } = event.value;
-        const stored = nextRow + Object.values(nextLabelRows).reduce((sum, row) => sum + row, 0);
+        const { job, nextRow, nextLabelRows, nextLookupRow = 0 } = event.value;
+        const stored = nextRow + nextLookupRow + Object.values(nextLabelRows).reduce((sum, row) => sum + row, 0);
         if (stored > storedRows) failures = 0;
         [resumeJob, storedRows] = [job, stored];
         accept(event.value);

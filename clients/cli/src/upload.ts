@@ -3,6 +3,7 @@ import path from 'node:path';
 import {
   Reduction,
   Retention,
+  type Georeference,
   type LandCoverClass,
   type PrepareSceneHeader,
   type PrepareSceneRequest,
@@ -17,8 +18,10 @@ import {
   readLabels,
   resampleRaster,
   type ClassOptions,
+  type FinishedClasses,
   type LabelMap,
   type LabelOptions,
+  type LookupTable,
   type RandomAccess,
   type RasterReader,
   type ReadOptions,
@@ -140,12 +143,21 @@ async function readLabelMaps(
       `codes ${unmapped.slice(0, 20).join(', ')}${unmapped.length > 20 ? ' and more' : ''} are not in --map-classes: unlabelled`,
     );
   }
-  return { maps, classes: classes.length > 0 ? classes : [...found], warnings };
+  return { maps, classes: mergeClasses(classes, found), warnings };
+}
+
+/** Returns the classes that the user lists, with what the label files add: codes, and colours that the user leaves open. */
+function mergeClasses(given: readonly LandCoverClass[], found: FinishedClasses['classes']): readonly LandCoverClass[] {
+  if (given.length > found.length) return given;
+  return found.map(({ name, color, code }, index) => {
+    const { color: wanted = color } = given[index] ?? {};
+    return { name: given[index]?.name ?? name, color: wanted, code };
+  });
 }
 
 /** Returns what the service is told of a raster. */
 function rasterMessage({ info }: RasterReader): RasterInfo {
-  const { height, width, bands, type, crs, transform } = info;
+  const { height, width, bands, type } = info;
   return {
     height,
     width,
@@ -158,8 +170,12 @@ function rasterMessage({ info }: RasterReader): RasterInfo {
     zeroIsNodata: info.zeroIsNodata ?? false,
     scale: info.scale,
     offset: info.offset,
-    georeference: transform && { crsWkt: crs?.wkt ?? '', epsg: crs?.epsg ?? 0, transform: [...transform] },
+    georeference: georeferenceOf(info),
   };
+}
+
+function georeferenceOf({ crs, transform }: Partial<Pick<LookupTable, 'crs' | 'transform'>>): Georeference | undefined {
+  return transform && { crsWkt: crs?.wkt ?? '', epsg: crs?.epsg ?? 0, transform: [...transform] };
 }
 
 function rowsOf(
@@ -168,6 +184,7 @@ function rowsOf(
   { maps, classes }: Labelled,
   progress: Progress,
 ): SceneRows {
+  const table = raster.lookupTable;
   const header: PrepareSceneHeader = {
     name: scene.name,
     raster: rasterMessage(raster),
@@ -178,12 +195,14 @@ function rowsOf(
     reduction: scene.keepBands === true ? Reduction.REDUCTION_NONE : Reduction.REDUCTION_PCA,
     resumeJob: '',
     pcaOf: scene.pcaOf ?? '',
+    ...(table && { lookupTable: { height: table.height, width: table.width, georeference: georeferenceOf(table) } }),
   };
   return {
     header,
-    async *from({ nextRow, nextLabelRows }) {
+    async *from({ nextRow, nextLabelRows, nextLookupRow = 0 }) {
       yield* pixelRows(raster, nextRow, (row) => progress.update('sending', row, raster.info.height));
       for (const { name, labels } of maps) yield* labelRows(name, labels, raster.info, nextLabelRows[name] ?? 0);
+      if (table !== undefined) yield* lookupRows(table, nextLookupRow);
     },
   };
 }
@@ -201,6 +220,15 @@ async function* pixelRows(
     const values = wireBytes(await raster.readWindow(window), scenePixelType(type));
     yield { part: { $case: 'pixels', value: { row, values } } };
     onRows(row + window.height);
+  }
+}
+
+/** Rows of the lookup table from a row on. */
+async function* lookupRows(table: LookupTable, first: number): AsyncGenerator<PrepareSceneRequest> {
+  const rows = Math.max(1, Math.floor(blockBytes / (4 * table.width)));
+  for (let row = first; row < table.height; row += rows) {
+    const { buffer } = await table.readRows(row, Math.min(rows, table.height - row));
+    yield { part: { $case: 'lookups', value: { row, pixels: Buffer.from(buffer) } } };
   }
 }
 

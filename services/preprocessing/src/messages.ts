@@ -1,10 +1,10 @@
-import { PixelType, type RasterInfo, type Scene } from '@hyperswap/proto';
-import { contentDigest, type SceneManifest } from '@hyperswap/scene';
+import { PixelType, type Georeference, type RasterInfo, type Scene } from '@hyperswap/proto';
+import { contentDigest, type RasterDescription, type SceneManifest } from '@hyperswap/scene';
 import { pixelTypeOf } from './scene-header.js';
 
 /** Returns a prepared scene as it travels over gRPC. */
 export function toSceneMessage(manifest: SceneManifest): Scene {
-  const { name, components, pcaDigest, attribution, sourceDigest, validPixels } = manifest;
+  const { name, components, pcaDigest, attribution, sourceDigest, validPixels, lookupTable } = manifest;
   return {
     name,
     raster: toRasterInfo(manifest),
@@ -18,11 +18,14 @@ export function toSceneMessage(manifest: SceneManifest): Scene {
     classes: [...manifest.classes],
     validPixels,
     digest: contentDigest(manifest),
+    ...(lookupTable && {
+      lookupTable: { ...lookupTable, georeference: toGeoreference(lookupTable.georeference) },
+    }),
   };
 }
 
 /** Returns the little-endian bytes of values without a copy; every platform we run on is little-endian. */
-export function toBytes(values: Float32Array | Uint8Array | Uint16Array | Int16Array): Buffer {
+export function toBytes(values: Float32Array | Int32Array | Uint8Array | Uint16Array | Int16Array): Buffer {
   return Buffer.from(values.buffer, values.byteOffset, values.byteLength);
 }
 
@@ -41,6 +44,10 @@ function toRasterInfo({ height, width, bands, raster }: SceneManifest): RasterIn
     zeroIsNodata: raster?.zeroIsNodata ?? false,
     scale: raster?.scale,
     offset: raster?.offset,
-    georeference: georeference && { ...georeference, transform: [...georeference.transform] },
+    georeference: georeference && toGeoreference(georeference),
   };
+}
+
+function toGeoreference(found: NonNullable<RasterDescription['georeference']>): Georeference {
+  return { ...found, transform: [...found.transform] };
 }

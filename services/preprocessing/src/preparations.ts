@@ -57,7 +57,12 @@ export class Preparations {
     const { header, rest } = await headerFirst(requests);
     const checked = checkHeader(header, this.context.maximumSceneBytes);
     const { hold, next } = await this.open(header, checked);
-    const accepted = { job: hold.id, nextRow: next.pixels, nextLabelRows: { ...next.labels } };
+    const accepted = {
+      job: hold.id,
+      nextRow: next.pixels,
+      nextLabelRows: { ...next.labels },
+      ...(header.lookupTable && { nextLookupRow: next.lookups }),
+    };
     yield { event: { $case: 'accepted', value: accepted } };
     if (hold.holder !== undefined)
       await this.receive(header, checked, { ...hold, holder: hold.holder }, next, rest, call);
@@ -147,7 +152,7 @@ export class Preparations {
     if (id === '') {
       await this.refuseOther(header);
       await requirePca(store, toUploadedScene(header, id, ''));
-      return { hold: await uploads.begin(header), next: evenRows(header, 0) };
+      return { hold: await uploads.begin(header), next: evenRows(header, 'none') };
     }
     const hold = await uploads.continue(id, header);
     if (hold !== undefined)
@@ -155,7 +160,7 @@ export class Preparations {
     await runner.get(preparationKind, id).catch((error: unknown) => {
       throw HyperswapError.is(error, 'JOB_NOT_FOUND') ? failure('UPLOAD_NOT_FOUND', { job: id.slice(0, 64) }) : error;
     });
-    return { hold: { id }, next: evenRows(header, checked.layout.height) };
+    return { hold: { id }, next: evenRows(header, 'all') };
   }
 
   private async receive(

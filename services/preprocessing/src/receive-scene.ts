@@ -1,8 +1,17 @@
 import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
 import { failure } from '@hyperswap/errors';
-import type { PrepareSceneHeader, PrepareSceneRequest } from '@hyperswap/proto';
-import { blockKey, labelsKey, RowCollector, storedRows, type BlockEncoder } from '@hyperswap/scene';
+import type { LookupRows, PrepareSceneHeader, PrepareSceneRequest } from '@hyperswap/proto';
+import {
+  blockKey,
+  labelsKey,
+  lookupChunkRows,
+  lookupKey,
+  RowCollector,
+  storedRows,
+  type BlockEncoder,
+  type Rows,
+} from '@hyperswap/scene';
 import type { ObjectStore } from '@hyperswap/storage';
 import { maximumRowBytes, type CheckedHeader } from './scene-header.js';
 
@@ -24,12 +33,15 @@ export interface UploadTarget {
 export interface NextRows {
   readonly pixels: number;
   readonly labels: Readonly<Record<string, number>>;
+  readonly lookups: number;
 }
 
 /** Receiver of the rows of one scene. Rows are stored in chunks, as they come. */
 export class SceneReceiver {
   private readonly pixels: RowCollector;
   private readonly labels: ReadonlyMap<string, RowCollector>;
+  /** Undefined for scenes without a lookup table. */
+  private readonly lookups: RowCollector | undefined;
 
   constructor(
     header: PrepareSceneHeader,
@@ -52,6 +64,13 @@ export class SceneReceiver {
         return [map, collector];
       }),
     );
+    const table = lookupRows(header);
+    this.lookups =
+      table &&
+      new RowCollector(table, next.lookups, async (chunk, bytes) => {
+        await require(this.pixels.next);
+        await store.put(lookupKey(arrays, chunk), await promisify(gzip)(bytes));
+      });
   }
 
   /** Stores the rows of a stream. @throws FIELD_INVALID when rows are out of order or of another size; CANCELLED, STORE_FULL */
@@ -61,6 +80,8 @@ export class SceneReceiver {
         const { row, values } = part.value;
         checkRows('pixels', this.pixels, row, values, this.checked.sentRowBytes);
         await this.pixels.add(this.toStored(values));
+      } else if (part.$case === 'lookups') {
+        await this.receiveLookups(part.value);
       } else {
         const { labelMap, row, labels } = part.value;
         const collector = this.labels.get(labelMap);
@@ -69,13 +90,32 @@ export class SceneReceiver {
         await collector.add(labels);
       }
     }
-    for (const collector of [this.pixels, ...this.labels.values()]) await collector.finish();
+    for (const [, collector] of this.collectors()) await collector.finish();
+  }
+
+  /** @throws FIELD_INVALID when the table names pixels that the raster has not */
+  private async receiveLookups({ row, pixels }: LookupRows): Promise<void> {
+    if (this.lookups === undefined) throw invalid('lookups', 'the header names no lookup table');
+    checkRows('lookups', this.lookups, row, pixels, this.lookups.rowBytes);
+    const { height, width } = this.checked.layout;
+    const values = new Int32Array(new Uint8Array(pixels).buffer);
+    const wrong = values.find((pixel) => pixel < -1 || pixel >= height * width);
+    if (wrong !== undefined) throw invalid('lookups', `the raster of ${height} × ${width} has no pixel ${wrong}`);
+    await this.lookups.add(pixels);
+  }
+
+  private collectors(): [name: string, collector: RowCollector][] {
+    const { lookups } = this;
+    return [
+      ['pixels', this.pixels],
+      ...this.labels,
+      ...(lookups === undefined ? [] : [['lookups', lookups] as [string, RowCollector]]),
+    ];
   }
 
   /** Requires that all rows came. A connection that is lost may look like the end of its stream. @throws FIELD_INVALID */
   requireAll(): void {
-    const { height } = this.checked.layout;
-    for (const [name, { isComplete, next }] of [['pixels', this.pixels] as const, ...this.labels]) {
+    for (const [name, { isComplete, next, height }] of this.collectors()) {
       if (!isComplete) throw invalid(name, `the stream ended after ${next} of ${height} rows`);
     }
   }
@@ -103,15 +143,26 @@ export async function findNextRows(
       return [map, rows] as const;
     }),
   );
+  const table = lookupRows(header);
   return {
     pixels: await storedRows(store, pixels, (block) => blockKey(arrays, block)),
     labels: Object.fromEntries(maps),
+    lookups: table === undefined ? 0 : await storedRows(store, table, (chunk) => lookupKey(arrays, chunk)),
   };
 }
 
 /** Returns the rows of an upload that has all of them, or none. */
-export function evenRows({ labelMaps }: PrepareSceneHeader, rows: number): NextRows {
-  return { pixels: rows, labels: Object.fromEntries(labelMaps.map((map) => [map, rows])) };
+export function evenRows({ labelMaps, raster, lookupTable }: PrepareSceneHeader, has: 'all' | 'none'): NextRows {
+  const rows = has === 'all' ? raster!.height : 0;
+  const lookups = has === 'all' ? (lookupTable?.height ?? 0) : 0;
+  return { pixels: rows, labels: Object.fromEntries(labelMaps.map((map) => [map, rows])), lookups };
+}
+
+/** Returns the rows of the lookup table; undefined where there is none. */
+function lookupRows({ lookupTable }: PrepareSceneHeader): Rows | undefined {
+  if (lookupTable === undefined) return undefined;
+  const { height, width } = lookupTable;
+  return { height, rowBytes: 4 * width, chunkRows: lookupChunkRows(lookupTable) };
 }
 
 function rowsOf({ layout }: CheckedHeader) {

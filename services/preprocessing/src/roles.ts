@@ -15,4 +15,5 @@ export const sceneRoles = {
   streamPatches: 'reader',
   streamTiles: 'reader',
   readBands: 'reader',
+  readLookupTable: 'reader',
 } as const satisfies Record<keyof typeof SceneServiceService, Role>;

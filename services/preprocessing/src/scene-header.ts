@@ -5,6 +5,7 @@ import {
   Reduction,
   Retention,
   type Georeference,
+  type LookupTable,
   type PrepareSceneHeader,
   type RasterInfo,
 } from '@hyperswap/proto';
@@ -29,6 +30,9 @@ export const maximumRowBytes = 16 * 1024 * 1024;
 const maximumLabelMaps = 16;
 const maximumAttribution = 2000;
 const maximumWkt = 16_384;
+/** Cells of a lookup table: maps that it makes are kept in memory by clients. */
+const maximumCells = 2 ** 28;
+const cellBytes = 4;
 
 /** Type of values as they travel. */
 export interface SentType {
@@ -82,7 +86,10 @@ export function checkHeader(header: PrepareSceneHeader, maximumBytes: number): C
   if (sentRowBytes > maximumRowBytes) {
     throw invalid('header.raster', `a row has ${sentRowBytes} bytes, more than the ${maximumRowBytes} of a message`);
   }
-  const bytes = height * (sentRowBytes + width * header.labelMaps.length);
+  const { lookupTable } = header;
+  checkLookupTable(lookupTable);
+  const cells = lookupTable === undefined ? 0 : lookupTable.height * lookupTable.width;
+  const bytes = height * (sentRowBytes + width * header.labelMaps.length) + cellBytes * cells;
   if (bytes > maximumBytes) {
     const reason = `it has ${bytes} bytes, more than the ${maximumBytes} allowed (HYPERSWAP_MAXIMUM_SCENE_BYTES)`;
     throw invalid('header.raster', reason);
@@ -91,7 +98,7 @@ export function checkHeader(header: PrepareSceneHeader, maximumBytes: number): C
   requireKnown(Reduction, header.reduction, 'header.reduction');
   checkBands(header.name, raster, header.reduction);
   checkScaling(raster);
-  checkGeoreference(raster.georeference);
+  checkGeoreference('header.raster', raster.georeference);
   checkLabelMaps(header.labelMaps);
   if (header.pcaOf !== '') {
     validateName('Scene name', header.pcaOf);
@@ -122,9 +129,14 @@ export function toUploadedScene(header: PrepareSceneHeader, id: string, objects:
       zeroIsNodata,
       scale,
       offset,
-      georeference: raster.georeference && { ...raster.georeference, transform: [...raster.georeference.transform] },
+      georeference: raster.georeference && describeGeoreference(raster.georeference),
     },
     labelMaps: [...header.labelMaps],
+    lookupTable: header.lookupTable && {
+      height: header.lookupTable.height,
+      width: header.lookupTable.width,
+      georeference: describeGeoreference(header.lookupTable.georeference!),
+    },
     classes: completeClasses(header.classes, header.classes.length),
     attribution: header.attribution,
     components,
@@ -184,14 +196,29 @@ function checkScaling({ scale, offset }: RasterInfo): void {
   if (offset !== undefined && !Number.isFinite(offset)) throw invalid('header.raster.offset', `${offset} is no number`);
 }
 
-function checkGeoreference(georeference: Georeference | undefined): void {
+function describeGeoreference(given: Georeference): NonNullable<RasterDescription['georeference']> {
+  return { ...given, transform: [...given.transform] };
+}
+
+function checkLookupTable(table: LookupTable | undefined): void {
+  if (table === undefined) return;
+  const { height, width, georeference } = table;
+  if (height < 1 || width < 1 || width > maximumWidth || height * width > maximumCells) {
+    const reason = `its map has ${height} × ${width} cells; at most ${maximumCells} are allowed, ${maximumWidth} a row`;
+    throw invalid('header.lookup_table', reason);
+  }
+  if (georeference === undefined) throw invalid('header.lookup_table.georeference', 'it is missing');
+  checkGeoreference('header.lookup_table', georeference);
+}
+
+function checkGeoreference(field: string, georeference: Georeference | undefined): void {
   if (georeference === undefined) return;
   const { crsWkt, transform } = georeference;
   if (crsWkt.length > maximumWkt) {
-    throw invalid('header.raster.georeference.crs_wkt', `it has more than ${maximumWkt} characters`);
+    throw invalid(`${field}.georeference.crs_wkt`, `it has more than ${maximumWkt} characters`);
   }
   if (transform.length !== 6 || !transform.every((value) => Number.isFinite(value))) {
-    throw invalid('header.raster.georeference.transform', 'it must be six numbers');
+    throw invalid(`${field}.georeference.transform`, 'it must be six numbers');
   }
 }
 

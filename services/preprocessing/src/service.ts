@@ -17,6 +17,7 @@ import { openScene } from './open-scene.js';
 import { Preparations } from './preparations.js';
 import { readBands } from './read-bands.js';
 import { readLabels } from './read-labels.js';
+import { readLookupTable } from './read-lookup-table.js';
 import { streamPatches } from './stream-patches.js';
 import { sceneRoles } from './roles.js';
 import { streamTiles } from './stream-tiles.js';
@@ -72,6 +73,7 @@ export function createPreprocessingServices(context: PreprocessingContext): Serv
       return {};
     }),
     readLabels: serverStreamHandler((request) => readLabels(store, request)),
+    readLookupTable: serverStreamHandler((request) => readLookupTable(store, request)),
     getPca: unaryHandler(async (request) => {
       const { mean, components } = await (await openScene(store, request)).readPca();
       return { mean: [...mean], components: [...components] };

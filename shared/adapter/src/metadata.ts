@@ -23,6 +23,7 @@ const landCoverClassSchema: z.ZodType<LandCoverClass> = z
   .object({
     name: z.string().min(1).max(100),
     color: z.number().int().min(0).max(0xffffff),
+    code: z.number().int().optional(),
   })
   .strict();
 

@@ -8,6 +8,7 @@ export {
   type GivenClass,
   type LandCoverClass,
 } from './classes.js';
+export { colorDistance, toLab } from './distinct-colors.js';
 export { mcnemar, type McNemar } from './evaluate/mcnemar.js';
 export { evaluate, metricsOf, type ClassMetrics, type Metrics } from './evaluate/metrics.js';
 export { spread, summarizeMetrics, type MetricsSummary, type Spread } from './evaluate/summary.js';
@@ -19,6 +20,7 @@ export { SpectralEdges } from './smooth/spectral-edges.js';
 export { drawQuicklook, stretch } from './picture/quicklook.js';
 export { mapPlace, type MapPlace } from './place.js';
 export { polygonsGeoJson } from './polygons/geojson.js';
+export { mapPolygons, type PolygonOptions } from './polygons/map-polygons.js';
 export { traceRegions } from './polygons/trace-regions.js';
 export { modelItem } from './stac/model-item.js';
 export { mapItem } from './stac/map-item.js';

@@ -21,13 +21,22 @@ async function forEachCell(table: LookupTable, use: (cell: number, pixel: number
 /**
  * Places values of pixels on the map, each cell the value of its pixel (nearest neighbour).
  *
- * @param maps of the raster, `[height, width]` each
- * @returns the maps, `[table.height, table.width]` each, 0 where no pixel lies
+ * @param maps of the raster, `[height, width, values]` each, of any number of values a pixel
+ * @param pixels of the raster
+ * @returns the maps, `[table.height, table.width, values]` each, 0 where no pixel lies
  */
-export async function placeOnMap(table: LookupTable, maps: readonly Uint8Array[]): Promise<Uint8Array[]> {
-  const placed = maps.map(() => new Uint8Array(table.height * table.width));
+export async function placeOnMap(
+  table: LookupTable,
+  maps: readonly Uint8Array[],
+  pixels: number,
+): Promise<Uint8Array[]> {
+  const counts = maps.map((map) => map.length / pixels);
+  const placed = counts.map((count) => new Uint8Array(table.height * table.width * count));
   await forEachCell(table, (cell, pixel) => {
-    maps.forEach((map, index) => (placed[index]![cell] = map[pixel]!));
+    maps.forEach((map, index) => {
+      const count = counts[index]!;
+      for (let i = 0; i < count; i++) placed[index]![cell * count + i] = map[pixel * count + i]!;
+    });
   });
   return placed;
 }

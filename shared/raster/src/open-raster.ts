@@ -1,5 +1,6 @@
 import { failure, HyperswapError } from '@hyperswap/errors';
 import { formats } from './formats/formats.js';
+import { maskRaster } from './mask.js';
 import type { ReadOptions } from './raster-format.js';
 import type { RasterInfo, RasterReader } from './raster-info.js';
 import { cacheRows } from './row-cache.js';
@@ -33,13 +34,27 @@ export async function openRaster(file: string | RandomAccess, options: ReadOptio
       const reason = `it claims ${info.height} × ${info.width} pixels of ${info.bands} bands`;
       throw failure('FILE_FORMAT', { file: source.name, expected: format.name, reason });
     }
-    return cacheRows(source.name, { ...reader, info });
+    return cacheRows(source.name, await withMask(source, { ...reader, info }, options));
   } catch (error) {
     await source.close();
     if (error instanceof HyperswapError) throw error;
     // A damaged file that a library stumbled over.
     const reason = error instanceof Error ? error.message : String(error);
     throw failure('FILE_FORMAT', { file: source.name, expected: 'raster', reason }, error);
+  }
+}
+
+/** Returns a raster without the pixels that a mask flags: the one that the user names, or that of the product beside the file. */
+async function withMask(source: RandomAccess, raster: RasterReader, { mask }: ReadOptions): Promise<RasterReader> {
+  const beside = mask === undefined ? raster.maskBeside : undefined;
+  if (mask === 'none' || (mask === undefined && beside === undefined)) return raster;
+  const opened = beside === undefined ? await openFile(mask!.file) : await source.sibling(beside);
+  const found = await openRaster(opened, { variable: mask?.variable, content: 'labels', mask: 'none' });
+  try {
+    return maskRaster(source.name, raster, { file: opened.name, raster: found });
+  } catch (error) {
+    await found.close();
+    throw error;
   }
 }
 

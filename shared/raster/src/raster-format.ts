@@ -16,6 +16,8 @@ export interface ReadOptions {
   readonly wavelengths?: BandTable | undefined;
   /** Bands that are not used, from 1; beside those that the file names. */
   readonly badBands?: readonly number[] | undefined;
+  /** Mask: pixels where it is not 0 hold no data. `none`: not even that which a product has beside it. */
+  readonly mask?: { readonly file: string; readonly variable?: string | undefined } | 'none' | undefined;
   /** Purpose of the raster, which decides the likely variable. @default scene */
   readonly content?: 'scene' | 'labels' | undefined;
 }

@@ -77,6 +77,8 @@ export interface RasterReader {
    */
   readWindow(window: Window, bands?: readonly number[]): Promise<NumericArray>;
   close(): Promise<void>;
+  /** Name of the mask of the product beside the file, where there is one. */
+  readonly maskBeside?: string | undefined;
   /** Places the pixels on a map, where the raster is in the geometry of the sensor and its product tells it. */
   readonly lookupTable?: LookupTable | undefined;
 }

@@ -29,7 +29,7 @@ export function toAdapterVersion(record: AdapterRecord): AdapterVersion {
     backboneDigest: metadata.backbone.digest,
     patchSize: metadata.patchSize,
     bands: metadata.bands,
-    classes: metadata.classes.map(({ name, color }) => ({ name, color })),
+    classes: metadata.classes.map((found) => ({ ...found })),
     metrics: metadata.metrics && toMetricsMessage(metadata.metrics),
     scene: metadata.training.scene,
     split: metadata.training.split,

@@ -10,5 +10,5 @@ export { listScenes } from './prepared/list-scenes.js';
 export { contentDigest, readManifest, type RasterDescription, type SceneManifest } from './prepared/manifest.js';
 export { pixelsWithData } from './prepared/pixels-with-data.js';
 export { PreparedScene } from './prepared/prepared-scene.js';
-export { arraysPrefix, arraysRoot, blockKey, labelsKey } from './prepared/scene-arrays.js';
+export { arraysPrefix, arraysRoot, blockKey, labelsKey, lookupChunkRows, lookupKey } from './prepared/scene-arrays.js';
 export { simulateScene, type SimulatedScene } from './simulate.js';

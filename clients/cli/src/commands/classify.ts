@@ -2,14 +2,14 @@ import { stat } from 'node:fs/promises';
 import path from 'node:path';
 import { Option, type Command } from 'commander';
 import { failure } from '@hyperswap/errors';
-import { openRaster, placeOnMap, resampleRaster, type LookupTable, type RasterReader } from '@hyperswap/raster';
+import { openRaster, resampleRaster, type RasterReader } from '@hyperswap/raster';
 import { callUnary } from '@hyperswap/rpc';
 import { addFileOptions, readOptions, splitVariable, type FileFlags } from '../file-options.js';
-import { truthOf } from '../labels.js';
 import { addMapOptions, mapOptions, outContents, type MapFlags } from '../map-files/map-options.js';
-import { sourceInMemory, type SceneMap } from '../map-files/map-source.js';
+import { sourceInMemory } from '../map-files/map-source.js';
+import { placeMap, placedSource } from '../map-files/placed-map.js';
 import { placeOfRaster, placeOfScene, reportMap } from '../map-files/report-map.js';
-import { checkPolygons } from '../map-files/write-map-files.js';
+import { checkPolygons } from '../map-files/write-polygons.js';
 import { classifyRawFile } from '../raw-file.js';
 import { jobMap, runSceneJob, startSceneJob, type SceneJobOptions } from '../scene-jobs.js';
 import { openSession, type GlobalFlags, type Session } from '../session.js';
@@ -122,10 +122,6 @@ type FlagsWithFolder = ClassifyFlags & { readonly out: string };
 /** Classifies a raw file, of which no labels are known. Its map is in memory. */
 async function classifyRaw(session: Session, flags: FlagsWithFolder, progress: Progress): Promise<void> {
   const options = mapOptions(flags);
-  if (options.probabilities) {
-    const reason = 'they are kept for prepared scenes: "hyperswap scenes prepare" prepares the file';
-    throw failure('FIELD_INVALID', { field: '--probabilities', reason });
-  }
   const { file, variable } = splitVariable(flags.scene);
   const given = await readOptions(flags);
   const raster = await openRaster(file, { ...given, variable: variable ?? given.variable });
@@ -135,22 +131,14 @@ async function classifyRaw(session: Session, flags: FlagsWithFolder, progress: P
     const place = await placeOfRaster(onMap);
     checkPolygons({ ...options, scene: path.basename(file), place, size: onMap });
     const pixels = flags.resample === true ? await resampleFor(session, file, raster, flags.adapter) : raster;
-    const classified = await classifyRawFile(session, pixels, flags.adapter, progress);
+    const classified = await classifyRawFile(session, pixels, flags.adapter, progress, options.probabilities);
     const smoothed = await smoothRawMap(session, classified, raster, options.reach, progress);
-    const source = sourceInMemory(await placedMap(smoothed, raster.lookupTable));
+    const source = sourceInMemory(await placeMap(smoothed, raster.lookupTable));
     const map = { ...options, scene: path.basename(file), source, place, truth: undefined };
     await reportMap(map, flags.out, { json: flags.json, progress });
   } finally {
     await raster.close();
   }
-}
-
-/** Returns a map with its pixels where a lookup table places them. */
-async function placedMap(map: SceneMap, table: LookupTable | undefined): Promise<SceneMap> {
-  if (table === undefined) return map;
-  const { height, width } = table;
-  const [labels, confidence] = await placeOnMap(table, [map.labels, map.confidence]);
-  return { ...map, height, width, labels: labels!, confidence: confidence! };
 }
 
 /** Returns a raster with the bands of an adapter. @throws FIELD_INVALID when the wavelengths of either are not known */
@@ -179,11 +167,11 @@ async function classifyPrepared(session: Session, flags: FlagsWithFolder, progre
   const { scene: name, adapter } = flags;
   const options = mapOptions(flags);
   const { scene } = await callUnary(scenes, 'getScene', { name }, { signal });
-  const place = await placeOfScene(scene!.raster?.georeference);
-  checkPolygons({ ...options, scene: name, place, size: scene!.raster! });
+  const place = await placeOfScene(scene!);
+  checkPolygons({ ...options, scene: name, place, size: scene!.lookupTable ?? scene!.raster! });
   const jobOptions = { probabilities: options.probabilities, agreement: wantedAgreement(flags) };
   const job = await runSceneJob(session, scene!, adapter, progress, jobOptions);
-  const source = jobMap(session, job, progress, options);
-  const map = { ...options, scene: name, source, place, truth: truthOf(session, scene!) };
+  const placed = await placedSource(session, scene!, jobMap(session, job, progress, options));
+  const map = { ...options, ...placed, scene: name, place };
   await reportMap(map, flags.out, { json: flags.json, progress });
 }

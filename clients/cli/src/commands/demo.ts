@@ -128,16 +128,17 @@ async function demonstrate(session: Session, flags: DemoFlags, datasets: string,
   };
   const { height, width } = scene.raster!;
   const reference = report.adapter.ref;
+  const { labels, confidence, probabilities } = map;
   await writeMapFiles(
     flags.out,
     {
-      source: sourceInMemory({ labels: map.labels, confidence: map.confidence, height, width, adapter, seconds }),
+      source: sourceInMemory({ labels, confidence, probabilities, height, width, adapter, seconds }),
       scene: sceneName,
-      place: await placeOfScene(scene.raster!.georeference),
+      place: await placeOfScene(scene),
       title: `${reference}, OA ${percent(report.metrics.oa)}`,
       lineage: `Classified by the adapter ${reference} (sha-256 ${adapter.digest}) on the backbone ${adapter.backbone}.`,
       truth: truthOf(session, scene),
-      ...{ probabilities: false, polygons: undefined, envi: false },
+      ...{ probabilities: false, polygons: undefined, polygonFormat: 'geojson', envi: false },
       onProgress: (done, all) => progress.update('writing', done, all),
       warn: (text) => progress.warn(text),
     },

@@ -3,8 +3,8 @@ import { HyperswapError } from '@hyperswap/errors';
 import { JobState, type Scene, type SceneJob } from '@hyperswap/proto';
 import { callUnary } from '@hyperswap/rpc';
 import { allPages } from '../all-pages.js';
-import { truthOf } from '../labels.js';
 import { addMapOptions, mapOptions, outContents, type MapFlags } from '../map-files/map-options.js';
+import { placedSource } from '../map-files/placed-map.js';
 import { placeOfScene, reportMap } from '../map-files/report-map.js';
 import { referenceOf } from '../report/report.js';
 import { jobMap, watchSceneJob } from '../scene-jobs.js';
@@ -68,13 +68,10 @@ export function addJobCommands(program: Command): void {
       try {
         const done = await watchSceneJob(session, job, progress);
         const scene = await sceneOf(session, done, progress);
-        const map = {
-          ...options,
-          scene: done.scene,
-          source: jobMap(session, done, progress, options),
-          place: await placeOfScene(scene?.raster?.georeference),
-          truth: scene && truthOf(session, scene),
-        };
+        const source = jobMap(session, done, progress, options);
+        const placed = scene === undefined ? { source, truth: undefined } : await placedSource(session, scene, source);
+        const place = scene && (await placeOfScene(scene));
+        const map = { ...options, ...placed, scene: done.scene, place };
         await reportMap(map, flags.out, { json: flags.json, progress });
       } finally {
         progress.stop();

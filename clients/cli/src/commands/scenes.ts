@@ -193,8 +193,9 @@ function describeVariance({ explainedVarianceRatio }: Scene): string[] {
 }
 
 /** Describes what the file of a scene told: pixels without data, wavelengths, bad bands, place on Earth. */
-function describeRaster({ raster, validPixels }: Scene): string[] {
-  const { height, width, wavelengths, fullWidths, goodBands, nodata, zeroIsNodata, georeference } = raster!;
+function describeRaster({ raster, validPixels, lookupTable }: Scene): string[] {
+  const { height, width, wavelengths, fullWidths, goodBands, nodata, zeroIsNodata } = raster!;
+  const georeference = (lookupTable ?? raster!).georeference;
   const empty = height * width - validPixels;
   const marks = [...(nodata === undefined ? [] : [`nodata ${nodata}`]), ...(zeroIsNodata ? ['zero in all bands'] : [])];
   const bad = goodBands.flatMap((isGood, band) => (isGood ? [] : [band + 1]));
@@ -206,6 +207,11 @@ function describeRaster({ raster, validPixels }: Scene): string[] {
       ? ['wavelengths: unknown']
       : [`wavelengths: ${describeBands(wavelengths)}${fullWidths.length > 0 ? ', full widths known' : ''}`]),
     ...(bad.length > 0 ? [`bad bands: ${describeRanges(bad)}`] : []),
+    ...(lookupTable === undefined
+      ? []
+      : [
+          `in the geometry of the sensor; a lookup table makes a map of ${lookupTable.height} × ${lookupTable.width} pixels`,
+        ]),
     ...(georeference === undefined ? [] : [`reference system: ${describeCrs(georeference)}`]),
   ];
 }

@@ -1,6 +1,6 @@
 import { completeClasses, drawQuicklook, stretch } from '@hyperswap/map';
 import type { Scene } from '@hyperswap/proto';
-import { openRaster } from '@hyperswap/raster';
+import { openRaster, type NumericArray } from '@hyperswap/raster';
 import { failure } from '@hyperswap/errors';
 import { readLabelMap } from '../labels.js';
 import type { Session } from '../session.js';
@@ -80,10 +80,17 @@ async function readOverlay(session: Session, scene: Scene, overlay: Overlay): Pr
       const reason = `${overlay.file} has ${found.height} × ${found.width} pixels, the scene ${height} × ${width}`;
       throw failure('FIELD_INVALID', { field: '--map', reason });
     }
-    return Uint8Array.from(await raster.readWindow({ row: 0, column: 0, height, width }));
+    return classNumbers(await raster.readWindow({ row: 0, column: 0, height, width }), found.nodata, scene.classes);
   } finally {
     await raster.close();
   }
+}
+
+/** Returns the numbers of the classes in a map, which holds the codes of classes that have some. */
+function classNumbers(values: NumericArray, nodata: number | undefined, classes: Scene['classes']): Uint8Array {
+  const numbers = new Map(classes.flatMap(({ code }, index) => (code === undefined ? [] : [[code, index + 1]])));
+  const isCoded = numbers.size > 0 && values.every((value) => value === nodata || numbers.has(value));
+  return Uint8Array.from(values, (value) => (isCoded ? (numbers.get(value) ?? 0) : value));
 }
 
 function thin(

@@ -3,11 +3,13 @@ import { Option, type Command } from 'commander';
 import { smoothing, smoothingReach, wholeNumber } from '../commands/options.js';
 import { failure } from '@hyperswap/errors';
 import type { MapFileOptions } from './write-map-files.js';
+import { polygonFormats, type PolygonFormat } from './write-polygons.js';
 
 export interface MapFlags {
   readonly smooth: string;
   readonly probabilities?: boolean;
   readonly polygons?: string;
+  readonly polygonFormat: PolygonFormat;
   readonly format: 'tif' | 'envi';
 }
 
@@ -20,7 +22,12 @@ export function addMapOptions(command: Command): Command {
   return command
     .option('--smooth <pixels>', smoothing, '0')
     .option('--probabilities', 'also write probabilities.tif, one band a class')
-    .option('--polygons <pixels>', 'also write polygons.geojson, without regions of fewer pixels')
+    .option('--polygons <pixels>', 'also write the regions as polygons, without those of fewer pixels')
+    .addOption(
+      new Option('--polygon-format <format>', 'geojson: in longitude and latitude; gpkg, shp: in the scene’s system')
+        .choices(polygonFormats)
+        .default('geojson'),
+    )
     .addOption(
       new Option('--format <format>', 'envi: also write an ENVI classification')
         .choices(['tif', 'envi'])
@@ -29,10 +36,16 @@ export function addMapOptions(command: Command): Command {
 }
 
 /** Reads the options. @throws FIELD_INVALID */
-export function mapOptions({ smooth, probabilities = false, polygons, format }: MapFlags): MapFileOptions & {
+export function mapOptions({
+  smooth,
+  probabilities = false,
+  polygons,
+  polygonFormat,
+  format,
+}: MapFlags): MapFileOptions & {
   readonly reach: number;
 } {
   const minimum = polygons === undefined ? undefined : wholeNumber('--polygons', polygons);
   if (minimum === 0) throw failure('FIELD_INVALID', { field: '--polygons', reason: 'a region has at least 1 pixel' });
-  return { reach: smoothingReach(smooth), probabilities, polygons: minimum, envi: format === 'envi' };
+  return { reach: smoothingReach(smooth), probabilities, polygons: minimum, polygonFormat, envi: format === 'envi' };
 }

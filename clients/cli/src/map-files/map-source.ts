@@ -9,6 +9,8 @@ export interface SceneMap {
   readonly labels: Uint8Array;
   /** Probability of that class in 255ths. */
   readonly confidence: Uint8Array;
+  /** Probability of every class in 255ths, `[height, width, classes]`; empty unless asked for. */
+  readonly probabilities: Uint8Array;
   readonly adapter: AdapterVersion;
   readonly seconds: number;
 }
@@ -46,7 +48,9 @@ export interface MapSource {
 const blockRows = 256;
 
 /** Returns a map in memory as a source. */
-export function sourceInMemory({ height, width, labels, confidence, adapter, seconds }: SceneMap): MapSource {
+export function sourceInMemory(map: SceneMap): MapSource {
+  const { height, width, labels, confidence, probabilities, adapter, seconds } = map;
+  const classes = probabilities.length / labels.length;
   // eslint-disable-next-line @typescript-eslint/require-await -- other sources wait
   async function* rows(): AsyncGenerator<MapRowBlock> {
     for (let row = 0; row < height; row += blockRows) {
@@ -56,7 +60,7 @@ export function sourceInMemory({ height, width, labels, confidence, adapter, sec
         window,
         labels: labels.subarray(start, end),
         confidence: confidence.subarray(start, end),
-        probabilities: new Uint8Array(0),
+        probabilities: probabilities.subarray(start * classes, end * classes),
       };
     }
   }

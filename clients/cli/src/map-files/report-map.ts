@@ -1,7 +1,7 @@
 /** Files of a map with its report and summary, and what is printed of them. */
 import path from 'node:path';
 import { mapPlace, type MapPlace } from '@hyperswap/map';
-import type { Georeference } from '@hyperswap/proto';
+import type { Scene } from '@hyperswap/proto';
 import type { AdaptiveMap } from './map-source.js';
 import type { AffineTransform, OutputFolder, RasterInfo } from '@hyperswap/raster';
 import { renderMapReport } from '../report/map-report-html.js';
@@ -39,7 +39,7 @@ export async function reportMap(
     seconds,
     patchesPerSecond: (height * width) / seconds,
     adaptive: adaptive && { ...adaptive },
-    classes: classesOf(map, facts).map(({ name, pixels, hectares }) => ({ name, pixels, hectares })),
+    classes: classesOf(map, facts).map(({ value, name, pixels, hectares }) => ({ value, name, pixels, hectares })),
     metrics: facts.metrics && shortMetrics({ ...facts.metrics }),
   });
   const finish = async (folder: OutputFolder, facts: MapFacts): Promise<string[]> => {
@@ -83,10 +83,10 @@ function agreementText({ wanted, value, low, high, pixels, classified, sampled }
 function classesOf(
   { place }: MapToReport,
   { classes, pixels }: MapFacts,
-): { name: string; color: number; pixels: number; hectares: number | undefined }[] {
-  return classes.map(({ name, color }, index) => {
+): { value: number; name: string; color: number; pixels: number; hectares: number | undefined }[] {
+  return classes.map(({ value, name, color }, index) => {
     const count = pixels[index]!;
-    return { name, color, pixels: count, hectares: place?.hectares && count * place.hectares };
+    return { value, name, color, pixels: count, hectares: place?.hectares && count * place.hectares };
   });
 }
 
@@ -112,8 +112,12 @@ function renderReportOf(map: MapToReport, facts: MapFacts, lineage: string): str
   return renderMapReport(report, facts.pictures);
 }
 
-/** Returns the place that a prepared scene tells; undefined where it has none. */
-export async function placeOfScene(georeference: Georeference | undefined): Promise<MapPlace | undefined> {
+/** Returns the place of the map of a prepared scene; undefined where it has none. */
+export async function placeOfScene({
+  raster,
+  lookupTable,
+}: Pick<Scene, 'raster' | 'lookupTable'>): Promise<MapPlace | undefined> {
+  const georeference = (lookupTable ?? raster)?.georeference;
   if (georeference === undefined) return undefined;
   const { crsWkt, epsg, transform } = georeference;
   return placeOfRaster({

@@ -1,22 +1,15 @@
 import path from 'node:path';
-import { failure } from '@hyperswap/errors';
-import {
-  completeClasses,
-  drawConfidence,
-  drawLabelMaps,
-  mapItem,
-  polygonsGeoJson,
-  type LandCoverClass,
-  type MapPlace,
-  type Metrics,
-} from '@hyperswap/map';
+import { completeClasses, drawConfidence, drawLabelMaps, mapItem, type MapPlace, type Metrics } from '@hyperswap/map';
 import {
   auxXml,
+  classValues,
   CogWriter,
   enviClassificationHeader,
   enviTells,
   OutputFolder,
   qmlStyle,
+  type ClassValues,
+  type MapClass,
   type Window,
 } from '@hyperswap/raster';
 import type { ReportPictures } from '../report/report-html.js';
@@ -25,6 +18,7 @@ import { version } from '../version.js';
 import type { MapSource } from './map-source.js';
 import { Tally } from './tally.js';
 import { Thumbnail } from './thumbnail.js';
+import { checkPolygons, polygonFiles, writePolygons, type PolygonFormat } from './write-polygons.js';
 
 /** Files that are written on request. */
 export interface MapFileOptions {
@@ -32,6 +26,7 @@ export interface MapFileOptions {
   readonly probabilities: boolean;
   /** Pixels of the smallest polygon; undefined for no polygons. */
   readonly polygons: number | undefined;
+  readonly polygonFormat: PolygonFormat;
   /** ENVI classification. */
   readonly envi: boolean;
 }
@@ -53,7 +48,9 @@ export interface MapToWrite extends MapFileOptions {
 
 /** Content of a map. */
 export interface MapFacts {
-  readonly classes: readonly LandCoverClass[];
+  readonly classes: readonly MapClass[];
+  /** Values of the classes in `labels.tif`. */
+  readonly values: ClassValues;
   /** Pixels of each class. */
   readonly pixels: readonly number[];
   /** Agreement with the scene's labels; undefined without any. */
@@ -62,10 +59,7 @@ export interface MapFacts {
 }
 
 /** Files of a map that are not always written. */
-const optionalFiles = ['probabilities.tif', 'polygons.geojson', 'classification.dat', 'classification.hdr'];
-
-/** Pixels of a map that polygons are made of at most: they take about 6 bytes a pixel of memory. */
-const largestPolygonMap = 100_000_000;
+const optionalFiles = ['probabilities.tif', ...polygonFiles, 'classification.dat', 'classification.hdr'];
 
 /**
  * Writes the files of a map, row by row as it comes; they appear together, when all are complete. Memory depends on the width of the map
@@ -104,9 +98,14 @@ async function writeRasters(folder: OutputFolder, map: MapToWrite): Promise<Rast
   const common = { height, width, crs: place?.crs, transform: place?.transform };
   const facts = { SCENE: scene, ADAPTER: referenceOf(adapter), SOFTWARE: `hyperswap ${version}` };
   const palette = classes.map(({ color }) => color);
+  const values = classValues(classes);
+  if (values.unfit.length > 0) {
+    const codes = values.unfit.slice(0, 5).join(', ');
+    map.warn(`the codes ${codes} do not fit a raster of 16 bits; the map holds the numbers of the classes`);
+  }
   const scale = 1 / 255;
   const labels = await CogWriter.create(folder, 'labels.tif', {
-    ...{ ...common, facts, palette, nodata: 0, overviews: 'mode', descriptions: ['land cover'] },
+    ...{ ...common, facts, palette, values, overviews: 'mode', descriptions: ['land cover'] },
   });
   const confidence = await CogWriter.create(folder, 'confidence.tif', {
     ...{ ...common, facts, scale, nodata: 0, overviews: 'mean', descriptions: ['confidence'] },
@@ -118,6 +117,7 @@ async function writeRasters(folder: OutputFolder, map: MapToWrite): Promise<Rast
     : undefined;
   const envi = map.envi ? await folder.create('classification.dat') : undefined;
   const all = map.polygons === undefined ? undefined : new Uint8Array(height * width);
+  const valued = classes.map(({ name, color }, index) => ({ value: values.values[index]!, name, color }));
   const tally = new Tally(names);
   const [small, smallConfidence, smallTruth] = [0, 1, 2].map(() => new Thumbnail(height, width)) as [
     Thumbnail,
@@ -145,7 +145,7 @@ async function writeRasters(folder: OutputFolder, map: MapToWrite): Promise<Rast
     map: drawLabelMaps(maps, classes),
     confidence: drawConfidence({ title: 'confidence', ...sizedValues(smallConfidence) }),
   };
-  return { classes, pixels: tally.pixels, metrics: tally.metrics(), pictures, labels: all };
+  return { classes: valued, values, pixels: tally.pixels, metrics: tally.metrics(), pictures, labels: all };
 }
 
 function sizedValues({ height, width, values }: Thumbnail): { height: number; width: number; values: Uint8Array } {
@@ -160,25 +160,21 @@ async function writeCompanions(
   finish: (folder: OutputFolder, facts: MapFacts) => Promise<readonly string[]>,
 ): Promise<string[]> {
   const { place, source, warn } = map;
-  const { classes, pixels, pictures, labels } = facts;
+  const { classes, values, pixels, pictures, labels } = facts;
   const crs = place?.description;
   const files = ['labels.tif', 'confidence.tif', ...(map.probabilities ? ['probabilities.tif'] : [])];
   const add = async (name: string, content: string | Uint8Array): Promise<void> => {
     await folder.write(name, content);
     files.push(name);
   };
-  await add('labels.tif.aux.xml', auxXml({ classes, pixels, crs }));
+  await add('labels.tif.aux.xml', auxXml({ classes, nodata: values.nodata, pixels, crs }));
   await add('labels.qml', qmlStyle(classes));
   await add('map.png', pictures.map);
   await add('confidence.png', pictures.confidence);
   if (labels !== undefined) {
-    const file = await folder.create('polygons.geojson');
-    const { transform, toLongitudeLatitude, hectares } = place!;
-    const options = { labels, width: source.width, classes, minimumPixels: map.polygons!, hectares };
-    for (const text of joined(polygonsGeoJson({ ...options, transform, toLongitudeLatitude: toLongitudeLatitude! }))) {
-      await file.append(Buffer.from(text));
-    }
-    files.push('polygons.geojson');
+    const minimumPixels = map.polygons!;
+    const polygons = { labels, width: source.width, classes, minimumPixels, place: place!, format: map.polygonFormat };
+    files.push(...(await writePolygons(folder, polygons)));
   }
   if (map.envi) {
     files.push('classification.dat');
@@ -193,42 +189,9 @@ async function writeCompanions(
   return [...files, ...(await finish(folder, facts))];
 }
 
-/** Joins short texts, so that few are written. */
-function* joined(texts: Iterable<string>): Generator<string> {
-  let parts: string[] = [];
-  let length = 0;
-  for (const text of texts) {
-    parts.push(text);
-    length += text.length;
-    if (length < 1 << 20) continue;
-    yield parts.join('');
-    [parts, length] = [[], 0];
-  }
-  yield parts.join('');
-}
-
-/** Checks that polygons can be made, before anything long begins. @throws MAP_NOT_PLACED, FIELD_INVALID */
-export function checkPolygons({
-  polygons,
-  size,
-  scene,
-  place,
-}: Pick<MapToWrite, 'polygons' | 'scene' | 'place'> & {
-  readonly size: { readonly height: number; readonly width: number };
-}): void {
-  if (polygons === undefined) return;
-  if (place?.toLongitudeLatitude === undefined) {
-    throw failure('MAP_NOT_PLACED', { scene, crs: place?.description?.name ?? '' });
-  }
-  const pixels = size.height * size.width;
-  if (pixels <= largestPolygonMap) return;
-  const reason = `polygons are made of maps of up to ${largestPolygonMap} pixels; this one has ${pixels}. Leave the option out, and make polygons of labels.tif with a GIS`;
-  throw failure('FIELD_INVALID', { field: '--polygons', reason });
-}
-
 function itemOf(
   { source, scene, place, lineage }: MapToWrite,
-  { classes }: MapFacts,
+  { classes, values }: MapFacts,
   files: readonly string[],
 ): object {
   const { adapter, height, width } = source;
@@ -236,7 +199,7 @@ function itemOf(
     id: [path.basename(scene), adapter.name, String(adapter.version)].join('-').replaceAll(/[^A-Za-z0-9._-]+/g, '-'),
     title: `Land cover of ${scene} by ${referenceOf(adapter)}`,
     made: new Date(),
-    ...{ height, width, place, classes, lineage, files },
+    ...{ height, width, place, classes, values, lineage, files },
     software: { hyperswap: version },
   });
 }

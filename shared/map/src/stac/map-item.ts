@@ -1,5 +1,5 @@
 /** STAC item of a map: STAC 1.1.0 with the extensions classification 1.1.0, projection 2.0.0 and processing 1.2.0. */
-import type { LandCoverClass } from '../classes.js';
+import type { ClassValues, MapClass } from '@hyperswap/raster';
 import type { MapPlace } from '../place.js';
 import { stacClasses } from './classes.js';
 
@@ -11,7 +11,9 @@ export interface MapItem {
   readonly height: number;
   readonly width: number;
   readonly place: MapPlace | undefined;
-  readonly classes: readonly LandCoverClass[];
+  readonly classes: readonly MapClass[];
+  /** Value of pixels without data, and type of the values, in the raster of the labels. */
+  readonly values: Pick<ClassValues, 'nodata' | 'type'>;
   /** Steps that led to the map, in words. */
   readonly lineage: string;
   /** Versions of programs by name. */
@@ -38,6 +40,13 @@ const assets: Readonly<Record<string, { key: string; title: string; type: string
     type: 'application/geo+json',
     roles: ['data'],
   },
+  'polygons.gpkg': {
+    key: 'polygons',
+    title: 'Land cover as polygons',
+    type: 'application/geopackage+sqlite3',
+    roles: ['data'],
+  },
+  'polygons.shp': { key: 'polygons', title: 'Land cover as polygons', type: 'application/vnd.shp', roles: ['data'] },
   'map.png': { key: 'thumbnail', title: 'Picture with legend', type: 'image/png', roles: ['thumbnail', 'overview'] },
   'labels.qml': { key: 'style', title: 'Style for QGIS', type: 'application/xml', roles: ['metadata'] },
   'labels.tif.aux.xml': {
@@ -51,7 +60,7 @@ const assets: Readonly<Record<string, { key: string; title: string; type: string
 
 /** Returns the item. Without a known reference system it has no geometry. */
 export function mapItem(item: MapItem): object {
-  const { id, title, made, height, width, place, classes, lineage, software, files } = item;
+  const { id, title, made, height, width, place, lineage, software, files } = item;
   const footprint = place && footprintOf(place, height, width);
   return {
     type: 'Feature',
@@ -78,17 +87,17 @@ export function mapItem(item: MapItem): object {
         const known = assets[file];
         if (known === undefined) return [];
         const { key, ...facts } = known;
-        return [[key, { href: `./${file}`, ...facts, ...bandsOf(key, classes) }]];
+        return [[key, { href: `./${file}`, ...facts, ...bandsOf(key, item) }]];
       }),
     ),
   };
 }
 
-function bandsOf(key: string, classes: readonly LandCoverClass[]): object {
+function bandsOf(key: string, { classes, values }: Pick<MapItem, 'classes' | 'values'>): object {
   if (key === 'labels') {
     return {
       'classification:classes': stacClasses(classes),
-      bands: [{ name: 'labels', description: 'Class of each pixel', data_type: 'uint8', nodata: 0 }],
+      bands: [{ name: 'labels', description: 'Class of each pixel', data_type: values.type, nodata: values.nodata }],
     };
   }
   if (key === 'confidence') return { bands: [{ name: 'confidence', data_type: 'uint8', nodata: 0 }] };

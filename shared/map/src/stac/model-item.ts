@@ -74,7 +74,7 @@ export function modelItem(item: ModelItem): object {
           name: 'Probability of each class of the pixel in the middle',
           tasks: ['classification'],
           result: { shape: [-1, classes.length], dim_order: ['batch', 'class'], data_type: 'float32' },
-          'classification:classes': stacClasses(classes),
+          'classification:classes': stacClasses(classes.map((found, index) => ({ ...found, value: index + 1 }))),
         },
       ],
     },

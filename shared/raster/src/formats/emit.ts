@@ -57,12 +57,57 @@ export const emitProduct: Hdf5Product = {
     return {
       info,
       lookupTable: await lookupTableOf(source.name, file, info),
+      maskBeside: maskNameBeside(source.name, await source.siblings()),
       readWindow: (window, chosen) => arrayWindow(source.name, array, axes, info, window, chosen),
       close: async () => {
         await file.close();
         await source.close();
       },
     };
+  },
+};
+
+/** Name of the mask file of a reflectance file among the files beside it. */
+function maskNameBeside(name: string, beside: readonly string[]): string | undefined {
+  const wanted = name.replace(/_L2A_RFL_/i, '_L2A_MASK_').toLowerCase();
+  return wanted === name.toLowerCase() ? undefined : beside.find((other) => other.toLowerCase() === wanted);
+}
+
+/** Layers of the variable `mask`: cloud, cirrus, water, spacecraft, dilated cloud, two that are quantities, and their sum. */
+const maskLayers = 8;
+/** Layers that hide the ground: cloud, cirrus, spacecraft and dilated cloud. Water is land cover. */
+const hidingLayers = [0, 1, 3, 4];
+
+/** Mask file of EMIT L2A, as a raster of one band: 1 where the ground is hidden (NASA, "How to: Use EMIT Quality Data"). */
+export const emitMaskProduct: Hdf5Product = {
+  name: 'EMIT L2A mask',
+  matches: (file) => file.find('mask')?.shape.length === 3 && file.find('band_mask') !== undefined,
+  open: (source, file) => {
+    const { shape, type } = file.find('mask')!;
+    const [height, width, layers] = shape as [number, number, number];
+    if (type === undefined || layers !== maskLayers)
+      throw file.invalid(`its mask has ${layers} layers, not ${maskLayers}`);
+    const info: RasterInfo = {
+      height,
+      width,
+      bands: 1,
+      type: 'u1',
+      variables: file.datasets.map((dataset) => ({ name: dataset.path, shape: dataset.shape, type: dataset.type })),
+      variable: 'mask',
+    };
+    return Promise.resolve({
+      info,
+      readWindow: async ({ row, column, height: rows, width: columns }) => {
+        const flags = await file.read('mask', [row, column, 0], [rows, columns, layers]);
+        return Uint8Array.from({ length: rows * columns }, (_, pixel) =>
+          hidingLayers.some((layer) => flags[pixel * layers + layer]! > 0) ? 1 : 0,
+        );
+      },
+      close: async () => {
+        await file.close();
+        await source.close();
+      },
+    });
   },
 };
 

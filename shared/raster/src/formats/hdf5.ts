@@ -8,7 +8,7 @@ import {
 } from '../arrays/array-reader.js';
 import type { RasterFormat } from '../raster-format.js';
 import { nanometresOf } from '../spectrum/nanometres.js';
-import { emitProduct } from './emit.js';
+import { emitMaskProduct, emitProduct } from './emit.js';
 import { Hdf5File } from './hdf5/hdf5-file.js';
 import type { Hdf5Product } from './hdf5/product.js';
 import type { Hdf5Dataset } from './hdf5/messages.js';
@@ -16,7 +16,7 @@ import { prismaProduct } from './prisma.js';
 
 const signature = Buffer.from('\x89HDF\r\n\x1a\n', 'latin1');
 /** Products that are more than an array by name. */
-const products: readonly Hdf5Product[] = [emitProduct, prismaProduct];
+const products: readonly Hdf5Product[] = [emitProduct, emitMaskProduct, prismaProduct];
 /** Names of a list, beside an array or above it, with the wavelength of each band. */
 const wavelengthNames = ['wavelength', 'wavelengths'];
 

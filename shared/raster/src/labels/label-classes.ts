@@ -16,12 +16,18 @@ export interface ClassOptions {
   readonly table?: readonly RasterClass[] | undefined;
 }
 
+/** Class of a scene's labels. */
+export interface FinishedClass {
+  readonly name: string;
+  readonly color: number | undefined;
+  /** Value of the class in the label files, of an automatic mapping. */
+  readonly code?: number;
+}
+
 /** Classes of a scene's labels, once all are read. */
 export interface FinishedClasses {
-  /** Names and colours of the classes from 1 on; empty when nobody names them. */
-  readonly classes: readonly { readonly name: string; readonly color: number | undefined }[];
-  /** Original codes of the classes from 1 on, of an automatic mapping. */
-  readonly codes: readonly number[];
+  /** Names, colours and, of an automatic mapping, codes of the classes from 1 on; empty when nobody names them. */
+  readonly classes: readonly FinishedClass[];
   /** Codes that the mapping does not name: unlabelled. */
   readonly unmapped: readonly number[];
 }
@@ -61,7 +67,7 @@ export class LabelClasses {
       return isNumber ? this.labelOf(Number(value), nodata) : this.addName(value);
     }
     if (value === nodata || Number.isNaN(value)) return unlabelled;
-    if (!Number.isInteger(value)) return undefined;
+    if (!Number.isSafeInteger(value)) return undefined;
     const { mapping } = this.options;
     if (mapping instanceof Map) {
       const label = (mapping as ReadonlyMap<number, number>).get(value);
@@ -91,7 +97,7 @@ export class LabelClasses {
   /**
    * Gives label maps their final numbers, in place.
    *
-   * @returns classes, where the files or the user name them; codes of an automatic mapping; codes that the mapping left out
+   * @returns classes, where the files or the user name them or the codes are mapped automatically; codes that the mapping left out
    */
   finish(maps: readonly Uint8Array[]): FinishedClasses {
     const unmapped = [...this.unmapped].sort((a, b) => a - b);
@@ -102,14 +108,20 @@ export class LabelClasses {
       for (const map of maps) for (let i = 0; i < map.length; i++) map[i] = final[map[i]!]!;
     }
     const highest = maps.reduce((most, map) => map.reduce((label, other) => Math.max(label, other), most), 0);
-    return { classes: this.finalClasses(codes, highest), codes, unmapped };
+    return { classes: this.finalClasses(codes, highest), unmapped };
   }
 
   /** @param highest label that a pixel has */
   private finalClasses(codes: readonly number[], highest: number): FinishedClasses['classes'] {
-    if (this.names.length > 0) return this.names.map((name) => ({ name, color: this.colors.get(name) }));
     const { mapping } = this.options;
-    if (mapping === 'auto') return this.distinct(codes.map((code) => this.toldOf([code], String(code))));
+    // More names than codes: they are not names of the codes.
+    if (mapping !== 'auto' || this.names.length > codes.length) {
+      if (this.names.length > 0) return this.names.map((name) => ({ name, color: this.colors.get(name) }));
+    }
+    if (mapping === 'auto') {
+      const told = this.distinct(codes.map((code) => this.toldOf([code], String(code))));
+      return told.map((found, index) => ({ ...found, name: this.names[index] ?? found.name, code: codes[index]! }));
+    }
     const named = [...this.told.values()].filter(({ name, value }) => name !== undefined && value <= largestClass);
     const last = Math.max(highest, ...(mapping === undefined ? named.map(({ value }) => value) : []));
     const classes = Array.from({ length: last }, (_, index) => {

@@ -1,3 +1,4 @@
+import { failure } from '@hyperswap/errors';
 import { isZarr } from '../formats/zarr.js';
 import { takeFromMap } from '../lookup-table.js';
 import { openFile, type RandomAccess } from '../source/random-access.js';
@@ -34,6 +35,12 @@ export async function readLabels(
     if (format !== undefined && !isRaster) {
       const read = await readLabelShapes(source, format, table ?? target, classes, options);
       return table === undefined ? read : { ...read, labels: await takeFromMap(table, read.labels, target) };
+    }
+    if (/\.roi$/i.test(source.name)) {
+      const expected = 'regions of ENVI as XML, or as text by "Output ROIs to ASCII"';
+      const reason =
+        'the binary form of ENVI Classic has no published layout: export the regions in one of these forms';
+      throw failure('FILE_FORMAT', { file: source.name, expected, reason });
     }
     return { labels: await readLabelRaster(source, target, classes, options), warnings: [] };
   } finally {

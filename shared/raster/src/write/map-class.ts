@@ -1,5 +1,7 @@
-/** Class of a label raster. Its value is its place in a list, from 1. */
+/** Class of a label raster. Its number is its place in a list, from 1. */
 export interface MapClass {
+  /** Value of its pixels in the raster. */
+  readonly value: number;
   readonly name: string;
   /** As 0xRRGGBB. */
   readonly color: number;

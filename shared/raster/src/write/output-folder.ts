@@ -37,6 +37,22 @@ export class OutputFolder {
     return appender(name, (await this.begin(name)).handle);
   }
 
+  /**
+   * Writes a file by a library that takes a path.
+   *
+   * @param write gets the path of an empty file, which has its final name later
+   * @throws FILE_UNWRITABLE
+   */
+  async writeBy(name: string, write: (file: string) => void): Promise<void> {
+    const { temporary } = await this.begin(name);
+    try {
+      write(temporary);
+    } catch (cause) {
+      const reason = cause instanceof Error ? cause.message : String(cause);
+      throw failure('FILE_UNWRITABLE', { file: path.join(this.directory, name), reason }, cause);
+    }
+  }
+
   /** Writes a complete file. @throws FILE_UNWRITABLE */
   async write(name: string, content: string | Uint8Array): Promise<void> {
     const bytes = typeof content === 'string' ? Buffer.from(content) : content;

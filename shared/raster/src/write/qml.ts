@@ -4,8 +4,8 @@ import { escapeXml } from './xml.js';
 /** Returns a style of QGIS, which QGIS takes by itself when it lies beside a raster of the same name: a palette with a label for each class. */
 export function qmlStyle(classes: readonly MapClass[]): string {
   const entries = classes.map(
-    ({ name, color }, index) =>
-      `        <paletteEntry value="${index + 1}" color="#${hex(color)}" alpha="255" label="${escapeXml(name)}"/>`,
+    ({ value, name, color }) =>
+      `        <paletteEntry value="${value}" color="#${hex(color)}" alpha="255" label="${escapeXml(name)}"/>`,
   );
   return `<!DOCTYPE qgis PUBLIC 'http://mrcc.com/qgis.dtd' 'SYSTEM'>
 <qgis version="3.22" styleCategories="Symbology" hasScaleBasedVisibilityFlag="0">

@@ -9,10 +9,12 @@ import {
   manifestKey,
   readManifest,
   writeManifest,
+  type LookupTableDescription,
   type RasterDescription,
   type SceneManifest,
 } from '../prepared/manifest.js';
-import { describeArrays, getPart, labelsKey, maskKey } from '../prepared/scene-arrays.js';
+import { describeArrays, getPart, labelsKey, lookupChunkRows, maskKey } from '../prepared/scene-arrays.js';
+import { readLookupChunk } from '../prepared/lookup-table.js';
 import { WorkerThread } from '../threads/worker-thread.js';
 import { passOverBlocks, storedBlocks, type BlockSource, type PreparationThread } from './block-pass.js';
 import { fitPca, laneCount } from './fit-pca.js';
@@ -34,6 +36,8 @@ export interface UploadedScene {
   readonly raster: RasterDescription;
   /** Names of the label maps, the ground truth first. */
   readonly labelMaps: readonly string[];
+  /** Map that a lookup table places the pixels on; undefined for scenes that are maps themselves. */
+  readonly lookupTable?: LookupTableDescription | undefined;
   readonly classes: readonly LandCoverClass[];
   readonly attribution: string;
   readonly components: number;
@@ -89,7 +93,13 @@ export async function prepareScene(
     const context = { threads, rule, scene: name, signal, onProgress };
     const fitted = await fitPca(source, components, context);
     const labels = await readLabels(store, scene, threads[0]!);
-    const content = [...fitted.digests, ...labels.digests, ...(borrowed === undefined ? [] : [digestPca(borrowed)])];
+    const table = await digestLookupTable(store, scene);
+    const content = [
+      ...fitted.digests,
+      ...labels.digests,
+      ...table,
+      ...(borrowed === undefined ? [] : [digestPca(borrowed)]),
+    ];
     const sourceDigest = digestScene(scene, content);
     const present = await findPresent(store, scene, sourceDigest);
     if (present !== undefined) return present;
@@ -119,6 +129,7 @@ export async function prepareScene(
       arrays: scene.arrays,
       validPixels: moments.count,
       raster: scene.raster,
+      ...(scene.lookupTable && { lookupTable: scene.lookupTable }),
     };
     await publish(store, scene, manifest);
     return manifest;
@@ -280,6 +291,15 @@ function identity({ components, layout }: UploadedScene, { goodBands }: PixelRul
     explainedVariance: even,
     explainedVarianceRatio: even,
   };
+}
+
+/** Returns what tells a lookup table and its map from others; nothing without one. @throws OBJECT_DAMAGED */
+async function digestLookupTable(store: ObjectStore, { arrays, lookupTable }: UploadedScene): Promise<string[]> {
+  if (lookupTable === undefined) return [];
+  const hash = createHash('sha256').update(JSON.stringify(lookupTable));
+  const chunks = Math.ceil(lookupTable.height / lookupChunkRows(lookupTable));
+  for (let chunk = 0; chunk < chunks; chunk++) hash.update(await readLookupChunk(store, arrays, lookupTable, chunk));
+  return [hash.digest('hex')];
 }
 
 /** Reads all labels as they were sent. */

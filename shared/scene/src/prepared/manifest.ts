@@ -10,6 +10,11 @@ const pixelCount = z.number().int().nonnegative();
 /** JSON has no numbers that are not finite. */
 const anyNumber = z.union([z.number(), z.enum(['NaN', 'Infinity', '-Infinity']).transform(Number)]);
 
+const georeferenceSchema = z.object({ crsWkt: z.string(), epsg: pixelCount, transform: z.array(z.number()) }).strict();
+
+/** Map that a lookup table places the pixels on. */
+const lookupTableSchema = z.object({ height: count, width: count, georeference: georeferenceSchema }).strict();
+
 const rasterSchema = z
   .object({
     /** Type of the values as they were sent. */
@@ -22,10 +27,7 @@ const rasterSchema = z
     zeroIsNodata: z.boolean(),
     scale: z.number().optional(),
     offset: z.number().optional(),
-    georeference: z
-      .object({ crsWkt: z.string(), epsg: pixelCount, transform: z.array(z.number()) })
-      .strict()
-      .optional(),
+    georeference: georeferenceSchema.optional(),
   })
   .strict();
 
@@ -39,7 +41,7 @@ const common = {
   statistics: z.array(
     z.object({ mean: z.number(), deviation: z.number(), minimum: z.number(), maximum: z.number() }).strict(),
   ),
-  classes: z.array(z.object({ name: z.string(), color: z.number().int() }).strict()),
+  classes: z.array(z.object({ name: z.string(), color: z.number().int(), code: z.number().int().optional() }).strict()),
   pcaDigest: z.string(),
   attribution: z.string(),
   sourceDigest: z.string(),
@@ -60,6 +62,7 @@ const firstSchema = z
     labelMaps: manifest.labelMaps.map((map) => ({ ...map, pixelsWithoutData: 0 })),
     validPixels: manifest.height * manifest.width,
     raster: undefined,
+    lookupTable: undefined,
   }));
 
 const secondSchema = z
@@ -72,6 +75,7 @@ const secondSchema = z
     /** Pixels whose mask is 1. */
     validPixels: pixelCount,
     raster: rasterSchema,
+    lookupTable: lookupTableSchema.optional(),
   })
   .strict();
 
@@ -80,6 +84,7 @@ const manifestSchema = z.discriminatedUnion('formatVersion', [firstSchema, secon
 
 export type SceneManifest = Readonly<z.infer<typeof manifestSchema>>;
 export type RasterDescription = Readonly<z.infer<typeof rasterSchema>>;
+export type LookupTableDescription = Readonly<z.infer<typeof lookupTableSchema>>;
 
 /** A manifest with the digest of the scene's content: another content has another digest. */
 export interface PinnedManifest {

@@ -4,6 +4,8 @@ import type { ObjectStore } from '@hyperswap/storage';
 import * as zarr from 'zarrita';
 import { chunkSide, type StoredArray } from '../layout.js';
 import { readPinned, type SceneManifest } from './manifest.js';
+import { readLookupChunk } from './lookup-table.js';
+import { lookupChunkRows } from './scene-arrays.js';
 import { ZarrStore } from './zarr-store.js';
 
 /** Decoded chunks kept in memory, about 200 KB each. */
@@ -140,6 +142,35 @@ export class PreparedScene {
   async readMask(window: Window): Promise<Uint8Array | undefined> {
     const { validPixels, height, width } = this.manifest;
     return validPixels === height * width ? undefined : this.readPixels('mask', window);
+  }
+
+  /**
+   * Rows of the lookup table.
+   *
+   * @returns pixel on each cell (row · width + column), `[rows, width of the map]`; -1 where there is none
+   * @throws FIELD_INVALID when the scene has no such rows; OBJECT_DAMAGED
+   */
+  async readLookupRows(row: number, rows: number): Promise<Int32Array> {
+    const { name, lookupTable, arrays } = this.manifest;
+    if (lookupTable === undefined) {
+      const reason = `scene ${name} has no lookup table: it is a map itself`;
+      throw failure('FIELD_INVALID', { field: 'scene', reason });
+    }
+    const { height, width } = lookupTable;
+    if (row + rows > height) {
+      throw failure('FIELD_INVALID', { field: 'row', reason: `the table has ${height} rows` });
+    }
+    const found = new Int32Array(rows * width);
+    const chunkRows = lookupChunkRows(lookupTable);
+    for (let done = 0; done < rows;) {
+      const chunk = Math.floor((row + done) / chunkRows);
+      const first = row + done - chunk * chunkRows;
+      const count = Math.min(chunkRows - first, rows - done);
+      const cells = await readLookupChunk(this.store, arrays, lookupTable, chunk);
+      found.set(cells.subarray(first * width, (first + count) * width), done * width);
+      done += count;
+    }
+    return found;
   }
 
   /**

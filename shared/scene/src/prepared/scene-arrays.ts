@@ -1,4 +1,4 @@
-/** Arrays of a prepared scene: a Zarr v3 group with `bands`, `scores`, `mask`, `labels/<map>`, `pca/mean` and `pca/components`. */
+/** Arrays of a prepared scene: a Zarr v3 group with `bands`, `scores`, `mask`, `labels/<map>`, `pca/mean`, `pca/components`, and `lookup` of scenes in the geometry of their sensor. */
 import { failure, HyperswapError } from '@hyperswap/errors';
 import type { ObjectStore } from '@hyperswap/storage';
 import * as zarr from 'zarrita';
@@ -30,6 +30,25 @@ export function maskKey(arrays: string, plane: number): string {
   return `${arrays}/mask/c/${plane}/0`;
 }
 
+/** Cells of a chunk of a lookup table at most, unless a row has more. */
+const lookupCells = 2 ** 20;
+
+/** Size of the map of a lookup table. */
+export interface MapSize {
+  readonly height: number;
+  readonly width: number;
+}
+
+/** Returns the rows of a chunk of a lookup table. */
+export function lookupChunkRows({ height, width }: MapSize): number {
+  return Math.min(height, Math.max(1, Math.floor(lookupCells / width)));
+}
+
+/** Returns the key of a chunk of the lookup table. */
+export function lookupKey(arrays: string, chunk: number): string {
+  return `${arrays}/lookup/c/${chunk}/0`;
+}
+
 /** Returns an object that must be there. @throws OBJECT_DAMAGED when it is missing */
 export async function getPart(store: ObjectStore, key: string): Promise<Buffer> {
   return store.get(key).catch((error: unknown) => {
@@ -44,13 +63,14 @@ export interface ArraysToDescribe {
   readonly layout: SceneLayout;
   readonly labelMaps: readonly string[];
   readonly components: number;
+  readonly lookupTable?: MapSize | undefined;
 }
 
 /** Writes the metadata of all arrays: shapes, types, chunks and codecs. */
 export async function describeArrays(
   store: ObjectStore,
   arrays: string,
-  { scene, attribution, layout, labelMaps, components }: ArraysToDescribe,
+  { scene, attribution, layout, labelMaps, components, lookupTable }: ArraysToDescribe,
 ): Promise<void> {
   const root = zarr.root(new ZarrStore(store, arrays));
   const { height, width, bands, type, blockRows, planeRows } = layout;
@@ -60,7 +80,7 @@ export async function describeArrays(
   await zarr.create(root.resolve('pca'));
   const describe = async (
     path: string,
-    dtype: 'uint8' | 'uint16' | 'int16' | 'float32',
+    dtype: 'uint8' | 'uint16' | 'int16' | 'int32' | 'float32',
     axes: Readonly<Record<string, readonly [size: number, chunk: number]>>,
     codecs: { name: string; configuration: Record<string, unknown> }[] = [],
   ): Promise<void> => {
@@ -78,6 +98,11 @@ export async function describeArrays(
   await describe('scores', 'float32', { ...pixels(chunkSide, chunkSide), component: [components, components] });
   await describe('mask', 'uint8', pixels(planeRows, width), [planeCodec]);
   for (const map of labelMaps) await describe(`labels/${map}`, 'uint8', pixels(planeRows, width), [planeCodec]);
+  if (lookupTable !== undefined) {
+    const { height: rows, width: columns } = lookupTable;
+    const axes = { map_y: [rows, lookupChunkRows(lookupTable)], map_x: [columns, columns] } as const;
+    await describe('lookup', 'int32', axes, [planeCodec]);
+  }
   await describe('pca/mean', 'float32', { band: [bands, bands] });
   await describe('pca/components', 'float32', { component: [components, components], band: [bands, bands] });
 }

@@ -32,6 +32,10 @@ export class RowCollector {
     return this.rows.height;
   }
 
+  get rowBytes(): number {
+    return this.rows.rowBytes;
+  }
+
   /** Tells that all rows came. */
   get isComplete(): boolean {
     return this.next === this.rows.height;

@@ -1,10 +1,11 @@
 /**
- * Cloud Optimized GeoTIFFs of one byte a sample: OGC 21-026. All directories come before the data, then the overviews from the coarsest
- * to the finest, then the raster itself, in tiles that are compressed by deflate. Memory is one row of tiles for each resolution;
- * compressed tiles wait in files beside the result until the size of each is known.
+ * Cloud Optimized GeoTIFFs of one byte a sample, or of two where classes have codes beyond 255: OGC 21-026. All directories come before the
+ * data, then the overviews from the coarsest to the finest, then the raster itself, in tiles that are compressed by deflate. Memory is one row
+ * of tiles for each resolution; compressed tiles wait in files beside the result until the size of each is known.
  */
 import { describeCrs, type CrsDescription } from '../../crs.js';
 import type { AffineTransform, Crs } from '../../raster-info.js';
+import type { ClassValues } from '../class-values.js';
 import type { OutputFile, OutputFolder } from '../output-folder.js';
 import { gdalMetadata, type GdalMetadata } from './gdal-metadata.js';
 import { geoFields } from './geo-fields.js';
@@ -24,8 +25,10 @@ export interface CogOptions extends GdalMetadata {
   readonly width: number;
   /** Method of the overviews: the most frequent value, or the mean of pixels with data. */
   readonly overviews: keyof typeof reductions;
-  /** Colours of the values from 1 on, as 0xRRGGBB, of a raster of one band. */
+  /** Colours of the values from 1 on, as 0xRRGGBB, of a raster of one band. A raster of 16 bits has its colours beside it. */
   readonly palette?: readonly number[];
+  /** Values that are written for the values from 1 on, and for 0. */
+  readonly values?: ClassValues;
   readonly nodata?: number;
   readonly crs?: Crs | undefined;
   readonly transform?: AffineTransform | undefined;
@@ -68,11 +71,12 @@ export class CogWriter {
       sizes.push(last);
     }
     const file = await folder.create(name);
+    const written = options.values && writtenValues(options.values);
     let coarser: Level | undefined;
     const levels: Level[] = [];
     for (const [index, size] of [...sizes.entries()].reverse()) {
       const scratch = await folder.scratch(`${name}.${index}`);
-      coarser = new Level({ ...size, bands, tileSide }, scratch, coarser, reductions[overviews]);
+      coarser = new Level({ ...size, bands, tileSide }, scratch, coarser, reductions[overviews], written);
       levels.unshift(coarser);
     }
     return new CogWriter(options, file, levels, options.crs && (await describeCrs(options.crs)));
@@ -126,7 +130,10 @@ export class CogWriter {
   }
 
   private fields(level: Level, dataStart: number): TiffField[] {
-    const { palette, nodata, transform } = this.options;
+    const { values, transform } = this.options;
+    const nodata = values?.nodata ?? this.options.nodata;
+    const bits = values?.type === 'uint16' ? 16 : 8;
+    const palette = bits === 8 ? this.options.palette : undefined;
     const { height, width, bands, tileSide } = level.size;
     const isMain = level === this.levels[0];
     let next = dataStart;
@@ -140,7 +147,7 @@ export class CogWriter {
       long(254, isMain ? 0 : 1), // reduced resolution
       long(256, width),
       long(257, height),
-      short(258, ...Array.from({ length: bands }, () => 8)), // bits a sample
+      short(258, ...Array.from({ length: bands }, () => bits)), // bits a sample
       short(259, 8), // deflate
       short(262, palette === undefined ? 1 : 3), // black is zero, or palette
       short(277, bands),
@@ -151,7 +158,7 @@ export class CogWriter {
       long(325, ...level.byteCounts),
       ...(bands > 1 ? [short(338, ...Array.from({ length: bands - 1 }, () => 0))] : []), // samples beyond the first
       short(339, ...Array.from({ length: bands }, () => 1)), // unsigned
-      ...(palette === undefined ? [] : [short(320, ...colorMap(palette))]),
+      ...(palette === undefined ? [] : [short(320, ...colorMap(palette, values))]),
       ...(nodata === undefined ? [] : [{ tag: 42113, type: 'ascii', value: String(nodata) } as const]),
       ...(isMain ? geoFields(transform, this.crs) : []),
       ...(isMain ? [{ tag: 42112, type: 'ascii', value: gdalMetadata(this.options) } as const] : []),
@@ -160,7 +167,15 @@ export class CogWriter {
 }
 
 /** Returns a colour map: all reds, then all greens, then all blues, in 16 bits. */
-function colorMap(palette: readonly number[]): number[] {
-  const colors = Array.from({ length: 256 }, (_, value) => palette[value - 1] ?? 0);
+function colorMap(palette: readonly number[], written: ClassValues | undefined): number[] {
+  const colors = new Array<number>(256).fill(0);
+  for (const [index, color] of palette.entries()) colors[written?.values[index] ?? index + 1] = color;
   return [16, 8, 0].flatMap((shift) => colors.map((color) => ((color >> shift) & 0xff) * 257));
+}
+
+/** Returns the value that is written for each value of a byte. */
+function writtenValues({ values, nodata, type }: ClassValues): Uint8Array | Uint16Array {
+  const written = new (type === 'uint16' ? Uint16Array : Uint8Array)(256).fill(nodata);
+  written.set(values, 1);
+  return written;
 }

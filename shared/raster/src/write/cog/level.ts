@@ -27,6 +27,8 @@ export class Level {
     readonly scratch: ScratchFile,
     private readonly coarser: Level | undefined,
     private readonly reduction: Reduction,
+    /** Value that is written for each value; undefined: the same. */
+    private readonly written: Uint8Array | Uint16Array | undefined,
   ) {
     this.rows = new Uint8Array(size.tileSide * this.rowBytes);
   }
@@ -59,7 +61,7 @@ export class Level {
         const start = y * this.rowBytes + left * bands;
         tile.set(this.rows.subarray(start, start + bytes), y * tileRowBytes);
       }
-      const compressed = await compress(tile);
+      const compressed = await compress(this.written === undefined ? tile : translate(tile, this.written));
       this.byteCounts.push(compressed.length);
       await this.scratch.append(compressed);
     }
@@ -69,4 +71,11 @@ export class Level {
   private get rowBytes(): number {
     return this.size.width * this.size.bands;
   }
+}
+
+/** Returns the bytes of the values that stand for others; all platforms that we run on are little-endian. */
+function translate(tile: Uint8Array, written: Uint8Array | Uint16Array): Uint8Array {
+  const values = new (written.BYTES_PER_ELEMENT === 2 ? Uint16Array : Uint8Array)(tile.length);
+  for (let i = 0; i < tile.length; i++) values[i] = written[tile[i]!]!;
+  return new Uint8Array(values.buffer);
 }
