@@ -6,6 +6,8 @@ import type { RasterReader } from './raster-info.js';
  * Returns a raster without the pixels that a mask flags: all their bands have the nodata value, of numbers with a fraction NaN where the
  * raster has none.
  *
+ * @param file name of the raster’s file, for errors
+ * @param raster pixels, of any type
  * @param mask raster of one band and the same size; pixels that are not 0 are flagged
  * @throws FIELD_INVALID when the mask is of another size
  */

@@ -36,7 +36,7 @@ export async function placedSource(session: Session, scene: Scene, source: MapSo
   const known = await truth?.({ row: 0, column: 0, height, width });
   const [labels] = known === undefined ? [] : await placeOnMap(table, [known], height * width);
   return {
-    source: sourceInMemory(placed),
+    source: { ...sourceInMemory(placed), adaptive: source.adaptive },
     truth:
       labels &&
       (({ row, height: rows, width: columns }) =>
