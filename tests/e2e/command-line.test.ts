@@ -152,6 +152,20 @@ test('doctor says what it runs on', async () => {
   assert.deepEqual(await engine(), await engine(), 'one process measures for all, so that all compute the same');
 });
 
+test('doctor tells how long the map of a scene takes, from a measurement', async () => {
+  const { time } = JSON.parse(await succeed('--json', 'doctor', '--scene', 'field')) as {
+    time: { pixels: number; speeds: { precision: string; patchesPerSecond: number }[] };
+  };
+  assert.equal(time.pixels, 24 * 30);
+  assert.deepEqual(
+    time.speeds.map(({ precision }) => precision),
+    ['int8', 'bfloat16', 'float32'],
+  );
+  assert.ok(time.speeds.every(({ patchesPerSecond }) => patchesPerSecond > 1));
+  assert.match(await succeed('doctor', '--scene', 'field'), /precision +patches\/s +exact map +adaptive/);
+  assert.match((await hyperswap('doctor', '--scene', 'nothing')).stderr, /Scene nothing does not exist/);
+});
+
 test('exit codes: 1 for what failed, with its sentence; 2 for wrong usage', async () => {
   const missing = await hyperswap('scenes', 'prepare', path.join(directory, 'nothing.npy'));
   assert.equal(missing.code, 1);

@@ -2,6 +2,7 @@ import { arch, cpus, platform, totalmem } from 'node:os';
 import type { Command } from 'commander';
 import { Precision, type Engine } from '@hyperswap/proto';
 import { callUnary } from '@hyperswap/rpc';
+import { measureSceneTime, sceneTimeLines } from '../scene-time.js';
 import { openSession, type GlobalFlags } from '../session.js';
 import { printResult } from '../terminal.js';
 
@@ -34,9 +35,10 @@ function gpuLine({ build, driver, processorReason }: Engine): string {
 export function addDoctorCommand(program: Command): void {
   program
     .command('doctor')
-    .description('what is used, and what is missing')
+    .description('what is used, and what is missing; with a scene, how long its map takes')
+    .option('--scene <name>', 'measure how long the map of a prepared scene takes on this machine, in each precision')
     .action(async (_: unknown, command: Command) => {
-      const flags = command.optsWithGlobals<GlobalFlags>();
+      const flags = command.optsWithGlobals<GlobalFlags & { readonly scene?: string }>();
       const session = await openSession(flags);
       try {
         const { tiles, signal, local, endpoint } = session;
@@ -58,8 +60,10 @@ export function addDoctorCommand(program: Command): void {
           store: local?.store ?? elsewhere,
           bus: local?.bus ?? elsewhere,
         };
+        const time = flags.scene === undefined ? undefined : await measureSceneTime(session, flags.scene);
         const lines = Object.entries(found).map(([key, value]) => `${key.padEnd(12)} ${value}`);
-        printResult(flags.json, { ...found, status }, lines);
+        const timeLines = time === undefined ? [] : ['', ...sceneTimeLines(time)];
+        printResult(flags.json, { ...found, status, time }, [...lines, ...timeLines]);
       } finally {
         await session.close();
       }
