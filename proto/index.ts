@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url';
 export * from './generated/hyperswap/v1/adapter.js';
 export * from './generated/hyperswap/v1/backbone.js';
 export * from './generated/hyperswap/v1/error.js';
+export * from './generated/hyperswap/v1/fleet.js';
 export * from './generated/hyperswap/v1/job.js';
 export * from './generated/hyperswap/v1/scene.js';
 export * from './generated/hyperswap/v1/scene_job.js';

@@ -262,6 +262,38 @@ test('requests for which there is no room are refused, and the client is told wh
   });
 });
 
+test('the statistics count requests that failed and those that were refused, each once', async () => {
+  const statistics = async () => {
+    const request = { name: 'stripes', version: '1' };
+    const { modelStats } = await callUnary(services.inference, 'modelStatistics', request);
+    const { fail, success } = modelStats[0]!.inferenceStats!;
+    return { failed: fail!.count, time: fail!.ns, succeeded: success!.count };
+  };
+  const good = pixelRequest('stripes', tilePixels, [tileSide, tileSide, toy.bands]);
+  await client.infer(good);
+  const before = await statistics();
+  await assert.rejects(client.infer({ ...good, rawInputContents: [Buffer.alloc(7)] }), hasCode('TENSOR_INVALID'));
+  await assert.rejects(client.infer({ ...good, outputs: [{ name: 'logits', parameters: {} }] }));
+  await assert.rejects(client.infer({ ...good, modelName: 'nobody' }), hasCode('ADAPTER_NOT_FOUND'));
+  assert.deepEqual((await statistics()).failed, before.failed + 2);
+  // Forty large requests: those for which there is no room are refused, and the others are cancelled.
+  const large = new Uint16Array(200 * 200 * toy.bands).fill(2000);
+  const controller = new AbortController();
+  setMaxListeners(0, controller.signal);
+  const request = pixelRequest('stripes', large, [200, 200, toy.bands]);
+  const requests = Array.from({ length: 40 }, () => client.infer(request, { signal: controller.signal }));
+  await Promise.race(requests.map((each) => each.catch(() => undefined)));
+  controller.abort();
+  const ends = await Promise.allSettled(requests);
+  const refused = ends.filter(({ status }) => status === 'rejected').length;
+  await eventually(30_000, async () => {
+    const { failed, time, succeeded } = await statistics();
+    assert.equal(failed + succeeded, before.failed + 2 + refused + before.succeeded + (ends.length - refused));
+    assert.ok(failed > before.failed + 2);
+    assert.ok(time > before.time);
+  });
+});
+
 test('a request ends at its deadline, and at the end of its parameter timeout, though it waits', async () => {
   const large = new Uint16Array(250 * 250 * toy.bands).fill(2000);
   const request = pixelRequest('stripes', large, [250, 250, toy.bands]);

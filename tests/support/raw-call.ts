@@ -18,10 +18,12 @@ export class RawCall {
   /**
    * @param method path, as `/hyperswap.v1.TrainerService/WatchTraining`
    * @param message the only request; without it they are sent by {@link send}
+   * @param more header fields beside the usual ones
    */
-  constructor(endpoint: string, method: string, message?: Uint8Array) {
+  constructor(endpoint: string, method: string, message?: Uint8Array, more: Readonly<Record<string, string>> = {}) {
     this.session = connect(`http://${endpoint}`);
-    const headers = { ':method': 'POST', ':path': method, 'content-type': 'application/grpc', te: 'trailers' };
+    const usual = { ':method': 'POST', ':path': method, 'content-type': 'application/grpc', te: 'trailers' };
+    const headers = { ...usual, ...more };
     this.stream = this.session.request(headers);
     const take = (fields: object): void => {
       for (const [name, value] of Object.entries(fields)) this.fields[name] = String(value);
@@ -36,6 +38,13 @@ export class RawCall {
   async send(message: Uint8Array): Promise<void> {
     if (this.stream.write(framed(message))) return;
     await Promise.race([once(this.stream, 'drain'), this.ended]);
+  }
+
+  /** Sends the beginning of a message that has so many bytes, and nothing of these. */
+  sendLength(bytes: number): void {
+    const prefix = Buffer.alloc(prefixBytes);
+    prefix.writeUInt32BE(bytes, 1);
+    this.stream.write(prefix);
   }
 
   /** Ends the requests. */

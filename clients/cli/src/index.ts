@@ -2,3 +2,6 @@ export { fetchFile, type FetchOptions } from './fetch-file.js';
 export { fetchIndianPines, indianPinesClasses, splitNumbering } from './datasets/indian-pines.js';
 export { repairLineEndings } from './datasets/repair-indian-pines.js';
 export { run } from './main.js';
+export { FleetHistory } from './top/fleet-history.js';
+export { quantile, type FleetLoad } from './top/fleet-load.js';
+export { linesOf, sortings, type Frame } from './top/screen.js';

@@ -1,4 +1,4 @@
-import { startTelemetry, withSpan } from '@hyperswap/telemetry';
+import { startExport, withSpan } from '@hyperswap/telemetry';
 import { Command, CommanderError } from 'commander';
 import { toHyperswapError } from '@hyperswap/errors';
 import { addAdapterCommands } from './commands/adapters.js';
@@ -17,6 +17,7 @@ import { addPretrainCommand } from './commands/pretrain.js';
 import { addPretrainMiniCommand } from './commands/pretrain-mini.js';
 import { addSceneCommands } from './commands/scenes.js';
 import { addStudyCommand } from './commands/study.js';
+import { addTopCommand } from './commands/top.js';
 import { addTrainCommand } from './commands/train.js';
 import { addUpCommand } from './commands/up.js';
 import { hintFor } from './hints.js';
@@ -45,6 +46,7 @@ export async function run(argv: readonly string[]): Promise<void> {
   addUpCommand(program);
   addDoctorCommand(program);
   addHealthCommand(program);
+  addTopCommand(program);
   addDatasetCommands(program);
   addSceneCommands(program);
   addTrainCommand(program);
@@ -66,7 +68,7 @@ export async function run(argv: readonly string[]): Promise<void> {
     // `up` serves: its exporters begin and end with its services, and it is no work of one trace.
     if (name === undefined || name === 'up') await program.parseAsync([...argv]);
     else {
-      stopTelemetry = await startTelemetry('hyperswap-cli');
+      stopTelemetry = await startExport('hyperswap-cli');
       await withSpan(`hyperswap ${name}`, {}, () => program.parseAsync([...argv]));
     }
   } catch (error) {

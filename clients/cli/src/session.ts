@@ -11,6 +11,7 @@ import { failure } from '@hyperswap/errors';
 import {
   AdapterServiceClient,
   BackboneServiceClient,
+  FleetServiceClient,
   JobServiceClient,
   SceneJobServiceClient,
   SceneServiceClient,
@@ -46,6 +47,7 @@ export interface Session {
   readonly sceneJobs: SceneJobServiceClient;
   readonly tiles: TileServiceClient;
   readonly jobs: JobServiceClient;
+  readonly fleet: FleetServiceClient;
   readonly endpoint: string;
   readonly config: Config;
   /** Set when the command started the services itself. */
@@ -106,6 +108,7 @@ export async function openSession(
     tiles: connect(TileServiceClient, inference.endpoint, inference.access),
     // Every process answers for all jobs.
     jobs: connect(JobServiceClient, preprocessing.endpoint, preprocessing.access),
+    fleet: connect(FleetServiceClient, inference.endpoint, inference.access),
   };
   return {
     ...clients,

@@ -1,3 +1,4 @@
+import { hostname } from 'node:os';
 import path from 'node:path';
 import {
   endpointOf,
@@ -11,6 +12,7 @@ import {
 import { failure, type HyperswapError } from '@hyperswap/errors';
 import { EmbeddedBus, NatsBus, type Bus, type DamagedValue, type EmbeddedBusSettings } from '@hyperswap/messaging';
 import { JobRunner } from '@hyperswap/jobs';
+import { PodState } from '@hyperswap/proto';
 import { createPreprocessingServices } from '@hyperswap/preprocessing';
 import {
   clientAccess,
@@ -23,10 +25,13 @@ import {
 } from '@hyperswap/rpc';
 import { Backbones } from '@hyperswap/registry';
 import { DirectoryObjectStore, S3ObjectStore, type ObjectStore } from '@hyperswap/storage';
-import type { Logger } from '@hyperswap/telemetry';
+import type { Logger, Snapshot } from '@hyperswap/telemetry';
 import { Executor } from '@hyperswap/tensor';
-import { createTileInferenceServices } from '@hyperswap/tile-inference';
+import { createTileInferenceServices, type TileInferenceServices } from '@hyperswap/tile-inference';
 import { createTrainerServices, type PreprocessingAddress } from '@hyperswap/trainer';
+import { Fleet } from './fleet/fleet.js';
+import { countJobs, createFleetService } from './fleet/fleet-service.js';
+import { podReport, type PodIdentity } from './fleet/pod-report.js';
 import { createJobService } from './job-service.js';
 import { observeHost } from './observe-host.js';
 import { withTelemetry } from './with-telemetry.js';
@@ -60,7 +65,7 @@ export async function startPrivateHost(config: Config, names: readonly ServiceNa
   const security = readTransportSecurity(config);
   const protection = { security, guard: {}, own: () => ({}) };
   const own = { ...config, host: '127.0.0.1', port: 0, metricsPort: 0 };
-  return withTelemetry(own, () => start(own, names, logger, protection, 'private'));
+  return withTelemetry(own, (snapshot) => start(own, names, logger, protection, 'private', snapshot));
 }
 
 /**
@@ -73,7 +78,7 @@ export async function startHost(config: Config, names: readonly ServiceName[], l
   const security = readTransportSecurity(config);
   const guard = await serverGuard(config, security);
   const protection = { security, guard, own: () => ownAccess(config, security) };
-  return withTelemetry(config, () => start(config, names, logger, protection, 'kept'));
+  return withTelemetry(config, (snapshot) => start(config, names, logger, protection, 'kept', snapshot));
 }
 
 async function start(
@@ -82,6 +87,7 @@ async function start(
   logger: Logger,
   { security, guard, own }: Protection,
   work: EmbeddedBusSettings['work'],
+  snapshot: Snapshot,
 ): Promise<Host> {
   requireGuardedServers(config);
   const trust = adapterTrust(config);
@@ -105,9 +111,20 @@ async function start(
   const jobs = new JobRunner({
     ...{ bus, store, logger, leaseMilliseconds, keepMilliseconds, jobLimit, retryMilliseconds },
   });
-  const groups: ServiceGroup[] = [{ services: [createJobService(jobs)] }];
   let server: RunningServer | undefined;
+  let served: TileInferenceServices['serving'] | undefined;
+  const fleet = new Fleet({
+    events: bus.events,
+    countJobs: () => countJobs(jobs),
+    report: async () => {
+      // One that starts has nothing to tell.
+      if (server === undefined) throw failure('NOT_SERVING', { service: 'The process', endpoint: config.host });
+      return podReport(identityOf(server, served), stateOf(server), await snapshot());
+    },
+  });
+  const groups: ServiceGroup[] = [{ services: [createJobService(jobs), createFleetService(fleet)] }];
   const close = async (): Promise<void> => {
+    fleet.stop();
     // Jobs end first: they use what the services have.
     await jobs.stop();
     for (const group of groups) await group.stop?.();
@@ -143,7 +160,9 @@ async function start(
       const serving = { backbone, precision, ...limits, ...trust };
       const isServing = (service: string): boolean => server?.health.isServing(service) === true;
       const context = { store, backbones, bus, jobs, executor, logger, version: release, isServing, ...serving };
-      groups.push(await createTileInferenceServices(context));
+      const inference = await createTileInferenceServices(context);
+      served = inference.serving;
+      groups.push(inference);
     }
     const services = groups.flatMap((group) => group.services);
     server = await startServer(services, addressOf(config), guard);
@@ -180,6 +199,15 @@ async function start(
       logger.info('stopped');
     },
   };
+}
+
+function identityOf({ port, services }: RunningServer, serving: PodIdentity['serving']): PodIdentity {
+  return { pod: `${hostname()}:${port}`, services, serving };
+}
+
+function stateOf({ health }: RunningServer): PodState {
+  if (health.draining) return PodState.POD_STATE_DRAINING;
+  return health.isServing('') === true ? PodState.POD_STATE_SERVING : PodState.POD_STATE_NOT_SERVING;
 }
 
 /** Resolves when the executor ends by itself. */

@@ -1,5 +1,5 @@
 import { failure } from '@hyperswap/errors';
-import { toJobStatus, toKindMessage, type JobKind, type JobRunner } from '@hyperswap/jobs';
+import { toJobStatus, toKindMessage, type JobRunner } from '@hyperswap/jobs';
 import {
   DeadLetter,
   JobKind as KindMessage,
@@ -9,16 +9,7 @@ import {
   type ListDeadLettersResponse,
 } from '@hyperswap/proto';
 import { newestFirstKey, pageOf, unaryHandler, type HostedService, type Role } from '@hyperswap/rpc';
-import { preparationKind } from '@hyperswap/preprocessing';
-import { classificationKind } from '@hyperswap/tile-inference';
-import { pretrainingKind, trainingKind } from '@hyperswap/trainer';
-
-/** Kinds of job that there are, whether this process does such jobs or not. */
-const jobKinds = [preparationKind, trainingKind, pretrainingKind, classificationKind] as unknown as readonly JobKind<
-  unknown,
-  unknown,
-  unknown
->[];
+import { jobKinds, type AnyJobKind } from './job-kinds.js';
 
 /** Role that each method needs, where tokens are asked for. */
 const jobRoles = {
@@ -60,7 +51,7 @@ async function listDeadLetters(runner: JobRunner, request: ListDeadLettersReques
 }
 
 /** Returns the kinds that a request means; all of them when it names none. */
-function kindsOf(wanted: KindMessage): readonly JobKind<unknown, unknown, unknown>[] {
+function kindsOf(wanted: KindMessage): readonly AnyJobKind[] {
   return wanted === KindMessage.JOB_KIND_UNSPECIFIED
     ? jobKinds
     : jobKinds.filter(({ name }) => toKindMessage(name) === wanted);

@@ -1,6 +1,6 @@
 import type { Config } from '@hyperswap/config';
 import { failure } from '@hyperswap/errors';
-import { startTelemetry } from '@hyperswap/telemetry';
+import { startTelemetry, type Snapshot } from '@hyperswap/telemetry';
 
 /** Something that runs until it is stopped. */
 interface Running {
@@ -8,28 +8,29 @@ interface Running {
 }
 
 /**
- * Starts a host with its exporters, which end when it has stopped.
+ * Starts a host with its telemetry, which ends when it has stopped.
  *
+ * @param start gets the way to read the metrics of this process
  * @throws PORT_IN_USE, CONFIG_INVALID for the address of the metrics; what the host's start throws
  */
 export async function withTelemetry<Host extends Running>(
   { metricsHost: host, metricsPort: port }: Pick<Config, 'metricsHost' | 'metricsPort'>,
-  start: () => Promise<Host>,
+  start: (snapshot: Snapshot) => Promise<Host>,
 ): Promise<Host> {
-  const stopTelemetry = await startTelemetry('hyperswap', { host, port }).catch((error: unknown) => {
+  const telemetry = await startTelemetry('hyperswap', { host, port }).catch((error: unknown) => {
     throw listenError(error as NodeJS.ErrnoException, host, port);
   });
   try {
-    const running = await start();
+    const running = await start(telemetry.snapshot);
     return {
       ...running,
       stop: async (graceMilliseconds) => {
         await running.stop(graceMilliseconds);
-        await stopTelemetry();
+        await telemetry.stop();
       },
     };
   } catch (error) {
-    await stopTelemetry();
+    await telemetry.stop();
     throw error;
   }
 }

@@ -90,7 +90,7 @@ async function readTiles(
     for await (const { value } of rest) {
       throwIfAborted(signal, 'Classifying tiles');
       if (responses.closed) break;
-      const admitted = await admitTile(context.bindings, settings, value).catch(toErrorStatus);
+      const admitted = await admitTile(context, settings, value).catch(toErrorStatus);
       if (!('tile' in admitted)) {
         await responses.push({ id: shortId(value.id), outcome: { $case: 'error', value: admitted } });
         continue;
@@ -146,22 +146,29 @@ async function readSettings(store: ObjectStore, header: ClassifyTilesHeader): Pr
   }
 }
 
-/** @throws FIELD_INVALID, ADAPTER_WAVELENGTHS, what `BindingTable.admit` and `checkTile` throw */
+/** Finds what a tile means, and checks it. One that is refused is counted. @throws FIELD_INVALID, ADAPTER_WAVELENGTHS, what `BindingTable.admit` and `checkTile` throw */
 async function admitTile(
-  bindings: BindingTable,
+  { bindings, tiles }: ClassifyTilesContext,
   { header, pcaDigest, wavelengths }: StreamSettings,
   tile: Tile,
 ): Promise<AdmittedTile> {
-  if (Buffer.byteLength(tile.id) > maximumIdBytes) {
-    throw failure('FIELD_INVALID', { field: 'tile.id', reason: `it has more than ${maximumIdBytes} bytes` });
+  const start = performance.now();
+  let adapter: AdmittedAdapter | undefined;
+  try {
+    if (Buffer.byteLength(tile.id) > maximumIdBytes) {
+      throw failure('FIELD_INVALID', { field: 'tile.id', reason: `it has more than ${maximumIdBytes} bytes` });
+    }
+    adapter = await bindings.admit(tile.adapter === '' ? header.adapter : tile.adapter);
+    requireSameBands(
+      pcaDigest === undefined ? `The pixels of tile ${tile.id}` : `Scores of ${header.scene}`,
+      wavelengths,
+      adapter,
+    );
+    return { id: tile.id, tile: checkTile(header, tile, adapter, pcaDigest), adapter };
+  } catch (error) {
+    tiles.refused(adapter, error, performance.now() - start);
+    throw error;
   }
-  const adapter = await bindings.admit(tile.adapter === '' ? header.adapter : tile.adapter);
-  requireSameBands(
-    pcaDigest === undefined ? `The pixels of tile ${tile.id}` : `Scores of ${header.scene}`,
-    wavelengths,
-    adapter,
-  );
-  return { id: tile.id, tile: checkTile(header, tile, adapter, pcaDigest), adapter };
 }
 
 /** Cuts the result of a tile into messages, from top to bottom; one that asks for no probabilities fits one. */

@@ -9,6 +9,6 @@ export type { Flow } from './scheduler/flow.js';
 export { MemoryBudget, type Account, type Reservation } from './scheduler/memory-budget.js';
 export { PatchScheduler, schedulerLimits, type ScheduledFlow } from './scheduler/patch-scheduler.js';
 export type { Part, Work } from './scheduler/work.js';
-export { createTileInferenceServices, type TileInferenceContext } from './service.js';
+export { createTileInferenceServices, type TileInferenceContext, type TileInferenceServices } from './service.js';
 export { ServingStatistics } from './serving-statistics.js';
 export { newTileWork, type TileWork } from './tile-work.js';

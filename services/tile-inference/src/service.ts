@@ -1,5 +1,6 @@
 import type { JobRunner } from '@hyperswap/jobs';
 import type { Bus } from '@hyperswap/messaging';
+import type { Precision } from '@hyperswap/proto';
 import { AdapterRegistry, type Backbones, type TrustedKeys } from '@hyperswap/registry';
 import type { ServiceGroup } from '@hyperswap/rpc';
 import type { PrecisionChoice } from '@hyperswap/spectralgpt';
@@ -17,6 +18,7 @@ import { WaitingMessages } from './predict.js';
 import { createInferenceService } from './inference-protocol/inference-service.js';
 import { Models } from './inference-protocol/models.js';
 import { followRegistry } from './follow-registry.js';
+import { toPrecisionMessage } from './precision.js';
 import { createSceneJobService } from './scene-job-service.js';
 import { SceneJobs } from './scene-jobs.js';
 import { PatchScheduler, schedulerLimits } from './scheduler/patch-scheduler.js';
@@ -53,12 +55,24 @@ export interface TileInferenceContext {
   readonly trustedKeys?: TrustedKeys;
 }
 
+/** The services, and what of them does not change while they run. */
+export interface TileInferenceServices extends ServiceGroup {
+  readonly serving: {
+    readonly backbone: string;
+    readonly precision: Precision;
+    /** Device of the engine: "cpu" or "gpu". */
+    readonly device: string;
+    /** Patches of a full batch. */
+    readonly batchPatches: number;
+  };
+}
+
 /**
  * Classifies tiles and scenes with any number of adapters on one frozen backbone.
  *
  * @throws BACKBONE_NOT_FOUND, BACKBONE_INVALID, ENGINE_MISSING
  */
-export async function createTileInferenceServices(context: TileInferenceContext): Promise<ServiceGroup> {
+export async function createTileInferenceServices(context: TileInferenceContext): Promise<TileInferenceServices> {
   const { store, backbones, bus, executor, logger } = context;
   const registry = new AdapterRegistry(store, bus, backbones, context.trustedKeys);
   const engine = await executor.load<TileProgram>(new URL('./engine/program.js', import.meta.url));
@@ -81,7 +95,9 @@ export async function createTileInferenceServices(context: TileInferenceContext)
   const { reconciler, stop: stopFollowing } = followRegistry(registry, bindings, logger);
 
   const gauges = [
-    observe('waitingPatches', () => [[scheduler.waitingPatches]]),
+    observe('waitingPatches', () =>
+      Object.entries(scheduler.waitingByFlow).map(([flow, patches]) => [patches, { flow }] as const),
+    ),
     observe('waitingBytes', () => [[scheduler.reservedBytes]]),
     observe('bindings', () => bindings.states()),
     observe('bindingBytes', () => [[bindings.bound().reduce((sum, { bytes }) => sum + bytes, 0)]]),
@@ -101,6 +117,7 @@ export async function createTileInferenceServices(context: TileInferenceContext)
       createAdapterService(registry, bindings),
       createInferenceService({ store, registry, bindings, models, tiles, statistics, version, isServing }),
     ],
+    serving: { backbone: name, precision: toPrecisionMessage(precision), device, batchPatches: batchCost },
     // The backbone is resident by now.
     ready: reconciler.settled,
     drain: () => {

@@ -71,6 +71,19 @@ export class TileClassifier {
     }
   }
 
+  /**
+   * Counts a tile that was refused before it was classified.
+   *
+   * @param adapter version that it was for; undefined where none was found
+   * @param milliseconds from its arrival
+   */
+  refused(adapter: AdmittedAdapter | undefined, error: unknown, milliseconds: number): void {
+    if (adapter !== undefined) this.context.statistics.failed(adapter, milliseconds);
+    // What clients call an adapter that does not exist is no label.
+    const label = adapter === undefined ? 'unknown' : this.adapterLabel(adapter.reference);
+    instruments().adapterTiles.add(1, { adapter: label, outcome: toHyperswapError(error).code });
+  }
+
   /** Returns what a tile has to reserve. */
   sizeOf(tile: TileExtent, adapter: AdmittedAdapter, probabilities: boolean): Size {
     return tileSize(tile, adapter, this.context.config, probabilities);

@@ -1,5 +1,6 @@
 import { observe, type Reading } from '@hyperswap/telemetry';
 import type { JobRecords } from './job-records.js';
+import type { JobState } from './job-status.js';
 
 /** Time for which a count of jobs holds: counting reads all records of a kind. */
 const freshMilliseconds = 10_000;
@@ -19,12 +20,7 @@ export function observeJobs({ records, busy }: CountedJobs): () => void {
   const count = async (): Promise<Reading[]> => {
     const readings: Reading[] = [];
     for (const [kind, known] of records()) {
-      const byState = new Map<string, number>();
-      for (const { record } of await known.list()) {
-        const { state } = record.status;
-        byState.set(state, (byState.get(state) ?? 0) + 1);
-      }
-      for (const [state, jobs] of byState) readings.push([jobs, { kind, state }]);
+      for (const [state, jobs] of await countByState(known)) readings.push([jobs, { kind, state }]);
     }
     return readings;
   };
@@ -42,4 +38,14 @@ export function observeJobs({ records, busy }: CountedJobs): () => void {
   return () => {
     for (const stop of stops) stop();
   };
+}
+
+/** Counts the jobs of a kind that are kept, by state. */
+export async function countByState(records: Pick<JobRecords, 'list'>): Promise<ReadonlyMap<JobState, number>> {
+  const byState = new Map<JobState, number>();
+  for (const { record } of await records.list()) {
+    const { state } = record.status;
+    byState.set(state, (byState.get(state) ?? 0) + 1);
+  }
+  return byState;
 }

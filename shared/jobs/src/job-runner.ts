@@ -9,9 +9,9 @@ import { publishJob, type JobItem, type JobQueue } from './items.js';
 import type { JobHandler, JobKind } from './job-kind.js';
 import { newRecord, queuedAgain, withStatus } from './job-record.js';
 import { JobRecords } from './job-records.js';
-import { hasEnded } from './job-status.js';
+import { hasEnded, type JobState } from './job-status.js';
 import { toView, type JobView } from './job-view.js';
-import { observeJobs } from './job-metrics.js';
+import { countByState, observeJobs } from './job-metrics.js';
 import { JobWorker, type Registration } from './job-worker.js';
 import { jobObjects } from './objects.js';
 import { maximumParts } from './parts.js';
@@ -203,6 +203,11 @@ export class JobRunner {
         return [];
       }
     });
+  }
+
+  /** Counts the jobs of a kind that are kept, by state. @param kind name */
+  count(kind: string): Promise<ReadonlyMap<JobState, number>> {
+    return countByState(this.recordsOf(kind));
   }
 
   /** Ends a job; one that has ended stays as it is. @throws JOB_NOT_FOUND */

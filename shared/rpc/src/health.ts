@@ -44,6 +44,11 @@ export class Health {
     this.changes.emit('change');
   }
 
+  /** Tells if the server takes no new work, and ends. */
+  get draining(): boolean {
+    return this.isDraining;
+  }
+
   /** Makes every name NOT_SERVING for good. */
   fail(): void {
     this.isAlive = false;

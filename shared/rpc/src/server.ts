@@ -4,6 +4,7 @@ import { descriptorSetFile } from '@hyperswap/proto';
 import { Admission } from './admission.js';
 import { authorization } from './authorization.js';
 import { listen, type ConnectionLimits, type Listener } from './connections.js';
+import { countCalls, passUnknown, refuseUnknown } from './counting.js';
 import { Health, healthPath } from './health.js';
 import type { HostedService } from './hosted-service.js';
 import { IdleConnections } from './idle-connections.js';
@@ -71,8 +72,20 @@ export async function startServer(
   // grpc-js asks idle clients to leave after one to two times idleMilliseconds.
   const connections = new IdleConnections(2 * idleMilliseconds + closeMilliseconds);
   const admission = new Admission(healthPath, connections, requestMilliseconds);
+  const names = services.map(({ name }) => name);
+  const health = new Health(names);
+  const hosted = [...services, health.service()];
+  const reflection = reflectionServices(
+    hosted.map(({ name }) => name),
+    Descriptors.read(descriptorSetFile),
+  );
+  const all = [...hosted, ...reflection];
+  const paths = new Set(all.flatMap(({ definition }) => Object.values(definition).map(({ path }) => path)));
+  const isKnown = (path: string): boolean => paths.has(path);
   const server = new Server({
     interceptors: [
+      countCalls(isKnown),
+      refuseUnknown(isKnown),
       readAhead,
       admission.interceptor,
       ...(tokens === undefined ? [] : [authorization(tokens, rolesByPath(services))]),
@@ -86,16 +99,10 @@ export async function startServer(
     'grpc.keepalive_time_ms': keepaliveMilliseconds.time,
     'grpc.keepalive_timeout_ms': keepaliveMilliseconds.timeout,
   });
-  const names = services.map(({ name }) => name);
-  const health = new Health(names);
-  const hosted = [...services, health.service()];
-  const reflection = reflectionServices(
-    hosted.map(({ name }) => name),
-    Descriptors.read(descriptorSetFile),
-  );
-  for (const { definition, implementation } of [...hosted, ...reflection]) {
+  for (const { definition, implementation } of all) {
     server.addService(withUndecodableRequests(definition), admission.attach(implementation));
   }
+  passUnknown(server);
   // TLS ends at the listener, which passes on plain HTTP/2.
   const http2 = server.createConnectionInjector(ServerCredentials.createInsecure());
   const tls = identity && { ...identity, clientAuthority };

@@ -73,6 +73,26 @@ export function fromServiceError(thrown: unknown, endpoint: string): HyperswapEr
   }
 }
 
+/** Codes of the catalogue for statuses that gRPC itself ends calls with. */
+const ownCodes: Readonly<Partial<Record<grpcCodes, string>>> = {
+  [grpcCodes.CANCELLED]: 'CANCELLED',
+  [grpcCodes.DEADLINE_EXCEEDED]: 'DEADLINE',
+};
+
+/** Status as gRPC is given it. */
+interface EndedWith {
+  readonly code?: grpcCodes | null;
+  readonly metadata?: Metadata | null;
+}
+
+/** Returns the code of the error that a call ends with: that of the catalogue, or else the name of gRPC's status; `OK` for none. */
+export function codeOf({ code, metadata }: EndedWith): string {
+  const bytes = metadata?.get(detailsKey)[0];
+  const received = bytes instanceof Buffer ? decodeDetails(bytes) : undefined;
+  const status = code ?? grpcCodes.UNKNOWN;
+  return received?.code ?? ownCodes[status] ?? grpcCodes[status];
+}
+
 function isServiceError(thrown: unknown): thrown is ServiceError {
   return thrown instanceof Error && 'code' in thrown && 'metadata' in thrown && 'details' in thrown;
 }

@@ -1,7 +1,7 @@
-/** Traces and metrics of calls, on both sides: W3C Trace Context travels in their metadata. */
+/** Traces of calls, on both sides: W3C Trace Context travels in their metadata. */
 import { InterceptingCall, status as grpcCodes, type Interceptor, type Metadata } from '@grpc/grpc-js';
 import { toHyperswapError } from '@hyperswap/errors';
-import { injectTrace, instruments, inTrace, startSpan, traceOf } from '@hyperswap/telemetry';
+import { injectTrace, inTrace, startSpan, traceOf } from '@hyperswap/telemetry';
 
 /** Puts each call of a client into a span of its own, and tells the service so. */
 export const traceCalls: Interceptor = (options, nextCall) => {
@@ -29,7 +29,7 @@ interface ServedCall {
 }
 
 /**
- * Answers a call in a span that belongs to the client's trace, and counts it.
+ * Answers a call in a span that belongs to the client's trace.
  *
  * @param run answers the call @returns the error that the call ended with; undefined for none
  */
@@ -37,13 +37,8 @@ export async function traceAnswer(call: ServedCall, run: () => Promise<unknown>)
   const method = methodOf(call.getPath());
   const parent = traceOf(call.metadata.get('traceparent')[0]?.toString());
   const { place, end } = startSpan(method, { kind: 'server', parent, attributes: attributesOf(method) });
-  const start = performance.now();
   const error = await inTrace(place, run);
-  const code = error === undefined ? 'OK' : toHyperswapError(error).code;
   end(error === undefined ? undefined : toHyperswapError(error));
-  const { calls, callSeconds } = instruments();
-  calls.add(1, { method, code });
-  callSeconds.record((performance.now() - start) / 1000, { method });
 }
 
 /** Returns the name of a method, as `hyperswap.v1.TileService/ClassifyTiles`. */

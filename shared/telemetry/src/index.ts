@@ -9,7 +9,8 @@ export {
   type Reading,
 } from './metrics.js';
 export { observeProcess } from './process-metrics.js';
-export { startTelemetry, type TelemetrySettings } from './start-telemetry.js';
+export type { Sample, Snapshot } from './snapshots.js';
+export { startExport, startTelemetry, type Telemetry, type TelemetrySettings } from './start-telemetry.js';
 export {
   activeTrace,
   injectTrace,

@@ -26,7 +26,7 @@ const counters = {
   adapterTiles: [
     'hyperswap.adapter.tiles',
     ['adapter', 'outcome'],
-    'Tiles by version of an adapter and outcome: OK, or the code of their error.',
+    'Tiles by version of an adapter (`unknown` where none was found) and outcome: OK, or the code of their error.',
   ],
   batches: ['hyperswap.batches', ['cut'], 'Batches run, by the reason why they ended (full, pixels, drained).'],
   refused: ['hyperswap.queue.refused', ['flow'], 'Tiles, chunks and requests refused because the queue was full.'],
@@ -36,7 +36,7 @@ const counters = {
   calls: [
     'hyperswap.rpc.calls',
     ['method', 'code'],
-    'gRPC calls that ended, by method and code: OK, or that of the error.',
+    "gRPC calls that ended, by method (`unknown` for those that are not there) and code: OK, that of the error, or gRPC's status where it ended the call itself.",
   ],
   jobAttempts: [
     'hyperswap.job.failures',
@@ -60,7 +60,7 @@ const histograms = {
 } as const;
 
 const gauges = {
-  waitingPatches: ['hyperswap.queue.patches', [], 'Pixels that wait or run.'],
+  waitingPatches: ['hyperswap.queue.patches', ['flow'], 'Pixels that wait or run, by class of flow.'],
   waitingBytes: [
     'hyperswap.queue.bytes',
     [],
@@ -73,7 +73,7 @@ const gauges = {
   eventLoop: [
     'hyperswap.event_loop.delay.seconds',
     ['quantile'],
-    'Delay of the thread that answers gRPC, since the last reading (0.5, 0.99, 1).',
+    'Delay of the thread that answers gRPC, in the last 10 to 20 s (0.5, 0.99, 1).',
   ],
   jobs: [
     'hyperswap.jobs',

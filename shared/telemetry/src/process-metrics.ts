@@ -1,12 +1,22 @@
-import { monitorEventLoopDelay } from 'node:perf_hooks';
+import { monitorEventLoopDelay, type IntervalHistogram } from 'node:perf_hooks';
 import { observe } from './metrics.js';
 
 const nanoseconds = 1e9;
+/** Milliseconds between two looks at the event loop; Node counts them into what it measures. */
+const resolution = 20;
+/** A reading of the event loop's delay covers one to two of these: readers at any pace do not take it from each other. */
+const windowMilliseconds = 10_000;
 
 /** Observes memory and event-loop delay of this process. @returns the function that stops it */
 export function observeProcess(): () => void {
-  const delay = monitorEventLoopDelay({ resolution: 20 });
-  delay.enable();
+  // The second one covers the current window, the first one also the window before.
+  let delays = [0, 1].map(() => monitorEventLoopDelay({ resolution }));
+  for (const delay of delays) delay.enable();
+  const timer = setInterval(() => {
+    const [older, younger] = delays as [IntervalHistogram, IntervalHistogram];
+    older.reset();
+    delays = [younger, older];
+  }, windowMilliseconds).unref();
   const stops = [
     observe('memory', () => {
       const { rss, heapUsed, arrayBuffers } = process.memoryUsage();
@@ -17,17 +27,20 @@ export function observeProcess(): () => void {
       ];
     }),
     observe('eventLoop', () => {
+      const [delay] = delays as [IntervalHistogram, IntervalHistogram];
       const quantiles = [
         ['0.5', delay.percentile(50)],
         ['0.99', delay.percentile(99)],
         ['1', delay.max],
       ] as const;
-      delay.reset();
-      return quantiles.map(([quantile, value]) => [value / nanoseconds, { quantile }] as const);
+      return quantiles.map(
+        ([quantile, value]) => [Math.max(0, value / nanoseconds - resolution / 1000), { quantile }] as const,
+      );
     }),
   ];
   return () => {
     for (const stop of stops) stop();
-    delay.disable();
+    clearInterval(timer);
+    for (const delay of delays) delay.disable();
   };
 }

@@ -1,5 +1,6 @@
 import { context, metrics, propagation, trace } from '@opentelemetry/api';
 import type { MetricReader } from '@opentelemetry/sdk-metrics';
+import { snapshotReader, type Snapshot } from './snapshots.js';
 
 export interface TelemetrySettings {
   /** Address of Prometheus's page. */
@@ -8,31 +9,47 @@ export interface TelemetrySettings {
   readonly port: number;
 }
 
+/** Exporters that run, and the metrics of this process. */
+export interface Telemetry {
+  /** Reads the metrics of this process. */
+  readonly snapshot: Snapshot;
+  /** Flushes and stops the exporters. */
+  stop(): Promise<void>;
+}
+
 const exportMilliseconds = 60_000;
 
 /**
- * Exports traces and metrics over OTLP if `OTEL_EXPORTER_OTLP_ENDPOINT` is set, configured by OpenTelemetry's own variables, and metrics
- * at `/metrics` if a port is configured. With neither, nothing is loaded.
+ * Starts the telemetry of a process that serves. It keeps its metrics, and exports them and its traces over OTLP if
+ * `OTEL_EXPORTER_OTLP_ENDPOINT` is set, configured by OpenTelemetry's own variables, and the metrics at `/metrics` if a port is configured.
  *
- * @returns a function that flushes and stops the exporters
  * @throws what listening on the port fails with
  */
-export async function startTelemetry(
-  service: string,
-  { host, port }: TelemetrySettings = { host: '', port: 0 },
-): Promise<() => Promise<void>> {
-  const hasCollector = process.env.OTEL_EXPORTER_OTLP_ENDPOINT !== undefined;
-  if (!hasCollector && port === 0) return () => Promise.resolve();
+export async function startTelemetry(service: string, { host, port }: TelemetrySettings): Promise<Telemetry> {
+  const { reader, snapshot } = await snapshotReader();
+  const readers = [...(port === 0 ? [] : [await prometheusReader(host, port)]), reader];
+  return { snapshot, stop: await (hasCollector() ? exportTo(service, readers) : keep(service, readers)) };
+}
+
+/**
+ * Exports traces and metrics of a command over OTLP if `OTEL_EXPORTER_OTLP_ENDPOINT` is set. Otherwise nothing is loaded.
+ *
+ * @returns a function that flushes and stops the exporters
+ */
+export async function startExport(service: string): Promise<() => Promise<void>> {
+  return hasCollector() ? exportTo(service, []) : () => Promise.resolve();
+}
+
+function hasCollector(): boolean {
+  return process.env.OTEL_EXPORTER_OTLP_ENDPOINT !== undefined;
+}
+
+async function exportTo(service: string, readers: readonly MetricReader[]): Promise<() => Promise<void>> {
   const { NodeSDK } = await import('@opentelemetry/sdk-node');
-  const readers = [
-    ...(hasCollector ? [await collectorReader()] : []),
-    ...(port === 0 ? [] : [await prometheusReader(host, port)]),
-  ];
   const sdk = new NodeSDK({
     serviceName: process.env.OTEL_SERVICE_NAME ?? service,
-    metricReaders: readers,
+    metricReaders: [await collectorReader(), ...readers],
     logRecordProcessors: [],
-    ...(hasCollector ? {} : { spanProcessors: [] }),
   });
   sdk.start();
   return async () => {
@@ -42,6 +59,22 @@ export async function startTelemetry(
       // Another start in this process sets them anew.
       for (const api of [trace, metrics, context, propagation]) api.disable();
     }
+  };
+}
+
+/** Gives metrics to readers alone. */
+async function keep(service: string, readers: readonly MetricReader[]): Promise<() => Promise<void>> {
+  const [{ MeterProvider }, { resourceFromAttributes }] = await Promise.all([
+    import('@opentelemetry/sdk-metrics'),
+    import('@opentelemetry/resources'),
+  ]);
+  const resource = resourceFromAttributes({ 'service.name': process.env.OTEL_SERVICE_NAME ?? service });
+  const provider = new MeterProvider({ resource, readers: [...readers] });
+  // False where another host of this process has begun: its metrics are those of the process.
+  const isFirst = metrics.setGlobalMeterProvider(provider);
+  return async () => {
+    if (isFirst) metrics.disable();
+    await provider.shutdown();
   };
 }
 

@@ -127,16 +127,29 @@ async function readRequests(
   }
 }
 
-/** @throws FIELD_INVALID, TENSOR_INVALID, PCA_MISMATCH, SCENE_NOT_FOUND, and what `Models.admit` throws */
-async function admit({ store, models }: InferContext, request: Request): Promise<AdmittedRequest> {
-  const { modelName: name, modelVersion: version, parameters } = request;
-  if (Buffer.byteLength(request.id) > maximumIdBytes) {
-    throw failure('FIELD_INVALID', { field: 'id', reason: `it has more than ${maximumIdBytes} bytes` });
+/** Finds what a request means. One that is refused is counted. @throws what `check` and `Models.admit` throw, FIELD_INVALID */
+async function admit(context: InferContext, request: Request): Promise<AdmittedRequest> {
+  const start = performance.now();
+  let adapter: AdmittedAdapter | undefined;
+  try {
+    const { modelName: name, modelVersion: version, parameters } = request;
+    if (Buffer.byteLength(request.id) > maximumIdBytes) {
+      throw failure('FIELD_INVALID', { field: 'id', reason: `it has more than ${maximumIdBytes} bytes` });
+    }
+    adapter = await context.models.admit({ name, version, alias: textParameter(parameters, 'alias') });
+    return await check(context, request, adapter);
+  } catch (error) {
+    context.tiles.refused(adapter, error, performance.now() - start);
+    throw error;
   }
+}
+
+/** Checks a request against its adapter. @throws FIELD_INVALID, TENSOR_INVALID, PCA_MISMATCH, SCENE_NOT_FOUND */
+async function check({ store }: InferContext, request: Request, adapter: AdmittedAdapter): Promise<AdmittedRequest> {
+  const { parameters } = request;
   const outputs = wantedOutputs(request.outputs);
   const tensor = readInput(request);
   const scene = textParameter(parameters, 'scene');
-  const adapter = await models.admit({ name, version, alias: textParameter(parameters, 'alias') });
   const prepared =
     scene === undefined ? undefined : { name: scene, pcaDigest: (await readManifest(store, scene)).pcaDigest };
   const input = checkInput(tensor, adapter, prepared);
@@ -159,7 +172,14 @@ async function run(
   deliver: (response: Response) => void | Promise<void> = () => undefined,
 ): Promise<Response> {
   const probabilities = outputs.includes('probabilities');
-  const reservation = await reserve(flow, tiles.sizeOf(tile, adapter, probabilities), signal);
+  const start = performance.now();
+  const size = tiles.sizeOf(tile, adapter, probabilities);
+  const reservation = await Promise.resolve()
+    .then(() => reserve(flow, size, signal))
+    .catch((error: unknown) => {
+      tiles.refused(adapter, error, performance.now() - start);
+      throw error;
+    });
   try {
     const classified = await tiles.classify(flow, tile, adapter, reservation, probabilities, signal);
     const { times } = classified;

@@ -78,7 +78,8 @@ export class PatchScheduler<W extends Work> {
   private readonly entries = new Map<W, Entry<W>>();
   private readonly running = new Set<Running<W>>();
   private readonly throughput = new Throughput();
-  private waiting = 0;
+  /** Patches that wait or run, by class of flow. */
+  private readonly waiting: Record<FlowKind, number> = { interactive: 0, job: 0 };
   private classified = 0;
 
   constructor(
@@ -91,7 +92,12 @@ export class PatchScheduler<W extends Work> {
 
   /** Patches that wait or run. */
   get waitingPatches(): number {
-    return this.waiting;
+    return this.waiting.interactive + this.waiting.job;
+  }
+
+  /** Patches that wait or run, by class of flow. */
+  get waitingByFlow(): Readonly<Record<FlowKind, number>> {
+    return { ...this.waiting };
   }
 
   /** Bytes that are reserved for work that waits or runs, and for results that no client has taken. */
@@ -116,10 +122,10 @@ export class PatchScheduler<W extends Work> {
     const { limit } = this.budget;
     const isBytes = bytes / limit.bytes > patches / limit.patches;
     throw failure('QUEUE_FULL', {
-      waiting: isBytes ? bytes : this.waiting,
+      waiting: isBytes ? bytes : this.waitingPatches,
       limit: isBytes ? limit.bytes : limit.patches,
       unit: isBytes ? 'bytes' : 'patches',
-      retryAfterMilliseconds: this.throughput.millisecondsFor(this.waiting),
+      retryAfterMilliseconds: this.throughput.millisecondsFor(this.waitingPatches),
     });
   }
 
@@ -133,7 +139,7 @@ export class PatchScheduler<W extends Work> {
     const since = performance.now();
     let entry: Entry<W> | undefined;
     const giveUp = (): void => entry?.reject(signal.reason);
-    this.waiting += work.patches;
+    this.waiting[flow.kind] += work.patches;
     try {
       await new Promise<void>((resolve, reject) => {
         const trace = activeTrace();
@@ -152,7 +158,7 @@ export class PatchScheduler<W extends Work> {
       throw error;
     } finally {
       signal.removeEventListener('abort', giveUp);
-      this.waiting -= work.patches - entry!.done;
+      this.waiting[flow.kind] -= work.patches - entry!.done;
       this.leave(entry!);
     }
   }
@@ -215,7 +221,7 @@ export class PatchScheduler<W extends Work> {
     // One that was given up meanwhile is no longer counted.
     if (!this.entries.has(entry.work)) return;
     entry.done += count;
-    this.waiting -= count;
+    this.waiting[entry.flow.kind] -= count;
     entry.reservation.keepPatches(entry.work.patches - entry.done);
     if (entry.done === entry.work.patches) entry.resolve();
   }

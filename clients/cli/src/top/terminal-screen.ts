@@ -1,0 +1,68 @@
+/** Full-screen view on a terminal: draws frames, reads keys, and leaves the terminal as it was. */
+import type { Line } from './screen.js';
+
+const escape = '\u001b[';
+const sequences = {
+  enter: `${escape}?1049h${escape}?25l`,
+  leave: `${escape}?25h${escape}?1049l`,
+  home: `${escape}H`,
+  clearLine: `${escape}K`,
+  clearBelow: `${escape}J`,
+  plain: `${escape}0m`,
+} as const;
+const emphases = { title: `${escape}1m`, bad: `${escape}31m`, faint: `${escape}2m` } as const;
+const interrupt = '\u0003';
+
+/** Screen of a terminal while a command owns it. */
+export class TerminalScreen {
+  private readonly isColoured = process.env.NO_COLOR === undefined || process.env.NO_COLOR === '';
+  private readonly restore = (): void => {
+    process.off('exit', this.restore);
+    process.stdin.off('data', this.read);
+    process.stdout.off('resize', this.onChange);
+    if (process.stdin.isTTY) process.stdin.setRawMode(false);
+    process.stdin.pause();
+    process.stdout.write(sequences.leave);
+  };
+  private readonly read = (keys: Buffer): void => {
+    for (const key of keys.toString()) this.onKey(key === interrupt ? 'q' : key);
+  };
+
+  /**
+   * Takes the terminal: another screen, no cursor, keys at once.
+   *
+   * @param onKey is called with each key; Ctrl-C is q
+   * @param onChange is called when the size changes
+   */
+  constructor(
+    private readonly onKey: (key: string) => void,
+    private readonly onChange: () => void,
+  ) {
+    process.stdout.write(sequences.enter);
+    // Whatever ends the process, the terminal is usable after it.
+    process.on('exit', this.restore);
+    if (process.stdin.isTTY) process.stdin.setRawMode(true);
+    process.stdin.on('data', this.read).resume();
+    process.stdout.on('resize', this.onChange);
+  }
+
+  /** Columns and rows. */
+  get size(): { readonly columns: number; readonly rows: number } {
+    const { columns = 80, rows = 24 } = process.stdout;
+    return { columns, rows };
+  }
+
+  /** Draws a frame over the one before, which does not flicker. */
+  draw(lines: readonly Line[]): void {
+    const texts = lines.map(({ text, emphasis }) => {
+      const isMarked = emphasis !== undefined && this.isColoured;
+      return `${isMarked ? `${emphases[emphasis]}${text}${sequences.plain}` : text}${sequences.clearLine}`;
+    });
+    process.stdout.write(`${sequences.home}${texts.join('\r\n')}${sequences.clearBelow}`);
+  }
+
+  /** Gives the terminal back. */
+  close(): void {
+    this.restore();
+  }
+}
