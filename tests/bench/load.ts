@@ -4,6 +4,7 @@
  * - fairness: the time of an 8 × 8 tile, one in flight, alone and beside others.
  * - closed loop: 8 × 8 tiles, one in flight a stream, at 1 to 128 streams: pixels a second, p50, p99, refused.
  * - adapters: 8 × 8 tiles whose adapters take turns, with more adapters than the memory for bindings holds.
+ * - mixed: small tiles of one adapter, and of many in turns; how much room batches of one adapter each leave.
  *
  * The pod is a process of its own; this process is the client. Both share the cores.
  */
@@ -12,8 +13,8 @@ import { cpus, tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
-import type { Scene, Tile } from '@hyperswap/proto';
-import { callUnary } from '@hyperswap/rpc';
+import { FleetServiceClient, type Scene, type Tile } from '@hyperswap/proto';
+import { callUnary, connect, readStream } from '@hyperswap/rpc';
 import { startPod, type Pod } from '../support/fleet.js';
 import { repository } from '../support/fixtures.js';
 import { prepareToy } from '../support/services.js';
@@ -22,6 +23,7 @@ import { flood, oneByOne, registerMadeUp, scoreHeader, scoreTile, TileStream } f
 const { values: flags } = parseArgs({
   options: {
     only: { type: 'string' },
+    method: { type: 'string', default: 'krona+' },
     precision: { type: 'string', default: 'auto' },
     seconds: { type: 'string', default: '8' },
   },
@@ -39,6 +41,8 @@ interface Row {
   readonly median: number;
   readonly p99: number;
   readonly refused: number;
+  /** Patches of a batch, where they were counted. */
+  readonly batchPatches?: number;
 }
 
 const rows: Row[] = [];
@@ -48,13 +52,18 @@ try {
   const wanted = (part: string): boolean => flags.only === undefined || flags.only.split(',').includes(part);
   pod = await start({});
   const scene = await prepareToy(pod);
-  for (let i = 0; i < 64; i++) await registerMadeUp(pod, scene, `a${i}`, { patchSize, seed: i + 1, classes: 16 });
+  for (let i = 0; i < 64; i++)
+    await registerMadeUp(pod, scene, `a${i}`, { patchSize, seed: i + 1, classes: 16, method: flags.method });
   const status = await callUnary(pod.tiles, 'getStatus', {});
   console.log(`${status.backbone}, precision ${status.engine!.precision}, ${status.engine!.threads} threads`);
   if (wanted('fairness')) await fairness(pod, scene);
   if (wanted('loop')) for (const streams of [1, 8, 32, 128]) await closedLoop(pod, scene, streams, 8);
   if (wanted('loop')) await closedLoop(pod, scene, 32, 1);
   if (wanted('adapters')) for (const count of [1, 2, 16, 64]) await adapters(pod, scene, count, 'all fit');
+  if (wanted('mixed')) {
+    for (const side of [1, 4, 8])
+      for (const count of [1, 8, 64]) await adapters(pod, scene, count, 'all fit', side, 64);
+  }
   if (wanted('adapters')) {
     await pod.kill();
     // Bindings of 8 adapters.
@@ -85,7 +94,14 @@ function quantile(values: readonly number[], share: number): number {
 }
 
 /** Prints and keeps a row. @param latencies milliseconds of each tile */
-function tell(work: string, latencies: readonly number[], pixels: number, elapsed: number, refused = 0): void {
+function tell(
+  work: string,
+  latencies: readonly number[],
+  pixels: number,
+  elapsed: number,
+  refused = 0,
+  batchPatches?: number,
+): void {
   const row: Row = {
     work,
     tiles: latencies.length,
@@ -93,12 +109,14 @@ function tell(work: string, latencies: readonly number[], pixels: number, elapse
     median: quantile(latencies, 0.5),
     p99: quantile(latencies, 0.99),
     refused,
+    ...(batchPatches === undefined ? {} : { batchPatches }),
   };
   rows.push(row);
   const { tiles, pixelsPerSecond, median, p99 } = row;
   console.log(
     `${work.padEnd(46)} ${String(tiles).padStart(5)} tiles  ${pixelsPerSecond.toFixed(0).padStart(6)} pixels/s` +
-      `  median ${median.toFixed(0).padStart(5)} ms  p99 ${p99.toFixed(0).padStart(5)} ms  refused ${refused}`,
+      `  median ${median.toFixed(0).padStart(5)} ms  p99 ${p99.toFixed(0).padStart(5)} ms  refused ${refused}` +
+      (batchPatches === undefined ? '' : `  ${batchPatches.toFixed(1)} patches a batch`),
   );
 }
 
@@ -158,11 +176,25 @@ async function closedLoop({ endpoint }: Pod, scene: Scene, count: number, side: 
   for (const stream of streams) stream.close();
 }
 
-/** Measures tiles whose adapters take turns, 32 in flight. */
-async function adapters({ endpoint }: Pod, scene: Scene, count: number, which: string): Promise<void> {
-  const inFlight = 32;
-  const stream = new TileStream(endpoint, scoreHeader(scene.name, 'a0'));
-  const tiles = Array.from({ length: count }, (_, i) => scoreTile('tile', 8, halo, `a${i}`));
+/** Returns the batches that a pod has run, and their patches. */
+async function batchesOf({ endpoint }: Pod): Promise<{ readonly batches: number; readonly patches: number }> {
+  const client = connect(FleetServiceClient, endpoint);
+  try {
+    for await (const { event } of readStream(client, client.watchFleet({ interval: undefined }))) {
+      if (event?.$case !== 'pod') continue;
+      const { batchCuts, patches } = event.value.serving!;
+      return { batches: batchCuts.reduce((sum, { count }) => sum + count, 0), patches };
+    }
+    throw new Error('the pod does not report');
+  } finally {
+    client.close();
+  }
+}
+
+/** Measures tiles whose adapters take turns, so many in flight. */
+async function adapters(pod: Pod, scene: Scene, count: number, which: string, side = 8, inFlight = 32): Promise<void> {
+  const stream = new TileStream(pod.endpoint, scoreHeader(scene.name, 'a0'));
+  const tiles = Array.from({ length: count }, (_, i) => scoreTile('tile', side, halo, `a${i}`));
   const sent = new Map<string, number>();
   const latencies: number[] = [];
   let next = 0;
@@ -176,6 +208,7 @@ async function adapters({ endpoint }: Pod, scene: Scene, count: number, which: s
     await stream.send(tile);
     await stream.readResult();
   }
+  const before = await batchesOf(pod);
   const start = performance.now();
   for (let i = 0; i < inFlight; i++) await send();
   while (performance.now() - start < milliseconds) {
@@ -184,6 +217,9 @@ async function adapters({ endpoint }: Pod, scene: Scene, count: number, which: s
     sent.delete(id);
     await send();
   }
-  tell(`${count} adapters in turns, ${which}`, latencies, 64, performance.now() - start);
+  const elapsed = performance.now() - start;
+  const after = await batchesOf(pod);
+  const batchPatches = (after.patches - before.patches) / (after.batches - before.batches);
+  tell(`${count} adapters in turns, ${side} × ${side}, ${which}`, latencies, side * side, elapsed, 0, batchPatches);
   stream.close();
 }

@@ -27,15 +27,20 @@ const everything = { pageSize: 0, pageToken: '' };
 const forever = (signal: AbortSignal): Promise<void> =>
   new Promise((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
 
+/** Is called when a call that stays open is there. */
+let opened: () => void = () => undefined;
+
 const implementation = {
   listTrainings: unaryHandler(() => Promise.resolve({ trainings: [], nextPageToken: '' })),
   listMethods: unaryHandler(() => Promise.reject(failure('JOB_NOT_FOUND', { kind: 'training', job: 'x' }))),
   cancelTraining: unaryHandler(async (_, { signal }) => {
+    opened();
     await forever(signal);
     throw signal.reason as Error;
   }),
   // eslint-disable-next-line require-yield -- it has nothing to say
   watchTraining: watchHandler(async function* (_, { signal }) {
+    opened();
     await forever(signal);
   }),
 };
@@ -86,7 +91,7 @@ describe('calls are counted by method and code, and no call is counted twice', (
 
   test('those that a handler answers', async () => {
     await callUnary(trainings, 'listTrainings', everything);
-    await assert.rejects(callUnary(trainings, 'listMethods', {}));
+    await assert.rejects(callUnary(trainings, 'listMethods', { backbone: '' }));
     await counted({ [`${serviceName}/ListTrainings OK`]: 1, [`${serviceName}/ListMethods JOB_NOT_FOUND`]: 1 });
   });
 
@@ -157,7 +162,7 @@ describe('calls are counted by method and code, and no call is counted twice', (
       connect(TrainingServiceClient, guarded.endpoint, access),
     );
     await assert.rejects(callUnary(anybody!, 'listTrainings', everything));
-    await assert.rejects(callUnary(reader!, 'listMethods', {}));
+    await assert.rejects(callUnary(reader!, 'listMethods', { backbone: '' }));
     await callUnary(reader!, 'listTrainings', everything);
     for (const client of [anybody, reader]) client!.close();
     await guarded.drain(1000);
@@ -172,16 +177,28 @@ describe('calls are counted by method and code, and no call is counted twice', (
   test('those that come while the server drains, and those that it ends', async () => {
     const ending = await start();
     const client = connect(TrainingServiceClient, ending.endpoint);
-    const watch = readStream(client, client.watchTraining({ training: 'x' })).next();
-    await setTimeout(100);
-    const drained = ending.drain(3_000);
+    const open = async <Result>(call: () => Promise<Result>): Promise<{ readonly end: Promise<Result> }> => {
+      const isOpen = new Promise<void>((resolve) => (opened = resolve));
+      const end = call();
+      end.catch(() => undefined);
+      await isOpen;
+      return { end };
+    };
+    const controller = new AbortController();
+    const { signal } = controller;
+    const slow = await open(() => callUnary(client, 'cancelTraining', { training: 'x' }, { signal }));
+    const watch = await open(() => readStream(client, client.watchTraining({ training: 'x' })).next());
+    const drained = ending.drain(30_000);
     await rawFields(ending.endpoint, `/${serviceName}/ListTrainings`, Buffer.alloc(0));
-    await assert.rejects(watch);
+    await assert.rejects(watch.end);
+    controller.abort();
+    await assert.rejects(slow.end);
     client.close();
     await drained;
     await counted({
       [`${serviceName}/ListTrainings DRAINING`]: 1,
       [`${serviceName}/WatchTraining DRAINING`]: 1,
+      [`${serviceName}/CancelTraining CANCELLED`]: 1,
     });
   });
 });

@@ -166,6 +166,18 @@ test('doctor tells how long the map of a scene takes, from a measurement', async
   assert.match((await hyperswap('doctor', '--scene', 'nothing')).stderr, /Scene nothing does not exist/);
 });
 
+test('top prints once what its processes do, and refuses an interval that is none', async () => {
+  const printed = JSON.parse(await succeed('top', '--once', '--json', '--interval', '0.5')) as {
+    readonly pods: readonly { readonly state: string; readonly model: { readonly backbone: string } }[];
+  };
+  assert.equal(printed.pods.length, 1);
+  assert.equal(printed.pods[0]!.state, 'serving');
+  assert.equal(printed.pods[0]!.model.backbone, 'spectralgpt-mini');
+  const { code, stderr } = await hyperswap('top', '--interval', 'often');
+  assert.equal(code, 1);
+  assert.match(stderr, /--interval.*often/);
+});
+
 test('exit codes: 1 for what failed, with its sentence; 2 for wrong usage', async () => {
   const missing = await hyperswap('scenes', 'prepare', path.join(directory, 'nothing.npy'));
   assert.equal(missing.code, 1);

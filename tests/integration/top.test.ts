@@ -3,10 +3,9 @@ import assert from 'node:assert/strict';
 import { execFile, spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { after, before, describe, test } from 'node:test';
-import { setTimeout } from 'node:timers/promises';
 import { promisify } from 'node:util';
-import type { FleetLoad } from '@hyperswap/cli';
-import { FleetServiceClient, type PodReport } from '@hyperswap/proto';
+import { FleetHistory, type FleetLoad, type PodLoad } from '@hyperswap/cli';
+import { FleetServiceClient } from '@hyperswap/proto';
 import { connect, readStream, toDuration } from '@hyperswap/rpc';
 import { commandFile } from '../support/command.js';
 import { hasCode } from '../support/errors.js';
@@ -25,12 +24,23 @@ describe('hyperswap top', { skip: serversMissing }, () => {
   let stream: TileStream;
   let flooding: Promise<void>;
 
+  /** What the command shows, without its process. */
+  const history = new FleetHistory(0.5);
+  const watching = new AbortController();
+  let watched: Promise<void>;
+
   const top = async (...args: readonly string[]): Promise<string> => {
     const command = [commandFile, '--endpoint', other.endpoint, 'top', ...args];
     return (await promisify(execFile)(process.execPath, command)).stdout;
   };
-  const look = async (): Promise<FleetLoad> => JSON.parse(await top('--once', '--json')) as FleetLoad;
   const portOf = ({ endpoint }: Pod): string => `:${endpoint.split(':')[1]}`;
+  const loadOf = ({ pods }: FleetLoad, pod: Pod): PodLoad => pods.find((load) => load.pod.endsWith(portOf(pod)))!;
+  /** Waits for a load that passes a check. */
+  const seen = (check: (load: FleetLoad) => void): Promise<void> =>
+    eventually(120_000, async () => {
+      await Promise.resolve();
+      check(history.load());
+    });
 
   before(async () => {
     fleet = await startFleet();
@@ -46,51 +56,71 @@ describe('hyperswap top', { skip: serversMissing }, () => {
     await wrong.send(scoreTile('w', 8, 4));
     await wrong.read();
     wrong.close();
+    const client = connect(FleetServiceClient, other.endpoint);
+    watched = (async () => {
+      for await (const news of readStream(client, client.watchFleet({ interval: toDuration(500) }), watching.signal)) {
+        history.add(news);
+      }
+    })().finally(() => client.close());
+    watched.catch(() => undefined);
   });
 
   after(async () => {
+    watching.abort();
+    await watched.catch(() => undefined);
     stream.close();
     await flooding;
     await fleet.stop();
   });
 
   test('shows every process of the fleet, whichever is asked, and figures that move', async () => {
-    const first = await look();
-    const ports = first.pods.map(({ pod }) => `:${pod.split(':')[1]}`);
-    assert.deepEqual(ports.sort(), [busy, other].map(portOf).sort());
-    const [working, idle] = [busy, other].map((pod) => first.pods.find((load) => load.pod.endsWith(portOf(pod)))!);
-    assert.deepEqual([working!.state, idle!.state], ['serving', 'serving']);
-    assert.equal(working!.model?.backbone, 'spectralgpt-mini');
-    assert.match(working!.model.precision, /^(float32|bfloat16)$/);
-    assert.ok(working!.patchesPerSecond > 0 && working!.pixelsPerSecond > 0 && working!.tilesPerSecond > 0);
-    assert.equal(idle!.patchesPerSecond, 0);
-    assert.ok(working!.batches.perSecond > 0 && working!.batches.fill! > 0);
-    assert.ok(working!.flows.interactive.waitP50! > 0);
-    assert.ok(working!.flows.interactive.waitP99! >= working!.flows.interactive.waitP50!);
-    assert.equal(working!.bindings.bound, 1);
-    assert.ok(working!.bindings.bytes > 0 && working!.liveTensors! > 0 && working!.residentBytes > 1e8);
-    const second = await look();
-    const tiles = [first, second].map(({ adapters }) => adapters.find(({ adapter }) => adapter === 'watched@1')!.tiles);
-    assert.ok(tiles[1]! > tiles[0]!, `${tiles.join(' then ')} tiles`);
+    await seen((load) => {
+      const ports = load.pods.map(({ pod }) => `:${pod.split(':')[1]}`);
+      assert.deepEqual(ports.sort(), [busy, other].map(portOf).sort());
+      const working = loadOf(load, busy);
+      assert.ok(working.patchesPerSecond > 0 && working.pixelsPerSecond > 0 && working.tilesPerSecond > 0);
+      assert.ok(working.batches.perSecond > 0 && working.batches.fill! > 0);
+      assert.ok(working.flows.interactive.waitP50 !== null && working.flows.interactive.waitingPatches > 0);
+      assert.ok(working.flows.interactive.waitP99! >= working.flows.interactive.waitP50);
+    });
+    const load = history.load();
+    const [working, idle] = [loadOf(load, busy), loadOf(load, other)];
+    assert.deepEqual([working.state, idle.state], ['serving', 'serving']);
+    assert.equal(working.model?.backbone, 'spectralgpt-mini');
+    assert.match(working.model.precision, /^(float32|bfloat16)$/);
+    assert.equal(idle.patchesPerSecond, 0);
+    assert.equal(working.bindings.bound, 1);
+    assert.ok(working.bindings.bytes > 0 && working.residentBytes > 1e8);
+    const tilesOf = ({ adapters }: FleetLoad): number =>
+      adapters.find(({ adapter }) => adapter === 'watched@1')?.tiles ?? 0;
+    await seen((later) => assert.ok(tilesOf(later) > tilesOf(load)));
+    await seen((later) => assert.ok(loadOf(later, busy).liveTensors! > 0, 'the engine answers'));
   });
 
-  test('shows a job while it waits and runs, and the queue of jobs', async () => {
+  test('shows a job while it waits or runs, and when it is done', async () => {
+    const statesOf = ({ jobs }: FleetLoad): Readonly<Record<string, number>> =>
+      jobs.find(({ kind }) => kind === 'classification')?.states ?? {};
     const job = mapOf(other, 'watched', 16);
-    let seen: FleetLoad | undefined;
-    await eventually(30_000, async () => {
-      const load = await look();
-      const states = load.jobs.find(({ kind }) => kind === 'classification')?.states;
-      if ((states?.running ?? 0) + (states?.queued ?? 0) > 0) seen = load;
-      assert.ok(load.pods.some(({ flows }) => flows.jobs.waitP50 !== null || flows.jobs.patchesPerSecond > 0) || seen);
-    });
+    await seen((load) => assert.ok((statesOf(load).running ?? 0) + (statesOf(load).queued ?? 0) > 0));
     await job;
-    const { jobs } = await look();
-    assert.equal(jobs.find(({ kind }) => kind === 'classification')?.states.done, 1);
+    await seen((load) => assert.equal(statesOf(load).done, 1));
   });
 
   test('counts errors by code', async () => {
-    const { errors } = await look();
-    assert.ok(errors.some(({ of, code, count }) => of === 'tile' && code === 'ADAPTER_NOT_FOUND' && count === 1));
+    await seen(({ errors }) => {
+      const found = errors.find(({ of, code }) => of === 'tile' && code === 'ADAPTER_NOT_FOUND');
+      assert.equal(found?.count, 1);
+    });
+  });
+
+  test('prints the same as JSON', async () => {
+    const printed = JSON.parse(await top('--once', '--json', '--interval', '2')) as FleetLoad;
+    assert.equal(printed.pods.length, 2);
+    assert.ok(printed.adapters.some(({ adapter, tiles }) => adapter === 'watched@1' && tiles > 0));
+    assert.deepEqual(
+      Object.keys(printed).filter((key) => key in history.load()),
+      Object.keys(history.load()),
+    );
   });
 
   test('prints 80 columns once where no terminal is', async () => {
@@ -107,12 +137,12 @@ describe('hyperswap top', { skip: serversMissing }, () => {
     let output = '';
     child.stdout.on('data', (text: Buffer) => (output += text.toString()));
     const ended = new Promise((resolve) => child.once('close', resolve));
-    await eventually(30_000, () => {
-      assert.ok(output.includes('watched@1') && output.includes('by load'), output);
+    await eventually(120_000, () => {
+      assert.ok(output.includes('interactive') && output.includes('by load'), output);
       return Promise.resolve();
     });
     child.stdin.write('s');
-    await eventually(10_000, () => {
+    await eventually(60_000, () => {
       assert.ok(output.includes('by wait'), 'another order');
       return Promise.resolve();
     });
@@ -124,32 +154,12 @@ describe('hyperswap top', { skip: serversMissing }, () => {
     assert.equal(behind!.replace(/^code 0\r\n/, ''), before, 'the settings of the terminal');
   });
 
-  test('says that a killed process is silent, and reports end when nobody watches', async () => {
-    const client = connect(FleetServiceClient, other.endpoint);
-    const pods: PodReport[] = [];
-    const controller = new AbortController();
-    const call = client.watchFleet({ interval: toDuration(200) });
-    const watching = (async () => {
-      for await (const { event } of readStream(client, call, controller.signal)) {
-        if (event?.$case === 'pod') pods.push(event.value);
-      }
-    })();
-    const names = (): Set<string> => new Set(pods.map(({ pod }) => `:${pod.split(':')[1]}`));
-    await eventually(20_000, () => {
-      assert.equal(names().size, 2);
-      return Promise.resolve();
-    });
+  test('says that a killed process is silent', async () => {
     await busy.kill();
-    await setTimeout(500);
-    pods.length = 0;
-    await eventually(20_000, () => {
-      assert.ok(pods.length > 5);
-      return Promise.resolve();
+    await seen((load) => {
+      assert.equal(loadOf(load, busy).state, 'silent');
+      assert.equal(loadOf(load, other).state, 'serving');
     });
-    assert.deepEqual([...names()], [portOf(other)]);
-    controller.abort();
-    await assert.rejects(watching, hasCode('CANCELLED'));
-    client.close();
   });
 
   test('refuses an interval that is too short', async () => {

@@ -3,5 +3,5 @@ export { fetchIndianPines, indianPinesClasses, splitNumbering } from './datasets
 export { repairLineEndings } from './datasets/repair-indian-pines.js';
 export { run } from './main.js';
 export { FleetHistory } from './top/fleet-history.js';
-export { quantile, type FleetLoad } from './top/fleet-load.js';
-export { linesOf, sortings, type Frame } from './top/screen.js';
+export { quantile, type FleetLoad, type PodLoad } from './top/fleet-load.js';
+export { linesOf, sortings } from './top/screen.js';

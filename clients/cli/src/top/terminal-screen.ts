@@ -12,6 +12,7 @@ const sequences = {
 } as const;
 const emphases = { title: `${escape}1m`, bad: `${escape}31m`, faint: `${escape}2m` } as const;
 const interrupt = '\u0003';
+const usual = { columns: 80, rows: 24 } as const;
 
 /** Screen of a terminal while a command owns it. */
 export class TerminalScreen {
@@ -46,10 +47,10 @@ export class TerminalScreen {
     process.stdout.on('resize', this.onChange);
   }
 
-  /** Columns and rows. */
+  /** Columns and rows. Some terminals do not know theirs, and say 0. */
   get size(): { readonly columns: number; readonly rows: number } {
-    const { columns = 80, rows = 24 } = process.stdout;
-    return { columns, rows };
+    const { columns, rows } = process.stdout;
+    return { columns: columns || usual.columns, rows: rows || usual.rows };
   }
 
   /** Draws a frame over the one before, which does not flicker. */
