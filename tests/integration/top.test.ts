@@ -87,7 +87,7 @@ describe('hyperswap top', { skip: serversMissing }, () => {
     const [working, idle] = [loadOf(load, busy), loadOf(load, other)];
     assert.deepEqual([working.state, idle.state], ['serving', 'serving']);
     assert.equal(working.model?.backbone, 'spectralgpt-mini');
-    assert.match(working.model.precision, /^(float32|bfloat16)$/);
+    assert.match(working.model.precision, /^(float32|bfloat16|int8)$/);
     assert.equal(idle.patchesPerSecond, 0);
     assert.equal(working.bindings.bound, 1);
     assert.ok(working.bindings.bytes > 0 && working.residentBytes > 1e8);
