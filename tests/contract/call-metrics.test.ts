@@ -38,7 +38,6 @@ const implementation = {
     await forever(signal);
     throw signal.reason as Error;
   }),
-  // eslint-disable-next-line require-yield -- it has nothing to say
   watchTraining: watchHandler(async function* (_, { signal }) {
     opened();
     await forever(signal);

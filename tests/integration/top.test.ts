@@ -24,7 +24,7 @@ describe('hyperswap top', { skip: serversMissing }, () => {
   let stream: TileStream;
   let flooding: Promise<void>;
 
-  /** What the command shows, without its process. */
+  /** Load as the command shows it, without its process. */
   const history = new FleetHistory(0.5);
   const watching = new AbortController();
   let watched: Promise<void>;

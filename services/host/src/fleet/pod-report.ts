@@ -13,7 +13,7 @@ import type { Sample } from '@hyperswap/telemetry';
 import type { TileInferenceServices } from '@hyperswap/tile-inference';
 import { release } from '../release.js';
 
-/** What of a process does not change while it runs. */
+/** Properties of a process that stay the same while it runs. */
 export interface PodIdentity {
   /** Name of the process, which no other has. */
   readonly pod: string;
