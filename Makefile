@@ -9,10 +9,10 @@ CACHE := node_modules/.cache/hyperswap
 sources := $(shell find proto shared services clients deploy docs tests -name node_modules -prune -o -name dist -prune -o -name generated -prune \
   -o \( -name '*.ts' -o -name '*.proto' -o -name 'tsconfig.json' -o -name 'buf*.yaml' \) -print)
 
-.PHONY: help setup build engine demo test test-cuda servers lint format references reference pretrain-mini parity-fixtures peft-fixtures parity-peft parity-base bench bench-pytorch bench-peers load bench-scaling soak clean
+.PHONY: python-client help setup build engine demo test test-cuda servers lint format references reference pretrain-mini parity-fixtures peft-fixtures parity-peft parity-base bench bench-pytorch bench-peers load bench-scaling soak clean
 
 help:
-	@sed -n 's/^# //p' Makefile | head -3; echo "also: setup lint format references reference pretrain-mini parity-fixtures parity-base clean"
+	@sed -n 's/^# //p' Makefile | head -3; echo "also: python-client setup lint format references reference pretrain-mini parity-fixtures parity-base clean"
 
 setup: build engine
 
@@ -121,6 +121,12 @@ bench-scaling: setup
 soak: setup
 	node tests/dist/bench/soak.js $(BENCH_FLAGS)
 
+# The Python client as wheel and source distribution, in out/python.
+python-client:
+	test -x out/python-venv/bin/python || python3 -m venv out/python-venv
+	out/python-venv/bin/pip install --quiet build==1.6.1
+	out/python-venv/bin/python -m build --outdir out/python clients/python
+
 clean:
-	rm -rf out $(CACHE) proto/generated
+	rm -rf out $(CACHE) proto/generated clients/python/src/hyperswap/v1
 	find shared services clients proto deploy docs tests -name dist -not -path '*/node_modules/*' -prune -exec rm -rf {} +

@@ -1,5 +1,6 @@
 /**
- * Writes what is generated from protos, errors and settings: the reference pages, and the settings in the Helm chart's schema.
+ * Writes what is generated from protos, errors and settings: the reference pages, the exceptions of the Python client, and the
+ * settings in the Helm chart's schema.
  * With `--check` it only compares them, and fails where one is out of date.
  */
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
@@ -10,6 +11,7 @@ import { chartSchema } from './chart-schema.js';
 import { configReference } from './config-reference.js';
 import { errorReference } from './error-reference.js';
 import { metricsReference } from './metrics-reference.js';
+import { pythonErrors } from './python-errors.js';
 
 const repository = fileURLToPath(new URL('../../', import.meta.url));
 const chart = 'deploy/helm/hyperswap/values.schema.json';
@@ -18,6 +20,7 @@ const files: Readonly<Record<string, string>> = {
   'docs/reference/config.md': configReference(),
   'docs/reference/errors.md': errorReference(),
   'docs/reference/metrics.md': metricsReference(),
+  'clients/python/src/hyperswap/_catalogue.py': pythonErrors(),
   [chart]: chartSchema(await readFile(path.join(repository, chart), 'utf8')),
 };
 

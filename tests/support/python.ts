@@ -10,6 +10,16 @@ import { promisify } from 'node:util';
 const run = promisify(execFile);
 const python = process.env.PYTHON ?? 'python3';
 
+/** Surroundings of a program. */
+export interface RunOptions {
+  /** Folders whose modules come before the packages. */
+  readonly sources?: readonly string[];
+  readonly environment?: Readonly<Record<string, string>>;
+  readonly directory?: string;
+  /** Milliseconds that it may take. @default 300_000 */
+  readonly timeout?: number;
+}
+
 /** Python with the packages of a requirements file. */
 export class Python {
   private constructor(private readonly packages: string) {}
@@ -38,9 +48,10 @@ export class Python {
   }
 
   /** Runs a program with `input` as its standard input, and returns what it prints. */
-  async run(program: string, args: readonly string[], input = ''): Promise<string> {
-    const options = { env: { ...process.env, PYTHONPATH: this.packages }, timeout: 300_000, maxBuffer: 64 * 1024 ** 2 };
-    const running = run(python, [program, ...args], options);
+  async run(program: string, args: readonly string[], input = '', options: RunOptions = {}): Promise<string> {
+    const { sources = [], environment = {}, directory, timeout = 300_000 } = options;
+    const env = { ...process.env, ...environment, PYTHONPATH: [...sources, this.packages].join(path.delimiter) };
+    const running = run(python, [program, ...args], { env, cwd: directory, timeout, maxBuffer: 64 * 1024 ** 2 });
     running.child.stdin?.end(input);
     return (await running).stdout;
   }

@@ -5,16 +5,29 @@ import { startHost } from './host.js';
 
 /** Grace of open calls when the executor has ended; most of them have failed already. */
 const failureGraceMilliseconds = 1_000;
+/** Grace of open calls when the program that the process is attached to has ended: its calls ended with it. */
+const leftGraceMilliseconds = 1_000;
 /** Milliseconds after the grace until the process ends without closing everything. */
 const closeMilliseconds = 10_000;
 
+/** Reasons to stop, beside signals, an idle time and the end of the executor. */
+export interface ServeOptions {
+  /** Stops when standard input ends, as it does when the process that started this one ends. */
+  readonly attached?: boolean;
+}
+
 /**
- * Serves until SIGTERM or SIGINT, or until no job has run for `idleExitSeconds`, then drains: refuses new work, ends watches,
+ * Serves until SIGTERM or SIGINT, until no job has run for `idleExitSeconds`, or until the program it is attached to ends, then drains: refuses new work, ends watches,
  * lets other open calls finish, closes everything. A second signal ends the process at once.
  *
  * @throws the errors of `startHost`; ENGINE_STOPPED when the executor ends, after everything is closed
  */
-export async function serve(config: Config, names: readonly ServiceName[], logger: Logger): Promise<void> {
+export async function serve(
+  config: Config,
+  names: readonly ServiceName[],
+  logger: Logger,
+  { attached = false }: ServeOptions = {},
+): Promise<void> {
   const host = await startHost(config, names, logger);
   process.stdout.write(`Serving on ${host.server.endpoint}.\n`);
   const signal = new Promise<NodeJS.Signals>((resolve) => {
@@ -22,10 +35,11 @@ export async function serve(config: Config, names: readonly ServiceName[], logge
   });
   const idle =
     config.idleExitSeconds === 0 ? [] : [host.idle(config.idleExitSeconds * 1000).then(() => 'idle' as const)];
-  const end = await Promise.race([signal, host.failed, ...idle]);
+  const detached = attached ? [endOfInput().then(() => 'end of standard input' as const)] : [];
+  const end = await Promise.race([signal, host.failed, ...idle, ...detached]);
   if (typeof end === 'string') {
     logger.info({ reason: end }, 'stopping');
-    await stopWithin(config.drainMilliseconds);
+    await stopWithin(end === 'end of standard input' ? leftGraceMilliseconds : config.drainMilliseconds);
   } else {
     logger.fatal({ err: end }, 'the process cannot serve any more');
     await stopWithin(failureGraceMilliseconds);
@@ -41,4 +55,12 @@ export async function serve(config: Config, names: readonly ServiceName[], logge
     // If something else keeps the process alive, the timer still ends it.
     timer.unref();
   }
+}
+
+function endOfInput(): Promise<void> {
+  return new Promise((resolve) => {
+    const { stdin } = process;
+    for (const event of ['end', 'close', 'error']) stdin.once(event, () => resolve());
+    stdin.resume();
+  });
 }

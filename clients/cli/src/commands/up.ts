@@ -7,6 +7,7 @@ interface UpFlags extends GlobalFlags {
   readonly services: string;
   readonly host?: string;
   readonly port?: string;
+  readonly attached?: boolean;
 }
 
 export function addUpCommand(program: Command): void {
@@ -16,6 +17,7 @@ export function addUpCommand(program: Command): void {
     .option('--services <names>', 'which, separated by commas', serviceNames.join(','))
     .option('--host <address>', 'to listen on (127.0.0.1 by default)')
     .option('--port <number>', 'to listen on (7420 by default; 0 takes a free one)')
+    .option('--attached', 'stop when standard input ends, for programs that start this one')
     .action(async (_: unknown, command: Command) => {
       const flags = command.optsWithGlobals<UpFlags>();
       const { config: base, logger } = configure(flags, 'info');
@@ -26,7 +28,7 @@ export function addUpCommand(program: Command): void {
       const config = { ...base, host: flags.host ?? base.host, port };
       // Loaded on use: no other command needs the services' code in its own process.
       const { serve } = await import('@hyperswap/host');
-      await serve(config, parseServices(flags.services), logger);
+      await serve(config, parseServices(flags.services), logger, { attached: flags.attached === true });
     });
 }
 
