@@ -328,3 +328,15 @@ def test_a_client_that_is_closed_says_so(hs: hyperswap.Client) -> None:
     client.close()
     with pytest.raises(errors.CancelledError):
         client.scenes.list()
+
+
+def test_a_client_that_is_collected_by_its_own_loop_closes(hs: hyperswap.Client) -> None:
+    client = hyperswap.connect(hs.endpoint)
+    loop = client._loop
+    thread = loop._thread
+    kept: list[Any] = [client]
+    del client
+    # The last reference goes in the thread of the loop, as when garbage is collected there.
+    loop._loop.call_soon_threadsafe(kept.clear)
+    thread.join(30)
+    assert not thread.is_alive()

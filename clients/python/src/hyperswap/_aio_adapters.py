@@ -117,7 +117,7 @@ class Adapters:
                     chunk = adapter_pb2.AdapterChunk(file=file, content=content[start : start + _piece_bytes])
                     yield adapter_pb2.RegisterAdapterRequest(chunk=chunk)
 
-        answer = await self._channels.upload(self._channels.adapters.RegisterAdapter, requests())
+        answer = await self._channels.upload(self._channels.sending.register_adapter, requests())
         return adapter_of(answer.adapter)
 
     async def compare(

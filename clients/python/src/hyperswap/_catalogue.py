@@ -165,9 +165,7 @@ class TooFewBandsError(InvalidArgumentError):
 
     code: ClassVar[str] = "TOO_FEW_BANDS"
     kinds: ClassVar[dict[str, str]] = {"scene": "text", "bands": "number", "components": "number"}
-    sentence: ClassVar[str] = (
-        "{scene} has {bands} bands; the backbone takes {components} components. Use a scene of at least {components} bands."
-    )
+    sentence: ClassVar[str] = "{scene} has {bands} bands; the backbone takes {components} components. Use a scene of at least {components} bands."
 
 
 class PixelsNotFiniteError(InvalidArgumentError):
@@ -176,9 +174,7 @@ class PixelsNotFiniteError(InvalidArgumentError):
 
     code: ClassVar[str] = "PIXELS_NOT_FINITE"
     kinds: ClassVar[dict[str, str]] = {"scene": "text", "count": "number", "row": "number", "column": "number"}
-    sentence: ClassVar[str] = (
-        "{scene} has {count} pixels with NaN or infinite values, the first at row {row}, column {column}. Mark them as nodata, or replace them."
-    )
+    sentence: ClassVar[str] = "{scene} has {count} pixels with NaN or infinite values, the first at row {row}, column {column}. Mark them as nodata, or replace them."
 
 
 class NoValidPixelsError(InvalidArgumentError):
@@ -187,9 +183,7 @@ class NoValidPixelsError(InvalidArgumentError):
 
     code: ClassVar[str] = "NO_VALID_PIXELS"
     kinds: ClassVar[dict[str, str]] = {"scene": "text", "pixels": "number"}
-    sentence: ClassVar[str] = (
-        "None of the {pixels} pixels of {scene} holds data: all are nodata, NaN, infinite or too large. Check the nodata value, and the bands that are marked as good."
-    )
+    sentence: ClassVar[str] = "None of the {pixels} pixels of {scene} holds data: all are nodata, NaN, infinite or too large. Check the nodata value, and the bands that are marked as good."
 
 
 class PixelsOverflowError(InvalidArgumentError):
@@ -198,9 +192,7 @@ class PixelsOverflowError(InvalidArgumentError):
 
     code: ClassVar[str] = "PIXELS_OVERFLOW"
     kinds: ClassVar[dict[str, str]] = {"scene": "text"}
-    sentence: ClassVar[str] = (
-        "{scene} has pixel values so large that its statistics are not finite. Mark them as nodata, or replace them."
-    )
+    sentence: ClassVar[str] = "{scene} has pixel values so large that its statistics are not finite. Mark them as nodata, or replace them."
 
 
 class LabelsShapeError(InvalidArgumentError):
@@ -209,9 +201,7 @@ class LabelsShapeError(InvalidArgumentError):
 
     code: ClassVar[str] = "LABELS_SHAPE"
     kinds: ClassVar[dict[str, str]] = {"labels": "text", "found": "text", "wanted": "text"}
-    sentence: ClassVar[str] = (
-        "Labels {labels} have the size {found}; the scene has {wanted}. Height and width of both must be equal."
-    )
+    sentence: ClassVar[str] = "Labels {labels} have the size {found}; the scene has {wanted}. Height and width of both must be equal."
 
 
 class LabelsValuesError(InvalidArgumentError):
@@ -220,9 +210,7 @@ class LabelsValuesError(InvalidArgumentError):
 
     code: ClassVar[str] = "LABELS_VALUES"
     kinds: ClassVar[dict[str, str]] = {"labels": "text", "reason": "text"}
-    sentence: ClassVar[str] = (
-        "Labels {labels} cannot be used: {reason}. A label is a whole number: 0 for a pixel without a class, else 1 to 255."
-    )
+    sentence: ClassVar[str] = "Labels {labels} cannot be used: {reason}. A label is a whole number: 0 for a pixel without a class, else 1 to 255."
 
 
 class CrsUnknownError(InvalidArgumentError):
@@ -231,9 +219,7 @@ class CrsUnknownError(InvalidArgumentError):
 
     code: ClassVar[str] = "CRS_UNKNOWN"
     kinds: ClassVar[dict[str, str]] = {"file": "text", "crs": "text"}
-    sentence: ClassVar[str] = (
-        "{file} cannot be placed: the reference system {crs} is not known. Transform the file to the scene's reference system, or to longitude and latitude."
-    )
+    sentence: ClassVar[str] = "{file} cannot be placed: the reference system {crs} is not known. Transform the file to the scene's reference system, or to longitude and latitude."
 
 
 class MapNotPlacedError(PreconditionError):
@@ -242,9 +228,7 @@ class MapNotPlacedError(PreconditionError):
 
     code: ClassVar[str] = "MAP_NOT_PLACED"
     kinds: ClassVar[dict[str, str]] = {"scene": "text", "crs": "text"}
-    sentence: ClassVar[str] = (
-        "The map of {scene} cannot be written in longitude and latitude: its reference system {crs} is not known. Prepare the scene from a georeferenced file in a system with an EPSG code."
-    )
+    sentence: ClassVar[str] = "The map of {scene} cannot be written in longitude and latitude: its reference system {crs} is not known. Prepare the scene from a georeferenced file in a system with an EPSG code."
 
 
 class ClassesInvalidError(InvalidArgumentError):
@@ -260,9 +244,7 @@ class TooFewClassesError(InvalidArgumentError):
 
     code: ClassVar[str] = "TOO_FEW_CLASSES"
     kinds: ClassVar[dict[str, str]] = {"scene": "text", "classes": "number"}
-    sentence: ClassVar[str] = (
-        "The training pixels of {scene} have one class only. Label pixels of at least two classes."
-    )
+    sentence: ClassVar[str] = "The training pixels of {scene} have one class only. Label pixels of at least two classes."
 
 
 class SplitInvalidError(InvalidArgumentError):
@@ -287,9 +269,7 @@ class UploadNotFoundError(NotFoundError):
 
     code: ClassVar[str] = "UPLOAD_NOT_FOUND"
     kinds: ClassVar[dict[str, str]] = {"job": "text"}
-    sentence: ClassVar[str] = (
-        "There is no upload {job} to continue: none was started, it was cancelled, or it was interrupted so long ago that it was cleared away. Send the scene again."
-    )
+    sentence: ClassVar[str] = "There is no upload {job} to continue: none was started, it was cancelled, or it was interrupted so long ago that it was cleared away. Send the scene again."
 
 
 class UploadsFullError(BusyError):
@@ -299,9 +279,7 @@ class UploadsFullError(BusyError):
 
     code: ClassVar[str] = "UPLOADS_FULL"
     kinds: ClassVar[dict[str, str]] = {"limit": "number", "retryAfterMilliseconds": "number"}
-    sentence: ClassVar[str] = (
-        "{limit} uploads of scenes are open, and more are not taken: try again in {retryAfterMilliseconds} ms, cancel one that was interrupted, or raise HYPERSWAP_UPLOAD_LIMIT."
-    )
+    sentence: ClassVar[str] = "{limit} uploads of scenes are open, and more are not taken: try again in {retryAfterMilliseconds} ms, cancel one that was interrupted, or raise HYPERSWAP_UPLOAD_LIMIT."
 
 
 class SceneChangedError(PreconditionError):
@@ -310,9 +288,7 @@ class SceneChangedError(PreconditionError):
 
     code: ClassVar[str] = "SCENE_CHANGED"
     kinds: ClassVar[dict[str, str]] = {"scene": "text"}
-    sentence: ClassVar[str] = (
-        "Scene {scene} was replaced or deleted while this work used it. Start the work again, with an adapter that fits the new scene."
-    )
+    sentence: ClassVar[str] = "Scene {scene} was replaced or deleted while this work used it. Start the work again, with an adapter that fits the new scene."
 
 
 class SceneExistsError(ConflictError):
@@ -321,9 +297,7 @@ class SceneExistsError(ConflictError):
 
     code: ClassVar[str] = "SCENE_EXISTS"
     kinds: ClassVar[dict[str, str]] = {"scene": "text"}
-    sentence: ClassVar[str] = (
-        "Scene {scene} exists with other content and was not changed. Choose another name, or prepare it with RETENTION_REPLACE."
-    )
+    sentence: ClassVar[str] = "Scene {scene} exists with other content and was not changed. Choose another name, or prepare it with RETENTION_REPLACE."
 
 
 class NameInvalidError(InvalidArgumentError):
@@ -331,7 +305,7 @@ class NameInvalidError(InvalidArgumentError):
 
     code: ClassVar[str] = "NAME_INVALID"
     kinds: ClassVar[dict[str, str]] = {"field": "text", "name": "text", "allowed": "text"}
-    sentence: ClassVar[str] = '{field} "{name}" is not valid: {allowed}.'
+    sentence: ClassVar[str] = "{field} \"{name}\" is not valid: {allowed}."
 
 
 class MessageInvalidError(InvalidArgumentError):
@@ -340,9 +314,7 @@ class MessageInvalidError(InvalidArgumentError):
 
     code: ClassVar[str] = "MESSAGE_INVALID"
     kinds: ClassVar[dict[str, str]] = {"method": "text", "reason": "text"}
-    sentence: ClassVar[str] = (
-        "A request of {method} cannot be decoded: {reason}. Use a client that is generated from the protos of this service."
-    )
+    sentence: ClassVar[str] = "A request of {method} cannot be decoded: {reason}. Use a client that is generated from the protos of this service."
 
 
 class FieldInvalidError(InvalidArgumentError):
@@ -359,9 +331,7 @@ class TileBytesError(InvalidArgumentError):
 
     code: ClassVar[str] = "TILE_BYTES"
     kinds: ClassVar[dict[str, str]] = {"tile": "text", "found": "number", "wanted": "number", "shape": "text"}
-    sentence: ClassVar[str] = (
-        "Tile {tile} has {found} bytes; {shape} need {wanted}. Send the window and what surrounds it row by row, the bands of a pixel together, little-endian."
-    )
+    sentence: ClassVar[str] = "Tile {tile} has {found} bytes; {shape} need {wanted}. Send the window and what surrounds it row by row, the bands of a pixel together, little-endian."
 
 
 class TileHaloError(InvalidArgumentError):
@@ -377,17 +347,8 @@ class TileSizeError(InvalidArgumentError):
     ‹maximumSide› and ‹maximumHalo› are allowed. Send smaller tiles."""
 
     code: ClassVar[str] = "TILE_SIZE"
-    kinds: ClassVar[dict[str, str]] = {
-        "tile": "text",
-        "height": "number",
-        "width": "number",
-        "halo": "number",
-        "maximumSide": "number",
-        "maximumHalo": "number",
-    }
-    sentence: ClassVar[str] = (
-        "Tile {tile} has {height} × {width} pixels and a halo of {halo}; at most {maximumSide} × {maximumSide} and {maximumHalo} are allowed. Send smaller tiles."
-    )
+    kinds: ClassVar[dict[str, str]] = {"tile": "text", "height": "number", "width": "number", "halo": "number", "maximumSide": "number", "maximumHalo": "number"}
+    sentence: ClassVar[str] = "Tile {tile} has {height} × {width} pixels and a halo of {halo}; at most {maximumSide} × {maximumSide} and {maximumHalo} are allowed. Send smaller tiles."
 
 
 class TileBandsError(InvalidArgumentError):
@@ -396,9 +357,7 @@ class TileBandsError(InvalidArgumentError):
 
     code: ClassVar[str] = "TILE_BANDS"
     kinds: ClassVar[dict[str, str]] = {"tile": "text", "adapter": "text", "found": "number", "wanted": "number"}
-    sentence: ClassVar[str] = (
-        "Tile {tile} has {found} bands; adapter {adapter} takes {wanted}. Send the scene that the adapter was trained for, or train an adapter for this scene."
-    )
+    sentence: ClassVar[str] = "Tile {tile} has {found} bands; adapter {adapter} takes {wanted}. Send the scene that the adapter was trained for, or train an adapter for this scene."
 
 
 class TilePixelsNotFiniteError(InvalidArgumentError):
@@ -407,9 +366,7 @@ class TilePixelsNotFiniteError(InvalidArgumentError):
 
     code: ClassVar[str] = "TILE_PIXELS_NOT_FINITE"
     kinds: ClassVar[dict[str, str]] = {"tile": "text", "row": "number", "column": "number"}
-    sentence: ClassVar[str] = (
-        "Tile {tile} has a NaN or infinite value at row {row}, column {column} of its pixels. Replace such values before you send the tile."
-    )
+    sentence: ClassVar[str] = "Tile {tile} has a NaN or infinite value at row {row}, column {column} of its pixels. Replace such values before you send the tile."
 
 
 class TensorInvalidError(InvalidArgumentError):
@@ -418,9 +375,7 @@ class TensorInvalidError(InvalidArgumentError):
 
     code: ClassVar[str] = "TENSOR_INVALID"
     kinds: ClassVar[dict[str, str]] = {"tensor": "text", "reason": "text"}
-    sentence: ClassVar[str] = (
-        "Tensor {tensor}: {reason}. ModelMetadata returns the names, types and shapes that the model takes."
-    )
+    sentence: ClassVar[str] = "Tensor {tensor}: {reason}. ModelMetadata returns the names, types and shapes that the model takes."
 
 
 class PcaMismatchError(PreconditionError):
@@ -429,9 +384,7 @@ class PcaMismatchError(PreconditionError):
 
     code: ClassVar[str] = "PCA_MISMATCH"
     kinds: ClassVar[dict[str, str]] = {"adapter": "text", "scene": "text"}
-    sentence: ClassVar[str] = (
-        "Adapter {adapter} was trained with another PCA than that of the prepared scene {scene}. Send raw pixels, or train an adapter on this scene."
-    )
+    sentence: ClassVar[str] = "Adapter {adapter} was trained with another PCA than that of the prepared scene {scene}. Send raw pixels, or train an adapter on this scene."
 
 
 class QueueFullError(BusyError):
@@ -439,15 +392,8 @@ class QueueFullError(BusyError):
     ms."""
 
     code: ClassVar[str] = "QUEUE_FULL"
-    kinds: ClassVar[dict[str, str]] = {
-        "waiting": "number",
-        "limit": "number",
-        "unit": "text",
-        "retryAfterMilliseconds": "number",
-    }
-    sentence: ClassVar[str] = (
-        "{waiting} {unit} wait, and the queue takes {limit}. Try again in {retryAfterMilliseconds} ms."
-    )
+    kinds: ClassVar[dict[str, str]] = {"waiting": "number", "limit": "number", "unit": "text", "retryAfterMilliseconds": "number"}
+    sentence: ClassVar[str] = "{waiting} {unit} wait, and the queue takes {limit}. Try again in {retryAfterMilliseconds} ms."
 
 
 class AdapterNotFoundError(NotFoundError):
@@ -464,9 +410,7 @@ class AdapterRetiredError(PreconditionError):
 
     code: ClassVar[str] = "ADAPTER_RETIRED"
     kinds: ClassVar[dict[str, str]] = {"adapter": "text"}
-    sentence: ClassVar[str] = (
-        "Adapter {adapter} is retired and takes no new work. Use another version, or bring this one back with RetireAdapter and undo."
-    )
+    sentence: ClassVar[str] = "Adapter {adapter} is retired and takes no new work. Use another version, or bring this one back with RetireAdapter and undo."
 
 
 class AdapterExistsError(ConflictError):
@@ -491,9 +435,7 @@ class AdapterBackboneError(PreconditionError):
 
     code: ClassVar[str] = "ADAPTER_BACKBONE"
     kinds: ClassVar[dict[str, str]] = {"adapter": "text", "wanted": "text", "serving": "text"}
-    sentence: ClassVar[str] = (
-        "Adapter {adapter} belongs to backbone {wanted}; this service runs {serving}. Use a service that runs the backbone of the adapter, or train the adapter again."
-    )
+    sentence: ClassVar[str] = "Adapter {adapter} belongs to backbone {wanted}; this service runs {serving}. Use a service that runs the backbone of the adapter, or train the adapter again."
 
 
 class AdapterWavelengthsError(PreconditionError):
@@ -503,9 +445,7 @@ class AdapterWavelengthsError(PreconditionError):
 
     code: ClassVar[str] = "ADAPTER_WAVELENGTHS"
     kinds: ClassVar[dict[str, str]] = {"adapter": "text", "pixels": "text", "found": "text", "wanted": "text"}
-    sentence: ClassVar[str] = (
-        "{pixels} cannot be classified with adapter {adapter}: they have {found}; the adapter was trained on {wanted}. Resample the pixels to the bands of the adapter, or train an adapter for their sensor."
-    )
+    sentence: ClassVar[str] = "{pixels} cannot be classified with adapter {adapter}: they have {found}; the adapter was trained on {wanted}. Resample the pixels to the bands of the adapter, or train an adapter for their sensor."
 
 
 class PeftExportError(PreconditionError):
@@ -531,9 +471,7 @@ class AdapterOutdatedError(PreconditionError):
 
     code: ClassVar[str] = "ADAPTER_OUTDATED"
     kinds: ClassVar[dict[str, str]] = {"adapter": "text", "backbone": "text"}
-    sentence: ClassVar[str] = (
-        "Adapter {adapter} names the weights of backbone {backbone} but not its config, because an older release wrote it: which heads, positions and pooling it was trained with is unknown. Train it again on {backbone}."
-    )
+    sentence: ClassVar[str] = "Adapter {adapter} names the weights of backbone {backbone} but not its config, because an older release wrote it: which heads, positions and pooling it was trained with is unknown. Train it again on {backbone}."
 
 
 class AdapterBackboneUnknownError(PreconditionError):
@@ -543,9 +481,7 @@ class AdapterBackboneUnknownError(PreconditionError):
 
     code: ClassVar[str] = "ADAPTER_BACKBONE_UNKNOWN"
     kinds: ClassVar[dict[str, str]] = {"adapter": "text", "wanted": "text", "available": "text"}
-    sentence: ClassVar[str] = (
-        "Adapter {adapter} belongs to backbone {wanted}, which is not in the store; there are {available}. Import that backbone with the same heads, positions and pooling, or train the adapter again."
-    )
+    sentence: ClassVar[str] = "Adapter {adapter} belongs to backbone {wanted}, which is not in the store; there are {available}. Import that backbone with the same heads, positions and pooling, or train the adapter again."
 
 
 class BackboneNotFoundError(NotFoundError):
@@ -562,9 +498,7 @@ class BackboneTooLargeError(PreconditionError):
 
     code: ClassVar[str] = "BACKBONE_TOO_LARGE"
     kinds: ClassVar[dict[str, str]] = {"backbone": "text", "bytes": "number", "limit": "number"}
-    sentence: ClassVar[str] = (
-        "Backbone {backbone} takes {bytes} bytes in memory, and those that are not served have {limit}. Raise HYPERSWAP_BACKBONE_BYTES, or start a process that serves it."
-    )
+    sentence: ClassVar[str] = "Backbone {backbone} takes {bytes} bytes in memory, and those that are not served have {limit}. Raise HYPERSWAP_BACKBONE_BYTES, or start a process that serves it."
 
 
 class BackbonesFullError(BusyError):
@@ -573,15 +507,8 @@ class BackbonesFullError(BusyError):
     ms."""
 
     code: ClassVar[str] = "BACKBONES_FULL"
-    kinds: ClassVar[dict[str, str]] = {
-        "backbone": "text",
-        "bytes": "number",
-        "limit": "number",
-        "retryAfterMilliseconds": "number",
-    }
-    sentence: ClassVar[str] = (
-        "Backbone {backbone} takes {bytes} bytes in memory, and other calls use those of the {limit} bytes that backbones have which are not served. Try again in {retryAfterMilliseconds} ms."
-    )
+    kinds: ClassVar[dict[str, str]] = {"backbone": "text", "bytes": "number", "limit": "number", "retryAfterMilliseconds": "number"}
+    sentence: ClassVar[str] = "Backbone {backbone} takes {bytes} bytes in memory, and other calls use those of the {limit} bytes that backbones have which are not served. Try again in {retryAfterMilliseconds} ms."
 
 
 class BackboneExistsError(ConflictError):
@@ -590,9 +517,7 @@ class BackboneExistsError(ConflictError):
 
     code: ClassVar[str] = "BACKBONE_EXISTS"
     kinds: ClassVar[dict[str, str]] = {"backbone": "text"}
-    sentence: ClassVar[str] = (
-        "Backbone {backbone} exists with other weights or another config. It was not changed, because adapters belong to it. Choose another name."
-    )
+    sentence: ClassVar[str] = "Backbone {backbone} exists with other weights or another config. It was not changed, because adapters belong to it. Choose another name."
 
 
 class PatchesShapeError(InvalidArgumentError):
@@ -633,9 +558,7 @@ class TrainingDivergedError(ConflictError):
 
     code: ClassVar[str] = "TRAINING_DIVERGED"
     kinds: ClassVar[dict[str, str]] = {"epoch": "number", "step": "number", "learningRate": "number"}
-    sentence: ClassVar[str] = (
-        "The loss became NaN or infinite in epoch {epoch}, step {step}. Lower the setting learningRate, which is {learningRate}."
-    )
+    sentence: ClassVar[str] = "The loss became NaN or infinite in epoch {epoch}, step {step}. Lower the setting learningRate, which is {learningRate}."
 
 
 class SignatureInvalidError(PreconditionError):
@@ -644,9 +567,7 @@ class SignatureInvalidError(PreconditionError):
 
     code: ClassVar[str] = "SIGNATURE_INVALID"
     kinds: ClassVar[dict[str, str]] = {"adapter": "text", "reason": "text"}
-    sentence: ClassVar[str] = (
-        "Adapter {adapter} is refused, because this service accepts signed adapters only: {reason}. Sign it with a key that the service trusts."
-    )
+    sentence: ClassVar[str] = "Adapter {adapter} is refused, because this service accepts signed adapters only: {reason}. Sign it with a key that the service trusts."
 
 
 class JobNotFoundError(NotFoundError):
@@ -655,9 +576,7 @@ class JobNotFoundError(NotFoundError):
 
     code: ClassVar[str] = "JOB_NOT_FOUND"
     kinds: ClassVar[dict[str, str]] = {"kind": "text", "job": "text"}
-    sentence: ClassVar[str] = (
-        "There is no {kind} {job}. It was never started, or it ended so long ago that it was removed."
-    )
+    sentence: ClassVar[str] = "There is no {kind} {job}. It was never started, or it ended so long ago that it was removed."
 
 
 class JobsFullError(BusyError):
@@ -666,9 +585,7 @@ class JobsFullError(BusyError):
 
     code: ClassVar[str] = "JOBS_FULL"
     kinds: ClassVar[dict[str, str]] = {"kind": "text", "limit": "number", "retryAfterMilliseconds": "number"}
-    sentence: ClassVar[str] = (
-        "{limit} jobs of the kind {kind} wait or run, and no more are accepted. Try again in {retryAfterMilliseconds} ms, or cancel one."
-    )
+    sentence: ClassVar[str] = "{limit} jobs of the kind {kind} wait or run, and no more are accepted. Try again in {retryAfterMilliseconds} ms, or cancel one."
 
 
 class JobLostError(ConflictError):
@@ -677,9 +594,7 @@ class JobLostError(ConflictError):
 
     code: ClassVar[str] = "JOB_LOST"
     kinds: ClassVar[dict[str, str]] = {"kind": "text", "job": "text", "times": "number"}
-    sentence: ClassVar[str] = (
-        "The {kind} {job} was given up, because processes that worked on it ended or stopped answering {times} times. Look for the reason in their logs; often memory is too small."
-    )
+    sentence: ClassVar[str] = "The {kind} {job} was given up, because processes that worked on it ended or stopped answering {times} times. Look for the reason in their logs; often memory is too small."
 
 
 class JobInterruptedError(ConflictError):
@@ -688,9 +603,7 @@ class JobInterruptedError(ConflictError):
 
     code: ClassVar[str] = "JOB_INTERRUPTED"
     kinds: ClassVar[dict[str, str]] = {"kind": "text", "job": "text"}
-    sentence: ClassVar[str] = (
-        "The {kind} {job} ended with the process that ran it. Start it again, on a process that keeps running."
-    )
+    sentence: ClassVar[str] = "The {kind} {job} ended with the process that ran it. Start it again, on a process that keeps running."
 
 
 class JobNotDoneError(PreconditionError):
@@ -714,7 +627,7 @@ class TokenMissingError(AccessError):
 
     code: ClassVar[str] = "TOKEN_MISSING"
     kinds: ClassVar[dict[str, str]] = {"method": "text"}
-    sentence: ClassVar[str] = '{method} needs a token. Send it in the metadata as "authorization: Bearer …".'
+    sentence: ClassVar[str] = "{method} needs a token. Send it in the metadata as \"authorization: Bearer …\"."
 
 
 class TokenInvalidError(AccessError):
@@ -739,9 +652,7 @@ class ConfigInsecureError(PreconditionError):
 
     code: ClassVar[str] = "CONFIG_INSECURE"
     kinds: ClassVar[dict[str, str]] = {"key": "text", "value": "text", "mend": "text"}
-    sentence: ClassVar[str] = (
-        "Setting {key} is {value}, which others on the network can reach or read: {mend}, or set insecure when all in the network are trusted."
-    )
+    sentence: ClassVar[str] = "Setting {key} is {value}, which others on the network can reach or read: {mend}, or set insecure when all in the network are trusted."
 
 
 class StoreFullError(BusyError):
@@ -766,9 +677,7 @@ class StoreClockError(UnavailableError):
 
     code: ClassVar[str] = "STORE_CLOCK"
     kinds: ClassVar[dict[str, str]] = {}
-    sentence: ClassVar[str] = (
-        "The object store refuses requests, because the clock of this machine differs from its own by more than 15 minutes. Set the clock."
-    )
+    sentence: ClassVar[str] = "The object store refuses requests, because the clock of this machine differs from its own by more than 15 minutes. Set the clock."
 
 
 class StoreRefusedError(PreconditionError):
@@ -777,9 +686,7 @@ class StoreRefusedError(PreconditionError):
 
     code: ClassVar[str] = "STORE_REFUSED"
     kinds: ClassVar[dict[str, str]] = {"key": "text", "reason": "text"}
-    sentence: ClassVar[str] = (
-        "The object store refuses access to {key}: {reason}. Check the access key and what it may do."
-    )
+    sentence: ClassVar[str] = "The object store refuses access to {key}: {reason}. Check the access key and what it may do."
 
 
 class BusUnreachableError(UnavailableError):
@@ -788,9 +695,7 @@ class BusUnreachableError(UnavailableError):
 
     code: ClassVar[str] = "BUS_UNREACHABLE"
     kinds: ClassVar[dict[str, str]] = {"reason": "text"}
-    sentence: ClassVar[str] = (
-        "The message bus does not answer: {reason}. Check its address, and that it runs with JetStream."
-    )
+    sentence: ClassVar[str] = "The message bus does not answer: {reason}. Check its address, and that it runs with JetStream."
 
 
 class ObjectNotFoundError(NotFoundError):
@@ -831,9 +736,7 @@ class HomeInUseError(UnavailableError):
 
     code: ClassVar[str] = "HOME_IN_USE"
     kinds: ClassVar[dict[str, str]] = {"folder": "text", "process": "text"}
-    sentence: ClassVar[str] = (
-        "Another process ({process}) uses the folder {folder}. Stop that process, or choose another home folder."
-    )
+    sentence: ClassVar[str] = "Another process ({process}) uses the folder {folder}. Stop that process, or choose another home folder."
 
 
 class PortInUseError(UnavailableError):
@@ -858,9 +761,7 @@ class HomeUnusableError(PreconditionError):
 
     code: ClassVar[str] = "HOME_UNUSABLE"
     kinds: ClassVar[dict[str, str]] = {"home": "text", "reason": "text"}
-    sentence: ClassVar[str] = (
-        "The home folder {home} cannot be used: {reason}. Choose a folder that this process may write to."
-    )
+    sentence: ClassVar[str] = "The home folder {home} cannot be used: {reason}. Choose a folder that this process may write to."
 
 
 class ServiceUnknownError(NotFoundError):
@@ -869,9 +770,7 @@ class ServiceUnknownError(NotFoundError):
 
     code: ClassVar[str] = "SERVICE_UNKNOWN"
     kinds: ClassVar[dict[str, str]] = {"service": "text"}
-    sentence: ClassVar[str] = (
-        "This process hosts no service {service}: leave the name empty to ask for all that it hosts."
-    )
+    sentence: ClassVar[str] = "This process hosts no service {service}: leave the name empty to ask for all that it hosts."
 
 
 class NotServingError(UnavailableError):
@@ -928,9 +827,7 @@ class HashMismatchError(HyperswapError):
 
     code: ClassVar[str] = "HASH_MISMATCH"
     kinds: ClassVar[dict[str, str]] = {"what": "text", "found": "text", "wanted": "text"}
-    sentence: ClassVar[str] = (
-        "{what} has the sha-256 {found} instead of {wanted} and was not used. Delete it and fetch it again."
-    )
+    sentence: ClassVar[str] = "{what} has the sha-256 {found} instead of {wanted} and was not used. Delete it and fetch it again."
 
 
 class DatasetUnknownError(NotFoundError):

@@ -6,7 +6,7 @@ import asyncio
 import json
 import os
 import ssl
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -14,8 +14,10 @@ from typing import Any, TypeVar
 import grpc
 import grpc.aio
 
+from hyperswap._exchange import Requests, Worker, end
 from hyperswap.errors import (
     BusyError,
+    CancelledError,
     ConfigInsecureError,
     ConfigInvalidError,
     DrainingError,
@@ -25,6 +27,7 @@ from hyperswap.errors import (
     UnavailableError,
     from_rpc_error,
 )
+from hyperswap.v1 import adapter_pb2, scene_pb2, tile_pb2
 from hyperswap.v1.adapter_pb2_grpc import AdapterServiceStub
 from hyperswap.v1.backbone_pb2_grpc import BackboneServiceStub
 from hyperswap.v1.scene_job_pb2_grpc import SceneJobServiceStub
@@ -163,6 +166,34 @@ def _token_reader(token: TokenSource) -> Callable[[], str]:
     return lambda: _read("token", file).decode().strip()
 
 
+class Sending:
+    """Methods that take a stream of requests, for :meth:`Channels.exchange` and :meth:`Channels.upload`."""
+
+    def __init__(self, channel: Callable[[str], grpc.Channel]) -> None:
+        self._channel = channel
+
+    @property
+    def prepare_scene(
+        self,
+    ) -> grpc.StreamStreamMultiCallable[scene_pb2.PrepareSceneRequest, scene_pb2.PrepareSceneResponse]:
+        """``SceneService.PrepareScene``."""
+        return SceneServiceStub(self._channel("preprocessing")).PrepareScene
+
+    @property
+    def classify_tiles(
+        self,
+    ) -> grpc.StreamStreamMultiCallable[tile_pb2.ClassifyTilesRequest, tile_pb2.ClassifyTilesResponse]:
+        """``TileService.ClassifyTiles``."""
+        return TileServiceStub(self._channel("tile-inference")).ClassifyTiles
+
+    @property
+    def register_adapter(
+        self,
+    ) -> grpc.StreamUnaryMultiCallable[adapter_pb2.RegisterAdapterRequest, adapter_pb2.RegisterAdapterResponse]:
+        """``AdapterService.RegisterAdapter``."""
+        return AdapterServiceStub(self._channel("tile-inference")).RegisterAdapter
+
+
 class Channels:
     """Open connections to the services, and the calls over them."""
 
@@ -183,6 +214,7 @@ class Channels:
         self._token = None if token is None else _token_reader(token)
         self._insecure = insecure
         self._channels: dict[str, grpc.aio.Channel] = {}
+        self._blocking: dict[str, grpc.Channel] = {}
         preprocessing, trainer, inference = (self._channel(endpoint_of(endpoint, name)) for name in service_names)
         self.scenes = SceneServiceStub(preprocessing)
         self.trainings = TrainingServiceStub(trainer)
@@ -190,11 +222,32 @@ class Channels:
         self.adapters = AdapterServiceStub(inference)
         self.scene_jobs = SceneJobServiceStub(inference)
         self.tiles = TileServiceStub(inference)
+        self.sending = Sending(self._blocking_channel)
 
     def _channel(self, address: str) -> grpc.aio.Channel:
         """Return the connection to an address, one for all services that are there."""
-        if address in self._channels:
-            return self._channels[address]
+        if address not in self._channels:
+            target, credentials, options = self._access(address)
+            self._channels[address] = (
+                grpc.aio.insecure_channel(target, options)
+                if credentials is None
+                else grpc.aio.secure_channel(target, credentials, options)
+            )
+        return self._channels[address]
+
+    def _blocking_channel(self, service: str) -> grpc.Channel:
+        """Return the connection to a service for calls that send streams; it is made at its first use."""
+        address = endpoint_of(self.endpoint, service)
+        if address not in self._blocking:
+            target, credentials, options = self._access(address)
+            self._blocking[address] = (
+                grpc.insecure_channel(target, options)
+                if credentials is None
+                else grpc.secure_channel(target, credentials, options)
+            )
+        return self._blocking[address]
+
+    def _access(self, address: str) -> tuple[str, grpc.ChannelCredentials | None, list[tuple[str, Any]]]:
         target = address.removeprefix("https://").removeprefix("http://")
         is_tls = self._tls is not None or address.startswith("https://")
         if self._token is not None and not (is_tls or self._insecure or _is_loopback(target)):
@@ -208,13 +261,7 @@ class Channels:
         ]
         if self._tls is not None and self._tls.server_name is not None:
             options.append(("grpc.ssl_target_name_override", self._tls.server_name))
-        channel = (
-            grpc.aio.secure_channel(target, _credentials(self._tls), options)
-            if is_tls
-            else grpc.aio.insecure_channel(target, options)
-        )
-        self._channels[address] = channel
-        return channel
+        return target, _credentials(self._tls) if is_tls else None, options
 
     async def ready(self, seconds: float = 10.0) -> None:
         """Wait until all services can be reached.
@@ -235,8 +282,10 @@ class Channels:
         """Close the connections; calls that are open are cancelled."""
         for channel in self._channels.values():
             await channel.close()
+        for blocking in self._blocking.values():
+            blocking.close()
 
-    def metadata(self) -> Sequence[tuple[str, str]]:
+    def metadata(self) -> tuple[tuple[str, str | bytes], ...]:
         """Return the metadata of a call."""
         return () if self._token is None else (("authorization", f"Bearer {self._token()}"),)
 
@@ -284,46 +333,60 @@ class Channels:
 
     async def exchange(
         self,
-        method: grpc.aio.StreamStreamMultiCallable[Request, Response],
+        method: grpc.StreamStreamMultiCallable[Request, Response],
         requests: AsyncIterator[Request],
     ) -> AsyncIterator[Response]:
         """Send requests as fast as the service takes them, and yield its answers as they are asked for.
 
         An error of ``requests`` ends the call, and is raised to the reader.
+
+        Parameters
+        ----------
+        method
+            Method of :attr:`sending`.
+        requests
+            Requests; they are closed at the end.
         """
-        call = method(metadata=self.metadata())
-        sending = asyncio.ensure_future(_send(call, requests))
+        sent = Requests(requests)
+        call: Any = method(sent, metadata=self.metadata())
+        sent.bind(call)
+        reader = Worker("answers")
         try:
             while True:
-                answer: Any = await call.read()
-                if answer is grpc.aio.EOF:
+                answer = await reader.call(lambda: next(call, end))
+                if answer is end:
                     break
                 yield answer
-            await sending
         except grpc.RpcError as error:
-            raise (_failure_of(sending) or self.error(error)) from error
-        except asyncio.CancelledError:
-            # A call that was cancelled here, because its requests failed, is no cancelled task.
-            failed = _failure_of(sending)
-            if failed is None:
-                raise
-            raise failed from None
+            raise (sent.failure or self.error(error)) from error
         finally:
-            sending.cancel()
             call.cancel()
-            await asyncio.gather(sending, return_exceptions=True)
+            reader.close()
+            await sent.close()
 
     async def upload(
         self,
-        method: grpc.aio.StreamUnaryMultiCallable[Request, Response],
+        method: grpc.StreamUnaryMultiCallable[Request, Response],
         requests: AsyncIterator[Request],
     ) -> Response:
-        """Send requests, and return the one answer."""
+        """Send requests, and return the one answer; as :meth:`exchange`."""
+        sent = Requests(requests)
+        call: Any = method.future(sent, metadata=self.metadata())
+        sent.bind(call)
+        reader = Worker("answer")
         try:
-            answer: Response = await method(requests, metadata=self.metadata())
+            answer: Response = await reader.call(call.result)
             return answer
-        except grpc.RpcError as error:
+        except (grpc.RpcError, grpc.FutureCancelledError) as error:
+            if sent.failure is not None:
+                raise sent.failure from error
+            if isinstance(error, grpc.FutureCancelledError):
+                raise CancelledError.of(what="The call") from error
             raise self.error(error) from error
+        finally:
+            call.cancel()
+            reader.close()
+            await sent.close()
 
     def error(self, error: grpc.RpcError) -> HyperswapError:
         """Return the exception that a failed call stands for."""
@@ -343,27 +406,3 @@ def _credentials(tls: Tls | None) -> grpc.ChannelCredentials:
     key = None if tls.key is None else _read("tls.key", tls.key)
     chain = None if tls.certificate is None else _read("tls.certificate", tls.certificate)
     return grpc.ssl_channel_credentials(roots, key, chain)
-
-
-async def _send(call: Any, requests: AsyncIterator[Any]) -> None:
-    try:
-        async for request in requests:
-            try:
-                await call.write(request)
-            except (grpc.RpcError, asyncio.InvalidStateError):
-                # The call is over, and its error reaches the reader.
-                return
-        await call.done_writing()
-    except asyncio.CancelledError:
-        raise
-    except grpc.RpcError:
-        return
-    except BaseException:
-        call.cancel()
-        raise
-
-
-def _failure_of(sending: asyncio.Future[None]) -> BaseException | None:
-    if not sending.done() or sending.cancelled():
-        return None
-    return sending.exception()

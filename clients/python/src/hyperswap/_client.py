@@ -595,7 +595,10 @@ class Client:
 
 
 def _close(twin: aio.AsyncClient, loop: LoopThread) -> None:
-    try:
-        loop.run(lambda _: twin.close())
-    finally:
-        loop.close()
+    def close() -> None:
+        try:
+            loop.run(lambda _: twin.close())
+        finally:
+            loop.close()
+
+    loop.apart(close)

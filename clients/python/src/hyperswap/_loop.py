@@ -83,7 +83,17 @@ class LoopThread:
                 yield item
         finally:
             if not self._loop.is_closed():
-                self.run(lambda _: closing.aclose())
+                self.apart(lambda: self.run(lambda _: closing.aclose()))
+
+    def apart(self, work: Callable[[], object]) -> None:
+        """Do work that waits for this loop: here, or in another thread where this one is the loop's.
+
+        What is collected as garbage is closed in any thread.
+        """
+        if threading.current_thread() is self._thread:
+            threading.Thread(target=work, daemon=True).start()
+        else:
+            work()
 
     def close(self) -> None:
         """End the loop."""

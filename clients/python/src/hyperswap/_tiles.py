@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from hyperswap._channels import Channels, may_pass
+from hyperswap._exchange import Worker, end
 from hyperswap._sources import Source
 from hyperswap.errors import FieldInvalidError, HyperswapError, InternalError, from_error_status
 from hyperswap.v1 import scene_pb2, tile_pb2
@@ -167,7 +168,7 @@ class TileStream:
             while True:
                 parts: dict[int, list[tile_pb2.TileResult]] = {}
                 try:
-                    method = self._channels.tiles.ClassifyTiles
+                    method = self._channels.sending.classify_tiles
                     async for response in self._channels.exchange(method, self._requests()):
                         failures = 0
                         found = self._take(response, parts)
@@ -341,13 +342,16 @@ async def _iterate(tiles: Iterable[TileLike] | AsyncIterable[TileLike]) -> Async
             yield _tile_of(tile)
         return
     iterator = iter(tiles)
-    end = object()
-    while True:
-        # What reads a file, or asks this client for tiles of a scene, must not stop the loop.
-        tile_or_end: Any = await asyncio.to_thread(next, iterator, end)
-        if tile_or_end is end:
-            return
-        yield _tile_of(tile_or_end)
+    # What reads a file, or asks this client for tiles of a scene, must not stop the loop.
+    reader = Worker("tiles")
+    try:
+        while True:
+            tile_or_end: Any = await reader.call(lambda: next(iterator, end))
+            if tile_or_end is end:
+                return
+            yield _tile_of(tile_or_end)
+    finally:
+        reader.close()
 
 
 def _tile_of(tile: TileLike) -> Tile:

@@ -54,7 +54,7 @@ async def send_scene(
         accepted: asyncio.Future[scene_pb2.PreparationAccepted] = asyncio.get_running_loop().create_future()
         requests = _requests(header, source, labels, accepted, report)
         try:
-            async for response in channels.exchange(channels.scenes.PrepareScene, requests):
+            async for response in channels.exchange(channels.sending.prepare_scene, requests):
                 event = response.WhichOneof("event")
                 if event == "scene":
                     return response.scene
