@@ -95,7 +95,7 @@ if (typeof python === 'string') {
     const environment = path.join(work, 'venv');
     await run(process.env.PYTHON ?? 'python3', ['-m', 'venv', environment]);
     const own = path.join(environment, 'bin', 'python');
-    const { PYTHONPATH: _, ...env } = process.env;
+    const env = { ...process.env, PYTHONPATH: '' };
     await run(own, ['-m', 'pip', 'install', '--quiet', path.join(packages, wheel)], { env });
     const program = [
       'import sys, hyperswap, hyperswap.aio, hyperswap.sklearn',
