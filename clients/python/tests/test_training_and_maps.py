@@ -323,6 +323,6 @@ def test_jobs_of_all_kinds_are_listed_and_watched(hs: hyperswap.Client, trained:
 
 def test_methods_and_status_are_told(hs: hyperswap.Client) -> None:
     methods = {one.name: one for one in hs.methods()}
-    assert methods["krona+"].kind == "adapter" and "epochs" in methods["krona+"].settings
+    assert methods["krona+"].kind == "adapter" and "lambda" in methods["krona+"].settings
     status = hs.status()
     assert status.backbone == "spectralgpt-mini" and status.precision in ("float32", "bfloat16", "int8")

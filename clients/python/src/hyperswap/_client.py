@@ -311,7 +311,7 @@ class Client:
         progress
             True shows a bar, and in notebooks the loss as it falls; a function is told of it.
         **settings
-            Settings of the method, such as ``epochs=20`` or ``learning_rate=0.003``.
+            Settings of the method, such as ``epochs=20``, ``learning_rate=0.003`` or ``lambda_=1.05``.
 
         Returns
         -------
