@@ -18,6 +18,7 @@ import { backboneConfigs, encoderShapes, initialParameters, readBackbone, writeB
 import { DirectoryObjectStore } from '@hyperswap/storage';
 import { commandFile } from '../support/command.js';
 import { repository } from '../support/fixtures.js';
+import { readMap } from '../support/rasters.js';
 import { runCase } from './measure.js';
 
 const { values: flags } = parseArgs({
@@ -32,6 +33,8 @@ const { values: flags } = parseArgs({
 const home = await mkdtemp(path.join(tmpdir(), 'hyperswap-whole-scene-'));
 const run = promisify(execFile);
 const perClass = 50;
+/** Side of Indian Pines in pixels. */
+const side = 145;
 
 /** Runs the command line on the home of this benchmark. */
 async function command(precision: string, ...args: string[]): Promise<void> {
@@ -59,10 +62,7 @@ async function storeBase(): Promise<void> {
 
 /** Keeps 50 labels of each class, drawn at random, so that nothing is left to test: base would take minutes. */
 async function fewLabels(file: string): Promise<Uint8Array> {
-  const raster = await openRaster(file);
-  const { height, width } = raster.info;
-  const labels = Uint8Array.from(await raster.readWindow({ row: 0, column: 0, height, width }));
-  await raster.close();
+  const labels = Uint8Array.from(await readMap(file));
   const counts = new Map<number, number>();
   const kept = new Uint8Array(labels.length);
   for (const pixel of new Random(1).shuffle(Int32Array.from(labels.keys()))) {
@@ -72,7 +72,7 @@ async function fewLabels(file: string): Promise<Uint8Array> {
     counts.set(label, count + 1);
     kept[pixel] = label;
   }
-  return writeNpy({ shape: [height, width], values: kept });
+  return writeNpy({ shape: [side, side], values: kept });
 }
 
 interface MapSummary {
@@ -120,7 +120,7 @@ try {
   await command('auto', ...probe, '--split', 'all', ...settings);
 
   if (flags.python !== undefined && flags.backbone === 'base') {
-    print('PyTorch bfloat16, all pixels', await pytorchSeconds(flags.python, 145 * 145), 'forward pass alone');
+    print('PyTorch bfloat16, all pixels', await pytorchSeconds(flags.python, side ** 2), 'forward pass alone');
   }
   const adaptive = await classify('int8', '--mode', 'adaptive', '--agreement', flags.agreement);
   const measured = adaptive.adaptive!;
