@@ -42,7 +42,13 @@ export {
 } from './masked-autoencoder.js';
 export { encoderShapes, initialParameters, type ParameterShapes } from './parameters.js';
 export { pool, pooledWidth, poolings, randomTokens, type Pooling } from './pooling.js';
-export { bytesPerWeight, int8ErrorLimit, learningPrecision, servingPrecision, type PrecisionChoice } from './precision.js';
+export {
+  bytesPerWeight,
+  int8ErrorLimit,
+  learningPrecision,
+  servingPrecision,
+  type PrecisionChoice,
+} from './precision.js';
 export {
   lendResident,
   limitResidents,
