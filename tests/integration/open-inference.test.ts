@@ -6,6 +6,7 @@ import { after, before, describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { Output, Padding, PixelContent, PixelType, type Scene, type Tile } from '@hyperswap/proto';
 import { callUnary } from '@hyperswap/rpc';
+import { HyperswapError } from '@hyperswap/errors';
 import { hasCode } from '../support/errors.js';
 import { eventually } from '../support/fleet.js';
 import { InferenceClient, pixelRequest } from '../support/inference-client.js';
@@ -286,11 +287,15 @@ test('the statistics count requests that failed and those that were refused, eac
   await Promise.race(requests.map((each) => each.catch(() => undefined)));
   controller.abort();
   const ends = await Promise.allSettled(requests);
-  const refused = ends.filter(({ status }) => status === 'rejected').length;
+  const answered = ends.filter(({ status }) => status === 'fulfilled').length;
+  const refused = ends.filter((end) => end.status === 'rejected' && HyperswapError.is(end.reason, 'QUEUE_FULL')).length;
+  assert.ok(refused > 0, 'there was room for all');
   await eventually(30_000, async () => {
     const { failed, time, succeeded } = await statistics();
-    assert.equal(failed + succeeded, before.failed + 2 + refused + before.succeeded + (ends.length - refused));
-    assert.ok(failed > before.failed + 2);
+    assert.ok(failed >= before.failed + 2 + refused);
+    assert.ok(succeeded >= before.succeeded + answered);
+    // A cancelled request may have ended before it reached the server.
+    assert.ok(failed + succeeded <= before.failed + 2 + before.succeeded + ends.length);
     assert.ok(time > before.time);
   });
 });
