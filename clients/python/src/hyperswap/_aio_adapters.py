@@ -45,14 +45,8 @@ class Adapters:
 
     async def list(self) -> builtins.list[Adapter]:
         """Return all versions by name and number."""
-        found: list[Adapter] = []
-        request = adapter_pb2.ListAdaptersRequest()
-        while True:
-            page = await self._channels.unary(self._channels.adapters.ListAdapters, request)
-            found.extend(adapter_of(one) for one in page.adapters)
-            if page.next_page_token == "":
-                return found
-            request = adapter_pb2.ListAdaptersRequest(page_token=page.next_page_token)
+        pages = self._channels.pages(self._channels.adapters.ListAdapters, adapter_pb2.ListAdaptersRequest())
+        return [adapter_of(one) async for page in pages for one in page.adapters]
 
     async def get(self, adapter: str | Adapter | TrainingView) -> Adapter:
         """Return the version that a reference means now."""

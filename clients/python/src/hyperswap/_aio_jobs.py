@@ -62,34 +62,19 @@ class Jobs:
             await calls.unary(calls.trainings.CancelTraining, training_pb2.CancelTrainingRequest(training=found.id))
 
     async def _preparations(self) -> AsyncIterator[scene_pb2.Preparation]:
-        token = ""
-        while True:
-            request = scene_pb2.ListPreparationsRequest(page_token=token)
-            page = await self._channels.unary(self._channels.scenes.ListPreparations, request)
+        method = self._channels.scenes.ListPreparations
+        async for page in self._channels.pages(method, scene_pb2.ListPreparationsRequest()):
             for one in page.preparations:
                 yield one
-            token = page.next_page_token
-            if token == "":
-                return
 
     async def _trainings(self) -> AsyncIterator[training_pb2.Training]:
-        token = ""
-        while True:
-            request = training_pb2.ListTrainingsRequest(page_token=token)
-            page = await self._channels.unary(self._channels.trainings.ListTrainings, request)
+        method = self._channels.trainings.ListTrainings
+        async for page in self._channels.pages(method, training_pb2.ListTrainingsRequest()):
             for one in page.trainings:
                 yield one
-            token = page.next_page_token
-            if token == "":
-                return
 
     async def _maps(self) -> AsyncIterator[scene_job_pb2.SceneJob]:
-        token = ""
-        while True:
-            request = scene_job_pb2.ListSceneJobsRequest(page_token=token)
-            page = await self._channels.unary(self._channels.scene_jobs.ListSceneJobs, request)
+        method = self._channels.scene_jobs.ListSceneJobs
+        async for page in self._channels.pages(method, scene_job_pb2.ListSceneJobsRequest()):
             for one in page.jobs:
                 yield one
-            token = page.next_page_token
-            if token == "":
-                return

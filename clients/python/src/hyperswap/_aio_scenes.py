@@ -139,14 +139,8 @@ class Scenes:
 
     async def list(self) -> list[Scene]:
         """Return all scenes by name."""
-        found: list[Scene] = []
-        request = scene_pb2.ListScenesRequest()
-        while True:
-            page = await self._channels.unary(self._channels.scenes.ListScenes, request)
-            found.extend(scene_of(one, self._channels) for one in page.scenes)
-            if page.next_page_token == "":
-                return found
-            request = scene_pb2.ListScenesRequest(page_token=page.next_page_token)
+        pages = self._channels.pages(self._channels.scenes.ListScenes, scene_pb2.ListScenesRequest())
+        return [scene_of(one, self._channels) async for page in pages for one in page.scenes]
 
     async def get(self, name: str) -> Scene:
         """Return the scene of a name."""

@@ -9,7 +9,7 @@ import ssl
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import grpc
 import grpc.aio
@@ -37,6 +37,22 @@ from hyperswap.v1.training_pb2_grpc import TrainingServiceStub
 
 Request = TypeVar("Request")
 Response = TypeVar("Response")
+
+
+class HasPageToken(Protocol):
+    """Request of a page."""
+
+    page_token: str
+
+
+class HasNextPageToken(Protocol):
+    """Page that names the next; an empty token says that there is none."""
+
+    next_page_token: str
+
+
+PageRequest = TypeVar("PageRequest", bound=HasPageToken)
+Page = TypeVar("Page", bound=HasNextPageToken)
 
 service_names = ("preprocessing", "trainer", "tile-inference")
 message_bytes = 64 * 1024 * 1024
@@ -308,6 +324,17 @@ class Channels:
                     raise failed from error
                 await asyncio.sleep(self.retry.delay(failures, failed))
         raise AssertionError("a policy has at least one attempt")
+
+    async def pages(
+        self, method: grpc.aio.UnaryUnaryMultiCallable[PageRequest, Page], request: PageRequest
+    ) -> AsyncIterator[Page]:
+        """Yield the pages of a list, from the one that a request names to the last."""
+        while True:
+            page = await self.unary(method, request)
+            yield page
+            if page.next_page_token == "":
+                return
+            request.page_token = page.next_page_token
 
     async def read(
         self, method: grpc.aio.UnaryStreamMultiCallable[Request, Response], request: Request

@@ -6,6 +6,7 @@ import asyncio
 import random
 import time
 from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 from typing import TypeVar
 
 from hyperswap._channels import Channels, is_cut_off
@@ -14,6 +15,7 @@ from hyperswap.errors import HyperswapError, InternalError
 from hyperswap.v1 import scene_job_pb2, scene_pb2, training_pb2
 
 Event = TypeVar("Event")
+Result = TypeVar("Result")
 Report = Callable[[Progress], None]
 
 _patience = 120.0
@@ -48,37 +50,65 @@ async def watch_training(
 ) -> AsyncIterator[Progress | training_pb2.WatchTrainingResponse]:
     """Yield the progress of a training or pretraining, and at last the message with its result."""
     request = training_pb2.WatchTrainingRequest(training=training)
-    async for response in keep_watching(lambda: channels.read(channels.trainings.WatchTraining, request)):
+
+    def read(response: training_pb2.WatchTrainingResponse) -> Progress | training_pb2.WatchTrainingResponse:
         if response.WhichOneof("event") != "progress":
-            yield response
-            return
+            return response
         told = response.progress
         stage = told.progress
         loss = told.loss if told.HasField("loss") else None
-        yield Progress(stage.stage, stage.done, stage.total, loss, told.epoch)
-    raise InternalError.of(reason="the training ended without a result")
+        return Progress(stage.stage, stage.done, stage.total, loss, told.epoch)
+
+    watch = keep_watching(lambda: channels.read(channels.trainings.WatchTraining, request))
+    async for told in _to_the_end(watch, read, "the training ended without a result"):
+        yield told
 
 
 async def watch_preparation(channels: Channels, job: str) -> AsyncIterator[Progress | scene_pb2.Scene]:
     """Yield the progress of a preparation, and at last the scene."""
     request = scene_pb2.WatchPreparationRequest(job=job)
-    async for response in keep_watching(lambda: channels.read(channels.scenes.WatchPreparation, request)):
-        if response.WhichOneof("event") == "scene":
-            yield response.scene
-            return
-        yield progress_of(response.progress)
-    raise InternalError.of(reason="the preparation ended without a scene")
+
+    def read(response: scene_pb2.WatchPreparationResponse) -> Progress | scene_pb2.Scene:
+        return response.scene if response.WhichOneof("event") == "scene" else progress_of(response.progress)
+
+    watch = keep_watching(lambda: channels.read(channels.scenes.WatchPreparation, request))
+    async for told in _to_the_end(watch, read, "the preparation ended without a scene"):
+        yield told
 
 
 async def watch_scene_job(channels: Channels, job: str) -> AsyncIterator[Progress | scene_job_pb2.SceneJob]:
     """Yield the progress of a classification, and at last the job that is done."""
     request = scene_job_pb2.WatchSceneJobRequest(job=job)
-    async for response in keep_watching(lambda: channels.read(channels.scene_jobs.WatchSceneJob, request)):
+
+    def read(response: scene_job_pb2.WatchSceneJobResponse) -> Progress | scene_job_pb2.SceneJob:
         if response.WhichOneof("event") == "done":
-            yield response.done
-            return
-        yield classifying(response.progress.done, response.progress.total)
-    raise InternalError.of(reason="the scene job ended without a map")
+            return response.done
+        return classifying(response.progress.done, response.progress.total)
+
+    watch = keep_watching(lambda: channels.read(channels.scene_jobs.WatchSceneJob, request))
+    async for told in _to_the_end(watch, read, "the scene job ended without a map"):
+        yield told
+
+
+async def _to_the_end(
+    events: AsyncIterator[Event], read: Callable[[Event], Progress | Result], missing: str
+) -> AsyncIterator[Progress | Result]:
+    """Yield progress, and at last the result.
+
+    The last stage ends complete: services leave out reports that follow each other quickly.
+    """
+    last: Progress | None = None
+    async for event in events:
+        told = read(event)
+        if isinstance(told, Progress):
+            last = told
+            yield told
+            continue
+        if last is not None and last.done < last.total:
+            yield replace(last, done=last.total)
+        yield told
+        return
+    raise InternalError.of(reason=missing)
 
 
 def classifying(done: int, total: int) -> Progress:
