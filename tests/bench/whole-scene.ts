@@ -11,14 +11,14 @@ import { cpus, tmpdir } from 'node:os';
 import path from 'node:path';
 import { parseArgs, promisify } from 'node:util';
 import { Random } from '@hyperswap/random';
-import { openRaster, writeNpy } from '@hyperswap/raster';
+import { writeNpy } from '@hyperswap/raster';
 import { Backbones } from '@hyperswap/registry';
 import { inMemory } from '@hyperswap/safetensors';
 import { backboneConfigs, encoderShapes, initialParameters, readBackbone, writeBackbone } from '@hyperswap/spectralgpt';
 import { DirectoryObjectStore } from '@hyperswap/storage';
 import { commandFile } from '../support/command.js';
 import { repository } from '../support/fixtures.js';
-import { readMap } from '../support/rasters.js';
+import { readMap, readRaster } from '../support/rasters.js';
 import { runCase } from './measure.js';
 
 const { values: flags } = parseArgs({
@@ -87,10 +87,7 @@ async function classify(precision: string, ...more: string[]) {
   const out = path.join(home, 'map');
   await command(precision, 'classify', '--scene', 'scene', '--adapter', 'probe', '--out', out, ...more);
   const summary = JSON.parse(await readFile(path.join(out, 'map.json'), 'utf8')) as MapSummary;
-  const raster = await openRaster(path.join(out, 'labels.tif'));
-  const { height, width } = raster.info;
-  const labels = Uint8Array.from(await raster.readWindow({ row: 0, column: 0, height, width }));
-  await raster.close();
+  const labels = Uint8Array.from((await readRaster(path.join(out, 'labels.tif'))).values);
   await rm(out, { recursive: true });
   return { ...summary, labels };
 }

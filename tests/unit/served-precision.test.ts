@@ -11,6 +11,7 @@ import {
 } from '@hyperswap/spectralgpt';
 import { Executor, type ProgramClient } from '@hyperswap/tensor';
 import type { TileProgram } from '@hyperswap/tile-inference';
+import { loadTileEngine } from '../support/tile-engine.js';
 
 const config = { ...backboneConfigs.mini, width: 64, heads: 2, depth: 2 };
 let executor: Executor;
@@ -18,9 +19,7 @@ let engine: ProgramClient<TileProgram>;
 
 before(async () => {
   executor = new Executor();
-  engine = await executor.load<TileProgram>(
-    new URL('./engine/program.js', import.meta.resolve('@hyperswap/tile-inference')),
-  );
+  engine = await loadTileEngine(executor);
 });
 
 after(() => executor.stop());
@@ -58,9 +57,7 @@ test('int8 tells its error on a backbone, in two programs the same', async () =>
   assert.ok(int8Error! > 0.0005 && int8Error! < int8ErrorLimit, `${int8Error}`);
   const other = new Executor();
   try {
-    const program = await other.load<TileProgram>(
-      new URL('./engine/program.js', import.meta.resolve('@hyperswap/tile-inference')),
-    );
+    const program = await loadTileEngine(other);
     const again = await program.call('makeResident', { backbone, precision: 'int8' });
     assert.equal(again.int8Error, int8Error);
   } finally {

@@ -18,6 +18,7 @@ import {
 } from '@hyperswap/tile-inference';
 import { hasCode } from '../support/errors.js';
 import { madeUpBlob } from '../support/made-up-adapter.js';
+import { loadTileEngine } from '../support/tile-engine.js';
 
 const config = { ...backboneConfigs.mini, depth: 1 };
 const { components } = config;
@@ -36,9 +37,7 @@ let engine: ProgramClient<TileProgram>;
 
 before(async () => {
   executor = new Executor();
-  engine = await executor.load<TileProgram>(
-    new URL('./engine/program.js', import.meta.resolve('@hyperswap/tile-inference')),
-  );
+  engine = await loadTileEngine(executor);
   const backbone = makeBackbone('one block', config, initialParameters(encoderShapes(config), 1));
   for (const precision of ['float32', 'int8'] as const) await engine.call('makeResident', { backbone, precision });
   const method = findMethod('lora');

@@ -1,7 +1,7 @@
 /** Classification of a chunk in adaptive mode: the model classifies some pixels, and the others are interpolated. */
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { addCounts, noCounts, Refinement, type AgreementCounts } from '@hyperswap/map';
-import { placeWindow, type Window } from '@hyperswap/raster';
+import { gridWindows, placeWindow, type Window } from '@hyperswap/raster';
 import type { TileLabels } from './tile-work.js';
 
 /** Side of a block that is refined at once, in pixels. Interpolating one holds the thread for some milliseconds. */
@@ -48,28 +48,20 @@ export async function classifyAdaptively(
     probabilities: new Uint8Array(size * classes),
   };
   let counts = noCounts;
-  for (let row = 0; row < height; row += blockSide) {
-    for (let column = 0; column < width; column += blockSide) {
-      const block = {
-        row,
-        column,
-        height: Math.min(blockSide, height - row),
-        width: Math.min(blockSide, width - column),
-      };
-      const refinement = refinementOf(chunk, block);
-      for (let pixels = refinement.next(); pixels !== undefined; pixels = refinement.next()) {
-        const { labels, probabilities } = await classify(pixels.map((pixel) => pixelOfChunk(pixel, block, width)));
-        refinement.add(pixels, labels, probabilities);
-        // Other calls have their turn between the rounds.
-        await nextTurn();
-      }
-      const refined = refinement.result();
-      placeWindow(planes.labels, width, block, refined.labels);
-      placeWindow(planes.confidence, width, block, refined.confidence);
-      const wide = { ...block, column: classes * column, width: classes * block.width };
-      placeWindow(planes.probabilities, classes * width, wide, refined.probabilities);
-      counts = addCounts(counts, refined.counts);
+  for (const block of gridWindows({ height, width }, blockSide)) {
+    const refinement = refinementOf(chunk, block);
+    for (let pixels = refinement.next(); pixels !== undefined; pixels = refinement.next()) {
+      const { labels, probabilities } = await classify(pixels.map((pixel) => pixelOfChunk(pixel, block, width)));
+      refinement.add(pixels, labels, probabilities);
+      // Other calls have their turn between the rounds.
+      await nextTurn();
     }
+    const refined = refinement.result();
+    placeWindow(planes.labels, width, block, refined.labels);
+    placeWindow(planes.confidence, width, block, refined.confidence);
+    const wide = { ...block, column: classes * block.column, width: classes * block.width };
+    placeWindow(planes.probabilities, classes * width, wide, refined.probabilities);
+    counts = addCounts(counts, refined.counts);
   }
   return { ...planes, counts };
 }

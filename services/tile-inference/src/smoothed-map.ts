@@ -1,5 +1,6 @@
 import { failure } from '@hyperswap/errors';
 import { smoothInThread, SpectralEdges, type ConfidentMap } from '@hyperswap/map';
+import { gridWindows } from '@hyperswap/raster';
 import { PreparedScene } from '@hyperswap/scene';
 import type { ObjectStore } from '@hyperswap/storage';
 import { wholeMap } from './finished-map.js';
@@ -47,16 +48,8 @@ async function sceneEdges(
   const { height, width, components } = scene.manifest;
   const edges = new SpectralEdges(height, width);
   const mask = await scene.readMask({ row: 0, column: 0, height, width });
-  for (let row = 0; row < height; row += tileSide) {
-    for (let column = 0; column < width; column += tileSide) {
-      const window = {
-        row,
-        column,
-        height: Math.min(tileSide, height - row),
-        width: Math.min(tileSide, width - column),
-      };
-      edges.place(window, 1, await scene.readWindow(window, 1, signal), components);
-    }
+  for (const window of gridWindows({ height, width }, tileSide)) {
+    edges.place(window, 1, await scene.readWindow(window, 1, signal), components);
   }
   if (mask !== undefined) edges.cut(mask);
   return edges;

@@ -21,7 +21,7 @@ export { describeBands, haveSameBands, type SensorBands } from './spectrum/compa
 export { resampleRaster } from './spectrum/resampled-raster.js';
 export { resamplingWeights } from './spectrum/resampling-weights.js';
 export { validPixels } from './valid-pixels.js';
-export { placeWindow, requireWindow, type Window } from './window.js';
+export { gridWindows, placeWindow, requireWindow, type Window } from './window.js';
 export { toLongitudeLatitude, type ToLongitudeLatitude } from './to-longitude-latitude.js';
 export { auxXml } from './write/aux-xml.js';
 export { classValues, type ClassValues } from './write/class-values.js';

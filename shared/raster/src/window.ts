@@ -9,6 +9,22 @@ export interface Window {
 }
 
 /**
+ * Yields the windows of a grid, row by row. The last of a row or column may be smaller.
+ *
+ * @param side of a window in pixels
+ */
+export function* gridWindows(
+  { height, width }: { readonly height: number; readonly width: number },
+  side: number,
+): Generator<Window> {
+  for (let row = 0; row < height; row += side) {
+    for (let column = 0; column < width; column += side) {
+      yield { row, column, height: Math.min(side, height - row), width: Math.min(side, width - column) };
+    }
+  }
+}
+
+/**
  * Copies the values of a window to their place in a raster of one value a pixel.
  *
  * @param target `[rows, width]`, row by row
