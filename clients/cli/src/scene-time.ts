@@ -1,12 +1,13 @@
 /** Time that the map of a scene takes, from the speed of the served backbone, measured now. */
-import { Precision, type PredictRequest } from '@hyperswap/proto';
+import type { PredictRequest } from '@hyperswap/proto';
 import { callUnary, exchange } from '@hyperswap/rpc';
+import { precisions, type PrecisionName } from './names.js';
 import type { Session } from './session.js';
 import { table } from './terminal.js';
 
 /** Speed of the served backbone in a precision. */
 export interface PatchSpeed {
-  readonly precision: 'int8' | 'bfloat16' | 'float32';
+  readonly precision: PrecisionName;
   readonly patchesPerSecond: number;
 }
 
@@ -18,11 +19,6 @@ export interface SceneTime {
   readonly speeds: readonly PatchSpeed[];
 }
 
-const precisions = {
-  int8: Precision.PRECISION_INT8,
-  bfloat16: Precision.PRECISION_BFLOAT16,
-  float32: Precision.PRECISION_FLOAT32,
-} as const;
 /** Patches of the first run, which makes kernels ready. */
 const warmUpPatches = 16;
 /** Time that a measurement aims at. */
@@ -69,7 +65,7 @@ export function sceneTimeLines({ scene, pixels, speeds }: SceneTime): string[] {
 /** Seconds for patches of zeros: their values do not change the work. */
 async function secondsOf(
   { tiles, signal }: Session,
-  precision: keyof typeof precisions,
+  precision: PrecisionName,
   patches: number,
   valuesPerPatch: number,
 ): Promise<number> {

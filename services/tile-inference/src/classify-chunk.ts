@@ -36,12 +36,11 @@ export function chunkHandler(context: ChunkContext): JobHandler<SceneJob, SceneJ
 
 /** @throws QUEUE_FULL, so that a process with room takes the chunk; what the scene, the adapter and the engine fail with */
 async function classifyChunk(
-  job: Job<SceneJob>,
+  { id, objects, request }: Job<SceneJob>,
   index: number,
   { store, bindings, tiles }: ChunkContext,
   signal: AbortSignal,
 ): Promise<void> {
-  const { id, objects, request } = job;
   const { scene: name, sceneDigest, probabilities: areKept, agreement } = request;
   const window = chunkWindow(request, index);
   const adapter = await bindings.admit(request.adapter);

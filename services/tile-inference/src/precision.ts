@@ -1,4 +1,3 @@
-import { failure } from '@hyperswap/errors';
 import { Precision as PrecisionMessage } from '@hyperswap/proto';
 import { requireKnown } from '@hyperswap/rpc';
 import type { PrecisionChoice } from '@hyperswap/spectralgpt';
@@ -15,21 +14,16 @@ export function toPrecisionMessage(precision: Precision): PrecisionMessage {
   return messages[precision];
 }
 
+/** Choices of requests. */
+const choices = new Map<PrecisionMessage, PrecisionChoice>([
+  [PrecisionMessage.PRECISION_AUTO, 'auto'],
+  [PrecisionMessage.PRECISION_FLOAT32, 'float32'],
+  [PrecisionMessage.PRECISION_BFLOAT16, 'bfloat16'],
+  [PrecisionMessage.PRECISION_INT8, 'int8'],
+]);
+
 /** Returns the precision of a request. @param usual choice of requests that name none @throws FIELD_INVALID */
 export function precisionChoice(given: PrecisionMessage, usual: PrecisionChoice): PrecisionChoice {
   requireKnown(PrecisionMessage, given, 'precision');
-  switch (given) {
-    case PrecisionMessage.PRECISION_UNSPECIFIED:
-      return usual;
-    case PrecisionMessage.PRECISION_AUTO:
-      return 'auto';
-    case PrecisionMessage.PRECISION_FLOAT32:
-      return 'float32';
-    case PrecisionMessage.PRECISION_BFLOAT16:
-      return 'bfloat16';
-    case PrecisionMessage.PRECISION_INT8:
-      return 'int8';
-    case PrecisionMessage.UNRECOGNIZED:
-      throw failure('INTERNAL', { reason: 'unknown values were refused' });
-  }
+  return choices.get(given) ?? usual;
 }

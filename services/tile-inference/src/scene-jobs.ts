@@ -169,23 +169,16 @@ export class SceneJobs {
 function wantedAgreement({ mode, agreement }: ClassifySceneRequest): number | undefined {
   const invalid = (field: string, reason: string): Error => failure('FIELD_INVALID', { field, reason });
   requireKnown(SceneJobMode, mode ?? 0, 'mode');
-  switch (mode) {
-    case undefined:
-    case SceneJobMode.SCENE_JOB_MODE_UNSPECIFIED:
-    case SceneJobMode.SCENE_JOB_MODE_EXACT:
-      if (agreement !== undefined)
-        throw invalid('agreement', 'it is for adaptive mode: an exact map agrees with itself');
-      return undefined;
-    case SceneJobMode.SCENE_JOB_MODE_ADAPTIVE:
-      if (agreement === undefined) return defaultAgreement;
-      // NaN is refused too.
-      if (!(agreement >= lowestAgreement && agreement < 1)) {
-        throw invalid('agreement', `${agreement} is not from ${lowestAgreement} to below 1: 0.99 is usual`);
-      }
-      return agreement;
-    case SceneJobMode.UNRECOGNIZED:
-      throw failure('INTERNAL', { reason: 'unknown values were refused' });
+  if (mode !== SceneJobMode.SCENE_JOB_MODE_ADAPTIVE) {
+    if (agreement === undefined) return undefined;
+    throw invalid('agreement', 'it is for adaptive mode: an exact map agrees with itself');
   }
+  if (agreement === undefined) return defaultAgreement;
+  // NaN is refused too.
+  if (!(agreement >= lowestAgreement && agreement < 1)) {
+    throw invalid('agreement', `${agreement} is not from ${lowestAgreement} to below 1: 0.99 is usual`);
+  }
+  return agreement;
 }
 
 function progressOf({ parts }: JobView<SceneJob>): { stage: string; done: number; total: number } {

@@ -79,7 +79,7 @@ export class TileClassifier {
    */
   refused(adapter: AdmittedAdapter | undefined, error: unknown, milliseconds: number): void {
     if (adapter !== undefined) this.context.statistics.failed(adapter, milliseconds);
-    // What clients call an adapter that does not exist is no label.
+    // Clients make up names of adapters that do not exist: such a name is no label.
     const label = adapter === undefined ? 'unknown' : this.adapterLabel(adapter.reference);
     instruments().adapterTiles.add(1, { adapter: label, outcome: toHyperswapError(error).code });
   }

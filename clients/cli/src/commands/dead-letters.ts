@@ -3,15 +3,9 @@ import { failure } from '@hyperswap/errors';
 import { JobKind, type DeadLetter } from '@hyperswap/proto';
 import { callUnary } from '@hyperswap/rpc';
 import { allPages } from '../all-pages.js';
+import { jobKindName, jobKinds } from '../names.js';
 import { withSession, type Session } from '../session.js';
 import { shortTime, table } from '../terminal.js';
-
-const kinds: Readonly<Record<string, JobKind>> = {
-  preparation: JobKind.JOB_KIND_PREPARATION,
-  training: JobKind.JOB_KIND_TRAINING,
-  pretraining: JobKind.JOB_KIND_PRETRAINING,
-  classification: JobKind.JOB_KIND_SCENE,
-};
 
 /** Adds the commands for jobs of all kinds that failed. Where tokens are asked for, they need the role operator. */
 export function addDeadLetterCommands(jobs: Command): void {
@@ -22,17 +16,17 @@ export function addDeadLetterCommands(jobs: Command): void {
   letters
     .command('list')
     .description('those that are kept, the newest first')
-    .addOption(new Option('--kind <kind>', 'only this kind of job').choices(Object.keys(kinds)))
-    .action(({ kind }: { readonly kind?: string }, command: Command) =>
+    .addOption(new Option('--kind <kind>', 'only this kind of job').choices(Object.keys(jobKinds)))
+    .action(({ kind }: { readonly kind?: keyof typeof jobKinds }, command: Command) =>
       withSession(
         command,
-        (session) => listDeadLetters(session, kind === undefined ? JobKind.JOB_KIND_UNSPECIFIED : kinds[kind]!),
+        (session) => listDeadLetters(session, kind === undefined ? JobKind.JOB_KIND_UNSPECIFIED : jobKinds[kind]),
         (found) =>
           table(
             ['job', 'kind', 'about', 'failed', 'attempts', 'error'],
             found.map(({ job, subject }) => [
               job!.job,
-              nameOf(job!.kind),
+              jobKindName(job!.kind),
               subject,
               shortTime(job!.endedAt),
               String(job!.attempts),
@@ -73,9 +67,5 @@ async function requeue(session: Session, job: string): Promise<{ readonly job: s
   const kind = letters.find((letter) => letter.job!.job === job)?.job!.kind;
   if (kind === undefined) throw failure('JOB_NOT_FOUND', { kind: 'failed job', job: job.slice(0, 64) });
   await callUnary(session.jobs, 'requeueDeadLetter', { kind, job }, { signal: session.signal });
-  return { job, kind: nameOf(kind) };
-}
-
-function nameOf(kind: JobKind): string {
-  return Object.entries(kinds).find(([, value]) => value === kind)?.[0] ?? 'unknown';
+  return { job, kind: jobKindName(kind) };
 }

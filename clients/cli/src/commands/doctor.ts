@@ -2,14 +2,10 @@ import { arch, cpus, platform, totalmem } from 'node:os';
 import type { Command } from 'commander';
 import { Precision, type Engine } from '@hyperswap/proto';
 import { callUnary } from '@hyperswap/rpc';
+import { precisionName } from '../names.js';
 import { measureSceneTime, sceneTimeLines } from '../scene-time.js';
 import { openSession, type GlobalFlags } from '../session.js';
 import { printResult } from '../terminal.js';
-
-function precisionName(precision: Precision): string {
-  if (precision === Precision.PRECISION_INT8) return 'int8';
-  return precision === Precision.PRECISION_BFLOAT16 ? 'bfloat16' : 'float32';
-}
 
 /** Measured speeds, `-` where the machine has no such kernel. */
 function speeds({ plain, fused, int8 }: Engine): string {

@@ -1,27 +1,17 @@
 import type { Command } from 'commander';
 import { HyperswapError } from '@hyperswap/errors';
-import { JobState, type Scene, type SceneJob } from '@hyperswap/proto';
+import type { Scene, SceneJob } from '@hyperswap/proto';
 import { callUnary } from '@hyperswap/rpc';
 import { allPages } from '../all-pages.js';
 import { addMapOptions, mapOptions, outContents, type MapFlags } from '../map-files/map-options.js';
 import { placedSource } from '../map-files/placed-map.js';
 import { placeOfScene, reportMap } from '../map-files/report-map.js';
+import { jobStateName } from '../names.js';
 import { referenceOf } from '../report/report.js';
 import { jobMap, watchSceneJob } from '../scene-jobs.js';
 import { openSession, withSession, type GlobalFlags, type Session } from '../session.js';
 import { Progress, shortTime, table } from '../terminal.js';
 import { addDeadLetterCommands } from './dead-letters.js';
-
-const stateNames: Readonly<Record<JobState, string>> = {
-  [JobState.JOB_STATE_UNSPECIFIED]: 'unknown',
-  [JobState.JOB_STATE_QUEUED]: 'queued',
-  [JobState.JOB_STATE_RUNNING]: 'running',
-  [JobState.JOB_STATE_CANCELLING]: 'cancelling',
-  [JobState.JOB_STATE_DONE]: 'done',
-  [JobState.JOB_STATE_FAILED]: 'failed',
-  [JobState.JOB_STATE_CANCELLED]: 'cancelled',
-  [JobState.UNRECOGNIZED]: 'unknown',
-};
 
 export function addJobCommands(program: Command): void {
   const jobs = program
@@ -46,7 +36,7 @@ export function addJobCommands(program: Command): void {
               status!.job,
               scene,
               referenceOf(adapter!),
-              stateNames[status!.state],
+              jobStateName(status!.state),
               `${status!.progress?.done ?? 0} of ${status!.progress?.total ?? 0}`,
               shortTime(status!.createdAt),
               status!.error?.message ?? (status!.waitingFor && `waits: ${status!.waitingFor.message}`) ?? '',

@@ -4,6 +4,7 @@ import { failure } from '@hyperswap/errors';
 import { Precision, type PredictHeader, type PredictRequest } from '@hyperswap/proto';
 import { exchange } from '@hyperswap/rpc';
 import { readNpyHeader, writeNpy } from '@hyperswap/raster';
+import { precisions, type PrecisionName } from '../names.js';
 import { openSession, type GlobalFlags } from '../session.js';
 import { printResult, Progress } from '../terminal.js';
 
@@ -64,23 +65,11 @@ export function addPredictCommand(program: Command): void {
 
 /** Precision of `--precision`; without it that of the process. @throws FIELD_INVALID */
 function precisionOf(given: string | undefined): Precision {
-  switch (given) {
-    case undefined:
-      return Precision.PRECISION_UNSPECIFIED;
-    case 'auto':
-      return Precision.PRECISION_AUTO;
-    case 'float32':
-      return Precision.PRECISION_FLOAT32;
-    case 'bfloat16':
-      return Precision.PRECISION_BFLOAT16;
-    case 'int8':
-      return Precision.PRECISION_INT8;
-    default:
-      throw failure('FIELD_INVALID', {
-        field: '--precision',
-        reason: `${given} is none of auto, float32, bfloat16, int8`,
-      });
-  }
+  if (given === undefined) return Precision.PRECISION_UNSPECIFIED;
+  if (given === 'auto') return Precision.PRECISION_AUTO;
+  if (Object.hasOwn(precisions, given)) return precisions[given as PrecisionName];
+  const reason = `${given} is none of ${['auto', ...Object.keys(precisions)].join(', ')}`;
+  throw failure('FIELD_INVALID', { field: '--precision', reason });
 }
 
 interface OpenPatches {

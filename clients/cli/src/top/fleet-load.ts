@@ -1,10 +1,7 @@
 /** Load of a fleet: differences between reports of its processes, and their sums. */
 import {
   FlowClass,
-  JobKind,
-  JobState,
   PodState,
-  Precision,
   type CodeCount,
   type FleetJobs,
   type PodReport,
@@ -12,6 +9,7 @@ import {
   type Waits,
 } from '@hyperswap/proto';
 import { toMilliseconds } from '@hyperswap/rpc';
+import { jobKindName, jobStateName, precisionName } from '../names.js';
 
 /** Queue of one class of flow. */
 export interface FlowState {
@@ -112,20 +110,9 @@ export interface ReportPair {
 /** Seconds without a report after which a process counts as silent, or three intervals if these are longer. */
 const silentSeconds = 3;
 
-const precisionNames: Readonly<Partial<Record<Precision, string>>> = {
-  [Precision.PRECISION_FLOAT32]: 'float32',
-  [Precision.PRECISION_BFLOAT16]: 'bfloat16',
-  [Precision.PRECISION_INT8]: 'int8',
-};
 const stateNames: Readonly<Partial<Record<PodState, PodLoad['state']>>> = {
   [PodState.POD_STATE_SERVING]: 'serving',
   [PodState.POD_STATE_DRAINING]: 'draining',
-};
-const kindNames: Readonly<Partial<Record<JobKind, string>>> = {
-  [JobKind.JOB_KIND_PREPARATION]: 'preparation',
-  [JobKind.JOB_KIND_TRAINING]: 'training',
-  [JobKind.JOB_KIND_PRETRAINING]: 'pretraining',
-  [JobKind.JOB_KIND_SCENE]: 'classification',
 };
 
 /** Returns the load of a fleet. @param interval seconds between two reports of a process */
@@ -168,7 +155,7 @@ function podLoad(pair: ReportPair, interval: number): PodLoad {
 function modelOf(serving: ServingLoad | undefined): PodLoad['model'] {
   if (serving === undefined) return null;
   const { backbone, precision, device } = serving;
-  return { backbone, precision: precisionNames[precision] ?? 'unknown', device };
+  return { backbone, precision: precisionName(precision), device };
 }
 
 function workOf(pairs: readonly ReportPair[]): WorkState {
@@ -259,9 +246,9 @@ function errorsOf(pairs: readonly ReportPair[]): ErrorState[] {
 function jobsOf(jobs: FleetJobs | undefined): JobLoad[] {
   const byKind = new Map<string, Record<string, number>>();
   for (const { kind, state, jobs: count } of jobs?.counts ?? []) {
-    const name = kindNames[kind] ?? 'unknown';
+    const name = jobKindName(kind);
     const states = byKind.get(name) ?? {};
-    const stateName = JobState[state].replace('JOB_STATE_', '').toLowerCase();
+    const stateName = jobStateName(state);
     byKind.set(name, { ...states, [stateName]: (states[stateName] ?? 0) + count });
   }
   return [...byKind].map(([kind, states]) => ({ kind, states }));

@@ -89,7 +89,7 @@ export class Fleet {
     }
   }
 
-  /** Somebody watches. */
+  /** Begins to report, or reports more often, since somebody watches. */
   private ask(wanted: unknown): void {
     const { interval } = (wanted ?? {}) as { readonly interval?: unknown };
     if (typeof interval !== 'number' || !(interval > 0) || this.stopping.signal.aborted) return;

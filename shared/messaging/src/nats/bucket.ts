@@ -59,7 +59,7 @@ export class NatsBucket {
         const value = entry.operation === 'PUT' ? this.readAny(entry) : undefined;
         if (value === undefined) entries.delete(decodeKey(entry.key));
         else entries.set(value.key, value);
-        // How many are still to come of those that were there.
+        // The server counts down the values that were there at the start.
         if (entry.delta === 0) changes.stop();
       }
       return [...entries.values()];

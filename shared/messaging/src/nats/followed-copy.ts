@@ -82,7 +82,7 @@ export class FollowedCopy {
 
   /** Follows changes in rounds, which end with the connection. */
   private async follow(): Promise<void> {
-    // What is there at the first look was there before anybody watched.
+    // Values of the first read are no news: they were there before anybody watched.
     let isFirst = true;
     while (!this.isStopped && !this.bucket.isClosed) {
       try {
