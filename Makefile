@@ -9,7 +9,7 @@ CACHE := node_modules/.cache/hyperswap
 sources := $(shell find proto shared services clients deploy docs tests -name node_modules -prune -o -name dist -prune -o -name generated -prune \
   -o \( -name '*.ts' -o -name '*.proto' -o -name 'tsconfig.json' -o -name 'buf*.yaml' \) -print)
 
-.PHONY: python-client help setup build engine demo test test-cuda servers lint format references reference pretrain-mini parity-fixtures peft-fixtures parity-peft parity-base bench bench-pytorch bench-peers load bench-scaling soak clean
+.PHONY: python-client help setup build engine demo test test-cuda servers lint format references reference pretrain-mini parity-fixtures peft-fixtures parity-peft parity-base bench bench-pytorch bench-peers bench-peft load bench-scaling soak clean
 
 help:
 	@sed -n 's/^# //p' Makefile | head -3; echo "also: python-client setup lint format references reference pretrain-mini parity-fixtures parity-base clean"
@@ -108,6 +108,12 @@ bench-peers: setup
 	test -x out/peers-venv/bin/python || python3 -m venv out/peers-venv
 	out/peers-venv/bin/pip install --quiet -r tests/bench/requirements-peers.txt
 	node tests/dist/bench/peers.js --python out/peers-venv/bin/python $(BENCH_FLAGS)
+
+# Compares a pod with PyTorch that switches adapters by Hugging Face's PEFT in its own process, in out/bench/peft.json (about 4 minutes).
+bench-peft: setup
+	test -x out/peft-venv/bin/python || python3 -m venv out/peft-venv
+	out/peft-venv/bin/pip install --quiet -r tests/bench/requirements-peft.txt
+	node tests/dist/bench/peft.js --python out/peft-venv/bin/python $(BENCH_FLAGS)
 
 # What users of one pod see while others use it, in out/bench/load.json (about 3 minutes).
 load: setup

@@ -46,12 +46,17 @@ export interface MadeUpPca {
   readonly components: Float32Array;
 }
 
-/** Returns the blob of an adapter in the format of training, with random numbers. */
+/**
+ * Returns the blob of an adapter in the format of training, with random numbers.
+ *
+ * @param deviation of the factors
+ */
 export function madeUpBlob(
   made: Omit<MadeUp, 'method' | 'settings'>,
   adaptation: Adaptation,
   config: BackboneConfig,
   pca: MadeUpPca,
+  deviation = 0.02,
 ): Uint8Array {
   const { classes, seed } = made;
   const random = new Random(seed);
@@ -60,7 +65,7 @@ export function madeUpBlob(
     adaptation.method.scope === 'backbone'
       ? []
       : [...initialFactors(adaptation, config, seed)].map(([name, { shape, values }]) => {
-          return [name, { shape, values: random.normals(values.length, 0.02) }] as const;
+          return [name, { shape, values: random.normals(values.length, deviation) }] as const;
         });
   const settings = { ...adaptation.settings } as unknown as Record<string, number>;
   return writeAdapter({
