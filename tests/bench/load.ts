@@ -13,7 +13,7 @@ import { cpus, tmpdir } from 'node:os';
 import path from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
-import { FleetServiceClient, type Scene, type Tile } from '@hyperswap/proto';
+import { FleetServiceClient, Precision, type Scene, type Tile } from '@hyperswap/proto';
 import { callUnary, connect, readStream } from '@hyperswap/rpc';
 import { startPod, type Pod } from '../support/fleet.js';
 import { repository } from '../support/fixtures.js';
@@ -55,7 +55,7 @@ try {
   for (let i = 0; i < 64; i++)
     await registerMadeUp(pod, scene, `a${i}`, { patchSize, seed: i + 1, classes: 16, method: flags.method });
   const status = await callUnary(pod.tiles, 'getStatus', {});
-  console.log(`${status.backbone}, precision ${status.engine!.precision}, ${status.engine!.threads} threads`);
+  console.log(`${status.backbone}, ${Precision[status.engine!.precision]}, ${status.engine!.threads} threads`);
   if (wanted('fairness')) await fairness(pod, scene);
   if (wanted('loop')) for (const streams of [1, 8, 32, 128]) await closedLoop(pod, scene, streams, 8);
   if (wanted('loop')) await closedLoop(pod, scene, 32, 1);
