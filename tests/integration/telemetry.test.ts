@@ -111,7 +111,8 @@ describe('the metrics of a pod', () => {
   let home: string;
   let pod: Pod;
   let port: number;
-  /** Metrics page during a job, and after work of all sorts, some of which failed. */
+  /** Metrics page of a pod that did nothing yet, during a job, and after work of all sorts, some of which failed. */
+  let atStart: string;
   let duringJob: string;
   let page: string;
 
@@ -136,6 +137,7 @@ describe('the metrics of a pod', () => {
       // Room for one adapter, so that others are freed.
       HYPERSWAP_BINDING_BYTES: String(1024 ** 2),
     });
+    atStart = await read();
     const scene = await prepareToy(pod);
     for (const [seed, name] of ['one', 'two', 'lost'].entries()) {
       await registerMadeUp(pod, scene, name, { patchSize: 9, seed: seed + 1 });
@@ -169,6 +171,8 @@ describe('the metrics of a pod', () => {
     await eventually(60_000, async () => {
       page = await read();
       assert.match(page, /^hyperswap_queue_patches(\{.*\})? [1-9]/m);
+      // Jobs are counted every 10 seconds.
+      assert.match(page, /^hyperswap_jobs\{.*state="done".*\} [1-9]/m);
     });
     controller.abort();
     await Promise.all(requests);
@@ -214,6 +218,13 @@ describe('the metrics of a pod', () => {
     assert.equal(sum('hyperswap_jobs_ended_total', 'state="done"', 'kind="classification"'), 1);
     assert.equal(sum('hyperswap_jobs_ended_total', 'state="failed"', 'kind="classification"'), 1);
     assert.ok(sum('hyperswap_bindings') >= 1);
+  });
+
+  test('a pod that did nothing yet reports zero jobs of its kinds, so that alerts can compare', () => {
+    for (const kind of ['preparation', 'classification']) {
+      assert.match(atStart, new RegExp(`^hyperswap_jobs\\{.*kind="${kind}".*state="queued".*\\} 0$`, 'm'));
+      assert.match(atStart, new RegExp(`^hyperswap_jobs_workers\\{.*kind="${kind}".*\\} 0$`, 'm'));
+    }
   });
 
   test('the dashboard and the alert rules name metrics that are there', async () => {

@@ -5,6 +5,8 @@ import type { JobState } from './job-status.js';
 /** Time for which a count of jobs holds: counting reads all records of a kind. */
 const freshMilliseconds = 10_000;
 
+const jobStates: readonly JobState[] = ['queued', 'running', 'cancelling', 'done', 'failed', 'cancelled'];
+
 /** Source of the metrics of jobs. */
 export interface CountedJobs {
   /** Records of the kinds that this process does. */
@@ -20,7 +22,9 @@ export function observeJobs({ records, busy }: CountedJobs): () => void {
   const count = async (): Promise<Reading[]> => {
     const readings: Reading[] = [];
     for (const [kind, known] of records()) {
-      for (const [state, jobs] of await countByState(known)) readings.push([jobs, { kind, state }]);
+      const counts = await countByState(known);
+      // Zero is a reading: an alert compares with it.
+      for (const state of jobStates) readings.push([counts.get(state) ?? 0, { kind, state }]);
     }
     return readings;
   };

@@ -81,6 +81,8 @@ export class JobRunner {
     }
     const registration = { kind, handler, records: this.recordsOf(kind.name) } as unknown as Registration;
     this.registrations.set(kind.name, registration);
+    // Zero is a reading: without it an alert could not tell that nobody works.
+    this.busy.set(kind.name, 0);
     const queue = queueName(kind);
     this.workersOf.set(queue, Math.max(workers, this.workersOf.get(queue) ?? 0));
   }
