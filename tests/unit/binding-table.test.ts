@@ -19,7 +19,7 @@ let table: BindingTable;
 
 const adapter = (digest: string): AdmittedAdapter => ({
   ...{ reference: `${digest}@1`, digest, patchSize: 5, bands: 12, pcaDigest: '', views: 1, wavelengths: [] },
-  ...{ classes: 3, components: 12 },
+  ...{ method: 'lora', pooling: 'mean', classes: 3, components: 12 },
 });
 
 beforeEach(() => {

@@ -6,6 +6,7 @@ import { backboneConfigs, encoderShapes, initialParameters, makeBackbone } from 
 import { Executor, type ProgramClient } from '@hyperswap/tensor';
 import { Random } from '@hyperswap/random';
 import {
+  adapterGroup,
   EngineBatches,
   newTileWork,
   ServingStatistics,
@@ -24,14 +25,22 @@ const config = { ...backboneConfigs.mini, depth: 1 };
 const { components } = config;
 const patchSize = 5;
 const half = patchSize >> 1;
-const classes = 3;
 /** Scene of scores, `[height, width, components]`. */
 const scene = { height: 11, width: 13, values: new Random(2).normals(11 * 13 * components, 100) };
 const never = new AbortController().signal;
 setMaxListeners(0, never);
 
-/** Digests of the adapters, and the precisions of their backbones. */
-const precisions = { a: 'float32', b: 'float32', c: 'int8' } as const;
+/** Adapters by digest, and the precisions of their backbones. The probes share one. */
+const adapters = {
+  a: { method: 'lora', precision: 'float32', classes: 3 },
+  b: { method: 'lora', precision: 'float32', classes: 3 },
+  c: { method: 'lora', precision: 'int8', classes: 3 },
+  d: { method: 'linear-probe', precision: 'int8', classes: 3 },
+  e: { method: 'linear-probe', precision: 'int8', classes: 5 },
+  f: { method: 'linear-probe', precision: 'int8', classes: 2 },
+} as const;
+type Digest = keyof typeof adapters;
+const digests = Object.keys(adapters) as Digest[];
 let executor: Executor;
 let engine: ProgramClient<TileProgram>;
 
@@ -40,10 +49,11 @@ before(async () => {
   engine = await loadTileEngine(executor);
   const backbone = makeBackbone('one block', config, initialParameters(encoderShapes(config), 1));
   for (const precision of ['float32', 'int8'] as const) await engine.call('makeResident', { backbone, precision });
-  const method = findMethod('lora');
-  const settings = methodSettings(method, adaptedWeight(config), {});
   const pca = { mean: new Float32Array(components), components: new Float32Array(components ** 2).fill(0.1) };
-  for (const [seed, [digest, precision]] of Object.entries(precisions).entries()) {
+  for (const [seed, digest] of digests.entries()) {
+    const { precision, classes } = adapters[digest];
+    const method = findMethod(adapters[digest].method);
+    const settings = methodSettings(method, adaptedWeight(config), {});
     const { name, digest: backboneDigest } = backbone;
     const made = { backbone: { name, digest: backboneDigest }, patchSize, bands: components };
     const blob = madeUpBlob(
@@ -66,7 +76,8 @@ interface Place {
 }
 
 /** Work of a window with all of the scene around it that its patches reach; at the border the engine mirrors. */
-function tileWork({ row, column, height, width }: Place, digest: string): TileWork {
+function tileWork({ row, column, height, width }: Place, digest: Digest): TileWork {
+  const { classes, method } = adapters[digest];
   const margins = {
     top: Math.min(half, row),
     left: Math.min(half, column),
@@ -82,7 +93,8 @@ function tileWork({ row, column, height, width }: Place, digest: string): TileWo
   }
   const window = { row, column, height, width };
   const tile = { window, margins, pixels: pixels.buffer, pixelType: 'float32' as const, bands: components, raw: false };
-  return newTileWork(tile, { digest, classes }, { key: digest, cost: 1, batchPatches: 1000 }, true);
+  const group = adapterGroup({ digest, patchSize, views: 1, method, pooling: 'mean' }, config);
+  return newTileWork(tile, { digest, classes }, { ...group, cost: 1 }, true);
 }
 
 const whole = { row: 0, column: 0, height: scene.height, width: scene.width };
@@ -125,8 +137,8 @@ const live = async (): Promise<number> => (await executor.describe()).liveTensor
 
 test('labels are the same however a scene is cut, batched and interleaved with other work', async () => {
   const { scheduler } = newScheduler(1000);
-  const expected = new Map<string, TileWork>();
-  for (const digest of Object.keys(precisions)) {
+  const expected = new Map<Digest, TileWork>();
+  for (const digest of digests) {
     expected.set(digest, await run(scheduler.flow('interactive'), tileWork(whole, digest)));
   }
   assert.notDeepEqual(expected.get('a')!.labels, expected.get('b')!.labels);
@@ -134,12 +146,13 @@ test('labels are the same however a scene is cut, batched and interleaved with o
   for (let round = 0; round < 8; round++) {
     const { scheduler: other } = newScheduler(1 + random.integer(90));
     const flows = [other.flow('interactive'), other.flow('interactive'), other.flow('job')];
-    const jobs = Object.keys(precisions).flatMap((digest) => cut(whole, random).map((place) => ({ digest, place })));
+    const jobs = digests.flatMap((digest) => cut(whole, random).map((place) => ({ digest, place })));
     await Promise.all(
       [...random.shuffle(Uint32Array.from(jobs.keys()))].map(async (index) => {
         const { digest, place } = jobs[index]!;
         const work = await run(flows[random.integer(flows.length)]!, tileWork(place, digest));
         const all = expected.get(digest)!;
+        const { classes } = adapters[digest];
         for (let pixel = 0; pixel < work.patches; pixel++) {
           const y = place.row + Math.floor(pixel / place.width);
           const at = y * scene.width + place.column + (pixel % place.width);
@@ -154,6 +167,45 @@ test('labels are the same however a scene is cut, batched and interleaved with o
       }),
     );
   }
+});
+
+test('linear probes share batches, each with its own head and its own number of classes', async () => {
+  const batches = new EngineBatches(engine, new ServingStatistics());
+  const together: Set<string>[] = [];
+  const limits = schedulerLimits(64, { patches: 10_000, bytes: 1e9 });
+  const scheduler = new PatchScheduler<EngineWork>((parts, signal) => {
+    together.push(new Set(parts.map(({ work }) => (work as TileWork).digest)));
+    return batches.run(parts, signal);
+  }, limits);
+  const probes = ['d', 'e', 'f'] as const;
+  const alone = new Map<Digest, TileWork>();
+  for (const digest of probes) alone.set(digest, await run(scheduler.flow('interactive'), tileWork(whole, digest)));
+  const live0 = await live();
+  together.length = 0;
+  const places = Array.from({ length: 9 }, (_, index) => ({ row: index, column: index, height: 2, width: 3 }));
+  const flow = scheduler.flow('interactive');
+  const works = await Promise.all(
+    places.flatMap((place) =>
+      probes.map(async (digest) => ({ digest, place, work: await run(flow, tileWork(place, digest)) })),
+    ),
+  );
+  assert.ok(
+    together.some((owners) => owners.size === 3),
+    'no batch held three adapters',
+  );
+  for (const { digest, place, work } of works) {
+    const all = alone.get(digest)!;
+    const { classes } = adapters[digest];
+    for (let pixel = 0; pixel < work.patches; pixel++) {
+      const at = (place.row + Math.floor(pixel / place.width)) * scene.width + place.column + (pixel % place.width);
+      assert.equal(work.labels[pixel], all.labels[at]);
+      for (let i = 0; i < classes; i++) {
+        const [share, other] = [work.probabilities[pixel * classes + i]!, all.probabilities[at * classes + i]!];
+        assert.ok(Math.abs(share - other) <= 1);
+      }
+    }
+  }
+  assert.equal(await live(), live0, 'nothing of a batch is left');
 });
 
 test('when a tile’s labels are there nothing of it is left on the device', async () => {

@@ -36,15 +36,27 @@ export function suitableBatch(config: BackboneConfig, device: 'cpu' | 'gpu'): nu
 
 /**
  * Returns what an adapter's patches cost: each of its views passes the backbone, and resizing a large patch takes as much as
- * some of the blocks. Costs are quarters, and 1 for ordinary patches.
+ * some of the blocks. Costs are quarters, and 1 for ordinary patches. Adapters for which the backbone does the same share batches.
  */
 export function adapterGroup(
-  { digest, patchSize, views }: Pick<AdmittedAdapter, 'digest' | 'patchSize' | 'views'>,
+  adapter: Pick<AdmittedAdapter, 'digest' | 'patchSize' | 'views' | 'method' | 'pooling'>,
   config: BackboneConfig,
 ): WorkGroup {
+  const { patchSize, views } = adapter;
   const { components, imageSize } = config;
   const resizeFlops = 2 * components * patchSize ** 2 * imageSize ** 2;
   const cost = (views * Math.max(4, Math.round(4 * (1 + resizeFlops / blockFlops(config))))) / 4;
   const batchPatches = Math.max(1, Math.floor(batchPixelBytes / (4 * components * patchSize ** 2)));
-  return { key: digest, cost, batchPatches };
+  return { key: backboneWork(adapter), cost, batchPatches };
+}
+
+/** Returns the name of what the backbone does for an adapter. Linear probes leave the backbone as it is, so that one pass serves many of them. */
+function backboneWork({
+  digest,
+  method,
+  patchSize,
+  views,
+  pooling,
+}: Pick<AdmittedAdapter, 'digest' | 'patchSize' | 'views' | 'method' | 'pooling'>): string {
+  return method === 'linear-probe' ? `unchanged ${patchSize} ${views} ${pooling}` : digest;
 }

@@ -11,7 +11,7 @@ import { orAborted } from './or-aborted.js';
 /** Version that a reference meant when work with it was admitted, and what its tiles have to be like. */
 export interface AdmittedAdapter extends Pick<
   AdapterMetadata,
-  'patchSize' | 'bands' | 'pcaDigest' | 'views' | 'wavelengths'
+  'patchSize' | 'bands' | 'pcaDigest' | 'views' | 'wavelengths' | 'method' | 'pooling'
 > {
   /** Version, as `name@7`. */
   readonly reference: string;
@@ -98,9 +98,10 @@ export class BindingTable {
     const { reference: version, digest } = await registry.admit(reference);
     let known = this.known.get(digest);
     if (known === undefined) {
-      const { patchSize, bands, pcaDigest, views, wavelengths, classes } = (await registry.resolve(version)).metadata;
-      const { components } = backbone.config;
-      known = { digest, patchSize, bands, pcaDigest, views, wavelengths, classes: classes.length, components };
+      const { metadata } = await registry.resolve(version);
+      const { patchSize, bands, pcaDigest, views, wavelengths, method, pooling } = metadata;
+      const sizes = { classes: metadata.classes.length, components: backbone.config.components };
+      known = { digest, patchSize, bands, pcaDigest, views, wavelengths, method, pooling, ...sizes };
       this.known.set(digest, known);
     }
     return { ...known, reference: version };

@@ -18,7 +18,7 @@ export class EngineBatches {
   /**
    * Runs a batch, and writes its rows into the work of its parts.
    *
-   * @param parts of one binding
+   * @param parts of one group: tiles of adapters for which the backbone does the same, or patches of one target
    * @param signal stops the batch between two blocks
    */
   async run(parts: readonly Part<EngineWork>[], signal: AbortSignal): Promise<void> {
@@ -31,30 +31,40 @@ export class EngineBatches {
     const open: TileToOpen[] = [];
     for (const { work } of parts) {
       if (work.content === undefined) continue;
-      open.push({ key: work.key, ...work.content });
+      open.push({ key: work.key, digest: work.digest, ...work.content });
       work.content = undefined;
     }
-    const segments = parts.map(({ work, first, count }) => ({ key: work.key, first, count }));
+    const segments = parts.map(({ work, first, count }) => ({ key: work.key, digest: work.digest, first, count }));
     const probabilities = parts.some(({ work }) => work.probabilities.length > 0);
-    const { digest } = parts[0]!.work;
     const transfer = open.map(({ pixels }) => pixels);
     const start = performance.now();
-    const rows = await this.engine.call('classify', { digest, open, segments, probabilities }, { transfer, signal });
-    const patches = segments.reduce((sum, { count }) => sum + count, 0);
-    this.statistics.executed(digest, patches, performance.now() - start);
-    let offset = 0;
+    const rows = await this.engine.call('classify', { open, segments, probabilities }, { transfer, signal });
+    this.countBatch(segments, performance.now() - start);
+    let [offset, shares] = [0, 0];
     for (const { work, first, count } of parts) {
       work.labels.set(rows.labels.subarray(offset, offset + count), first);
       work.confidence.set(rows.confidence.subarray(offset, offset + count), first);
       const { classes } = work;
       if (work.probabilities.length > 0) {
-        work.probabilities.set(
-          rows.probabilities.subarray(offset * classes, (offset + count) * classes),
-          first * classes,
-        );
+        work.probabilities.set(rows.probabilities.subarray(shares, shares + count * classes), first * classes);
       }
       offset += count;
+      shares += count * classes;
     }
+  }
+
+  /** Counts a batch for each adapter in it, with its share of the time. */
+  private countBatch(
+    segments: readonly { readonly digest: string; readonly count: number }[],
+    milliseconds: number,
+  ): void {
+    const patches = new Map<string, number>();
+    let all = 0;
+    for (const { digest, count } of segments) {
+      patches.set(digest, (patches.get(digest) ?? 0) + count);
+      all += count;
+    }
+    for (const [digest, own] of patches) this.statistics.executed(digest, own, (milliseconds * own) / all);
   }
 
   private async predict(parts: readonly Part<PatchWork>[], signal: AbortSignal): Promise<void> {

@@ -134,8 +134,55 @@ export class Binding {
 
   /** The same, a step a block of the backbone. */
   *classifyInSteps(patches: Tensor2D, withProbabilities = false): Steps<Classification> {
+    const views = yield* this.featuresOfViews(patches);
+    const classified = this.classifyFeatures(views, { first: 0, count: views[0]!.shape[0] }, withProbabilities);
+    tensorflow().dispose([...views]);
+    return classified;
+  }
+
+  /**
+   * Runs the backbone, a step a block. Bindings that leave it as it is, of the same patch size, pooling and number of views, have the same features.
+   *
+   * @param patches `[components, patches · patchSize²]`
+   * @returns the pooled features of each view, `[patches, pooledWidth]`; they belong to the caller
+   */
+  *featuresOfViews(patches: Tensor2D): Steps<Tensor2D[]> {
     const tf = tensorflow();
-    const logits = yield* this.logitsInSteps(patches);
+    const { blocks, pooling } = this;
+    const views: Tensor2D[] = [];
+    let isDone = false;
+    try {
+      for (let way = 0; way < this.views; way++) {
+        const pixels = tf.tidy(() => tokenPixels(this.oriented(patches, way), this.resize, this.config));
+        try {
+          views.push(yield* featuresInSteps(pixels, this.resident, { blocks, pooling }));
+        } finally {
+          pixels.dispose();
+        }
+      }
+      isDone = true;
+      return views;
+    } finally {
+      if (!isDone) tf.dispose(views);
+    }
+  }
+
+  /**
+   * Classifies features by the head.
+   *
+   * @param views of {@link featuresOfViews}, of this binding or of one with the same features
+   * @param rows those that are this binding's
+   */
+  classifyFeatures(
+    views: readonly Tensor2D[],
+    { first, count }: { readonly first: number; readonly count: number },
+    withProbabilities: boolean,
+  ): Classification {
+    const tf = tensorflow();
+    const logits = tf.tidy(() => {
+      const laid = views.map((pooled) => this.head(tf.slice(pooled, [first, 0], [count, -1])));
+      return tf.div(tf.addN(laid), this.views) as Tensor2D;
+    });
     const [classes, largest, distribution] = tf.tidy(() => {
       const shares = tf.softmax(logits);
       return [tf.argMax(shares, 1), tf.max(shares, 1), shares] as [Tensor, Tensor, Tensor];
@@ -152,20 +199,16 @@ export class Binding {
   /** Mean over the views. */
   private *logitsInSteps(patches: Tensor2D): Steps<Tensor2D> {
     const tf = tensorflow();
-    const laid: Tensor2D[] = [];
-    try {
-      for (let way = 0; way < this.views; way++) {
-        const pixels = tf.tidy(() => tokenPixels(this.oriented(patches, way), this.resize, this.config));
-        try {
-          laid.push(yield* this.logitsOfTokensInSteps(pixels));
-        } finally {
-          pixels.dispose();
-        }
-      }
-      return tf.tidy(() => tf.div(tf.addN(laid), this.views) as Tensor2D);
-    } finally {
-      tf.dispose(laid);
-    }
+    const views = yield* this.featuresOfViews(patches);
+    const logits = tf.tidy(() => tf.div(tf.addN(views.map((pooled) => this.head(pooled))), this.views) as Tensor2D);
+    tf.dispose(views);
+    return logits;
+  }
+
+  /** Logits of pooled features, `[patches, classes]`. */
+  private head(pooled: Tensor2D): Tensor2D {
+    const tf = tensorflow();
+    return tf.add(tf.matMul(pooled, this.headWeight, false, true), this.headBias);
   }
 
   /** Patches laid in one of eight ways; the first is as they are. */
@@ -182,7 +225,7 @@ export class Binding {
     const tf = tensorflow();
     const { blocks, pooling } = this;
     const pooled = yield* featuresInSteps(pixels, this.resident, { blocks, pooling });
-    const logits = tf.tidy(() => tf.add(tf.matMul(pooled, this.headWeight, false, true), this.headBias) as Tensor2D);
+    const logits = tf.tidy(() => this.head(pooled));
     pooled.dispose();
     return logits;
   }

@@ -36,6 +36,8 @@ export type PixelType = 'uint8' | 'uint16' | 'int16' | 'float32';
 export interface TileToOpen {
   /** Name of the tile in segments. */
   readonly key: number;
+  /** Digest of its adapter. */
+  readonly digest: string;
   /** Pixels of window and margins, little-endian: row, column, band. */
   readonly pixels: ArrayBuffer;
   readonly pixelType: PixelType;
@@ -64,6 +66,8 @@ export interface TileMargins {
 /** Pixels `first` to `first + count` of those that are classified of a tile's window, row by row. */
 export interface TileSegment {
   readonly key: number;
+  /** Digest of the tile's adapter. */
+  readonly digest: string;
   readonly first: number;
   readonly count: number;
 }
@@ -135,12 +139,18 @@ function* normalised({ pixels, pixelType, bands, raw }: TileToOpen, binding: Bin
   }
 }
 
+/** Runs a batch of several bindings, which live for so long. */
+async function usingAll<Result>(digests: readonly string[], run: () => Promise<Result>): Promise<Result> {
+  const [first, ...others] = digests;
+  return first === undefined ? run() : using(first, () => usingAll(others, run));
+}
+
 /** Opens tiles and gathers the patches of a batch, `[components, patches · patchSize²]`. A tile whose last pixels it takes is closed. */
-function* gatherBatch({ open, segments }: ClassifyArguments, binding: Binding): Steps<Tensor2D> {
+function* gatherBatch({ open, segments }: ClassifyArguments): Steps<Tensor2D> {
   const tf = tensorflow();
   for (const tile of open) {
     const { key, height, width, margins, chosen, rowStep = 1 } = tile;
-    const pixels = yield* normalised(tile, binding);
+    const pixels = yield* normalised(tile, findBinding(tile.digest));
     const remaining = chosen?.length ?? height * width;
     tiles.set(key, { pixels, height, width, margins, rowStep, chosen, remaining });
   }
@@ -148,7 +158,7 @@ function* gatherBatch({ open, segments }: ClassifyArguments, binding: Binding): 
     const parts = segments.map((segment) => {
       const tile = tiles.get(segment.key);
       if (tile === undefined) throw failure('INTERNAL', { reason: `tile ${segment.key} is not open` });
-      const gathered = gatherPatches(tile.pixels, segmentIndices(tile, segment, binding.patchSize));
+      const gathered = gatherPatches(tile.pixels, segmentIndices(tile, segment, findBinding(segment.digest).patchSize));
       tile.remaining -= segment.count;
       if (tile.remaining === 0) closeTile(segment.key);
       return gathered;
@@ -157,14 +167,41 @@ function* gatherBatch({ open, segments }: ClassifyArguments, binding: Binding): 
   });
 }
 
-/** A batch from tiles to labels, a step a block of the backbone. */
-function* classifyBatch(args: ClassifyArguments, binding: Binding): Steps<Classification> {
-  const patches = yield* gatherBatch(args, binding);
+/** A batch from tiles to labels, a step a block of the backbone. The backbone runs once for all adapters, and each has its own head. */
+function* classifyBatch(args: ClassifyArguments): Steps<Classification> {
+  const { segments, probabilities } = args;
+  const owners = segments.map(({ digest }) => findBinding(digest));
+  const patches = yield* gatherBatch(args);
+  let views: readonly Tensor2D[] = [];
   try {
-    return yield* binding.classifyInSteps(patches, args.probabilities);
+    views = yield* owners[0]!.featuresOfViews(patches);
+    const parts: Classification[] = [];
+    for (let [index, row] = [0, 0]; index < segments.length;) {
+      const owner = owners[index]!;
+      let rows = 0;
+      for (; index < segments.length && owners[index] === owner; index++) rows += segments[index]!.count;
+      parts.push(owner.classifyFeatures(views, { first: row, count: rows }, probabilities));
+      row += rows;
+    }
+    return joined(parts);
   } finally {
-    patches.dispose();
+    tensorflow().dispose([patches, ...views]);
   }
+}
+
+/** Puts classifications one behind the other. */
+function joined(parts: readonly Classification[]): Classification {
+  if (parts.length === 1) return parts[0]!;
+  const join = (plane: keyof Classification): Uint8Array => {
+    const all = new Uint8Array(parts.reduce((sum, part) => sum + part[plane].length, 0));
+    let place = 0;
+    for (const part of parts) {
+      all.set(part[plane], place);
+      place += part[plane].length;
+    }
+    return all;
+  };
+  return { labels: join('labels'), confidence: join('confidence'), probabilities: join('probabilities') };
 }
 
 function closeTile(key: number): void {
@@ -304,20 +341,18 @@ const program = {
   },
 
   /**
-   * Classifies one batch: segments of any number of tiles, all for one adapter. A tile whose last pixels it takes is closed, so that nothing of it is
-   * left when its labels are there. Urgent calls, such as binding another adapter, pass between blocks.
+   * Classifies one batch: segments of any number of tiles, of adapters for which the backbone does the same. A tile whose last pixels it takes is closed, so that
+   * nothing of it is left when its labels are there. Urgent calls, such as binding another adapter, pass between blocks.
    */
   async classify(args: ClassifyArguments, context: MethodContext) {
-    return using(args.digest, async (binding) => {
-      const result = await finishLettingUrgentPass(classifyBatch(args, binding), context, 'Classifying a batch');
+    return usingAll([...new Set(args.segments.map(({ digest }) => digest))], async () => {
+      const result = await finishLettingUrgentPass(classifyBatch(args), context, 'Classifying a batch');
       return new Moved(result, [result.labels.buffer, result.confidence.buffer, result.probabilities.buffer]);
     });
   },
 };
 
 export interface ClassifyArguments {
-  /** Digest of the adapter. */
-  readonly digest: string;
   /** Tiles of the segments that come for the first time. */
   readonly open: readonly TileToOpen[];
   readonly segments: readonly TileSegment[];

@@ -9,7 +9,7 @@ import type { Batch, CutReason, Part, Work } from './work.js';
  *   their weights, up to one batch each.
  * - An interactive flow that was idle and has no more than a batch is served next. Such batches alternate with the others' while
  *   both wait, so that clients that come and go do not stop those that stream.
- * - A batch is filled with patches of its binding from other flows, the next in turn first. Each flow pays for its own.
+ * - A batch is filled with patches of its group from other flows, the next in turn first. Each flow pays for its own.
  *
  * It has no clock and calls nothing.
  */
@@ -64,7 +64,7 @@ export class FairQueue<W extends Work> {
     this.backlogged.add(flow);
   }
 
-  /** @param flows in the order of their turns; the first decides the binding */
+  /** @param flows in the order of their turns; the first decides the group */
   private fill(flows: readonly Flow<W>[]): Batch<W> {
     const { group } = flows[0]!.waiting[0]!.work;
     const room = Math.max(1, Math.min(Math.floor(this.capacity / group.cost), group.batchPatches));

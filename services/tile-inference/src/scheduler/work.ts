@@ -1,4 +1,4 @@
-/** Properties that all work of one binding shares. */
+/** Properties that all work shares for which the engine does the same. */
 export interface WorkGroup {
   /** Work of groups with the same key may share a batch. */
   readonly key: string;
@@ -22,10 +22,10 @@ export interface Part<W extends Work> {
   readonly count: number;
 }
 
-/** Reason why a batch ended: it is full, its pixels are at their bound, or nothing else of its binding waits. */
+/** Reason why a batch ended: it is full, its pixels are at their bound, or nothing else of its group waits. */
 export type CutReason = 'full' | 'pixels' | 'drained';
 
-/** Patches of one binding that the engine takes at once. */
+/** Patches of one group that the engine takes at once. */
 export interface Batch<W extends Work> {
   readonly parts: readonly Part<W>[];
   readonly reason: CutReason;
