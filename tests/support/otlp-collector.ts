@@ -11,17 +11,27 @@ export interface CollectedSpan {
   readonly name: string;
   /** 1 internal, 2 server, 3 client, 4 producer, 5 consumer. */
   readonly kind: number;
+  /** Begin and end in nanoseconds since 1970, as decimal strings. */
+  readonly startTimeUnixNano: string;
+  readonly endTimeUnixNano: string;
   /** Name of the program that sent it. */
   readonly service: string;
+  /** Number of the process that sent it. */
+  readonly processId: string;
   readonly links?: readonly { readonly traceId: string }[];
+}
+
+interface AttributeValue {
+  readonly stringValue?: string;
+  readonly intValue?: string | number;
 }
 
 interface TracesRequest {
   readonly resourceSpans: readonly {
     readonly resource: {
-      readonly attributes: readonly { readonly key: string; readonly value: { readonly stringValue?: string } }[];
+      readonly attributes: readonly { readonly key: string; readonly value: AttributeValue }[];
     };
-    readonly scopeSpans: readonly { readonly spans: readonly Omit<CollectedSpan, 'service'>[] }[];
+    readonly scopeSpans: readonly { readonly spans: readonly Omit<CollectedSpan, 'service' | 'processId'>[] }[];
   }[];
 }
 
@@ -74,8 +84,11 @@ export class OtlpCollector {
   private take(url: string, body: unknown): void {
     if (url === '/v1/traces') {
       for (const { resource, scopeSpans } of (body as TracesRequest).resourceSpans) {
-        const service = resource.attributes.find(({ key }) => key === 'service.name')?.value.stringValue ?? '';
-        for (const { spans } of scopeSpans) this.spans.push(...spans.map((span) => ({ ...span, service })));
+        const attribute = (name: string): AttributeValue =>
+          resource.attributes.find(({ key }) => key === name)?.value ?? {};
+        const service = attribute('service.name').stringValue ?? '';
+        const processId = String(attribute('process.pid').intValue ?? '');
+        for (const { spans } of scopeSpans) this.spans.push(...spans.map((span) => ({ ...span, service, processId })));
       }
     } else {
       const { resourceMetrics } = body as MetricsRequest;
