@@ -22,6 +22,12 @@ export function scenePixelType(type: RasterInfo['type']): PixelType {
   }
 }
 
+/** Returns the type of a raster whose values travel as a type; the opposite of `scenePixelType`. */
+export function rasterType(pixelType: PixelType): RasterInfo['type'] {
+  const types: readonly RasterInfo['type'][] = ['u1', 'u2', 'i2', 'u4', 'i4', 'f4', 'f8'];
+  return types.find((type) => scenePixelType(type) === pixelType) ?? 'f4';
+}
+
 /** Returns the type that values travel as in tiles, which know fewer: as they are where they are known, otherwise as float32. */
 export function tilePixelType(type: RasterInfo['type']): PixelType {
   const known = [PixelType.PIXEL_TYPE_UINT8, PixelType.PIXEL_TYPE_UINT16, PixelType.PIXEL_TYPE_INT16];

@@ -29,6 +29,7 @@ import {
 import { failure } from '@hyperswap/errors';
 import { callUnary } from '@hyperswap/rpc';
 import { scenePixelType, wireBytes } from './pixel-type.js';
+import { describeRemote } from './remote-scene.js';
 import { sendScene, type SceneRows } from './send-scene.js';
 import type { Session } from './session.js';
 import type { Progress } from './terminal.js';
@@ -36,7 +37,12 @@ import type { Progress } from './terminal.js';
 /** A file to send: a path, or content made here. */
 export interface UploadFile {
   readonly name: string;
-  readonly content: string | Uint8Array;
+  readonly content: string | Uint8Array | RemotePlace;
+}
+
+/** Place that the service reads itself: `store:KEY` or a URL. */
+export interface RemotePlace {
+  readonly place: string;
 }
 
 export interface LabelsToUpload {
@@ -76,7 +82,7 @@ export async function fileToUpload(file: string): Promise<UploadFile> {
 
 /** Reads a scene, sends it to be prepared, and waits for the end. @throws what the readers and the service refuse */
 export async function uploadScene(session: Session, scene: SceneToUpload, progress: Progress): Promise<Scene> {
-  const file = await openRaster(await sourceOf(scene.file), scene.options);
+  const file = await openScene(session, scene);
   try {
     const raster = scene.resample === true ? await resampleTo(session, scene, file) : file;
     const labelled = await readLabelMaps(scene, raster);
@@ -87,6 +93,16 @@ export async function uploadScene(session: Session, scene: SceneToUpload, progre
   } finally {
     await file.close();
   }
+}
+
+/** Opens a file of this machine; of one that the service reads itself only the description. @throws what the readers and the service refuse */
+async function openScene(session: Session, { file, options, resample }: SceneToUpload): Promise<RasterReader> {
+  if (!isRemote(file.content)) return openRaster(await sourceOf(file), options);
+  if (resample === true) {
+    const reason = 'it does not go with a scene that the service reads itself';
+    throw failure('FIELD_INVALID', { field: '--resample', reason });
+  }
+  return describeRemote(session, file.content, options);
 }
 
 /** Returns a raster with the bands of the scene whose PCA it takes. @throws SCENE_NOT_FOUND, FIELD_INVALID */
@@ -109,7 +125,12 @@ async function resampleTo(
 
 /** Opens a file to send. @throws FILE_UNREADABLE */
 function sourceOf({ name, content }: UploadFile): Promise<RandomAccess> {
+  if (isRemote(content)) throw failure('FILE_UNREADABLE', { file: name, reason: 'only the services read it' });
   return typeof content === 'string' ? openFile(content, name) : Promise.resolve(bytesInMemory(name, content));
+}
+
+function isRemote(content: UploadFile['content']): content is RemotePlace {
+  return typeof content === 'object' && 'place' in content;
 }
 
 interface Labelled {
@@ -185,6 +206,7 @@ function rowsOf(
   progress: Progress,
 ): SceneRows {
   const table = raster.lookupTable;
+  const { content } = scene.file;
   const header: PrepareSceneHeader = {
     name: scene.name,
     raster: rasterMessage(raster),
@@ -195,12 +217,14 @@ function rowsOf(
     reduction: scene.keepBands === true ? Reduction.REDUCTION_NONE : Reduction.REDUCTION_PCA,
     resumeJob: '',
     pcaOf: scene.pcaOf ?? '',
+    ...(isRemote(content) && { source: content.place }),
     ...(table && { lookupTable: { height: table.height, width: table.width, georeference: georeferenceOf(table) } }),
   };
   return {
     header,
     async *from({ nextRow, nextLabelRows, nextLookupRow = 0 }) {
-      yield* pixelRows(raster, nextRow, (row) => progress.update('sending', row, raster.info.height));
+      if (!isRemote(content))
+        yield* pixelRows(raster, nextRow, (row) => progress.update('sending', row, raster.info.height));
       for (const { name, labels } of maps) yield* labelRows(name, labels, raster.info, nextLabelRows[name] ?? 0);
       if (table !== undefined) yield* lookupRows(table, nextLookupRow);
     },

@@ -136,9 +136,10 @@ async function start(
   };
   try {
     if (names.includes('preprocessing')) {
-      const { maximumSceneBytes, uploadLimit } = config;
+      const { maximumSceneBytes, uploadLimit, sceneUrls, sceneUrlMilliseconds } = config;
       const keepUploadsMilliseconds = config.keepUploadsHours * 3_600_000;
-      const uploads = { maximumSceneBytes, uploadLimit, keepUploadsMilliseconds };
+      const reading = { sceneUrls, sceneUrlMilliseconds };
+      const uploads = { maximumSceneBytes, uploadLimit, keepUploadsMilliseconds, ...reading };
       groups.push(createPreprocessingServices({ store, bus, jobs, logger, ...uploads }));
     }
     if (executor !== undefined && names.includes('trainer')) {

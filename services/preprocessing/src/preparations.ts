@@ -18,6 +18,8 @@ import type { ObjectStore } from '@hyperswap/storage';
 import { preparationHandler } from './preparation-handler.js';
 import { preparationKind } from './preparation-kind.js';
 import { evenRows, findNextRows, SceneReceiver, type NextRows, type RowsPart } from './receive-scene.js';
+import { sourceHeader, sourceParts } from './source/source-parts.js';
+import type { SceneSources } from './source/scene-sources.js';
 import { checkHeader, labelsPrefix, toUploadedScene, type CheckedHeader } from './scene-header.js';
 import type { OpenUpload, UploadHold, Uploads } from './uploads.js';
 
@@ -30,6 +32,7 @@ export interface PreparationsContext {
   readonly runner: JobRunner;
   readonly store: ObjectStore;
   readonly uploads: Uploads;
+  readonly sources: SceneSources;
   /** Bytes that pixels and labels of a scene may have together. */
   readonly maximumSceneBytes: number;
 }
@@ -45,16 +48,34 @@ export class Preparations {
 
   /**
    * Receives a scene, queues its preparation, and reports progress to its end. When the call is cut off, or ends before all rows came, those
-   * that are stored stay for a call that continues the upload. Rows that are wrong end the upload.
+   * that are stored stay for a call that continues the upload. Rows that are wrong end the upload. With a source, the pixels are read from there.
    *
-   * @throws FIELD_INVALID, NAME_INVALID, CLASSES_INVALID, TOO_FEW_BANDS, SCENE_NOT_FOUND, SCENE_EXISTS, UPLOAD_NOT_FOUND, UPLOADS_FULL, JOBS_FULL, and what the preparation fails
-   *   with
+   * @throws FIELD_INVALID, NAME_INVALID, CLASSES_INVALID, TOO_FEW_BANDS, SCENE_NOT_FOUND, SCENE_EXISTS, UPLOAD_NOT_FOUND, UPLOADS_FULL, JOBS_FULL, what opening
+   *   and reading a source throws, and what the preparation fails with
    */
   async *prepare(
     requests: AsyncIterable<PrepareSceneRequest>,
     call: CallContext,
   ): AsyncGenerator<PrepareSceneResponse> {
-    const { header, rest } = await headerFirst(requests);
+    const { header: given, rest } = await headerFirst(requests);
+    const source = given.source ? await this.context.sources.open(given.source, call.signal) : undefined;
+    let id: string;
+    try {
+      const header = source === undefined ? given : sourceHeader(given, source.raster);
+      const partsFrom = (row: number) => (source === undefined ? rest : sourceParts(source.rows(row), rest));
+      id = yield* this.store(header, partsFrom, call);
+    } finally {
+      await source?.close();
+    }
+    yield* this.watch(id, call);
+  }
+
+  /** Stores the rows of a scene, and queues its preparation. @param partsFrom returns the parts from a row of pixels on @returns the job */
+  private async *store(
+    header: PrepareSceneHeader,
+    partsFrom: (row: number) => AsyncIterable<RowsPart>,
+    call: CallContext,
+  ): AsyncGenerator<PrepareSceneResponse, string> {
     const checked = checkHeader(header, this.context.maximumSceneBytes);
     const { hold, next } = await this.open(header, checked);
     const accepted = {
@@ -64,9 +85,12 @@ export class Preparations {
       ...(header.lookupTable && { nextLookupRow: next.lookups }),
     };
     yield { event: { $case: 'accepted', value: accepted } };
-    if (hold.holder !== undefined)
-      await this.receive(header, checked, { ...hold, holder: hold.holder }, next, rest, call);
-    yield* this.watch(hold.id, call);
+    const { id, holder } = hold;
+    if (holder === undefined) return id;
+    const receiving = this.receive(header, checked, { id, holder }, next, partsFrom(next.pixels), call);
+    if (header.source) yield* this.reportReading(id, receiving, call);
+    await receiving;
+    return id;
   }
 
   /**
@@ -84,6 +108,24 @@ export class Preparations {
     for await (const news of runner.watch(preparationKind, id, signal)) {
       if (news.news === 'progress') yield { event: { $case: 'progress', value: news.progress } };
       if (news.news === 'result') yield { event: { $case: 'scene', value: news.result } };
+    }
+  }
+
+  /** Reports the rows of an upload that are stored, until all are. */
+  private async *reportReading(
+    id: string,
+    receiving: Promise<void>,
+    { signal }: CallContext,
+  ): AsyncGenerator<PrepareSceneResponse> {
+    const ended = receiving.then(
+      () => true,
+      () => true,
+    );
+    const look = (): Promise<boolean> => sleep(lookMilliseconds, false, { signal }).catch(() => false);
+    while (!signal.aborted && !(await Promise.race([ended, look()]))) {
+      const upload = await this.context.uploads.find(id);
+      if (upload === undefined) return;
+      yield { event: { $case: 'progress', value: receivingProgress(upload) } };
     }
   }
 
@@ -179,8 +221,11 @@ export class Preparations {
     try {
       const receiver = new SceneReceiver(header, checked, { ...target, require }, next);
       await receiver.receive(parts).catch(async (error: unknown) => {
-        const isWrong = !signal.aborted && HyperswapError.is(error, 'FIELD_INVALID', 'MESSAGE_INVALID');
-        if (isWrong) await this.remove({ id, header });
+        const isWrong = HyperswapError.is(
+          error,
+          ...(['FIELD_INVALID', 'MESSAGE_INVALID', 'FILE_FORMAT', 'SCENE_SOURCE_UNREADABLE'] as const),
+        );
+        if (isWrong && !signal.aborted) await this.remove({ id, header });
         throw error;
       });
       receiver.requireAll();

@@ -4,6 +4,7 @@ import type { Role } from '@hyperswap/rpc';
 /** Role that each method needs, where tokens are asked for. */
 export const sceneRoles = {
   prepareScene: 'trainer',
+  describeSceneSource: 'trainer',
   watchPreparation: 'reader',
   cancelPreparation: 'trainer',
   listPreparations: 'reader',

@@ -21,6 +21,7 @@ import { readLookupTable } from './read-lookup-table.js';
 import { streamPatches } from './stream-patches.js';
 import { sceneRoles } from './roles.js';
 import { streamTiles } from './stream-tiles.js';
+import { SceneSources } from './source/scene-sources.js';
 import { startSweep } from './sweep.js';
 import { Uploads } from './uploads.js';
 
@@ -32,20 +33,30 @@ export interface PreprocessingContext {
   readonly logger: Logger;
   /** Largest upload of a scene. */
   readonly maximumSceneBytes: number;
+  /** Beginnings of URLs under which scenes are read, separated by commas; empty: none. */
+  readonly sceneUrls: string;
+  /** Milliseconds that the answer to each request for a part of such a scene may take. */
+  readonly sceneUrlMilliseconds: number;
   /** Uploads that may be open at once, interrupted ones included. */
   readonly uploadLimit: number;
   /** Milliseconds that an interrupted upload is kept. */
   readonly keepUploadsMilliseconds: number;
 }
 
-/** Returns the service that prepares scenes and serves their patches and tiles. */
+/** Returns the service that prepares scenes and serves their patches and tiles. @throws CONFIG_INVALID */
 export function createPreprocessingServices(context: PreprocessingContext): ServiceGroup {
   const { store, bus, jobs: runner, logger, maximumSceneBytes, keepUploadsMilliseconds } = context;
   const uploads = new Uploads(bus, context.uploadLimit);
-  const preparations = new Preparations({ runner, store, uploads, maximumSceneBytes });
+  const sources = new SceneSources(context);
+  const preparations = new Preparations({ runner, store, uploads, sources, maximumSceneBytes });
   let stopSweep: (() => Promise<void>) | undefined;
   const implementation: SceneServiceServer = {
     prepareScene: bidiStreamHandler((requests, call) => preparations.prepare(requests, call)),
+    describeSceneSource: unaryHandler(async ({ source }, { signal }) => {
+      const opened = await sources.open(source, signal);
+      await opened.close();
+      return { raster: opened.raster };
+    }),
     watchPreparation: serverStreamHandler(({ job }, call) => preparations.watch(job, call)),
     cancelPreparation: unaryHandler(async ({ job }) => {
       await preparations.cancel(job);

@@ -71,6 +71,18 @@ export const settings = z
         'Patches of one batch; 0: as many as keep a batch short on this device, so that other calls and swaps wait little.',
       ),
     maximumSceneBytes: byteCount.default(64 * 1024 ** 3).describe('Largest upload of a scene in bytes.'),
+    sceneUrls: z
+      .string()
+      .default('')
+      .describe(
+        'Beginnings of URLs, separated by commas, under which this process reads scenes itself, as https://data.example.org/scenes/; empty: none.',
+      ),
+    sceneUrlMilliseconds: z.coerce
+      .number()
+      .int()
+      .min(100)
+      .default(20_000)
+      .describe('Milliseconds that the answer to each request for a part of such a scene may take.'),
     uploadLimit: z.coerce
       .number()
       .int()

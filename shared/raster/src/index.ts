@@ -3,13 +3,14 @@ export type { ArrayContainer, ArrayDescription } from './arrays/array-reader.js'
 export { openMat5 } from './formats/mat5.js';
 export { isNpy, readNpy, readNpyHeader, writeNpy, type NpyHeader } from './formats/npy.js';
 export { formats } from './formats/formats.js';
+export { isTiff } from './formats/tiff/directory.js';
 export { describeCrs, type CrsDescription } from './crs.js';
 export { LabelClasses, type ClassOptions, type FinishedClasses } from './labels/label-classes.js';
 export type { LabelMap, LabelOptions, LabelTarget, ReadLabels } from './labels/label-options.js';
 export { readClassTable } from './labels/class-table.js';
 export { readLabels } from './labels/labels.js';
 export { placeOnMap } from './lookup-table.js';
-export { openRaster } from './open-raster.js';
+export { applyOptions, openRaster } from './open-raster.js';
 export { describeArray, type BandTable, type RasterFormat, type ReadOptions } from './raster-format.js';
 export type { AffineTransform, Crs, LookupTable, RasterClass, RasterInfo, RasterReader } from './raster-info.js';
 export { requireFinitePixels, type RawScene } from './raw-scene.js';

@@ -29,7 +29,7 @@ export async function openRaster(file: string | RandomAccess, options: ReadOptio
       throw failure('FILE_FORMAT', { file: source.name, expected, reason: 'it begins like none of them' });
     }
     const reader = await format.open(source, options);
-    const info = withOptions(source.name, reader.info, options);
+    const info = applyOptions(source.name, reader.info, options);
     if (info.bands > maximumBands || info.height * info.width * info.bands > maximumValues) {
       const reason = `it claims ${info.height} × ${info.width} pixels of ${info.bands} bands`;
       throw failure('FILE_FORMAT', { file: source.name, expected: format.name, reason });
@@ -58,8 +58,8 @@ async function withMask(source: RandomAccess, raster: RasterReader, { mask }: Re
   }
 }
 
-/** Returns the file's description of its raster, with the user's options in place of it. */
-function withOptions(
+/** Returns the file's description of its raster, with the user's options in place of it. @throws FIELD_INVALID when they do not fit it */
+export function applyOptions(
   file: string,
   info: RasterInfo,
   { nodata, scale, wavelengths, badBands = [] }: ReadOptions,

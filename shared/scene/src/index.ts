@@ -11,4 +11,6 @@ export { contentDigest, readManifest, type RasterDescription, type SceneManifest
 export { pixelsWithData } from './prepared/pixels-with-data.js';
 export { PreparedScene } from './prepared/prepared-scene.js';
 export { arraysPrefix, arraysRoot, blockKey, labelsKey, lookupChunkRows, lookupKey } from './prepared/scene-arrays.js';
+export { serveOperations, Transferred } from './threads/serve-operations.js';
+export { WorkerThread } from './threads/worker-thread.js';
 export { simulateScene, type SimulatedScene } from './simulate.js';

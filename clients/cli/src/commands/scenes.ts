@@ -8,6 +8,7 @@ import { describeHistogram, sceneHistogram } from '../look/histogram.js';
 import { percent } from '../report/report.js';
 import { openSession, withSession, type GlobalFlags } from '../session.js';
 import { printResult, Progress, table, warn } from '../terminal.js';
+import { isRemotePlace, remoteFile } from '../remote-scene.js';
 import { fileToUpload, uploadScene, type LabelsToUpload } from '../upload.js';
 import {
   addFileOptions,
@@ -39,7 +40,7 @@ export function addSceneCommands(program: Command): void {
   addLabelOptions(addFileOptions(scenes.command('prepare')))
     .argument(
       '<file>',
-      'scene in any format that is read (docs/formats.md); FILE:VARIABLE for a file that holds several',
+      'scene in any format that is read (docs/formats.md); FILE:VARIABLE for a file that holds several; a URL or store:KEY that the service reads itself',
     )
     .option(
       '--labels <[map=]file[:variable] or [map=]:variable>',
@@ -57,12 +58,13 @@ export function addSceneCommands(program: Command): void {
     .description('reduce a scene to 12 components and keep it')
     .action(async (given: string, own: PrepareFlags, command: Command) => {
       const flags = command.optsWithGlobals<PrepareFlags>();
-      const { file, variable } = splitVariable(given);
+      const isRemote = isRemotePlace(given);
+      const { file, variable } = isRemote ? { file: given, variable: undefined } : splitVariable(given);
       const options = await readOptions(flags);
       const forLabels = labelOptions(flags);
       const scene = {
         name: flags.name ?? defaultName(file),
-        file: await fileToUpload(file),
+        file: isRemote ? remoteFile(file) : await fileToUpload(file),
         options: { ...options, variable: variable ?? options.variable },
         labels: await Promise.all(own.labels.map((labels) => parseLabels(labels, forLabels))),
         classes: own.class.map(parseClass),

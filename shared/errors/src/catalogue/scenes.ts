@@ -114,6 +114,20 @@ export const sceneErrors = {
       `There is no upload ${job} to continue: none was started, it was cancelled, or it was interrupted so long ago that it was cleared away. Send the scene again.`,
     { field: 'resume_job' },
   ),
+  SCENE_SOURCE_REFUSED: entry(
+    'PERMISSION_DENIED',
+    { source: 'text', reason: 'text' },
+    ({ source, reason }) =>
+      `The scene at ${source} is not read: ${reason}. The services read store:KEY, the object uploads/KEY of their store, and URLs that begin as the operator allows in HYPERSWAP_SCENE_URLS.`,
+    { field: 'header.source' },
+  ),
+  SCENE_SOURCE_UNREADABLE: entry(
+    'FAILED_PRECONDITION',
+    { source: 'text', reason: 'text' },
+    ({ source, reason }) =>
+      `The scene at ${source} cannot be read: ${reason}. It must be there, unchanged, and its server must answer requests for ranges of bytes.`,
+    { field: 'header.source' },
+  ),
   UPLOADS_FULL: entry(
     'RESOURCE_EXHAUSTED',
     { limit: 'number', retryAfterMilliseconds: 'number' },

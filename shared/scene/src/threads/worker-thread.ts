@@ -1,4 +1,4 @@
-import { Worker } from 'node:worker_threads';
+import { Worker, type MessagePort } from 'node:worker_threads';
 import { restoreError } from '@hyperswap/errors';
 import type { OperationAnswer, OperationCall, Operations, Transferred } from './serve-operations.js';
 
@@ -37,13 +37,13 @@ export class WorkerThread<Offered extends Operations> {
   /**
    * Does an operation after those that were called before.
    *
-   * @param given buffers that are given to the thread instead of copied
+   * @param given buffers and ports that are given to the thread instead of copied
    * @throws what the operation throws; an error when the thread ends
    */
   call<Name extends keyof Offered & string>(
     operation: Name,
     argument: ArgumentOf<Offered[Name]>,
-    given: readonly ArrayBuffer[] = [],
+    given: readonly (ArrayBuffer | MessagePort)[] = [],
   ): Promise<ResultOf<Offered[Name]>> {
     return new Promise((resolve, reject) => {
       if (this.ended !== undefined) {

@@ -131,6 +131,7 @@ function numberAt(view: DataView, place: number, type: number, littleEndian: boo
   }
 }
 
+/** Tells a TIFF or BigTIFF by its first four bytes. */
 export function isTiff(head: Uint8Array): boolean {
   const magic = Buffer.from(head.subarray(0, 4)).toString('latin1');
   return magic === 'II*\0' || magic === 'MM\0*' || magic === 'II+\0' || magic === 'MM\0+';

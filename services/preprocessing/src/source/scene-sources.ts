@@ -1,0 +1,69 @@
+import { failure } from '@hyperswap/errors';
+import type { ObjectStore } from '@hyperswap/storage';
+import { parseSceneUrls, requireAllowedUrl } from './allowed-urls.js';
+import { inPages } from './ranges.js';
+import { SceneSource } from './scene-source.js';
+import { openStored } from './stored-ranges.js';
+import { openUrl } from './url-ranges.js';
+
+/** Files that a process reads at once: each decodes blocks in memory, and has one request for a range open. */
+const openAtOnce = 2;
+const retryAfterMilliseconds = 5_000;
+const storeScheme = 'store:';
+
+export interface SceneSourcesContext {
+  readonly store: ObjectStore;
+  /** Setting of the beginnings of URLs that the operator allows. */
+  readonly sceneUrls: string;
+  /** Milliseconds that the answer to each request for a range may take. */
+  readonly sceneUrlMilliseconds: number;
+}
+
+/** Scenes that the service reads itself: objects of its store, and files at URLs that the operator allows. */
+export class SceneSources {
+  private readonly allowed: readonly URL[];
+  private opened = 0;
+
+  /** @throws CONFIG_INVALID */
+  constructor(private readonly context: SceneSourcesContext) {
+    this.allowed = parseSceneUrls(context.sceneUrls);
+  }
+
+  /**
+   * Opens a source; it is to be closed.
+   *
+   * @param source `store:KEY` or a URL
+   * @param signal ends the reading
+   * @throws SCENE_SOURCE_REFUSED, SCENE_SOURCE_UNREADABLE, FILE_FORMAT, UPLOADS_FULL, CANCELLED
+   */
+  async open(source: string, signal: AbortSignal): Promise<Pick<SceneSource, 'raster' | 'rows' | 'close'>> {
+    const url = source.startsWith(storeScheme) ? undefined : requireAllowedUrl(source, this.allowed);
+    if (this.opened >= openAtOnce) throw failure('UPLOADS_FULL', { limit: openAtOnce, retryAfterMilliseconds });
+    this.opened += 1;
+    const ending = new AbortController();
+    const end = (): void => {
+      if (ending.signal.aborted) return;
+      ending.abort();
+      this.opened -= 1;
+    };
+    const both = AbortSignal.any([signal, ending.signal]);
+    try {
+      const ranges =
+        url === undefined
+          ? await openStored(this.context.store, source.slice(storeScheme.length))
+          : await openUrl(url, { milliseconds: this.context.sceneUrlMilliseconds, signal: both });
+      const opened = await SceneSource.open(inPages(ranges), both);
+      return {
+        raster: opened.raster,
+        rows: (first) => opened.rows(first),
+        close: async () => {
+          end();
+          await opened.close();
+        },
+      };
+    } catch (error) {
+      end();
+      throw error;
+    }
+  }
+}
