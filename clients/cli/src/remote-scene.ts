@@ -5,7 +5,7 @@ import { applyOptions, type RasterReader, type ReadOptions } from '@hyperswap/ra
 import { callUnary } from '@hyperswap/rpc';
 import { rasterType } from './pixel-type.js';
 import type { Session } from './session.js';
-import type { RemotePlace, UploadFile } from './upload.js';
+import type { RemotePlace, UploadFile } from './upload-file.js';
 
 /** Tells a URL or `store:KEY` from a file of this machine. */
 export function isRemotePlace(given: string): boolean {

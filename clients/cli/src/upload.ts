@@ -32,18 +32,8 @@ import { scenePixelType, wireBytes } from './pixel-type.js';
 import { describeRemote } from './remote-scene.js';
 import { sendScene, type SceneRows } from './send-scene.js';
 import type { Session } from './session.js';
+import type { RemotePlace, UploadFile } from './upload-file.js';
 import type { Progress } from './terminal.js';
-
-/** A file to send: a path, or content made here. */
-export interface UploadFile {
-  readonly name: string;
-  readonly content: string | Uint8Array | RemotePlace;
-}
-
-/** Place that the service reads itself: `store:KEY` or a URL. */
-export interface RemotePlace {
-  readonly place: string;
-}
 
 export interface LabelsToUpload {
   /** Name of the label map. */
