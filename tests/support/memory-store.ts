@@ -1,6 +1,7 @@
+import { createHash } from 'node:crypto';
 import { readFile, writeFile } from 'node:fs/promises';
 import { failure } from '@hyperswap/errors';
-import type { ObjectStore, PutOptions, StoredObject } from '@hyperswap/storage';
+import type { ObjectFacts, ObjectStore, PutOptions, StoredObject } from '@hyperswap/storage';
 
 /** Objects in the memory of this process: a benchmark of arithmetic should not measure a disk. */
 export class MemoryStore implements ObjectStore {
@@ -32,6 +33,11 @@ export class MemoryStore implements ObjectStore {
 
   has(key: string): Promise<boolean> {
     return Promise.resolve(this.objects.has(key));
+  }
+
+  async describe(key: string): Promise<ObjectFacts> {
+    const content = await this.get(key);
+    return { bytes: content.byteLength, version: createHash('sha256').update(content).digest('hex') };
   }
 
   list(prefix: string): Promise<StoredObject[]> {

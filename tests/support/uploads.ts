@@ -137,3 +137,35 @@ export async function send({ scenes }: Scenes, source: RowSource, options: Uploa
   }
   return { accepted, scene, stages };
 }
+
+export interface SourceOptions {
+  /** Messages after the header. */
+  readonly parts?: readonly PrepareSceneRequest[];
+  readonly signal?: AbortSignal;
+  readonly onEvent?: (event: NonNullable<PrepareSceneResponse['event']>) => void;
+}
+
+/**
+ * Prepares a scene that the service reads itself: only the header, and perhaps label rows, are sent.
+ *
+ * @throws what the service answers
+ */
+export async function prepareSource(
+  { scenes }: Scenes,
+  source: string,
+  header: Partial<PrepareSceneHeader> = {},
+  { parts = [], signal, onEvent = () => undefined }: SourceOptions = {},
+): Promise<Scene> {
+  const empty = sceneHeader('read', { height: 0, width: 0, bands: 0 });
+  const value = { ...empty, raster: undefined, source, ...header };
+  // eslint-disable-next-line @typescript-eslint/require-await -- the exchange takes an async iterable
+  async function* requests(): AsyncGenerator<PrepareSceneRequest> {
+    yield { part: { $case: 'header', value } };
+    yield* parts;
+  }
+  for await (const { event } of exchange(scenes, scenes.prepareScene(), requests(), signal)) {
+    if (event !== undefined) onEvent(event);
+    if (event?.$case === 'scene') return event.value;
+  }
+  throw new Error('the call ended without a scene');
+}

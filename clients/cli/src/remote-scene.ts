@@ -14,7 +14,7 @@ export function isRemotePlace(given: string): boolean {
 
 /** Returns a file that the service reads itself. */
 export function remoteFile(place: string): UploadFile {
-  return { name: path.posix.basename(place), content: { place } };
+  return { name: path.posix.basename(place.replace(/^store:/i, '')), content: { place } };
 }
 
 /**

@@ -14,6 +14,16 @@ export interface SceneRows {
 /** Calls in a row that end without a stored row before the upload is given up. */
 const attempts = 6;
 const firstPauseMilliseconds = 500;
+/** Errors of a process, or of what it depends on, that pass. */
+const passing = [
+  'SERVICE_UNREACHABLE',
+  'DRAINING',
+  'JOBS_FULL',
+  'STORE_UNREACHABLE',
+  'BUS_UNREACHABLE',
+  'SCENE_SOURCE_UNREACHABLE',
+  'SCENE_SOURCES_BUSY',
+] as const;
 
 /**
  * Sends a scene and waits until it is prepared. An upload that is cut off goes on at the row that the service names, on a new
@@ -72,7 +82,7 @@ async function* requestsOf(
 function mayPass(error: unknown): boolean {
   return (
     error instanceof HyperswapError &&
-    (HyperswapError.is(error, 'SERVICE_UNREACHABLE', 'DRAINING', 'JOBS_FULL', 'STORE_UNREACHABLE', 'BUS_UNREACHABLE') ||
+    (HyperswapError.is(error, ...passing) ||
       // Message of gRPC for a connection that broke in the middle of a message.
       (HyperswapError.is(error, 'SERVICE_ERROR') && ['INTERNAL', 'UNKNOWN'].includes(error.details.status)))
   );

@@ -136,9 +136,9 @@ async function start(
   };
   try {
     if (names.includes('preprocessing')) {
-      const { maximumSceneBytes, uploadLimit, sceneUrls, sceneUrlMilliseconds } = config;
+      const { maximumSceneBytes, uploadLimit, sceneUrls, sceneUrlMilliseconds, sceneUrlsPrivate } = config;
       const keepUploadsMilliseconds = config.keepUploadsHours * 3_600_000;
-      const reading = { sceneUrls, sceneUrlMilliseconds };
+      const reading = { sceneUrls, sceneUrlMilliseconds, sceneUrlsPrivate };
       const uploads = { maximumSceneBytes, uploadLimit, keepUploadsMilliseconds, ...reading };
       groups.push(createPreprocessingServices({ store, bus, jobs, logger, ...uploads }));
     }

@@ -27,6 +27,14 @@ import type { OpenUpload, UploadHold, Uploads } from './uploads.js';
 const receivedAtOnce = 8;
 const retryAfterMilliseconds = 5_000;
 const lookMilliseconds = 1_000;
+/** Errors of rows that no repetition mends. */
+const wrongRows = [
+  'FIELD_INVALID',
+  'MESSAGE_INVALID',
+  'FILE_FORMAT',
+  'SCENE_SOURCE_REFUSED',
+  'SCENE_SOURCE_UNREADABLE',
+] as const;
 
 export interface PreparationsContext {
   readonly runner: JobRunner;
@@ -35,6 +43,14 @@ export interface PreparationsContext {
   readonly sources: SceneSources;
   /** Bytes that pixels and labels of a scene may have together. */
   readonly maximumSceneBytes: number;
+}
+
+/** Parts of an upload, and where they come from. */
+interface Parts {
+  /** Returns the parts from a row of pixels on. */
+  from(row: number): AsyncIterable<RowsPart>;
+  /** Version of the file that the service reads itself. */
+  readonly sourceVersion: string | undefined;
 }
 
 /** Preparations of scenes: rows are stored as they come, and then a job of any process prepares them. */
@@ -63,21 +79,21 @@ export class Preparations {
     try {
       const header = source === undefined ? given : sourceHeader(given, source.raster);
       const partsFrom = (row: number) => (source === undefined ? rest : sourceParts(source.rows(row), rest));
-      id = yield* this.store(header, partsFrom, call);
+      id = yield* this.store(header, { from: partsFrom, sourceVersion: source?.version }, call);
     } finally {
       await source?.close();
     }
     yield* this.watch(id, call);
   }
 
-  /** Stores the rows of a scene, and queues its preparation. @param partsFrom returns the parts from a row of pixels on @returns the job */
+  /** Stores the rows of a scene, and queues its preparation. @returns the job */
   private async *store(
     header: PrepareSceneHeader,
-    partsFrom: (row: number) => AsyncIterable<RowsPart>,
+    parts: Parts,
     call: CallContext,
   ): AsyncGenerator<PrepareSceneResponse, string> {
     const checked = checkHeader(header, this.context.maximumSceneBytes);
-    const { hold, next } = await this.open(header, checked);
+    const { hold, next } = await this.open(header, checked, parts.sourceVersion);
     const accepted = {
       job: hold.id,
       nextRow: next.pixels,
@@ -87,7 +103,7 @@ export class Preparations {
     yield { event: { $case: 'accepted', value: accepted } };
     const { id, holder } = hold;
     if (holder === undefined) return id;
-    const receiving = this.receive(header, checked, { id, holder }, next, partsFrom(next.pixels), call);
+    const receiving = this.receive(header, checked, { id, holder }, next, parts.from(next.pixels), call);
     if (header.source) yield* this.reportReading(id, receiving, call);
     await receiving;
     return id;
@@ -111,7 +127,7 @@ export class Preparations {
     }
   }
 
-  /** Reports the rows of an upload that are stored, until all are. */
+  /** Reports the rows of an upload that are stored, until all are. @throws CANCELLED */
   private async *reportReading(
     id: string,
     receiving: Promise<void>,
@@ -124,7 +140,13 @@ export class Preparations {
     const look = (): Promise<boolean> => sleep(lookMilliseconds, false, { signal }).catch(() => false);
     while (!signal.aborted && !(await Promise.race([ended, look()]))) {
       const upload = await this.context.uploads.find(id);
-      if (upload === undefined) return;
+      if (upload === undefined) {
+        // It became a job, or was cancelled while a range is waited for.
+        await this.context.runner.get(preparationKind, id).catch((error: unknown) => {
+          throw HyperswapError.is(error, 'JOB_NOT_FOUND') ? failure('CANCELLED', { what: 'The preparation' }) : error;
+        });
+        return;
+      }
       yield { event: { $case: 'progress', value: receivingProgress(upload) } };
     }
   }
@@ -186,6 +208,7 @@ export class Preparations {
   private async open(
     header: PrepareSceneHeader,
     checked: CheckedHeader,
+    sourceVersion: string | undefined,
   ): Promise<{ readonly hold: Omit<UploadHold, 'holder'> & { readonly holder?: string }; readonly next: NextRows }> {
     const { uploads, runner, store } = this.context;
     const { resumeJob: id } = header;
@@ -194,9 +217,13 @@ export class Preparations {
     if (id === '') {
       await this.refuseOther(header);
       await requirePca(store, toUploadedScene(header, id, ''));
-      return { hold: await uploads.begin(header), next: evenRows(header, 'none') };
+      return { hold: await uploads.begin(header, sourceVersion), next: evenRows(header, 'none') };
     }
-    const hold = await uploads.continue(id, header);
+    const hold = await uploads.continue(id, header, sourceVersion).catch(async (error: unknown) => {
+      // Rows of two versions of a file never make a scene.
+      if (HyperswapError.is(error, 'SCENE_SOURCE_UNREADABLE')) await this.remove({ id, header });
+      throw error;
+    });
     if (hold !== undefined)
       return { hold, next: await findNextRows(header, checked, { store, ...placesOf(header, id) }) };
     await runner.get(preparationKind, id).catch((error: unknown) => {
@@ -221,10 +248,7 @@ export class Preparations {
     try {
       const receiver = new SceneReceiver(header, checked, { ...target, require }, next);
       await receiver.receive(parts).catch(async (error: unknown) => {
-        const isWrong = HyperswapError.is(
-          error,
-          ...(['FIELD_INVALID', 'MESSAGE_INVALID', 'FILE_FORMAT', 'SCENE_SOURCE_UNREADABLE'] as const),
-        );
+        const isWrong = HyperswapError.is(error, ...wrongRows);
         if (isWrong && !signal.aborted) await this.remove({ id, header });
         throw error;
       });
@@ -252,7 +276,7 @@ export class Preparations {
 }
 
 function receivingProgress({ header, rows }: OpenUpload): { stage: string; done: number; total: number } {
-  return { stage: 'receiving', done: rows, total: header.raster!.height };
+  return { stage: header.source ? 'reading' : 'receiving', done: rows, total: header.raster!.height };
 }
 
 function placesOf({ name }: PrepareSceneHeader, id: string): { readonly arrays: string; readonly labels: string } {

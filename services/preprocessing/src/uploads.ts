@@ -16,6 +16,8 @@ const uploadSchema = z.object({
   holder: z.string(),
   /** Rows of pixels that were stored, of some seconds ago. */
   rows: z.number(),
+  /** Version of the file that the service reads itself; absent where a client sends the pixels. */
+  sourceVersion: z.string().optional(),
 });
 
 type UploadRecord = Readonly<z.infer<typeof uploadSchema>>;
@@ -51,12 +53,13 @@ export class Uploads {
     this.bucket = bus.keyValue('uploads', (stored) => uploadSchema.parse(stored));
   }
 
-  /** Begins an upload. @throws UPLOADS_FULL */
-  async begin(header: PrepareSceneHeader): Promise<UploadHold> {
+  /** Begins an upload. @param sourceVersion version of the file that the service reads itself @throws UPLOADS_FULL */
+  async begin(header: PrepareSceneHeader, sourceVersion?: string): Promise<UploadHold> {
     const { limit } = this;
     if ((await this.bucket.list()).length >= limit) throw failure('UPLOADS_FULL', { limit, retryAfterMilliseconds });
     const [id, holder, now] = [randomUUID(), randomUUID(), Date.now()];
-    await this.bucket.update(id, { header: encode(header), createdAt: now, changedAt: now, holder, rows: 0 }, 0);
+    const record = { header: encode(header), createdAt: now, changedAt: now, holder, rows: 0, sourceVersion };
+    await this.bucket.update(id, record, 0);
     return { id, holder };
   }
 
@@ -64,9 +67,9 @@ export class Uploads {
    * Continues an upload; a call that continued it before may not store rows any more.
    *
    * @returns undefined when there is no such upload
-   * @throws FIELD_INVALID when the header is another
+   * @throws FIELD_INVALID when the header is another; SCENE_SOURCE_UNREADABLE when the file is another that the service read itself
    */
-  async continue(id: string, header: PrepareSceneHeader): Promise<UploadHold | undefined> {
+  async continue(id: string, header: PrepareSceneHeader, sourceVersion?: string): Promise<UploadHold | undefined> {
     if ((await this.find(id)) === undefined) return undefined;
     const holder = randomUUID();
     await changeValue(this.bucket, id, (record) => {
@@ -76,6 +79,10 @@ export class Uploads {
           field: 'header.resume_job',
           reason: 'the other fields of the header differ from those of the upload that it names',
         });
+      }
+      if (header.source && record.sourceVersion !== sourceVersion) {
+        const reason = 'it changed after some of its rows were read; begin its preparation again';
+        throw failure('SCENE_SOURCE_UNREADABLE', { source: header.source, reason });
       }
       return { ...record, holder, changedAt: Date.now() };
     });

@@ -83,6 +83,12 @@ export const settings = z
       .min(100)
       .default(20_000)
       .describe('Milliseconds that the answer to each request for a part of such a scene may take.'),
+    sceneUrlsPrivate: z
+      .union([z.boolean(), z.stringbool()])
+      .default(false)
+      .describe(
+        'Names in those URLs may resolve to private, loopback and link-local addresses; an address in place of a name is taken as it is.',
+      ),
     uploadLimit: z.coerce
       .number()
       .int()

@@ -13,7 +13,7 @@ import {
   validateObjectPrefix,
 } from '@hyperswap/errors';
 import { hashedPieces } from './hashed-pieces.js';
-import type { ObjectStore, PutOptions, StoredObject } from './object-store.js';
+import type { ObjectFacts, ObjectStore, PutOptions, StoredObject } from './object-store.js';
 
 /** Bytes of the sha-256 that follows an object's content in its file. */
 const checksumBytes = 32;
@@ -133,6 +133,15 @@ export class DirectoryObjectStore implements ObjectStore {
       if (isAbsent(cause)) return false;
       throw readFailure(key, cause);
     }
+  }
+
+  async describe(key: string): Promise<ObjectFacts> {
+    const file = await stat(this.file(key), { bigint: true }).catch((cause: unknown) => {
+      throw readFailure(key, cause);
+    });
+    if (!file.isFile()) throw failure('OBJECT_NOT_FOUND', { key });
+    const bytes = Math.max(0, Number(file.size) - checksumBytes);
+    return { bytes, version: `${file.ino} ${file.mtimeNs}` };
   }
 
   async list(prefix: string): Promise<StoredObject[]> {

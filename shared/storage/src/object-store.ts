@@ -5,6 +5,13 @@ export interface StoredObject {
   readonly bytes: number;
 }
 
+/** An object without its content. */
+export interface ObjectFacts {
+  readonly bytes: number;
+  /** Changes with the content: an entity tag, or the time and place of a file. */
+  readonly version: string;
+}
+
 export interface PutOptions {
   /** Refuses to replace an object that is there. @default false */
   readonly onlyIfAbsent?: boolean;
@@ -30,6 +37,8 @@ export interface ObjectStore {
   /** Part of an object; not checked against its checksum, which covers the whole. @throws OBJECT_NOT_FOUND */
   getRange(key: string, offset: number, length: number): Promise<Buffer>;
   has(key: string): Promise<boolean>;
+  /** @throws OBJECT_NOT_FOUND */
+  describe(key: string): Promise<ObjectFacts>;
   /**
    * Objects whose key begins with `prefix`, by key. What others left in the store under names that are no keys is left out.
    *

@@ -4,6 +4,7 @@ import { Option, type Command } from 'commander';
 import { failure } from '@hyperswap/errors';
 import { openRaster, resampleRaster, type RasterReader } from '@hyperswap/raster';
 import { callUnary } from '@hyperswap/rpc';
+import { isRemotePlace } from '../remote-scene.js';
 import { addFileOptions, readOptions, splitVariable, type FileFlags } from '../file-options.js';
 import { addMapOptions, mapOptions, outContents, type MapFlags } from '../map-files/map-options.js';
 import { sourceInMemory } from '../map-files/map-source.js';
@@ -63,6 +64,10 @@ export function addClassifyCommand(program: Command): void {
         }
         if (flags.out === undefined) {
           throw failure('FIELD_INVALID', { field: '--out', reason: 'name a folder for the map' });
+        }
+        if (isRemotePlace(flags.scene)) {
+          const reason = `classify reads files of this machine and prepared scenes: prepare ${flags.scene} with "hyperswap scenes prepare" first`;
+          throw failure('FIELD_INVALID', { field: '--scene', reason });
         }
         const isFile = await stat(splitVariable(flags.scene).file).then(
           () => true,

@@ -58,13 +58,15 @@ export function addSceneCommands(program: Command): void {
     .description('reduce a scene to 12 components and keep it')
     .action(async (given: string, own: PrepareFlags, command: Command) => {
       const flags = command.optsWithGlobals<PrepareFlags>();
-      const isRemote = isRemotePlace(given);
-      const { file, variable } = isRemote ? { file: given, variable: undefined } : splitVariable(given);
+      const { file: place, variable } = isRemotePlace(given)
+        ? { file: given, variable: undefined }
+        : splitVariable(given);
+      const file = isRemotePlace(given) ? remoteFile(given) : await fileToUpload(place);
       const options = await readOptions(flags);
       const forLabels = labelOptions(flags);
       const scene = {
-        name: flags.name ?? defaultName(file),
-        file: isRemote ? remoteFile(file) : await fileToUpload(file),
+        name: flags.name ?? defaultName(file.name),
+        file,
         options: { ...options, variable: variable ?? options.variable },
         labels: await Promise.all(own.labels.map((labels) => parseLabels(labels, forLabels))),
         classes: own.class.map(parseClass),

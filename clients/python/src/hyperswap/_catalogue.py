@@ -86,6 +86,10 @@ __all__ = [
     "SceneExistsError",
     "SceneNotFoundError",
     "SceneShapeError",
+    "SceneSourceRefusedError",
+    "SceneSourceUnreachableError",
+    "SceneSourceUnreadableError",
+    "SceneSourcesBusyError",
     "ServiceUnknownError",
     "ServiceUnreachableError",
     "SignatureInvalidError",
@@ -265,21 +269,58 @@ class SceneNotFoundError(NotFoundError):
 
 class UploadNotFoundError(NotFoundError):
     """There is no upload ‹job› to continue: none was started, it was cancelled, or it was
-    interrupted so long ago that it was cleared away. Send the scene again."""
+    interrupted so long ago that it was cleared away. Prepare the scene again from its first row."""
 
     code: ClassVar[str] = "UPLOAD_NOT_FOUND"
     kinds: ClassVar[dict[str, str]] = {"job": "text"}
-    sentence: ClassVar[str] = "There is no upload {job} to continue: none was started, it was cancelled, or it was interrupted so long ago that it was cleared away. Send the scene again."
+    sentence: ClassVar[str] = "There is no upload {job} to continue: none was started, it was cancelled, or it was interrupted so long ago that it was cleared away. Prepare the scene again from its first row."
+
+
+class SceneSourceRefusedError(AccessError):
+    """The scene at ‹source› is not read: ‹reason›. The services read store:KEY, the object
+    uploads/KEY of their store, and URLs that begin as the operator allows in
+    HYPERSWAP_SCENE_URLS."""
+
+    code: ClassVar[str] = "SCENE_SOURCE_REFUSED"
+    kinds: ClassVar[dict[str, str]] = {"source": "text", "reason": "text"}
+    sentence: ClassVar[str] = "The scene at {source} is not read: {reason}. The services read store:KEY, the object uploads/KEY of their store, and URLs that begin as the operator allows in HYPERSWAP_SCENE_URLS."
+
+
+class SceneSourceUnreadableError(PreconditionError):
+    """The scene at ‹source› cannot be read: ‹reason›. It must be there, unchanged, and its
+    server must answer requests for ranges of bytes."""
+
+    code: ClassVar[str] = "SCENE_SOURCE_UNREADABLE"
+    kinds: ClassVar[dict[str, str]] = {"source": "text", "reason": "text"}
+    sentence: ClassVar[str] = "The scene at {source} cannot be read: {reason}. It must be there, unchanged, and its server must answer requests for ranges of bytes."
+
+
+class SceneSourceUnreachableError(UnavailableError):
+    """The scene at ‹source› cannot be reached now: ‹reason›. Rows that were read are kept:
+    continue the preparation, or begin it again, in ‹retryAfterMilliseconds› ms."""
+
+    code: ClassVar[str] = "SCENE_SOURCE_UNREACHABLE"
+    kinds: ClassVar[dict[str, str]] = {"source": "text", "reason": "text", "retryAfterMilliseconds": "number"}
+    sentence: ClassVar[str] = "The scene at {source} cannot be reached now: {reason}. Rows that were read are kept: continue the preparation, or begin it again, in {retryAfterMilliseconds} ms."
+
+
+class SceneSourcesBusyError(BusyError):
+    """This process reads ‹limit› scenes from the store or from URLs, and no more at once: try
+    again in ‹retryAfterMilliseconds› ms, or send the pixels of the file from here."""
+
+    code: ClassVar[str] = "SCENE_SOURCES_BUSY"
+    kinds: ClassVar[dict[str, str]] = {"limit": "number", "retryAfterMilliseconds": "number"}
+    sentence: ClassVar[str] = "This process reads {limit} scenes from the store or from URLs, and no more at once: try again in {retryAfterMilliseconds} ms, or send the pixels of the file from here."
 
 
 class UploadsFullError(BusyError):
-    """‹limit› uploads of scenes are open, and more are not taken: try again in
-    ‹retryAfterMilliseconds› ms, cancel one that was interrupted, or raise
+    """‹limit› preparations of scenes receive or read pixels, and more are not taken: try again
+    in ‹retryAfterMilliseconds› ms, cancel one that was interrupted, or raise
     HYPERSWAP_UPLOAD_LIMIT."""
 
     code: ClassVar[str] = "UPLOADS_FULL"
     kinds: ClassVar[dict[str, str]] = {"limit": "number", "retryAfterMilliseconds": "number"}
-    sentence: ClassVar[str] = "{limit} uploads of scenes are open, and more are not taken: try again in {retryAfterMilliseconds} ms, cancel one that was interrupted, or raise HYPERSWAP_UPLOAD_LIMIT."
+    sentence: ClassVar[str] = "{limit} preparations of scenes receive or read pixels, and more are not taken: try again in {retryAfterMilliseconds} ms, cancel one that was interrupted, or raise HYPERSWAP_UPLOAD_LIMIT."
 
 
 class SceneChangedError(PreconditionError):

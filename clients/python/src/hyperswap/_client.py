@@ -191,6 +191,8 @@ class Client:
             Array (rows, columns, bands); DataArray with dimensions y, x and band, of which place on
             Earth, wavelengths and nodata are taken; or the path of a file: ``.npy``, ``.npz``,
             ``.mat`` (needs scipy), or what GDAL opens, such as GeoTIFF and ENVI (needs rasterio).
+            A URL of a GeoTIFF, or ``"store:KEY"``, is read by the service itself, if its operator
+            allows it.
         labels
             Label map (rows, columns) as an array, DataArray or path; or several by name, as
             ``{"train": …, "test": …}``. 0 and NaN are unlabelled.

@@ -87,6 +87,8 @@ class Source:
     crs_wkt: str = ""
     epsg: int = 0
     transform: tuple[float, ...] | None = None
+    remote: str = ""
+    """Place that the service reads itself, without ``read``; empty for all others."""
     close: Callable[[], None] = field(default=lambda: None)
 
     @property
@@ -148,8 +150,13 @@ _scene_types: dict[tuple[str, int], tuple[scene_pb2.PixelType.ValueType, np.dtyp
 }
 
 
+def dtype_of(kind: scene_pb2.PixelType.ValueType) -> np.dtype[Any]:
+    """Return the type of values that travel as a type of a scene."""
+    return next(dtype for one, dtype in _scene_types.values() if one == kind)
+
+
 def open_scene(
-    data: SceneLike,
+    data: SceneLike | Source,
     *,
     variable: str | None = None,
     axes: Axes = "bands-last",
@@ -170,12 +177,7 @@ def open_scene(
     hyperswap.errors.HyperswapError
         The data are not a scene, or cannot be read.
     """
-    if isinstance(data, str | os.PathLike):
-        source = _from_file(Path(data), variable, axes)
-    elif _is_data_array(data):
-        source = _from_xarray(data)
-    else:
-        source = _from_array("the array", np.asanyarray(data), axes)
+    source = data if isinstance(data, Source) else _source_of(data, variable, axes)
     if source.bands < 1 or source.height < 1 or source.width < 1:
         raise SceneShapeError.of(file=source.name, reason="it is empty")
     for name, given in (("wavelengths", wavelengths), ("full_widths", full_widths), ("good_bands", good_bands)):
@@ -201,6 +203,14 @@ def open_scene(
     if crs is not None and source.transform is None:
         raise FieldInvalidError.of(field="transform", reason="crs is given, and without it the scene has no place")
     return source
+
+
+def _source_of(data: SceneLike, variable: str | None, axes: Axes) -> Source:
+    if isinstance(data, str | os.PathLike):
+        return _from_file(Path(data), variable, axes)
+    if _is_data_array(data):
+        return _from_xarray(data)
+    return _from_array("the array", np.asanyarray(data), axes)
 
 
 def _from_array(name: str, array: NDArray[Any], axes: Axes) -> Source:

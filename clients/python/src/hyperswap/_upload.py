@@ -16,6 +16,8 @@ from hyperswap.errors import (
     HyperswapError,
     InternalError,
     JobsFullError,
+    SceneSourcesBusyError,
+    SceneSourceUnreachableError,
     ServiceError,
     ServiceUnreachableError,
     StoreUnreachableError,
@@ -33,6 +35,8 @@ _may_go_on = (
     JobsFullError,
     StoreUnreachableError,
     BusUnreachableError,
+    SceneSourceUnreachableError,
+    SceneSourcesBusyError,
 )
 
 
@@ -95,7 +99,7 @@ async def _requests(
     start = await accepted
     _, dtype = source.scene_type
     step = max(1, block_bytes // (source.width * source.bands * dtype.itemsize))
-    for row in range(start.next_row, source.height, step):
+    for row in range(start.next_row, source.height, step) if source.remote == "" else ():
         last = min(row + step, source.height)
         values = await asyncio.to_thread(_bytes, source, row, last, dtype)
         yield scene_pb2.PrepareSceneRequest(pixels=scene_pb2.PixelRows(row=row, values=values))

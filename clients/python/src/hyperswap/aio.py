@@ -30,6 +30,7 @@ from hyperswap._local_server import LocalServer, default_address, listens
 from hyperswap._maps import MapArrays, import_xarray
 from hyperswap._progress import ProgressOption, display_of
 from hyperswap._records import Adapter, Method, SceneRecord, Status, method_of, status_of
+from hyperswap._remote_scenes import describe_remote, is_remote, stem_of
 from hyperswap._sources import Axes, ClassNames, LabelsLike, ReadOptions, SceneLike, open_scene, read_labels
 from hyperswap._tiles import Content, Errors, Order, TileLike, TileResult, TileStream
 from hyperswap._training_view import TrainingView
@@ -196,9 +197,10 @@ class AsyncClient:
         progress: ProgressOption = True,
     ) -> Scene:
         """Send a raw scene, reduce it to 12 components, and keep it. See :meth:`hyperswap.Client.prepare`."""
+        remote = await describe_remote(self._channels, data, variable, axes) if is_remote(data) else None
         source = await asyncio.to_thread(
             open_scene,
-            data,
+            data if remote is None else remote,
             variable=variable,
             axes=axes,
             wavelengths=wavelengths,
@@ -231,6 +233,8 @@ class AsyncClient:
                 reduction=scene_pb2.REDUCTION_NONE if keep_bands else scene_pb2.REDUCTION_PCA,
                 pca_of="" if pca_of is None else _scene_name(pca_of),
             )
+            if source.remote != "":
+                header.source = source.remote
             display = display_of(progress, header.name)
             try:
                 scene = await send_scene(self._channels, header, source, read, display)
@@ -458,7 +462,7 @@ def _scene_name(scene: str | SceneRecord) -> str:
 
 def _name_of(data: object) -> str:
     """Return the name of a scene that was given none: that of its file or DataArray."""
-    found = Path(data).stem if isinstance(data, str | os.PathLike) else getattr(data, "name", None)
+    found = stem_of(data) if isinstance(data, str | os.PathLike) else getattr(data, "name", None)
     if not isinstance(found, str) or found == "":
         raise FieldInvalidError.of(field="name", reason="an array has none: give name=")
     return re.sub(r"^[^a-z0-9]+", "", re.sub(r"[^a-z0-9._-]+", "-", found.lower()))

@@ -8,8 +8,11 @@ import type { RangeAnswer, RangeWanted, SourceOperations } from './source-thread
 
 /** Time that the head of a file may take. */
 const headMilliseconds = 60_000;
-/** Bytes of the rows that are read at once, at most one row more. */
+const retryAfterMilliseconds = 5_000;
+/** Bytes of the rows that are taken at once, at most one row more; the reader itself reads more of them at once. */
 const rowsBytes = 1024 * 1024;
+/** Heap of the thread: directories of a file that claims many images stay below it. */
+const heapMegabytes = 512;
 
 const pixelTypes: Readonly<Record<FileInfo['type'], PixelType>> = {
   u1: PixelType.PIXEL_TYPE_UINT8,
@@ -29,6 +32,7 @@ export class SceneSource {
     private readonly thread: WorkerThread<SourceOperations>,
     private readonly signal: AbortSignal,
     private readonly info: FileInfo,
+    private readonly ranges: Ranges,
     /** Ends the thread. */
     readonly close: () => Promise<void>,
   ) {}
@@ -37,11 +41,13 @@ export class SceneSource {
    * Opens a GeoTIFF and reads its head.
    *
    * @param signal ends the thread, whatever it does
-   * @throws FILE_FORMAT for any other format, SCENE_SOURCE_UNREADABLE, CANCELLED
+   * @throws FILE_FORMAT for any other format, SCENE_SOURCE_UNREADABLE, SCENE_SOURCE_UNREACHABLE, CANCELLED
    */
   static async open(ranges: Ranges, signal: AbortSignal): Promise<SceneSource> {
     const { name, size } = ranges;
-    const thread = new WorkerThread<SourceOperations>(new URL('./source-thread.js', import.meta.url));
+    const thread = new WorkerThread<SourceOperations>(new URL('./source-thread.js', import.meta.url), undefined, {
+      maxOldGenerationSizeMb: heapMegabytes,
+    });
     const { port1, port2 } = new MessageChannel();
     port1.on('message', ({ offset, length }: RangeWanted) => {
       const answer = ranges.read(offset, length).then(
@@ -61,16 +67,21 @@ export class SceneSource {
     late.addEventListener('abort', abort);
     try {
       const info = await thread.call('open', { port: port2, name, size }, [port2]);
-      return new SceneSource(thread, signal, info, close);
+      return new SceneSource(thread, signal, info, ranges, close);
     } catch (error) {
       await close();
       if (signal.aborted) throw cancelled();
-      if (!late.aborted) throw error;
+      if (!late.aborted) throw named(name, error);
       const reason = `its head could not be read within ${headMilliseconds} ms`;
-      throw failure('SCENE_SOURCE_UNREADABLE', { source: name, reason }, error);
+      throw failure('SCENE_SOURCE_UNREACHABLE', { source: name, reason, retryAfterMilliseconds }, error);
     } finally {
       late.removeEventListener('abort', abort);
     }
+  }
+
+  /** Version of the file, as far as its place tells it. */
+  get version(): string {
+    return this.ranges.version;
   }
 
   /** Description of the raster by its file. */
@@ -92,18 +103,29 @@ export class SceneSource {
     };
   }
 
-  /** Reads the rows from `first` on, some at once. @throws FILE_FORMAT, SCENE_SOURCE_UNREADABLE, CANCELLED */
+  /** Reads the rows from `first` on, some at once. @throws FILE_FORMAT, SCENE_SOURCE_UNREADABLE, SCENE_SOURCE_UNREACHABLE, CANCELLED */
   async *rows(first: number): AsyncGenerator<PixelRows> {
     const { height, width, bands, type } = this.info;
-    const step = Math.max(1, Math.floor(rowsBytes / (width * bands * Number(type[1]))));
+    const valueBytes = type === 'i1' ? 2 : Number(type[1]);
+    const step = Math.max(1, Math.floor(rowsBytes / (width * bands * valueBytes)));
     for (let row = first; row < height; row += step) {
       const count = Math.min(step, height - row);
       const read = await this.thread.call('rows', { row, count }).catch((error: unknown) => {
-        throw this.signal.aborted && !(error instanceof HyperswapError) ? cancelled() : error;
+        if (error instanceof HyperswapError) throw error;
+        throw this.signal.aborted ? cancelled() : named(this.ranges.name, error);
       });
+      // The last rows are not given away before it is known that all are of one file.
+      if (row + count === height) await this.ranges.requireSame();
       yield { row, values: Buffer.from(read.buffer, read.byteOffset, read.byteLength) };
     }
   }
+}
+
+/** Returns the error of a thread, with the name of its file where the thread ended for want of memory. */
+function named(source: string, error: unknown): unknown {
+  if ((error as NodeJS.ErrnoException).code !== 'ERR_WORKER_OUT_OF_MEMORY') return error;
+  const reason = `its directories need more than ${heapMegabytes} MB of memory`;
+  return failure('SCENE_SOURCE_UNREADABLE', { source, reason }, error);
 }
 
 function cancelled(): Error {

@@ -1,7 +1,7 @@
 import { failure } from '@hyperswap/errors';
 import type { ObjectStore } from '@hyperswap/storage';
 import { parseSceneUrls, requireAllowedUrl } from './allowed-urls.js';
-import { inPages } from './ranges.js';
+import { inPages, type Ranges } from './ranges.js';
 import { SceneSource } from './scene-source.js';
 import { openStored } from './stored-ranges.js';
 import { openUrl } from './url-ranges.js';
@@ -17,7 +17,12 @@ export interface SceneSourcesContext {
   readonly sceneUrls: string;
   /** Milliseconds that the answer to each request for a range may take. */
   readonly sceneUrlMilliseconds: number;
+  /** Takes names in URLs that resolve to private, loopback and link-local addresses. */
+  readonly sceneUrlsPrivate: boolean;
 }
+
+/** Source that is open. */
+export type OpenSource = Pick<SceneSource, 'raster' | 'rows' | 'version' | 'close'>;
 
 /** Scenes that the service reads itself: objects of its store, and files at URLs that the operator allows. */
 export class SceneSources {
@@ -34,11 +39,11 @@ export class SceneSources {
    *
    * @param source `store:KEY` or a URL
    * @param signal ends the reading
-   * @throws SCENE_SOURCE_REFUSED, SCENE_SOURCE_UNREADABLE, FILE_FORMAT, UPLOADS_FULL, CANCELLED
+   * @throws SCENE_SOURCE_REFUSED, SCENE_SOURCE_UNREADABLE, SCENE_SOURCE_UNREACHABLE, SCENE_SOURCES_BUSY, FILE_FORMAT, CANCELLED
    */
-  async open(source: string, signal: AbortSignal): Promise<Pick<SceneSource, 'raster' | 'rows' | 'close'>> {
+  async open(source: string, signal: AbortSignal): Promise<OpenSource> {
     const url = source.startsWith(storeScheme) ? undefined : requireAllowedUrl(source, this.allowed);
-    if (this.opened >= openAtOnce) throw failure('UPLOADS_FULL', { limit: openAtOnce, retryAfterMilliseconds });
+    if (this.opened >= openAtOnce) throw failure('SCENE_SOURCES_BUSY', { limit: openAtOnce, retryAfterMilliseconds });
     this.opened += 1;
     const ending = new AbortController();
     const end = (): void => {
@@ -47,22 +52,28 @@ export class SceneSources {
       this.opened -= 1;
     };
     const both = AbortSignal.any([signal, ending.signal]);
+    const { store, sceneUrlMilliseconds: milliseconds, sceneUrlsPrivate: allowPrivate } = this.context;
+    let ranges: Ranges | undefined;
     try {
-      const ranges =
+      ranges =
         url === undefined
-          ? await openStored(this.context.store, source.slice(storeScheme.length))
-          : await openUrl(url, { milliseconds: this.context.sceneUrlMilliseconds, signal: both });
+          ? await openStored(store, source.slice(storeScheme.length))
+          : await openUrl(url, { milliseconds, allowPrivate, signal: both });
       const opened = await SceneSource.open(inPages(ranges), both);
+      const { close } = ranges;
       return {
         raster: opened.raster,
+        version: opened.version,
         rows: (first) => opened.rows(first),
         close: async () => {
           end();
           await opened.close();
+          close();
         },
       };
     } catch (error) {
       end();
+      ranges?.close();
       throw error;
     }
   }

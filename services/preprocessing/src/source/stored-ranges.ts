@@ -1,5 +1,5 @@
-import { failure, isObjectKey } from '@hyperswap/errors';
-import type { ObjectStore } from '@hyperswap/storage';
+import { failure, HyperswapError, isObjectKey } from '@hyperswap/errors';
+import type { ObjectFacts, ObjectStore } from '@hyperswap/storage';
 import type { Ranges } from './ranges.js';
 
 /** Beginning of the keys of scenes that operators put into the store. */
@@ -16,18 +16,26 @@ export async function openStored(store: ObjectStore, key: string): Promise<Range
   const object = `${folder}${key}`;
   if (!isObjectKey(object))
     throw failure('SCENE_SOURCE_REFUSED', { source: name, reason: 'it is no key of an object' });
-  const found = (await store.list(object)).find((stored) => stored.key === object);
-  if (found === undefined) {
-    throw failure('SCENE_SOURCE_UNREADABLE', { source: name, reason: `the store has no object ${object}` });
-  }
+  const unreadable = (reason: string, cause?: unknown): Error =>
+    failure('SCENE_SOURCE_UNREADABLE', { source: name, reason }, cause);
+  const describe = (): Promise<ObjectFacts> =>
+    store.describe(object).catch((error: unknown) => {
+      const isMissing = HyperswapError.is(error, 'OBJECT_NOT_FOUND');
+      throw isMissing ? unreadable(`the store has no object ${object}`, error) : error;
+    });
+  const { bytes: size, version } = await describe();
   return {
     name,
-    size: found.bytes,
+    size,
+    version,
     read: async (offset, length) => {
       const bytes = new Uint8Array(await store.getRange(object, offset, length));
       if (bytes.byteLength === length) return bytes;
-      const reason = `the store returns ${bytes.byteLength} of ${length} bytes`;
-      throw failure('SCENE_SOURCE_UNREADABLE', { source: name, reason });
+      throw unreadable(`the store returns ${bytes.byteLength} of ${length} bytes`);
     },
+    requireSame: async () => {
+      if ((await describe()).version !== version) throw unreadable('it changed while it was read');
+    },
+    close: () => undefined,
   };
 }

@@ -111,7 +111,7 @@ export const sceneErrors = {
     'NOT_FOUND',
     { job: 'text' },
     ({ job }) =>
-      `There is no upload ${job} to continue: none was started, it was cancelled, or it was interrupted so long ago that it was cleared away. Send the scene again.`,
+      `There is no upload ${job} to continue: none was started, it was cancelled, or it was interrupted so long ago that it was cleared away. Prepare the scene again from its first row.`,
     { field: 'resume_job' },
   ),
   SCENE_SOURCE_REFUSED: entry(
@@ -128,11 +128,25 @@ export const sceneErrors = {
       `The scene at ${source} cannot be read: ${reason}. It must be there, unchanged, and its server must answer requests for ranges of bytes.`,
     { field: 'header.source' },
   ),
+  SCENE_SOURCE_UNREACHABLE: entry(
+    'UNAVAILABLE',
+    { source: 'text', reason: 'text', retryAfterMilliseconds: 'number' },
+    ({ source, reason, retryAfterMilliseconds }) =>
+      `The scene at ${source} cannot be reached now: ${reason}. Rows that were read are kept: continue the preparation, or begin it again, in ${retryAfterMilliseconds} ms.`,
+    { field: 'header.source', retryAfterMilliseconds: ({ retryAfterMilliseconds }) => retryAfterMilliseconds },
+  ),
+  SCENE_SOURCES_BUSY: entry(
+    'RESOURCE_EXHAUSTED',
+    { limit: 'number', retryAfterMilliseconds: 'number' },
+    ({ limit, retryAfterMilliseconds }) =>
+      `This process reads ${limit} scenes from the store or from URLs, and no more at once: try again in ${retryAfterMilliseconds} ms, or send the pixels of the file from here.`,
+    { retryAfterMilliseconds: ({ retryAfterMilliseconds }) => retryAfterMilliseconds },
+  ),
   UPLOADS_FULL: entry(
     'RESOURCE_EXHAUSTED',
     { limit: 'number', retryAfterMilliseconds: 'number' },
     ({ limit, retryAfterMilliseconds }) =>
-      `${limit} uploads of scenes are open, and more are not taken: try again in ${retryAfterMilliseconds} ms, cancel one that was interrupted, or raise HYPERSWAP_UPLOAD_LIMIT.`,
+      `${limit} preparations of scenes receive or read pixels, and more are not taken: try again in ${retryAfterMilliseconds} ms, cancel one that was interrupted, or raise HYPERSWAP_UPLOAD_LIMIT.`,
     { retryAfterMilliseconds: ({ retryAfterMilliseconds }) => retryAfterMilliseconds },
   ),
   SCENE_CHANGED: entry(

@@ -66,7 +66,10 @@ export async function openTiff(source: RandomAccess, options: ReadOptions): Prom
   return {
     info,
     readWindow: (window, chosenBands) => readWindow(source.name, info, parts, window, chosenBands),
-    close: () => source.close(),
+    close: async () => {
+      for (const blocks of new Set(parts.map((part) => part.blocks))) await blocks.close();
+      await source.close();
+    },
   };
 }
 

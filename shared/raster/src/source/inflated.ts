@@ -1,10 +1,7 @@
-import { open, unlink, type FileHandle } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import path from 'node:path';
-import { randomUUID } from 'node:crypto';
 import { createInflate, createInflateRaw, type Inflate, type InflateRaw } from 'node:zlib';
 import { failure } from '@hyperswap/errors';
 import { requireInside, type RandomAccess } from './random-access.js';
+import { ScratchFile } from './scratch-file.js';
 
 /** Inflated bytes kept in memory; more go to a temporary file. */
 const bytesInMemory = 32 * 1024 ** 2;
@@ -42,7 +39,7 @@ class InflatedBytes implements RandomAccess {
   private readonly feeding: AsyncIterator<Uint8Array>;
   private readonly pieces: Uint8Array[] = [];
   private produced = 0;
-  private scratch: FileHandle | undefined;
+  private scratch: ScratchFile | undefined;
   private turn: Promise<unknown> = Promise.resolve();
 
   constructor(private readonly compressed: Compressed) {
@@ -63,7 +60,7 @@ class InflatedBytes implements RandomAccess {
     const advanced = this.turn.then(() => this.advance(offset + length));
     this.turn = advanced.catch(() => undefined);
     await advanced;
-    return this.scratch === undefined ? this.copy(offset, length) : this.readScratch(this.scratch, offset, length);
+    return this.scratch === undefined ? this.copy(offset, length) : this.scratch.read(offset, length);
   }
 
   siblings(): Promise<readonly string[]> {
@@ -124,28 +121,16 @@ class InflatedBytes implements RandomAccess {
     const place = this.produced;
     this.produced += piece.byteLength;
     if (this.scratch === undefined && this.produced > bytesInMemory) {
-      const file = path.join(tmpdir(), `hyperswap-inflated-${randomUUID()}`);
-      this.scratch = await open(file, 'wx+', 0o600).catch((cause: unknown) => {
-        throw failure('FILE_UNWRITABLE', { file, reason: (cause as NodeJS.ErrnoException).code ?? 'unknown' }, cause);
-      });
-      // The file has no name any more, and ends with its handle.
-      await unlink(file);
+      this.scratch = await ScratchFile.open();
       let written = 0;
       for (const part of this.pieces) {
-        await this.write(part, written);
+        await this.scratch.write(part, written);
         written += part.byteLength;
       }
       this.pieces.length = 0;
     }
     if (this.scratch === undefined) this.pieces.push(piece);
-    else await this.write(piece, place);
-  }
-
-  private async write(piece: Uint8Array, place: number): Promise<void> {
-    await this.scratch!.write(piece, 0, piece.byteLength, place).catch((cause: unknown) => {
-      const reason = (cause as NodeJS.ErrnoException).code ?? 'unknown';
-      throw failure('FILE_UNWRITABLE', { file: tmpdir(), reason }, cause);
-    });
+    else await this.scratch.write(piece, place);
   }
 
   private copy(offset: number, length: number): Uint8Array<ArrayBuffer> {
@@ -156,16 +141,6 @@ class InflatedBytes implements RandomAccess {
       const [from, to] = [Math.max(offset, start), Math.min(offset + length, end)];
       if (from < to) result.set(piece.subarray(from - start, to - start), from - offset);
       start = end;
-    }
-    return result;
-  }
-
-  private async readScratch(handle: FileHandle, offset: number, length: number): Promise<Uint8Array<ArrayBuffer>> {
-    const result = new Uint8Array(length);
-    for (let done = 0; done < length;) {
-      const { bytesRead } = await handle.read(result, done, length - done, offset + done);
-      if (bytesRead === 0) throw this.damaged('its inflated data was cut');
-      done += bytesRead;
     }
     return result;
   }

@@ -1,4 +1,4 @@
-import { Worker, type MessagePort } from 'node:worker_threads';
+import { Worker, type MessagePort, type ResourceLimits } from 'node:worker_threads';
 import { restoreError } from '@hyperswap/errors';
 import type { OperationAnswer, OperationCall, Operations, Transferred } from './serve-operations.js';
 
@@ -20,9 +20,9 @@ export class WorkerThread<Offered extends Operations> {
   private readonly waiting: Waiting[] = [];
   private ended: Error | undefined;
 
-  /** @param program module that calls `serveOperations` */
-  constructor(program: URL, data?: unknown) {
-    this.worker = new Worker(program, { workerData: data });
+  /** @param program module that calls `serveOperations` @param resourceLimits of its heap; a thread that exceeds them ends */
+  constructor(program: URL, data?: unknown, resourceLimits: ResourceLimits = {}) {
+    this.worker = new Worker(program, { workerData: data, resourceLimits });
     this.worker.on('message', (answer: OperationAnswer) => {
       const waiting = this.waiting.shift();
       if ('error' in answer) waiting?.reject(restoreError(answer.error));

@@ -9,7 +9,7 @@ import { failure, HyperswapError, isObjectKey, validateObjectKey, validateObject
 import { Client, type BucketItem } from 'minio';
 import pRetry from 'p-retry';
 import { hashedPieces } from '../hashed-pieces.js';
-import type { ObjectStore, PutOptions, StoredObject } from '../object-store.js';
+import type { ObjectFacts, ObjectStore, PutOptions, StoredObject } from '../object-store.js';
 import { isPassing, translate } from './s3-errors.js';
 
 export interface S3Settings {
@@ -132,14 +132,19 @@ export class S3ObjectStore implements ObjectStore {
   }
 
   async has(key: string): Promise<boolean> {
-    validateObjectKey(key);
     try {
-      await this.repeat(key, () => this.client.statObject(this.settings.bucket, key));
+      await this.describe(key);
       return true;
     } catch (error) {
       if (HyperswapError.is(error, 'OBJECT_NOT_FOUND')) return false;
       throw error;
     }
+  }
+
+  async describe(key: string): Promise<ObjectFacts> {
+    validateObjectKey(key);
+    const { size, etag } = await this.repeat(key, () => this.client.statObject(this.settings.bucket, key));
+    return { bytes: size, version: etag };
   }
 
   async list(prefix: string): Promise<StoredObject[]> {

@@ -6,6 +6,7 @@ import { ZSTDDecoder } from 'zstddec';
 import { bytesOf, decodeStored, emptyArray, memoryType, type NumericArray } from '../../array.js';
 import { ContiguousArray } from '../../arrays/contiguous-array.js';
 import type { RandomAccess } from '../../source/random-access.js';
+import { ScratchFile } from '../../source/scratch-file.js';
 import { invalid } from './directory.js';
 import type { TiffImage } from './image.js';
 import { unpackLzw, unpackPackBits } from './lzw.js';
@@ -45,16 +46,31 @@ export interface Block {
   readonly rows: number;
 }
 
+/**
+ * Blocks of one image. Decoded blocks are kept, so that rows read one after the other decode each block once: in memory, or in a temporary file
+ * where those beside each other are too large for it.
+ */
 export class TiffBlocks {
   private readonly cache = new Map<number, Block>();
   private cached = 0;
+  /** Blocks beside each other, of all bands. */
+  private readonly besides: number;
+  /** Bytes of a decoded block. */
+  private readonly blockBytes: number;
+  private scratch: ScratchFile | undefined;
+  /** Block in each place of the temporary file. */
+  private readonly scratched = new Map<number, number>();
+  private turn: Promise<unknown> = Promise.resolve();
 
   constructor(
     private readonly source: RandomAccess,
     private readonly image: TiffImage,
     private readonly fill: number,
   ) {
-    const { compression, blockHeight, blockWidth, samples, planar, bits } = image;
+    const { compression, blockHeight, blockWidth, samples, planar, bits, type, width } = image;
+    const valueBytes = bytesOf(memoryType(type));
+    this.besides = Math.ceil(width / blockWidth) * (planar ? samples : 1);
+    this.blockBytes = blockHeight * blockWidth * (planar ? 1 : samples) * valueBytes;
     const bytes = blockHeight * blockWidth * (planar ? 1 : samples) * Math.max(1, bits / 8);
     const isBlocking = compression === lzw || compression === packBits || compression === zstandard;
     if (compression !== none && !isBlocking && !deflate.includes(compression)) {
@@ -84,6 +100,12 @@ export class TiffBlocks {
     if (image.compression === none && image.bits % 8 === 0 && image.predictor === none) {
       return { values: await this.readPlain(index, firstRow, rows), width, samples, firstRow, rows };
     }
+    if (this.besides * this.blockBytes > cachedBytes) {
+      // One at a time, so that no block is replaced while its rows are read.
+      const reading = this.turn.then(() => this.readScratched(index, firstRow, rows));
+      this.turn = reading.catch(() => undefined);
+      return { values: await reading, width, samples, firstRow, rows };
+    }
     const kept = this.cache.get(index);
     if (kept !== undefined) {
       this.cache.delete(index);
@@ -93,6 +115,31 @@ export class TiffBlocks {
     const block = { values: await this.decode(index), width, samples, firstRow: 0, rows: image.blockHeight };
     this.keep(index, block);
     return block;
+  }
+
+  /** Ends the temporary file. */
+  async close(): Promise<void> {
+    await this.turn;
+    await this.scratch?.close();
+    this.scratch = undefined;
+  }
+
+  /** Reads rows of a block by way of the temporary file, which has one row of blocks. */
+  private async readScratched(index: number, firstRow: number, rows: number): Promise<NumericArray> {
+    const { image, blockBytes } = this;
+    const perPlane = Math.ceil(image.width / image.blockWidth);
+    const planeBlocks = perPlane * Math.ceil(image.height / image.blockHeight);
+    const place = Math.floor(index / planeBlocks) * perPlane + (index % perPlane);
+    this.scratch ??= await ScratchFile.open();
+    if (this.scratched.get(place) !== index) {
+      this.scratched.delete(place);
+      const { buffer, byteOffset, byteLength } = await this.decode(index);
+      await this.scratch.write(new Uint8Array(buffer, byteOffset, byteLength), place * blockBytes);
+      this.scratched.set(place, index);
+    }
+    const rowBytes = blockBytes / image.blockHeight;
+    const bytes = await this.scratch.read(place * blockBytes + firstRow * rowBytes, rows * rowBytes);
+    return decodeStored(this.source.name, bytes, memoryType(image.type), true);
   }
 
   /** Reads rows that are not compressed, without the rest of their block. */
