@@ -254,7 +254,7 @@ describe('preparations', () => {
 
   test('uploads are limited in number, and a place is free when one is complete or cancelled', async () => {
     const jobs = [await interrupt('a', 32), await interrupt('b', 32), await interrupt('c', 32)];
-    await assert.rejects(interrupt('d', 32), hasCode('UPLOADS_FULL', /3 uploads/));
+    await assert.rejects(interrupt('d', 32), hasCode('UPLOADS_FULL', /3 preparations/));
     await callUnary(services.scenes, 'cancelPreparation', { job: jobs[0]! });
     const last = await interrupt('d', 32);
     for (const job of [...jobs.slice(1), last]) await callUnary(services.scenes, 'cancelPreparation', { job });

@@ -38,7 +38,7 @@ for (const [network, prefix] of ranges4) reserved.addSubnet(network, prefix, 'ip
 for (const [network, prefix] of ranges6) reserved.addSubnet(network, prefix, 'ipv6');
 
 /** Tells an address of the public internet from a private, loopback, link-local or otherwise reserved one. */
-export function isPublicAddress(address: string): boolean {
+function isPublicAddress(address: string): boolean {
   // An IPv4 address written as IPv6 (::ffff:a.b.c.d) counts as what it is.
   return !reserved.check(address, isIPv6(address) ? 'ipv6' : 'ipv4');
 }
@@ -52,9 +52,13 @@ export function isPublicAddress(address: string): boolean {
 export function publicLookup(refusal: (host: string, address: string) => Error): LookupFunction {
   return (host, options, callback) => {
     lookup(host, { ...options, all: true }, (error, addresses) => {
-      const [first] = addresses ?? [];
-      const wrong = addresses?.find(({ address }) => !isPublicAddress(address));
-      if (error !== null || first === undefined) callback(error ?? new Error(`${host} has no address`), []);
+      if (error !== null) {
+        callback(error, []);
+        return;
+      }
+      const wrong = addresses.find(({ address }) => !isPublicAddress(address));
+      const [first] = addresses;
+      if (first === undefined) callback(new Error(`${host} has no address`), []);
       else if (wrong !== undefined) callback(refusal(host, wrong.address), []);
       else if (options.all === true) callback(null, addresses);
       else callback(null, first.address, first.family);

@@ -60,7 +60,7 @@ export class SceneSources {
           ? await openStored(store, source.slice(storeScheme.length))
           : await openUrl(url, { milliseconds, allowPrivate, signal: both });
       const opened = await SceneSource.open(inPages(ranges), both);
-      const { close } = ranges;
+      const connections = ranges;
       return {
         raster: opened.raster,
         version: opened.version,
@@ -68,7 +68,7 @@ export class SceneSources {
         close: async () => {
           end();
           await opened.close();
-          close();
+          connections.close();
         },
       };
     } catch (error) {
