@@ -1,6 +1,7 @@
 import { failure } from '@hyperswap/errors';
 import { evaluate, mcnemar } from '@hyperswap/map';
 import type { CompareMapsRequest, CompareMapsResponse } from '@hyperswap/proto';
+import { toMetricsMessage } from '@hyperswap/registry';
 import type { CallContext } from '@hyperswap/rpc';
 import { PreparedScene } from '@hyperswap/scene';
 import { wholeMap } from './finished-map.js';
@@ -41,10 +42,7 @@ export async function compareMaps(
   };
   const labels = Uint8Array.from(pixels, (pixel) => truth[pixel]!);
   const predictions = [await labelsOf(first), await labelsOf(second)] as const;
-  const [a, b] = predictions.map((predicted) => {
-    const metrics = evaluate(labels, predicted, names);
-    return { ...metrics, perClass: [...metrics.perClass], confusion: [...metrics.confusion] };
-  });
+  const [a, b] = predictions.map((predicted) => toMetricsMessage(evaluate(labels, predicted, names)));
   const { onlyFirst, onlySecond, statistic, probability } = mcnemar(labels, ...predictions);
   return { pixels: pixels.length, first: a, second: b, onlyFirst, onlySecond, statistic, probability };
 }

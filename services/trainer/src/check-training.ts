@@ -1,3 +1,4 @@
+import { calibrationPlan } from './calibrate.js';
 import { validateName } from '@hyperswap/errors';
 import { adaptedWeight, findMethod, methodSettings } from '@hyperswap/peft';
 import type { Scene, StartTrainingRequest } from '@hyperswap/proto';
@@ -39,5 +40,8 @@ export async function checkTraining(
   methodSettings(method, adaptedWeight(config), parsed.method);
   const { validation, training } = parsed;
   const { shift } = training.augmentation;
-  return (await planTraining(request, preset, { patchSize, validation, shift }, scenes, signal)).scene;
+  const plan = await planTraining(request, preset, { patchSize, validation, shift }, scenes, signal);
+  // A training that cannot be calibrated fails now, not at its end.
+  if (parsed.calibrate) calibrationPlan(plan, request.seed);
+  return plan.scene;
 }

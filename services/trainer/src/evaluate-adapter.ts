@@ -3,18 +3,12 @@ import { throwIfAborted } from '@hyperswap/errors';
 import { adapterStatement, signStatement } from '@hyperswap/keys';
 import type { AdapterVersion } from '@hyperswap/proto';
 import { toAdapterVersion } from '@hyperswap/registry';
-import { evaluate, type Metrics } from '@hyperswap/map';
 import type { FloatPrecision } from '@hyperswap/tensor';
+import type { Classified } from './engine/baselines/baseline.js';
+import { measure, type Tested } from './measure.js';
 import { predictPixels } from './predict-pixels.js';
 import type { TrainingContext } from './training-context.js';
 import type { TrainingPlan } from './training-plan.js';
-
-export interface Tested {
-  /** Undefined where there are no test pixels. */
-  readonly metrics: Metrics | undefined;
-  /** Class of each of the plan's test pixels, from 1. */
-  readonly predictions: Uint8Array;
-}
 
 /** Tests an adapter on a plan's test pixels, merged and read from its blob exactly as it is served. */
 export async function testAdapter(
@@ -24,27 +18,55 @@ export async function testAdapter(
   context: TrainingContext,
 ): Promise<Tested> {
   if (plan.test.pixels.length === 0) return { predictions: new Uint8Array(), metrics: undefined };
-  const predictions = await classifyPixels(adapter, plan.test.pixels, plan, precision, context);
-  const names = plan.classes.map((found) => found.name);
-  return { predictions, metrics: evaluate(plan.test.labels, predictions, names) };
+  return measure(plan, await classifyPixels(adapter, plan.test.pixels, plan, precision, context));
 }
 
-/** Classifies pixels with an adapter, exactly as it is served; classes start at 1. */
+/** Classifies pixels with an adapter, exactly as it is served. */
 export async function classifyPixels(
   adapter: Adapter,
   pixels: readonly number[],
   plan: Pick<TrainingPlan, 'scene' | 'patchSize'>,
   precision: FloatPrecision,
   context: TrainingContext,
-): Promise<Uint8Array> {
-  const name = crypto.randomUUID();
+): Promise<Classified> {
   const { components } = plan.scene;
+  return withBound(adapter, components, precision, context, (name) => predictPixels(name, pixels, plan, context));
+}
+
+/** Returns the logits of pixels, exactly as they are served, `[pixels, classes]`. */
+export async function logitsOfPixels(
+  adapter: Adapter,
+  pixels: readonly number[],
+  { scene, patchSize }: Pick<TrainingPlan, 'scene' | 'patchSize'>,
+  precision: FloatPrecision,
+  context: TrainingContext,
+): Promise<Float32Array> {
+  const { engine, scenes, signal } = context;
+  return withBound(adapter, scene.components, precision, context, async (name) => {
+    const classes = adapter.metadata.classes.length;
+    const logits = new Float32Array(pixels.length * classes);
+    for await (const { first, scores } of scenes.patches(scene, pixels, patchSize, signal)) {
+      logits.set(await engine.call('logits', { name, scores }), first * classes);
+    }
+    return logits;
+  });
+}
+
+/** Binds an adapter in the engine for as long as it is used. @param use gets its name in the engine */
+async function withBound<Result>(
+  adapter: Adapter,
+  components: number,
+  precision: FloatPrecision,
+  { engine }: TrainingContext,
+  use: (name: string) => Promise<Result>,
+): Promise<Result> {
+  const name = crypto.randomUUID();
   const backboneDigest = adapter.metadata.backbone.digest;
-  await context.engine.call('bind', { name, blob: writeAdapter(adapter), backboneDigest, precision, components });
+  await engine.call('bind', { name, blob: writeAdapter(adapter), backboneDigest, precision, components });
   try {
-    return await predictPixels(name, pixels, plan, context);
+    return await use(name);
   } finally {
-    await context.engine.call('unbind', { name });
+    await engine.call('unbind', { name });
   }
 }
 

@@ -29,6 +29,8 @@ export interface AdapterRecipe {
 export interface FittedAdapter {
   /** Adapter for the given backbone; after full fine-tuning only the head. */
   readonly adapter: Adapter;
+  /** The training made another backbone, which the adapter's head belongs to. */
+  readonly isBackbone: boolean;
   readonly trained: TrainingResult;
 }
 
@@ -129,7 +131,7 @@ export async function fitAdapter(recipe: AdapterRecipe, context: TrainingContext
       normalizerDeviation: vector(normalizer.deviation),
     },
   };
-  return { adapter, trained };
+  return { adapter, isBackbone: method.scope === 'backbone', trained };
 }
 
 /** Largest number of bands whose wavelengths an adapter stores: its header holds 1 MiB. */

@@ -1,14 +1,54 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import type { Adapter } from '@hyperswap/adapter';
 import type { AdapterVersion, StartTrainingRequest } from '@hyperswap/proto';
 import { inMemory } from '@hyperswap/safetensors';
 import { readBackbone, writeBackbone, type Backbone } from '@hyperswap/spectralgpt';
 import type { FloatPrecision } from '@hyperswap/tensor';
-import { publishAdapter, testAdapter, type Tested } from './evaluate-adapter.js';
+import { publishAdapter, testAdapter } from './evaluate-adapter.js';
 import type { FittedAdapter } from './fit-adapter.js';
+import type { Tested } from './measure.js';
 import type { TrainingContext } from './training-context.js';
 import type { TrainingPlan } from './training-plan.js';
+
+/** Backbone that full fine-tuning made, and the head that belongs to it. */
+interface TunedBackbone {
+  readonly adapter: Adapter;
+  readonly backbone: Backbone;
+  /** Folder of its files. */
+  readonly directory: string;
+}
+
+/**
+ * Writes the backbone that full fine-tuning made into a folder of its own and holds it in the engine, for as long as it is used.
+ *
+ * @param name of the backbone
+ */
+export async function withTunedBackbone<Result>(
+  name: string,
+  { adapter: head, trained }: FittedAdapter,
+  { config }: Backbone,
+  precision: FloatPrecision,
+  { engine }: TrainingContext,
+  use: (tuned: TunedBackbone) => Promise<Result>,
+): Promise<Result> {
+  const directory = await mkdtemp(path.join(tmpdir(), 'hyperswap-tuned-'));
+  try {
+    await writeBackbone(directory, config, inMemory(trained.learned), 'F32');
+    const backbone = await readBackbone(name, directory);
+    const { digest } = backbone;
+    const adapter = { ...head, metadata: { ...head.metadata, backbone: { name, digest } } };
+    await engine.call('makeResident', { backbone, precision });
+    try {
+      return await use({ adapter, backbone, directory });
+    } finally {
+      await engine.call('releaseResident', { digest, precision });
+    }
+  } finally {
+    await rm(directory, { recursive: true, force: true });
+  }
+}
 
 /**
  * Stores the results of full fine-tuning: a backbone named `<adapter>-full-<n>`, and an adapter that consists only of a
@@ -16,34 +56,21 @@ import type { TrainingPlan } from './training-plan.js';
  * validates stores neither.
  */
 export async function keepTunedBackbone(
-  { adapter: head, trained }: FittedAdapter,
+  fitted: FittedAdapter,
   plan: TrainingPlan,
-  { config }: Backbone,
+  frozen: Backbone,
   precision: FloatPrecision,
   request: StartTrainingRequest,
   context: TrainingContext,
 ): Promise<Tested & { readonly adapter?: AdapterVersion; readonly newBackbone?: string }> {
-  const { backbones, engine } = context;
-  const directory = await mkdtemp(path.join(tmpdir(), 'hyperswap-tuned-'));
-  try {
-    const name = nextName(`${request.adapter || 'validation'}-full`, await backbones.names());
-    await writeBackbone(directory, config, inMemory(trained.learned), 'F32');
-    const backbone = await readBackbone(name, directory);
-    const { digest } = backbone;
-    const adapter = { ...head, metadata: { ...head.metadata, backbone: { name, digest } } };
-    await engine.call('makeResident', { backbone, precision });
-    let tested: Tested;
-    try {
-      tested = await testAdapter(adapter, plan, precision, context);
-    } finally {
-      await engine.call('releaseResident', { digest, precision });
-    }
+  const { backbones } = context;
+  const name = nextName(`${request.adapter || 'validation'}-full`, await backbones.names());
+  return withTunedBackbone(name, fitted, frozen, precision, context, async ({ adapter, backbone, directory }) => {
+    const tested = await testAdapter(adapter, plan, precision, context);
     if (request.validateOnly) return tested;
     await backbones.keep(backbone, directory);
     return { ...tested, newBackbone: name, adapter: await publishAdapter(request.adapter, adapter, tested, context) };
-  } finally {
-    await rm(directory, { recursive: true, force: true });
-  }
+  });
 }
 
 function nextName(stem: string, taken: readonly string[]): string {

@@ -1,4 +1,5 @@
 import type { ProgramClient } from '@hyperswap/tensor';
+import type { Classified } from './engine/baselines/baseline.js';
 import type { TrainerProgram } from './engine/program.js';
 import type { SceneSource } from './scene-source.js';
 import type { TrainingPlan } from './training-plan.js';
@@ -19,12 +20,17 @@ export async function predictPixels(
     readonly signal: AbortSignal;
     readonly report: (progress: TrainingProgress) => void;
   },
-): Promise<Uint8Array> {
+): Promise<Classified> {
   const { engine, scenes, signal, report } = context;
-  const predictions = new Uint8Array(pixels.length);
+  const labels = new Uint8Array(pixels.length);
+  const confidence = new Uint8Array(pixels.length);
+  let isConfident = true;
   for await (const { first, count, scores } of scenes.patches(scene, pixels, patchSize, signal)) {
-    predictions.set(await engine.call('classify', { name, scores }), first);
+    const found = await engine.call('classify', { name, scores });
+    labels.set(found.labels, first);
+    if (found.confidence === undefined) isConfident = false;
+    else confidence.set(found.confidence, first);
     report({ stage: 'testing', done: first + count, total: pixels.length, epoch: 0, loss: undefined });
   }
-  return predictions;
+  return { labels, confidence: isConfident ? confidence : undefined };
 }

@@ -47,7 +47,7 @@ export async function addPseudoLabels(
     .filter((pixel) => valid[pixel] === 1 && !labelled.has(pixel))
     .slice(0, sampled);
   const labels = new Uint8Array(everywhere.length);
-  const predictions = await classifyPixels(adapter, drawn, plan, precision, own);
+  const { labels: predictions } = await classifyPixels(adapter, drawn, plan, precision, own);
   predictions.forEach((label, i) => (labels[drawn[i]!] = label));
   const map = { labels, confidence: new Uint8Array(labels.length).fill(255) };
   const edges = SpectralEdges.of(scene.raster!, scores, scene.components);

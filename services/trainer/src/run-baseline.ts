@@ -1,7 +1,8 @@
 import { failure } from '@hyperswap/errors';
 import type { StartTrainingRequest } from '@hyperswap/proto';
-import { evaluate } from '@hyperswap/map';
 import type { TrainingReport } from './engine/descend.js';
+import { findBaseline } from './engine/baselines/baselines.js';
+import { measure } from './measure.js';
 import { findPreset } from './presets.js';
 import { predictPixels } from './predict-pixels.js';
 import type { TrainingContext } from './training-context.js';
@@ -34,13 +35,9 @@ export async function runBaseline(request: StartTrainingRequest, context: Traini
     },
   );
   try {
-    const predictions = await predictPixels(name, plan.test.pixels, plan, context);
-    const metrics = evaluate(
-      plan.test.labels,
-      predictions,
-      plan.classes.map((found) => found.name),
-    );
-    return finished(plan, { metrics, predictions, parameters, start });
+    const classified = await predictPixels(name, plan.test.pixels, plan, context);
+    const side = Math.min(patchSize, findBaseline(request.method)!.side ?? patchSize);
+    return finished(plan, { ...(await measure(plan, classified, side)), parameters, start });
   } finally {
     await engine.call('unbind', { name });
   }

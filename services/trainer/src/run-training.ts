@@ -5,9 +5,10 @@ import type { StartTrainingRequest } from '@hyperswap/proto';
 import type { Backbone } from '@hyperswap/spectralgpt';
 import type { FloatPrecision } from '@hyperswap/tensor';
 import { Checkpoints } from './checkpoints.js';
+import { calibrate } from './calibrate.js';
 import { choosePatchSize } from './choose-patch-size.js';
 import { publishAdapter, testAdapter } from './evaluate-adapter.js';
-import { fitAdapter } from './fit-adapter.js';
+import { fitAdapter, type AdapterRecipe } from './fit-adapter.js';
 import { keepTunedBackbone } from './keep-tuned-backbone.js';
 import { findPreset, presetSettings } from './presets.js';
 import type { TrainingContext } from './training-context.js';
@@ -47,12 +48,15 @@ async function trainOn(
   const { store, scenes, signal } = context;
   const preset = request.preset === '' ? undefined : findPreset(request.preset);
   const given = { ...(preset && presetSettings(preset, request.method, backbone.config.width)), ...request.settings };
-  const { training, method, normalizer, validation, views, pseudoLabels } = parseTrainingSettings(
-    given,
-    request.method,
-    backbone.config,
-    request.seed,
-  );
+  const {
+    training,
+    method,
+    normalizer,
+    validation,
+    views,
+    pseudoLabels,
+    calibrate: isCalibrated,
+  } = parseTrainingSettings(given, request.method, backbone.config, request.seed);
   const found = findMethod(request.method);
   const settings = methodSettings(found, adaptedWeight(backbone.config), method);
   const recipe = { backbone, precision, method: request.method, methodSettings: method, training, normalizer, views };
@@ -81,11 +85,11 @@ async function trainOn(
       ? await checkpoints.last()
       : undefined;
   let saving = Promise.resolve();
+  const own: AdapterRecipe = { ...recipe, plan };
   const fitting = fitAdapter(
     {
-      ...recipe,
-      plan,
-      resumed: last,
+      ...own,
+      ...(last && { resumed: last }),
       onCheckpoint: (checkpoint) => {
         if (!request.validateOnly) saving = saving.then(() => checkpoints.save(checkpoint));
       },
@@ -93,8 +97,13 @@ async function trainOn(
     context,
   );
   // A checkpoint that is being written is finished, however the run ends.
-  const fitted = await fitting.finally(() => saving);
-  const result = { lossByEpoch: fitted.trained.lossByEpoch, accuracyByEpoch: fitted.trained.accuracyByEpoch, start };
+  const plain = await fitting.finally(() => saving);
+  const fitted = isCalibrated
+    ? await calibrate(plain, own, { pseudoLabels, isValidating: request.validateOnly }, context)
+    : plain;
+  const { lossByEpoch, accuracyByEpoch } = fitted.trained;
+  const { calibration } = fitted.adapter.metadata;
+  const result = { lossByEpoch, accuracyByEpoch, calibration, start };
   const learned = adaptationParameterCount({ method: found, settings }, backbone.config);
   const parameters = learned + fitted.trained.headWeight.values.length + fitted.trained.headBias.values.length;
   if (found.scope === 'backbone') {

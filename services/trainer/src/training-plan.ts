@@ -22,13 +22,15 @@ export interface TrainingPlan {
   readonly patchSize: number;
   readonly train: LabelledPixels;
   /** Additional training pixels with pseudo-labels. */
-  readonly pseudoLabelled?: LabelledPixels;
+  readonly pseudoLabelled?: LabelledPixels | undefined;
   /** Training pixels that only measure the progress of the training. */
   readonly validation: LabelledPixels | undefined;
   /** Pixels on which the result is evaluated. */
   readonly test: LabelledPixels;
   /** Description of the choice of pixels. */
   readonly split: string;
+  /** Side of the blocks that separate training and test pixels; 0 where neighbouring pixels may be on both sides. */
+  readonly blockSize: number;
 }
 
 const defaultPatchSize = 15;
@@ -66,7 +68,7 @@ export async function planTraining(
   const split = await scenes.split(scene, wanted, guardBand(options), signal);
   const classes = nameClasses(scene, preset, split, request.split?.kind?.$case === 'labelMaps');
   const side = (pixels: readonly number[], labels: Uint8Array): LabelledPixels => ({ pixels, labels });
-  const plan = { scene, classes, patchSize };
+  const plan = { scene, classes, patchSize, blockSize: split.blockSize };
   if (!request.validateOnly && validation === 0) {
     const { train, trainLabels, test, testLabels, description } = split;
     return {

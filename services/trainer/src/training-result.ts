@@ -1,4 +1,4 @@
-import type { AdapterVersion, WatchTrainingResponse } from '@hyperswap/proto';
+import type { AdapterVersion, Calibration, WatchTrainingResponse } from '@hyperswap/proto';
 import type { Metrics } from '@hyperswap/map';
 import { toMetricsMessage } from '@hyperswap/registry';
 import { toDuration } from '@hyperswap/rpc';
@@ -33,6 +33,7 @@ export function finished(
     readonly lossByEpoch?: readonly number[];
     readonly accuracyByEpoch?: readonly number[];
     readonly newBackbone?: string;
+    readonly calibration?: Calibration | undefined;
   },
 ): TrainingOutcome {
   const { metrics, predictions, parameters, start, adapter } = result;
@@ -48,6 +49,7 @@ export function finished(
     split: plan.split,
     parameters,
     newBackbone: result.newBackbone ?? '',
+    calibration: result.calibration,
   };
   return {
     response: { event: { $case: 'finished', value } },

@@ -49,6 +49,7 @@ const trainingSchema = (method: string, { width }: BackboneConfig) =>
     views: z.enum(['1', '8']).default('1'),
     normalizer: z.enum(normalizerNames).default('scene'),
     validation: z.coerce.number().min(0).max(0.9).default(0),
+    calibrate: flag('false'),
     pseudoLabels: z.coerce.number().int().min(0).max(10_000).default(0),
     patience: z.coerce.number().int().nonnegative().default(0),
     checkpointEvery: z.coerce.number().int().nonnegative().default(1),
@@ -64,6 +65,8 @@ export interface ParsedSettings {
   readonly views: 1 | 8;
   /** Share of the training pixels for validation. */
   readonly validation: number;
+  /** Divides the logits by a temperature that validation pixels give. */
+  readonly calibrate: boolean;
   /** Pseudo-labels per class; 0 for none. */
   readonly pseudoLabels: number;
 }
@@ -83,17 +86,15 @@ export function parseTrainingSettings(
   // Not `in`: a setting may have the name of a member of every object, such as "constructor".
   const isCommon = ([key]: [string, string]): boolean => Object.hasOwn(schema.shape, key);
   const own = Object.fromEntries(Object.entries(given).filter(isCommon));
-  const rest = Object.fromEntries(Object.entries(given).filter((entry) => !isCommon(entry)));
-  const { orientations, shift, gain, noise, mixture, normalizer, validation, views, pseudoLabels, ...settings } = parse(
-    schema,
-    own,
-  );
+  const others = Object.fromEntries(Object.entries(given).filter((entry) => !isCommon(entry)));
+  const { orientations, shift, gain, noise, mixture, normalizer, ...rest } = parse(schema, own);
+  const { validation, views, pseudoLabels, calibrate, ...settings } = rest;
   if (settings.patience > 0 && validation === 0) {
     const reason = 'stopping early needs validation pixels: set validation too, as validation=0.2';
     throw failure('FIELD_INVALID', { field: 'setting patience', reason });
   }
   const training = { ...settings, augmentation: { orientations, shift, gain, noise, mixture }, seed };
-  return { training, method: rest, normalizer, validation, pseudoLabels, views: views === '8' ? 8 : 1 };
+  return { training, method: others, normalizer, validation, calibrate, pseudoLabels, views: views === '8' ? 8 : 1 };
 }
 
 /**

@@ -15,7 +15,12 @@ const maximumTargets = 512;
 const maximumSettings = 32;
 const settingMagnitude = 1e9;
 
+/** Bins of accuracies by distance or confidence. */
+const maximumBins = 64;
+
 const count = z.number().int().positive();
+const pixels = z.number().int().nonnegative();
+const share = z.number().min(0).max(1);
 const shortText = z.string().max(200);
 const digest = z.string().regex(/^[0-9a-f]{64}$/, 'must be a sha-256 in hexadecimal');
 
@@ -46,6 +51,18 @@ const metricsSchema: z.ZodType<Metrics> = z
       )
       .max(maximumClasses),
     confusion: z.array(z.number().int().nonnegative()).max(maximumClasses ** 2),
+    // Earlier releases did not measure these.
+    patchOverlap: share.optional(),
+    byDistance: z
+      .array(z.object({ from: pixels, to: pixels, pixels, correct: pixels }).strict())
+      .max(maximumBins)
+      .optional(),
+    distanceHistogram: z.array(pixels).max(maximumBins).optional(),
+    reliability: z
+      .array(z.object({ confidence: share, pixels, correct: pixels }).strict())
+      .max(maximumBins)
+      .optional(),
+    calibrationError: share.optional(),
   })
   .strict()
   .refine(({ perClass, confusion }) => confusion.length === perClass.length ** 2, {
@@ -104,6 +121,19 @@ export const adapterMetadataSchema = z
       })
       .strict(),
     metrics: metricsSchema.optional(),
+    /** Calibration that the head holds; absent where its confidence is as trained. */
+    calibration: z
+      .object({
+        /** Divisor of the logits. */
+        temperature: z.number().positive().max(1e3),
+        /** Pixels that it was fitted on. */
+        pixels: count,
+        /** Mean negative log-likelihood of these pixels before and after, in nats. */
+        lossBefore: z.number().nonnegative(),
+        lossAfter: z.number().nonnegative(),
+      })
+      .strict()
+      .optional(),
   })
   .strict()
   .superRefine(({ bands, wavelengths, fullWidths, goodBands }, context) => {

@@ -9,8 +9,11 @@ export {
   type LandCoverClass,
 } from './classes.js';
 export { colorDistance, toLab } from './distinct-colors.js';
+export { accuracyByDistance, distanceHistogram, shareWithin, type DistanceBin } from './evaluate/by-distance.js';
+export { calibrationError, reliabilityCurve, type ReliabilityBin } from './evaluate/reliability.js';
+export { fitTemperature, meanLoss, type LabelledLogits } from './evaluate/temperature.js';
 export { mcnemar, type McNemar } from './evaluate/mcnemar.js';
-export { evaluate, metricsOf, type ClassMetrics, type Metrics } from './evaluate/metrics.js';
+export { evaluate, metricsOf, type Circumstances, type ClassMetrics, type Metrics } from './evaluate/metrics.js';
 export { spread, summarizeMetrics, type MetricsSummary, type Spread } from './evaluate/summary.js';
 export { MosaicMap } from './mosaic.js';
 export { drawConfidence, drawLabelMaps, type PixelMap } from './picture/map-picture.js';

@@ -8,8 +8,21 @@ function originOf(origin: 'training' | 'upload' | undefined): AdapterOrigin {
 }
 
 /** Metrics as they travel over gRPC. */
-export function toMetricsMessage({ perClass, confusion, ...shares }: Metrics): MetricsMessage {
-  return { ...shares, perClass: perClass.map((found) => ({ ...found })), confusion: [...confusion] };
+export function toMetricsMessage(metrics: Metrics): MetricsMessage {
+  const { overallAccuracy, averageAccuracy, kappa, perClass, confusion, patchOverlap, calibrationError } = metrics;
+  const copied = <Item extends object>(items: readonly Item[] = []): Item[] => items.map((item) => ({ ...item }));
+  return {
+    overallAccuracy,
+    averageAccuracy,
+    kappa,
+    perClass: copied(perClass),
+    confusion: [...confusion],
+    patchOverlap,
+    byDistance: copied(metrics.byDistance),
+    distanceHistogram: [...(metrics.distanceHistogram ?? [])],
+    reliability: copied(metrics.reliability),
+    calibrationError,
+  };
 }
 
 /** A version as it travels over gRPC. */
@@ -40,6 +53,7 @@ export function toAdapterVersion(record: AdapterRecord): AdapterVersion {
     wavelengths: metadata.wavelengths ?? [],
     fullWidths: metadata.fullWidths ?? [],
     goodBands: metadata.goodBands ?? [],
+    calibration: metadata.calibration && { ...metadata.calibration },
     signedBy: record.signature?.keyId ?? '',
   };
 }

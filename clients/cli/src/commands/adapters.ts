@@ -17,7 +17,8 @@ import { failure } from '@hyperswap/errors';
 import { describeBands } from '@hyperswap/raster';
 import { allPages } from '../all-pages.js';
 import { adapterFormats, readAdapterFiles, writeAdapterFiles, type AdapterFiles } from '../adapter-files.js';
-import { percent, referenceOf } from '../report/report.js';
+import { describeMeasurement } from '../report/measurement.js';
+import { describeAccuracy, percent, referenceOf, shortMetrics } from '../report/report.js';
 import { withSession, type Session } from '../session.js';
 import { shortTime, table, warn } from '../terminal.js';
 import { version as programVersion } from '../version.js';
@@ -238,9 +239,7 @@ function describeAdapter(adapter: AdapterVersion): string[] {
     `trained on ${adapter.scene}: ${adapter.split}`,
     ...(metrics === undefined
       ? []
-      : [
-          `OA ${percent(metrics.overallAccuracy)}, AA ${percent(metrics.averageAccuracy)}, kappa ${metrics.kappa.toFixed(4)}`,
-        ]),
+      : [describeAccuracy(shortMetrics(metrics)), ...describeMeasurement(metrics, adapter.calibration)]),
     `${adapter.origin === AdapterOrigin.ADAPTER_ORIGIN_UPLOAD ? 'uploaded' : 'trained'} ${shortTime(adapter.publishedAt)}${adapter.supersedes === '' ? '' : ` after ${adapter.supersedes}`}${adapter.signedBy === '' ? '' : `, signed by ${adapter.signedBy.slice(0, 12)}`}`,
     ...(adapter.aliases.length > 0 ? [`aliases: ${adapter.aliases.join(', ')}`] : []),
   ];

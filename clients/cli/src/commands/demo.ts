@@ -5,8 +5,16 @@ import type { Scene, Split, TrainingFinished } from '@hyperswap/proto';
 import { callUnary, toMilliseconds } from '@hyperswap/rpc';
 import { openRaster, writeNpy } from '@hyperswap/raster';
 import { fetchIndianPines, splitNumbering } from '../datasets/indian-pines.js';
+import { describeMeasurement } from '../report/measurement.js';
 import { renderReport } from '../report/report-html.js';
-import { percent, referenceOf, shortMetrics, type Report, type SwapReport } from '../report/report.js';
+import {
+  describeAccuracy,
+  percent,
+  referenceOf,
+  shortMetrics,
+  type Report,
+  type SwapReport,
+} from '../report/report.js';
 import { sourceInMemory } from '../map-files/map-source.js';
 import { placeOfScene } from '../map-files/report-map.js';
 import { writeMapFiles } from '../map-files/write-map-files.js';
@@ -18,7 +26,7 @@ import { trainAdapter } from '../training.js';
 import { fileToUpload, uploadScene, type LabelsToUpload } from '../upload.js';
 import { datasetDirectory } from './datasets.js';
 import { parseSplit } from '../split.js';
-import { collect, parseSettings } from './options.js';
+import { calibrationHelp, collect, parseSettings } from './options.js';
 import { truthOf } from '../labels.js';
 
 interface DemoFlags extends GlobalFlags {
@@ -28,6 +36,7 @@ interface DemoFlags extends GlobalFlags {
   readonly seed: string;
   readonly patchSize: string;
   readonly set: readonly string[];
+  readonly calibrate?: boolean;
 }
 
 const sceneName = 'indian-pines';
@@ -42,6 +51,7 @@ export function addDemoCommand(program: Command): void {
     .option('--split <dir>', 'folder of the TR and TE maps of SpectralFormer; without it a random split')
     .option('--method <name>', 'of the adapter that draws the map', 'krona+')
     .option('--patch-size <pixels>', 'odd side of a patch; 0 for the default', '0')
+    .option('--calibrate', calibrationHelp)
     .option('--seed <number>', 'of split and training', '1')
     .option('--set <key=value>', 'a setting, as epochs=20; repeat', collect, [])
     .action(async (own: DemoFlags, command: Command) => {
@@ -56,7 +66,8 @@ export function addDemoCommand(program: Command): void {
         progress.stop();
         const { metrics, seconds, adapter, swap } = report;
         printResult(flags.json, report, [
-          `${adapter.ref} (${report.method}, ${(adapter.bytes / 1e6).toFixed(3)} MB): OA ${percent(metrics.oa)}, AA ${percent(metrics.aa)}, kappa ${metrics.kappa.toFixed(4)}`,
+          `${adapter.ref} (${report.method}, ${(adapter.bytes / 1e6).toFixed(3)} MB): ${describeAccuracy(metrics)}`,
+          ...describeMeasurement(metrics, report.calibration),
           `prepared in ${seconds.prepare.toFixed(1)} s, trained in ${seconds.train.toFixed(1)} s, classified in ${seconds.classify.toFixed(1)} s (${Math.round(report.patchesPerSecond)} patches/s)`,
           `${swap!.tilesReceived} of ${swap!.tilesSent} tiles answered while adapters were swapped twice`,
           `open ${path.join(flags.out, 'report.html')}`,
@@ -96,7 +107,7 @@ async function demonstrate(session: Session, flags: DemoFlags, datasets: string,
   const modes = { preset: '', choosePatchSize: false, resume: false, validateOnly: false };
   const common = { scene: sceneName, adapter: sceneName, backbone: session.config.backbone, split, seed, ...modes };
   const patchSize = Number(flags.patchSize);
-  const settings = parseSettings(flags.set);
+  const settings = parseSettings([...flags.set, ...(flags.calibrate === true ? ['calibrate=true'] : [])]);
   const trained = await trainAdapter(session, { ...common, method: flags.method, settings, patchSize }, progress);
   const second = await trainAdapter(session, { ...common, method: 'linear-probe', settings: {}, patchSize }, progress);
 
@@ -121,6 +132,7 @@ async function demonstrate(session: Session, flags: DemoFlags, datasets: string,
       patchSize: adapter.patchSize,
     },
     metrics: shortMetrics(trained.metrics!),
+    calibration: trained.calibration,
     lossByEpoch: trained.lossByEpoch,
     seconds: { prepare: prepareSeconds, train: toMilliseconds(trained.elapsed) / 1000, classify: seconds },
     patchesPerSecond: swap.patches / seconds,

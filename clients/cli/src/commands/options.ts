@@ -36,3 +36,8 @@ export function wholeNumber(field: string, given: string): number {
   if (/^\d{1,9}$/.test(given)) return Number(given);
   throw failure('FIELD_INVALID', { field, reason: `${given} is not a whole number` });
 }
+
+/** Help of `--calibrate`. */
+export const calibrationHelp =
+  'make the confidence mean how often the map is right: training pixels that a first adapter leaves out tell by how much to ' +
+  'scale it; takes about twice as long';

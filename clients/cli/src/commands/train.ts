@@ -1,12 +1,13 @@
 import type { Command } from 'commander';
 import type { TrainingFinished } from '@hyperswap/proto';
 import { toMilliseconds } from '@hyperswap/rpc';
-import { percent, referenceOf } from '../report/report.js';
+import { describeMeasurement } from '../report/measurement.js';
+import { describeAccuracy, referenceOf, shortMetrics } from '../report/report.js';
 import { openSession, type GlobalFlags } from '../session.js';
 import { parseTrainingSplit, trainingSplitHelp } from '../split.js';
 import { printResult, Progress } from '../terminal.js';
 import { trainAdapter } from '../training.js';
-import { collect, parseSettings, wholeNumber } from './options.js';
+import { calibrationHelp, collect, parseSettings, wholeNumber } from './options.js';
 
 interface TrainFlags extends GlobalFlags {
   readonly scene: string;
@@ -18,6 +19,7 @@ interface TrainFlags extends GlobalFlags {
   readonly patchSize: string;
   readonly resume?: boolean;
   readonly validate?: boolean;
+  readonly calibrate?: boolean;
   readonly set: readonly string[];
 }
 
@@ -33,6 +35,7 @@ export function addTrainCommand(program: Command): void {
     .option('--patch-size <pixels>', 'odd side of a patch; 0 for the preset’s or 15; auto to choose by validation', '0')
     .option('--resume', 'go on at the last checkpoint of an earlier run')
     .option('--validate', 'evaluate on a part of the training pixels and register nothing: for choosing settings')
+    .option('--calibrate', calibrationHelp)
     .option('--seed <number>', 'of the split, the start and the order', '1')
     .option('--set <key=value>', 'a setting, as learningRate=0.003; repeat', collect, [])
     .action(async (own: TrainFlags, command: Command) => {
@@ -52,7 +55,7 @@ export function addTrainCommand(program: Command): void {
               flags.split === undefined && flags.preset !== undefined
                 ? undefined
                 : parseTrainingSplit(flags.split ?? '50:15', seed),
-            settings: parseSettings(own.set),
+            settings: parseSettings([...own.set, ...(own.calibrate === true ? ['calibrate=true'] : [])]),
             seed,
             preset: flags.preset ?? '',
             patchSize: flags.patchSize === 'auto' ? 0 : wholeNumber('--patch-size', flags.patchSize),
@@ -72,19 +75,23 @@ export function addTrainCommand(program: Command): void {
 }
 
 function describeTraining(result: TrainingFinished, { method, validate }: TrainFlags): string[] {
-  const { adapter, metrics, elapsed, parameters, patchSize, newBackbone } = result;
+  const { adapter, metrics, elapsed, parameters, patchSize, newBackbone, calibration } = result;
   const seconds = toMilliseconds(elapsed) / 1000;
   const accuracies =
-    metrics === undefined
-      ? 'not tested, as all labelled pixels train'
-      : `OA ${percent(metrics.overallAccuracy)}, AA ${percent(metrics.averageAccuracy)}, kappa ${metrics.kappa.toFixed(4)}`;
+    metrics === undefined ? 'not tested, as all labelled pixels train' : describeAccuracy(shortMetrics(metrics));
+  const measured = metrics === undefined ? [] : describeMeasurement(metrics, calibration);
   const size = `${parameters} ${adapter === undefined ? 'values' : 'learned values'}, patch size ${patchSize}`;
   if (adapter === undefined) {
     const what = validate === true ? 'on validation pixels' : 'a baseline';
-    return [`${method} (${what}, nothing was registered): ${accuracies}`, `${size}, ${seconds.toFixed(1)} s`];
+    return [
+      `${method} (${what}, nothing was registered): ${accuracies}`,
+      ...measured,
+      `${size}, ${seconds.toFixed(1)} s`,
+    ];
   }
   return [
     `${referenceOf(adapter)}: ${accuracies}`,
+    ...measured,
     `${size}, ${(adapter.bytes / 1e6).toFixed(3)} MB, ${seconds.toFixed(1)} s`,
     ...(newBackbone === ''
       ? []

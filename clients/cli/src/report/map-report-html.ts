@@ -1,5 +1,6 @@
 import { escapeHtml } from './escape-html.js';
-import { renderMetrics, reportStyle } from './metrics-html.js';
+import { renderMetrics } from './metrics-html.js';
+import { renderPage } from './page.js';
 import type { ReportPictures } from './report-html.js';
 import { percent, type Report } from './report.js';
 
@@ -26,7 +27,7 @@ export interface MapReportClass {
 /** Returns the report of a map as one page that needs no other file. */
 export function renderMapReport(report: MapReport, pictures: ReportPictures): string {
   const { scene, adapter, classes, pixels, metrics, facts } = report;
-  const title = escapeHtml(`${scene}: land cover by ${adapter}`);
+  const title = `${scene}: land cover by ${adapter}`;
   const classified = classes.reduce((sum, found) => sum + found.pixels, 0);
   const hasAreas = classes.some(({ hectares }) => hectares !== undefined);
   const rows = classes.map(({ name, color, pixels: count, hectares }) => {
@@ -38,25 +39,15 @@ export function renderMapReport(report: MapReport, pictures: ReportPictures): st
   const total = hasAreas
     ? `<th>${classes.reduce((sum, { hectares }) => sum + (hectares ?? 0), 0).toFixed(2)}</th>`
     : '';
-  return `<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<title>${title}</title>
-<style>
-${reportStyle}
-  .swatch { display: inline-block; width: 1em; height: .8em; margin-right: .5em; border: 1px solid #0005; }
-</style>
-</head>
-<body>
-<h1>${title}</h1>
-<img alt="Map" src="data:image/png;base64,${pictures.map.toString('base64')}">
+  return renderPage(
+    title,
+    `<img alt="Map" src="data:image/png;base64,${pictures.map.toString('base64')}">
 <h2>Areas</h2>
-<table>
+<div class="wide"><table>
 <tr><th>Class</th><th>Pixels</th><th>Share</th>${hasAreas ? '<th>Hectares</th>' : ''}</tr>
 ${rows.join('\n')}
 <tr><th>All classes</th><th>${classified}</th><th></th>${total}</tr>
-</table>
+</table></div>
 ${pixels > classified ? `<p>${pixels - classified} pixels hold no data.</p>` : ''}
 ${hasAreas ? '' : '<p>The size of a pixel is not known: the scene has no reference system in metres.</p>'}
 <p>Pixels are counted as they are mapped. Errors of the map move these areas: a class that the map finds too often has too large an area.</p>
@@ -68,10 +59,8 @@ ${metrics === undefined ? '' : accuracies(metrics)}
 ${Object.entries(facts)
   .map(([term, value]) => `<dt>${escapeHtml(term)}</dt><dd>${escapeHtml(value)}</dd>`)
   .join('\n')}
-</dl>
-</body>
-</html>
-`;
+</dl>`,
+  );
 }
 
 function accuracies(metrics: Report['metrics']): string {

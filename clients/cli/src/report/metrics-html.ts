@@ -1,31 +1,46 @@
+import { renderDistanceChart, renderDistanceHistogram } from './distance-chart.js';
 import { escapeHtml } from './escape-html.js';
+import { renderTable } from './page.js';
+import { renderReliabilityChart } from './reliability-chart.js';
 import { percent, type Report } from './report.js';
 
-/** Style of reports. */
-export const reportStyle = `  body { font: 16px/1.5 system-ui, sans-serif; color: #1a1a1e; max-width: 1100px; margin: 2rem auto; padding: 0 1rem; }
-  img { max-width: 100%; }
-  table { border-collapse: collapse; margin: 1rem 0; font-variant-numeric: tabular-nums; }
-  th, td { padding: .2rem .6rem; text-align: right; border-bottom: 1px solid #ddd; }
-  th:first-child, td:first-child { text-align: left; }
-  .headline { display: flex; gap: 2.5rem; }
-  .headline b { display: block; font-size: 2rem; }
-  .confusion td { min-width: 2.2rem; font-size: .8rem; padding: .1rem .3rem; border: 1px solid #fff; }
-  dt { font-weight: 600; } dd { margin: 0 0 .4rem; }`;
+/** Stands where a class has no test pixels. */
+const noValue = '–';
 
-/** Accuracies by class and confusion as tables. */
+/** Returns accuracies by class and the confusion as tables. */
 export function renderMetrics(metrics: Report['metrics']): string {
-  return `<table>
-<tr><th>Class</th><th>Test pixels</th><th>Recall</th><th>Precision</th><th>F1</th></tr>
-${metrics.perClass
-  .map(
-    ({ name, pixels, recall, precision, f1 }) =>
-      `<tr><td>${escapeHtml(name)}</td><td>${pixels}</td><td>${percent(recall)}</td><td>${percent(precision)}</td><td>${percent(f1)}</td></tr>`,
-  )
-  .join('\n')}
-</table>
+  const share = (value: number, pixels: number): string => (pixels === 0 ? noValue : percent(value));
+  const rows = metrics.perClass.map(({ name, pixels, recall, precision, f1 }) => [
+    ...[escapeHtml(name), String(pixels)],
+    ...[recall, precision, f1].map((value) => share(value, pixels)),
+  ]);
+  return `${renderTable(['Class', 'Test pixels', 'Recall', 'Precision', 'F1'], rows)}
 <h2>Confusion</h2>
 <p>Rows are the true classes, columns the predicted ones.</p>
 ${confusionTable(metrics)}`;
+}
+
+/** Returns accuracy by distance and calibration as charts; empty where neither was measured. */
+export function renderMeasurement(metrics: Report['metrics']): string {
+  const { byDistance = [], distanceHistogram = [], reliability = [], calibrationError } = metrics;
+  const charts = [
+    renderDistanceChart([{ label: '', bins: byDistance }]),
+    renderDistanceHistogram(distanceHistogram),
+  ].join('\n');
+  const distances =
+    byDistance.length === 0
+      ? ''
+      : `<h2>Accuracy by distance to the nearest training pixel</h2>
+<p>Pixels near training pixels are easier: they belong to the same field, and their patches overlap those of the training. The distance is the Chebyshev distance.</p>
+<div class="charts">${charts}</div>`;
+  const curve = renderReliabilityChart([{ label: '', bins: reliability }]);
+  const calibration =
+    curve === ''
+      ? ''
+      : `<h2>Confidence</h2>
+<p>On the dashed line confidence is what it says: the share of pixels that are right. The mean distance from it is ${percent(calibrationError ?? 0)} (expected calibration error).</p>
+${curve}`;
+  return [distances, calibration].filter((part) => part !== '').join('\n');
 }
 
 function confusionTable(metrics: Report['metrics']): string {
@@ -43,5 +58,5 @@ function confusionTable(metrics: Report['metrics']): string {
     return `<tr><th>${row + 1} ${escapeHtml(name)}</th>${drawn.join('')}</tr>`;
   });
   const header = names.map((_, column) => `<th>${column + 1}</th>`).join('');
-  return `<table class="confusion"><tr><th></th>${header}</tr>\n${rows.join('\n')}</table>`;
+  return `<div class="wide"><table class="confusion"><tr><th></th>${header}</tr>\n${rows.join('\n')}</table></div>`;
 }

@@ -1,7 +1,9 @@
 import { escapeHtml } from './escape-html.js';
 import { explainLeakage } from './leakage.js';
 import { renderLossCurve } from './loss-curve.js';
-import { renderMetrics, reportStyle } from './metrics-html.js';
+import { describeCalibration } from './measurement.js';
+import { renderMeasurement, renderMetrics } from './metrics-html.js';
+import { renderPage } from './page.js';
 import { percent, type Report } from './report.js';
 
 export interface ReportPictures {
@@ -9,7 +11,7 @@ export interface ReportPictures {
   readonly confidence: Buffer;
 }
 
-/** The report as one page that needs no other file. */
+/** Returns the report as one page that needs no other file. */
 export function renderReport(report: Report, pictures: ReportPictures): string {
   const { metrics, split, adapter, backbone, seconds } = report;
   const facts: [string, string][] = [
@@ -27,6 +29,7 @@ export function renderReport(report: Report, pictures: ReportPictures): string {
     ],
     ['Speed', `${Math.round(report.patchesPerSecond)} patches per second through gRPC`],
   ];
+  if (report.calibration !== undefined) facts.push(['Confidence', describeCalibration(report.calibration)]);
   if (report.swap !== undefined) {
     const { tilesSent, tilesReceived, tilesByAdapter, milliseconds } = report.swap;
     const shares = Object.entries(tilesByAdapter).map(([ref, tiles]) => `${tiles} by ${ref}`);
@@ -36,26 +39,24 @@ export function renderReport(report: Report, pictures: ReportPictures): string {
       `${tilesSent} tiles sent, ${tilesReceived} answered: ${shares.join(', ')}; swapped in ${times} ms`,
     ]);
   }
-  return `<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<title>${escapeHtml(report.scene)}: land cover by ${escapeHtml(report.method)}</title>
-<style>
-${reportStyle}
-</style>
-</head>
-<body>
-<h1>${escapeHtml(report.scene)}: land cover by ${escapeHtml(report.method)}</h1>
-<div class="headline">
+  const title = `${report.scene}: land cover by ${report.method}`;
+  const overlap =
+    metrics.patchOverlap === undefined
+      ? ''
+      : `<div><b>${percent(metrics.patchOverlap)}</b>of the test patches hold a training pixel</div>`;
+  return renderPage(
+    title,
+    `<div class="headline">
   <div><b>${percent(metrics.oa)}</b>overall accuracy</div>
+  ${overlap}
   <div><b>${percent(metrics.aa)}</b>average accuracy</div>
   <div><b>${metrics.kappa.toFixed(4)}</b>kappa</div>
 </div>
-<p>On ${split.test} test pixels. ${explainLeakage(split.description)}</p>
+<p>On ${split.test} test pixels. ${explainLeakage(split.description, metrics)}</p>
 <img alt="Map and ground truth" src="data:image/png;base64,${pictures.map.toString('base64')}">
-<h2>Confidence</h2>
+<h2>Map of the confidence</h2>
 <img alt="Confidence" src="data:image/png;base64,${pictures.confidence.toString('base64')}">
+${renderMeasurement(metrics)}
 <h2>Training loss</h2>
 ${renderLossCurve(report.lossByEpoch, 'epoch')}
 <h2>By class</h2>
@@ -63,8 +64,6 @@ ${renderMetrics(metrics)}
 <h2>How it was made</h2>
 <dl>
 ${facts.map(([term, value]) => `<dt>${term}</dt><dd>${escapeHtml(value)}</dd>`).join('\n')}
-</dl>
-</body>
-</html>
-`;
+</dl>`,
+  );
 }

@@ -1,4 +1,5 @@
-import type { AdapterVersion, ClassMetrics, Metrics } from '@hyperswap/proto';
+import type { Circumstances } from '@hyperswap/map';
+import type { AdapterVersion, Calibration, ClassMetrics, Metrics } from '@hyperswap/proto';
 
 /** Result of a run, as in `report.json`. */
 export interface Report {
@@ -19,7 +20,9 @@ export interface Report {
     readonly kappa: number;
     readonly perClass: readonly ClassMetrics[];
     readonly confusion: readonly number[];
-  };
+  } & Circumstances;
+  /** Calibration of the confidence; absent where there is none. */
+  readonly calibration?: Calibration | undefined;
   readonly lossByEpoch: readonly number[];
   readonly seconds: { readonly prepare: number; readonly train: number; readonly classify: number };
   readonly patchesPerSecond: number;
@@ -47,13 +50,27 @@ export function shortMetrics({
   kappa,
   perClass,
   confusion,
+  ...circumstances
 }: Pick<Metrics, 'overallAccuracy' | 'averageAccuracy' | 'kappa'> & {
   readonly perClass: readonly ClassMetrics[];
   readonly confusion: readonly number[];
-}): Report['metrics'] {
-  return { oa: overallAccuracy, aa: averageAccuracy, kappa, perClass, confusion };
+} & Circumstances): Report['metrics'] {
+  return { oa: overallAccuracy, aa: averageAccuracy, kappa, perClass, confusion, ...circumstances };
 }
 
+/** Returns a share in percent, as `93.15 %`. */
 export function percent(share: number): string {
   return `${(100 * share).toFixed(2)} %`;
+}
+
+/** Returns accuracies in one line; OA with the share of test patches that hold a training pixel, where it is known. */
+export function describeAccuracy({
+  oa,
+  aa,
+  kappa,
+  patchOverlap,
+}: Pick<Report['metrics'], 'oa' | 'aa' | 'kappa' | 'patchOverlap'>): string {
+  const overlap =
+    patchOverlap === undefined ? '' : ` (${percent(patchOverlap)} of the test patches hold a training pixel)`;
+  return `OA ${percent(oa)}${overlap}, AA ${percent(aa)}, kappa ${kappa.toFixed(4)}`;
 }

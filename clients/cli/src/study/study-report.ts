@@ -38,7 +38,7 @@ export function renderStudy(
 <body>
 <h1>${escapeHtml(plan.scene)}: methods compared</h1>
 <p>${escapeHtml(first.split)}: ${first.trainPixels} training and ${first.testPixels.length} test pixels, patch size ${first.patchSize}, ${seeds}.
-Backbone ${plan.backbones.map(escapeHtml).join(', ')}. ${explainLeakage(first.split)}</p>
+Backbone ${plan.backbones.map(escapeHtml).join(', ')}. ${explainLeakage(first.split, first.metrics)}</p>
 <p>Accuracies of the paper belong to the released SpectralGPT weights: with others compare the order of the methods, and their gap to full fine-tuning.</p>
 ${renderBars(plain)}
 <h2>Methods</h2>

@@ -10,28 +10,46 @@ import {
   type PrecisionChoice,
 } from '@hyperswap/spectralgpt';
 import { tensorflow, type MethodContext, type FloatPrecision, type Tensor2D } from '@hyperswap/tensor';
-import type { BaselineArguments, Classifier } from './baselines/baseline.js';
+import type { BaselineArguments, Classified, Classifier } from './baselines/baseline.js';
 import { findBaseline } from './baselines/baselines.js';
 import { pretrain } from './pretrain.js';
 import { train } from './train.js';
 
-/** Classifiers under evaluation, by the name the caller gave. */
-const classifiers = new Map<string, Omit<Classifier, 'parameters'>>();
+/** Classifier under evaluation. */
+interface Evaluated extends Omit<Classifier, 'parameters'> {
+  /** Computes the logits of patches, `[patches, classes]`; undefined for comparison methods. */
+  readonly logits?: (scores: Float32Array) => Float32Array;
+}
 
-/** Adapter applied to scores, exactly as it is served. */
-function adapterClassifier(binding: Binding, components: number): Omit<Classifier, 'parameters'> {
+/** Classifiers under evaluation, by the name the caller gave. */
+const classifiers = new Map<string, Evaluated>();
+
+/** Returns an adapter applied to scores, exactly as it is served. */
+function adapterClassifier(binding: Binding, components: number): Evaluated {
   const tf = tensorflow();
+  const onPatches = <Result>(scores: Float32Array, use: (patches: Tensor2D) => Result): Result => {
+    const patches: Tensor2D = tf.tidy(() =>
+      binding.fromScores(tf.tensor2d(scores, [scores.length / components, components])),
+    );
+    try {
+      return use(patches);
+    } finally {
+      patches.dispose();
+    }
+  };
   return {
-    classify: (scores) => {
-      const patches: Tensor2D = tf.tidy(() =>
-        binding.fromScores(tf.tensor2d(scores, [scores.length / components, components])),
-      );
-      try {
-        return binding.classify(patches).labels;
-      } finally {
-        patches.dispose();
-      }
-    },
+    classify: (scores) =>
+      onPatches(scores, (patches) => {
+        const { labels, confidence } = binding.classify(patches);
+        return { labels, confidence };
+      }),
+    logits: (scores) =>
+      onPatches(scores, (patches) => {
+        const logits = binding.logits(patches);
+        const values = logits.dataSync() as Float32Array;
+        logits.dispose();
+        return values;
+      }),
     dispose: () => binding.dispose(),
   };
 }
@@ -75,11 +93,18 @@ const program = {
     classifiers.delete(name);
   },
 
-  /** Returns the class of each patch, from 1. @param scores `[patches, patchSize, patchSize, components]` */
-  classify({ name, scores }: { name: string; scores: Float32Array }): Uint8Array {
+  /** Classifies patches. @param scores `[patches, patchSize, patchSize, components]` */
+  classify({ name, scores }: { name: string; scores: Float32Array }): Classified {
     const classifier = classifiers.get(name);
     if (classifier === undefined) throw failure('INTERNAL', { reason: `${name} is not ready` });
     return classifier.classify(scores);
+  },
+
+  /** Returns the logits of patches by an adapter, `[patches, classes]`. @param scores `[patches, patchSize, patchSize, components]` */
+  logits({ name, scores }: { name: string; scores: Float32Array }): Float32Array {
+    const logits = classifiers.get(name)?.logits;
+    if (logits === undefined) throw failure('INTERNAL', { reason: `${name} is not an adapter that is ready` });
+    return logits(scores);
   },
 };
 

@@ -1,5 +1,8 @@
+import type { DistanceBin } from './by-distance.js';
+import type { ReliabilityBin } from './reliability.js';
+
 /** Agreement of predictions with labels (Congalton 1991, doi:10.1016/0034-4257(91)90048-B). */
-export interface Metrics {
+export interface Metrics extends Circumstances {
   /** OA: share of the pixels. */
   readonly overallAccuracy: number;
   /** AA: mean recall of the classes that occur. */
@@ -9,6 +12,20 @@ export interface Metrics {
   readonly perClass: readonly ClassMetrics[];
   /** `[classes, classes]`: rows are the true classes, columns the predicted ones. */
   readonly confusion: readonly number[];
+}
+
+/** Circumstances of the agreement on test pixels of a training; absent where they are not known. */
+export interface Circumstances {
+  /** Share of the test pixels whose patch holds a training pixel. */
+  readonly patchOverlap?: number | undefined;
+  /** Agreement by distance to the nearest training pixel. */
+  readonly byDistance?: readonly DistanceBin[] | undefined;
+  /** Test pixels at distance 1, 2 and so on from the nearest training pixel; the last value counts all farther ones. */
+  readonly distanceHistogram?: readonly number[] | undefined;
+  /** Reliability curve, where the method gives a confidence. */
+  readonly reliability?: readonly ReliabilityBin[] | undefined;
+  /** Expected calibration error of that curve, from 0 to 1. */
+  readonly calibrationError?: number | undefined;
 }
 
 export interface ClassMetrics {

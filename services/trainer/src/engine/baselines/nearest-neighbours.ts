@@ -11,6 +11,7 @@ const neighbours = 10;
 
 export const nearestNeighbours: Baseline = {
   name: 'knn',
+  side: 1,
   description: `the majority of the ${neighbours} training pixels of the most similar spectrum (standardised components)`,
   fit: ({ patches, components, patchSize, classes }) => {
     const tf = tensorflow();
@@ -24,7 +25,8 @@ export const nearestNeighbours: Baseline = {
           const distances: Tensor2D = squaredDistances(middlePixels(scores, patchSize, spread), known);
           return tf.topk(tf.neg(distances), k).indices.dataSync();
         });
-        return Uint8Array.from({ length: nearest.length / k }, (_, patch) => {
+        const confidence = new Uint8Array(nearest.length / k);
+        const labels = Uint8Array.from(confidence, (_, patch) => {
           const votes = new Array<number>(classes + 1).fill(0);
           // The nearest come first, and a later class needs more votes to win: the nearer class wins a tie.
           let winner = 0;
@@ -33,8 +35,10 @@ export const nearestNeighbours: Baseline = {
             votes[label]! += 1;
             if (votes[label]! > votes[winner]!) winner = label;
           }
+          confidence[patch] = Math.round((255 * votes[winner]!) / k);
           return winner;
         });
+        return { labels, confidence };
       },
       dispose: () => known.dispose(),
     });

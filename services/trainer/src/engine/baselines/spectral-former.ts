@@ -25,6 +25,7 @@ const learningRate = 5e-4;
 
 export const spectralFormer: Baseline = {
   name: 'spectralformer',
+  side,
   description: `SpectralFormer from scratch, ${side} × ${side} patches, on spectra restored from the principal components`,
   fit: async (args, context) => {
     const tf = tensorflow();
@@ -74,10 +75,16 @@ export const spectralFormer: Baseline = {
     return {
       parameters: [...variables.values()].reduce((sum, { size: values }) => sum + values, 0),
       classify: (scores) => {
-        const labels = deviceScope(() =>
-          tf.tidy(() => tf.argMax(spectralFormerLogits(restore.spectra(scores), variables), 1).dataSync()),
+        const [classes, shares] = deviceScope(() =>
+          tf.tidy(() => {
+            const distribution = tf.softmax(spectralFormerLogits(restore.spectra(scores), variables));
+            return [tf.argMax(distribution, 1).dataSync(), tf.max(distribution, 1).dataSync()] as const;
+          }),
         );
-        return Uint8Array.from(labels, (label) => label + 1);
+        return {
+          labels: Uint8Array.from(classes, (index) => index + 1),
+          confidence: Uint8Array.from(shares, (share) => Math.round(255 * share)),
+        };
       },
       dispose: () => tf.dispose([...variables.values(), ...restore.tensors]),
     };

@@ -55,7 +55,8 @@ export const supportVectorMachine: Baseline = {
       classify: (scores) => {
         const samples = averagedPatches(scores, patchSize, gridSide, spread);
         try {
-          return Uint8Array.from(kernelRows(samples), (row) => machine.predictOne(row));
+          const labels = Uint8Array.from(kernelRows(samples), (row) => machine.predictOne(row));
+          return { labels, confidence: undefined };
         } finally {
           samples.dispose();
         }

@@ -1,0 +1,111 @@
+import type { Adapter } from '@hyperswap/adapter';
+import { fitTemperature, meanLoss } from '@hyperswap/map';
+import type { NamedTensor } from '@hyperswap/safetensors';
+import { splitValidation } from '@hyperswap/splits';
+import { logitsOfPixels } from './evaluate-adapter.js';
+import { fitAdapter, type AdapterRecipe, type FittedAdapter } from './fit-adapter.js';
+import { withTunedBackbone } from './keep-tuned-backbone.js';
+import { addPseudoLabels } from './pseudo-labels.js';
+
+import type { TrainingContext } from './training-context.js';
+import { validationShare, type LabelledPixels, type TrainingPlan } from './training-plan.js';
+
+/**
+ * Returns the plan that calibrates another one: its training pixels without a part of them, which are its test pixels.
+ *
+ * @throws SPLIT_INVALID if there are too few training pixels
+ */
+export function calibrationPlan(plan: TrainingPlan, seed: number): TrainingPlan {
+  const { train, split, blockSize, scene } = plan;
+  const whole = {
+    ...{ train: train.pixels, trainLabels: train.labels },
+    ...{ test: [], testLabels: new Uint8Array(), description: split, blockSize },
+  };
+  const held = splitValidation(whole, scene.raster!.width, validationShare, seed);
+  return {
+    ...plan,
+    train: { pixels: held.train, labels: held.trainLabels },
+    test: { pixels: held.test, labels: held.testLabels },
+    validation: undefined,
+    split: held.description,
+  };
+}
+
+/** Training that is calibrated. */
+interface CalibrationOptions {
+  /** Pseudo-labels per class. */
+  readonly pseudoLabels: number;
+  /** Its test pixels are its validation pixels. */
+  readonly isValidating: boolean;
+}
+
+/**
+ * Calibrates an adapter: divides its head by the temperature at which validation pixels are most likely. These are the training's own
+ * validation pixels; where it has none, the same recipe is trained once more without a quarter of the training pixels, and they
+ * calibrate. Test pixels have no part in it.
+ */
+export async function calibrate(
+  fitted: FittedAdapter,
+  recipe: AdapterRecipe,
+  { pseudoLabels, isValidating }: CalibrationOptions,
+  context: TrainingContext,
+): Promise<FittedAdapter> {
+  const { plan, training } = recipe;
+  const own: TrainingContext = {
+    ...context,
+    report: (progress) => {
+      context.report({ ...progress, stage: `calibration, ${progress.stage}` });
+    },
+  };
+  const found =
+    plan.validation !== undefined && !isValidating
+      ? await temperatureOf(fitted, plan.validation, recipe, own)
+      : await temperatureOfAnother(calibrationPlan(plan, training.seed), recipe, pseudoLabels, own);
+  return { ...fitted, adapter: divideHead(fitted.adapter, found) };
+}
+
+type Calibration = NonNullable<Adapter['metadata']['calibration']>;
+
+async function temperatureOfAnother(
+  planned: TrainingPlan,
+  recipe: AdapterRecipe,
+  pseudoLabels: number,
+  context: TrainingContext,
+): Promise<Calibration> {
+  const training = { ...recipe.training, patience: 0, checkpointEvery: 0 };
+  const bare = { ...recipe, training, plan: { ...planned, pseudoLabelled: undefined } };
+  const plan = pseudoLabels === 0 ? bare.plan : await addPseudoLabels(pseudoLabels, bare, context);
+  return temperatureOf(await fitAdapter({ ...bare, plan }, context), planned.test, bare, context);
+}
+
+async function temperatureOf(
+  fitted: FittedAdapter,
+  { pixels, labels }: LabelledPixels,
+  { plan, backbone, precision }: AdapterRecipe,
+  context: TrainingContext,
+): Promise<Calibration> {
+  const read = (adapter: Adapter): Promise<Float32Array> => logitsOfPixels(adapter, pixels, plan, precision, context);
+  const logits = await (fitted.isBackbone
+    ? withTunedBackbone('calibration', fitted, backbone, precision, context, ({ adapter }) => read(adapter))
+    : read(fitted.adapter));
+  const labelled = { logits, labels, classes: plan.classes.length };
+  const temperature = fitTemperature(labelled);
+  return {
+    temperature,
+    pixels: pixels.length,
+    lossBefore: meanLoss(labelled, 1),
+    lossAfter: meanLoss(labelled, 1 / temperature),
+  };
+}
+
+/** Returns an adapter whose logits are divided by a temperature. */
+function divideHead({ metadata, tensors }: Adapter, calibration: Calibration): Adapter {
+  const divided = ({ shape, values }: NamedTensor): NamedTensor => ({
+    shape,
+    values: values.map((value) => value / calibration.temperature),
+  });
+  return {
+    metadata: { ...metadata, calibration },
+    tensors: { ...tensors, headWeight: divided(tensors.headWeight), headBias: divided(tensors.headBias) },
+  };
+}
