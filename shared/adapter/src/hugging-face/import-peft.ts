@@ -115,6 +115,7 @@ export function completePeft(peft: PeftAdapter, like: Adapter): Adapter {
     pooling,
     views: 1 as const,
     metrics: undefined,
+    calibration: undefined,
   };
   const classes = like.metadata.classes.length;
   if (headWeight.shape[0] !== classes) {
