@@ -7,7 +7,7 @@ SHELL := /bin/bash
 
 CACHE := node_modules/.cache/hyperswap
 sources := $(shell find proto shared services clients deploy docs tests -name node_modules -prune -o -name dist -prune -o -name generated -prune \
-  -o \( -name '*.ts' -o -name '*.proto' -o -name 'tsconfig.json' -o -name 'buf*.yaml' \) -print)
+  -o \( -name '*.ts' -o -name '*.tsx' -o -name '*.css' -o -name '*.html' -o -name '*.proto' -o -name 'tsconfig.json' -o -name 'buf*.yaml' \) -print)
 
 .PHONY: python-client help setup build engine demo test test-cuda servers lint format references reference pretrain-mini parity-fixtures peft-fixtures parity-peft parity-base bench bench-pytorch bench-peers bench-peft load bench-scaling soak trace-picture check-alerts clean
 
@@ -142,5 +142,5 @@ python-client:
 	out/python-venv/bin/python -m build --outdir out/python clients/python
 
 clean:
-	rm -rf out $(CACHE) proto/generated clients/python/src/hyperswap/v1
+	rm -rf out $(CACHE) proto/generated clients/console/generated clients/python/src/hyperswap/v1
 	find shared services clients proto deploy docs tests -name dist -not -path '*/node_modules/*' -prune -exec rm -rf {} +

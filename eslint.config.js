@@ -14,6 +14,7 @@ export default tseslint.config(
       '*.js',
       'proto/*.cjs',
       'bin/',
+      'clients/console/vite.config.js',
     ],
   },
   tseslint.configs.strictTypeChecked,

@@ -1,7 +1,8 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { startHost, type Host } from '@hyperswap/host';
+import { fileURLToPath } from 'node:url';
+import { startHost, type Host, type HostParts } from '@hyperswap/host';
 import { loadConfig, serviceNames } from '@hyperswap/config';
 import {
   AdapterFormat,
@@ -74,14 +75,19 @@ export function connectAll(
   return { ...clients, close };
 }
 
+/** Folder of the web console's files. */
+export const site = path.dirname(fileURLToPath(import.meta.resolve('@hyperswap/console/site/index.html')));
+
+/** Starts all services. @param parts beside them, as the gateway */
 export async function startServices(
   flags: Record<string, unknown> = {},
   given?: string,
   access: ClientAccess = {},
+  parts: HostParts = {},
 ): Promise<Services> {
   const home = given ?? (await mkdtemp(path.join(tmpdir(), 'hyperswap-test-')));
   const config = loadConfig({ flags: { home, port: 0, logLevel: 'silent', ...flags } });
-  const host = await startHost(config, serviceNames, createLogger('silent', 'test'));
+  const host = await startHost(config, serviceNames, createLogger('silent', 'test'), parts);
   const { close, ...clients } = connectAll(host.server.endpoint, access);
   return {
     host,

@@ -29,11 +29,13 @@ import type { Logger, Snapshot } from '@hyperswap/telemetry';
 import { Executor } from '@hyperswap/tensor';
 import { createTileInferenceServices, type TileInferenceServices } from '@hyperswap/tile-inference';
 import { createTrainerServices, type PreprocessingAddress } from '@hyperswap/trainer';
+import type { RunningGateway } from '@hyperswap/gateway';
 import { Fleet } from './fleet/fleet.js';
 import { countJobs, createFleetService } from './fleet/fleet-service.js';
 import { podReport, type PodIdentity } from './fleet/pod-report.js';
 import { createJobService } from './job-service.js';
 import { observeHost } from './observe-host.js';
+import { openGateway } from './open-gateway.js';
 import { withTelemetry } from './with-telemetry.js';
 import { adapterTrust, ownAccess, serverGuard } from './guard.js';
 import { Readiness } from './readiness.js';
@@ -42,6 +44,8 @@ import { release } from './release.js';
 /** Services running in this process. */
 export interface Host {
   readonly server: RunningServer;
+  /** Address of the web console; undefined where no gateway runs. */
+  readonly console: string | undefined;
   /** In words, for `doctor`. */
   readonly store: string;
   readonly bus: string;
@@ -60,12 +64,18 @@ interface Protection {
   readonly own: () => ClientAccess;
 }
 
+/** Parts of a host beside its services. */
+export interface HostParts {
+  /** Folder of the console's files. With it, a gateway serves them. */
+  readonly site?: string | undefined;
+}
+
 /** The services of a command, for itself alone: on a free port of loopback, where nobody need show anything. */
 export async function startPrivateHost(config: Config, names: readonly ServiceName[], logger: Logger): Promise<Host> {
   const security = readTransportSecurity(config);
   const protection = { security, guard: {}, own: () => ({}) };
   const own = { ...config, host: '127.0.0.1', port: 0, metricsPort: 0 };
-  return withTelemetry(own, (snapshot) => start(own, names, logger, protection, 'private', snapshot));
+  return withTelemetry(own, (snapshot) => start(own, names, logger, protection, 'private', snapshot, {}));
 }
 
 /**
@@ -74,11 +84,16 @@ export async function startPrivateHost(config: Config, names: readonly ServiceNa
  * @throws PORT_IN_USE, HOME_UNUSABLE, HOME_IN_USE, STORE_FULL, ENGINE_MISSING, BACKBONE_NOT_FOUND, STORE_UNREACHABLE, STORE_REFUSED,
  *   BUS_UNREACHABLE, CONFIG_INSECURE
  */
-export async function startHost(config: Config, names: readonly ServiceName[], logger: Logger): Promise<Host> {
+export async function startHost(
+  config: Config,
+  names: readonly ServiceName[],
+  logger: Logger,
+  parts: HostParts = {},
+): Promise<Host> {
   const security = readTransportSecurity(config);
   const guard = await serverGuard(config, security);
   const protection = { security, guard, own: () => ownAccess(config, security) };
-  return withTelemetry(config, (snapshot) => start(config, names, logger, protection, 'kept', snapshot));
+  return withTelemetry(config, (snapshot) => start(config, names, logger, protection, 'kept', snapshot, parts));
 }
 
 async function start(
@@ -88,6 +103,7 @@ async function start(
   { security, guard, own }: Protection,
   work: EmbeddedBusSettings['work'],
   snapshot: Snapshot,
+  { site }: HostParts,
 ): Promise<Host> {
   requireGuardedServers(config);
   const trust = adapterTrust(config);
@@ -112,6 +128,7 @@ async function start(
     ...{ bus, store, logger, leaseMilliseconds, keepMilliseconds, jobLimit, retryMilliseconds },
   });
   let server: RunningServer | undefined;
+  let gateway: RunningGateway | undefined;
   let served: TileInferenceServices['serving'] | undefined;
   const fleet = new Fleet({
     events: bus.events,
@@ -167,7 +184,11 @@ async function start(
     }
     const services = groups.flatMap((group) => group.services);
     server = await startServer(services, addressOf(config), guard);
+    if (site !== undefined) {
+      gateway = await openGateway({ config, names, server, security, guard, logger, site });
+    }
   } catch (error) {
+    await server?.drain(0);
     await close();
     throw error;
   }
@@ -186,6 +207,7 @@ async function start(
   );
   return {
     server: running,
+    console: gateway?.address,
     store: store.description,
     bus: bus.description,
     failed: failureOf(executor, running),
@@ -195,7 +217,7 @@ async function start(
       readiness.stop();
       for (const group of groups) group.drain?.();
       jobs.drain();
-      await running.drain(graceMilliseconds);
+      await Promise.all([running.drain(graceMilliseconds), gateway?.stop(graceMilliseconds)]);
       await close();
       logger.info('stopped');
     },

@@ -1,4 +1,4 @@
-export { startHost, startPrivateHost, type Host } from './host.js';
+export { startHost, startPrivateHost, type Host, type HostParts } from './host.js';
 export type { PrivateHostAnswer, PrivateHostOrder } from './private-program.js';
 export { serve } from './serve.js';
 export { Readiness, type Dependency } from './readiness.js';

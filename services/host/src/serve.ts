@@ -14,6 +14,10 @@ const closeMilliseconds = 10_000;
 export interface ServeOptions {
   /** Stops when standard input ends, as it does when the process that started this one ends. */
   readonly attached?: boolean;
+  /** Folder of the console's files; undefined for no gateway. */
+  readonly site?: string | undefined;
+  /** Gets the address of the console once it is served. */
+  readonly onConsole?: ((address: string) => void) | undefined;
 }
 
 /**
@@ -26,10 +30,14 @@ export async function serve(
   config: Config,
   names: readonly ServiceName[],
   logger: Logger,
-  { attached = false }: ServeOptions = {},
+  { attached = false, site, onConsole }: ServeOptions = {},
 ): Promise<void> {
-  const host = await startHost(config, names, logger);
+  const host = await startHost(config, names, logger, { site });
   process.stdout.write(`Serving on ${host.server.endpoint}.\n`);
+  if (host.console !== undefined) {
+    process.stdout.write(`The console is at ${host.console}.\n`);
+    onConsole?.(host.console);
+  }
   const signal = new Promise<NodeJS.Signals>((resolve) => {
     process.once('SIGTERM', resolve).once('SIGINT', resolve);
   });

@@ -121,6 +121,23 @@ export const settings = z
       .min(1)
       .default('127.0.0.1')
       .describe('Address that the metrics for Prometheus are served on, in plain HTTP to everybody who reaches it.'),
+    gateway: z
+      .union([z.boolean(), z.stringbool()])
+      .default(true)
+      .describe('"hyperswap up" also serves the web console and gRPC-web, on the port of the gateway.'),
+    gatewayPort: z.coerce
+      .number()
+      .int()
+      .min(0)
+      .max(65_535)
+      .default(0)
+      .describe('Port of the gateway; 0: 20 above the port of gRPC, or a free one where that is 0.'),
+    gatewayHosts: z
+      .string()
+      .default('')
+      .describe(
+        'Names, separated by commas, that browsers may use for the gateway without a token, beside loopback and the address to listen on.',
+      ),
     maximumConnections: z.coerce
       .number()
       .int()

@@ -21,6 +21,8 @@ export interface CallOptions {
   readonly signal?: AbortSignal;
   /** Milliseconds from now. @default 60_000 for unary calls, none for streams */
   readonly timeout?: number;
+  /** Sent with the request, such as the token of somebody that the call is made for. */
+  readonly metadata?: Metadata;
 }
 
 interface Cancellable {
@@ -68,11 +70,11 @@ export function callUnary<C extends Client, Name extends keyof C & string>(
   client: C,
   name: Name,
   request: RequestOf<C[Name]>,
-  { signal, timeout = 60_000 }: CallOptions = {},
+  { signal, timeout = 60_000, metadata = new Metadata() }: CallOptions = {},
 ): Promise<ResponseOf<C[Name]>> {
   const method = client[name] as UnaryMethod<RequestOf<C[Name]>, ResponseOf<C[Name]>>;
   return new Promise((resolve, reject) => {
-    const call = method.call(client, request, new Metadata(), { deadline: Date.now() + timeout }, (error, response) => {
+    const call = method.call(client, request, metadata, { deadline: Date.now() + timeout }, (error, response) => {
       release();
       if (error === null) resolve(response);
       else reject(fromServiceError(error, endpointOf(client)));

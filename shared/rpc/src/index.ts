@@ -25,4 +25,5 @@ export {
   type ServerAddress,
   type ServerGuard,
 } from './server.js';
+export { toStatus } from './status.js';
 export { watchHandler } from './watch-handler.js';

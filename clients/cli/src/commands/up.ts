@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { serviceNames, type ServiceName } from '@hyperswap/config';
 import { failure } from '@hyperswap/errors';
+import { consoleSite, openBrowser } from '../console-site.js';
 import { configure, type GlobalFlags } from '../session.js';
 
 interface UpFlags extends GlobalFlags {
@@ -8,6 +9,7 @@ interface UpFlags extends GlobalFlags {
   readonly host?: string;
   readonly port?: string;
   readonly attached?: boolean;
+  readonly open?: boolean;
 }
 
 export function addUpCommand(program: Command): void {
@@ -17,6 +19,7 @@ export function addUpCommand(program: Command): void {
     .option('--services <names>', 'which, separated by commas', serviceNames.join(','))
     .option('--host <address>', 'to listen on (127.0.0.1 by default)')
     .option('--port <number>', 'to listen on (7420 by default; 0 takes a free one)')
+    .option('--open', 'open the web console in a browser')
     .option('--attached', 'stop when standard input ends, for programs that start this one')
     .action(async (_: unknown, command: Command) => {
       const flags = command.optsWithGlobals<UpFlags>();
@@ -28,7 +31,15 @@ export function addUpCommand(program: Command): void {
       const config = { ...base, host: flags.host ?? base.host, port };
       // Loaded on use: no other command needs the services' code in its own process.
       const { serve } = await import('@hyperswap/host');
-      await serve(config, parseServices(flags.services), logger, { attached: flags.attached === true });
+      if (flags.open === true && !config.gateway) {
+        const reason = 'the gateway is switched off: set HYPERSWAP_GATEWAY to true';
+        throw failure('FIELD_INVALID', { field: '--open', reason });
+      }
+      await serve(config, parseServices(flags.services), logger, {
+        attached: flags.attached === true,
+        site: config.gateway ? consoleSite() : undefined,
+        onConsole: flags.open === true ? openBrowser : undefined,
+      });
     });
 }
 

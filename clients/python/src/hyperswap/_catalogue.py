@@ -50,9 +50,12 @@ __all__ = [
     "FileFormatError",
     "FileUnreadableError",
     "FileUnwritableError",
+    "GatewayBusyError",
     "HashMismatchError",
     "HomeInUseError",
     "HomeUnusableError",
+    "HostRefusedError",
+    "HttpInvalidError",
     "InternalError",
     "JobInterruptedError",
     "JobLostError",
@@ -73,6 +76,7 @@ __all__ = [
     "ObjectExistsError",
     "ObjectNotFoundError",
     "PatchesShapeError",
+    "PathUnknownError",
     "PcaMismatchError",
     "PeftExportError",
     "PeftUnsupportedError",
@@ -694,6 +698,39 @@ class ConfigInsecureError(PreconditionError):
     code: ClassVar[str] = "CONFIG_INSECURE"
     kinds: ClassVar[dict[str, str]] = {"key": "text", "value": "text", "mend": "text"}
     sentence: ClassVar[str] = "Setting {key} is {value}, which others on the network can reach or read: {mend}, or set insecure when all in the network are trusted."
+
+
+class HostRefusedError(AccessError):
+    """The gateway does not answer requests with the header ‹header›: ‹value›. Open it under its
+    own address, or name its host in HYPERSWAP_GATEWAY_HOSTS."""
+
+    code: ClassVar[str] = "HOST_REFUSED"
+    kinds: ClassVar[dict[str, str]] = {"header": "text", "value": "text"}
+    sentence: ClassVar[str] = "The gateway does not answer requests with the header {header}: {value}. Open it under its own address, or name its host in HYPERSWAP_GATEWAY_HOSTS."
+
+
+class HttpInvalidError(InvalidArgumentError):
+    """The HTTP request cannot be answered: ‹reason›."""
+
+    code: ClassVar[str] = "HTTP_INVALID"
+    kinds: ClassVar[dict[str, str]] = {"reason": "text"}
+    sentence: ClassVar[str] = "The HTTP request cannot be answered: {reason}."
+
+
+class PathUnknownError(NotFoundError):
+    """The gateway has nothing at ‹path›. The console is at /."""
+
+    code: ClassVar[str] = "PATH_UNKNOWN"
+    kinds: ClassVar[dict[str, str]] = {"path": "text"}
+    sentence: ClassVar[str] = "The gateway has nothing at {path}. The console is at /."
+
+
+class GatewayBusyError(BusyError):
+    """The gateway works on ‹what› and takes no more now. Try again in a moment."""
+
+    code: ClassVar[str] = "GATEWAY_BUSY"
+    kinds: ClassVar[dict[str, str]] = {"what": "text"}
+    sentence: ClassVar[str] = "The gateway works on {what} and takes no more now. Try again in a moment."
 
 
 class StoreFullError(BusyError):

@@ -64,6 +64,7 @@ helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version }}
 {{- if .Values.tokens.serviceSecret }}{{ $_ := set $config "tokenFile" "/etc/hyperswap/token/token" }}{{ end }}
 {{- if .Values.signing.keySecret }}{{ $_ := set $config "signingKey" "/etc/hyperswap/signing/private.jwk" }}{{ end }}
 {{- if .Values.signing.trustedSecret }}{{ $_ := set $config "trustedKeys" "/etc/hyperswap/trusted/keys.json" }}{{ end }}
+{{- if not (hasKey $config "gateway") }}{{ $_ := set $config "gateway" false }}{{ end }}
 {{- if not (hasKey $config "endpoint") }}
 {{- $_ := set $config "endpoint" (printf "%s%s-preprocessing.%s.svc:7420" $scheme (include "hyperswap.name" .) .Release.Namespace) }}
 {{- end }}

@@ -1,6 +1,7 @@
 import { accessErrors } from './access.js';
 import { adapterErrors } from './adapters.js';
 import type { CatalogueEntry, DetailKinds, DetailsOf } from './entry.js';
+import { gatewayErrors } from './gateway.js';
 import { jobErrors } from './jobs.js';
 import { processErrors } from './process.js';
 import { sceneErrors } from './scenes.js';
@@ -16,6 +17,7 @@ export const catalogue = {
   ...adapterErrors,
   ...jobErrors,
   ...accessErrors,
+  ...gatewayErrors,
   ...processErrors,
 };
 

@@ -1,0 +1,36 @@
+/** Numbers and times in words. */
+import type { Timestamp } from '@bufbuild/protobuf/wkt';
+import { timestampDate } from '@bufbuild/protobuf/wkt';
+import { JobState } from '../../generated/hyperswap/v1/job_pb.js';
+
+/** Returns a share, as `87.3 %`. */
+export function percent(share: number | undefined): string {
+  return share === undefined ? '–' : `${(100 * share).toFixed(1)} %`;
+}
+
+/** Returns a time of this place; a dash for none. */
+export function timeText(time: Timestamp | undefined): string {
+  return time === undefined
+    ? '–'
+    : timestampDate(time).toLocaleString('en-GB', { dateStyle: 'medium', timeStyle: 'short' });
+}
+
+/** Returns a probability of a test, as `0.031` or `below 0.001`. */
+export function probabilityText(value: number): string {
+  return value < 0.001 ? 'below 0.001' : value.toFixed(3);
+}
+
+const states: Readonly<Record<JobState, string>> = {
+  [JobState.UNSPECIFIED]: 'unknown',
+  [JobState.QUEUED]: 'waiting',
+  [JobState.RUNNING]: 'running',
+  [JobState.CANCELLING]: 'being cancelled',
+  [JobState.DONE]: 'done',
+  [JobState.FAILED]: 'failed',
+  [JobState.CANCELLED]: 'cancelled',
+};
+
+/** Returns a state of a job in words. */
+export function stateText(state: JobState | undefined): string {
+  return states[state ?? JobState.UNSPECIFIED];
+}

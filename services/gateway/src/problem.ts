@@ -1,0 +1,41 @@
+/** Errors of the catalogue as HTTP responses. */
+import type { ServerResponse } from 'node:http';
+import { shortenError, toHyperswapError, type GrpcStatusName } from '@hyperswap/errors';
+
+/** HTTP status of a gRPC status, as `google.rpc.Code` gives it. */
+const httpStatus: Readonly<Record<GrpcStatusName, number>> = {
+  CANCELLED: 499,
+  UNKNOWN: 500,
+  INVALID_ARGUMENT: 400,
+  DEADLINE_EXCEEDED: 504,
+  NOT_FOUND: 404,
+  ALREADY_EXISTS: 409,
+  PERMISSION_DENIED: 403,
+  RESOURCE_EXHAUSTED: 429,
+  FAILED_PRECONDITION: 409,
+  ABORTED: 409,
+  OUT_OF_RANGE: 400,
+  UNIMPLEMENTED: 501,
+  INTERNAL: 500,
+  UNAVAILABLE: 503,
+  DATA_LOSS: 500,
+  UNAUTHENTICATED: 401,
+};
+
+/** Answers with an error as JSON: its code and its sentence. A response that has begun is cut off. */
+export function sendProblem(response: ServerResponse, thrown: unknown): void {
+  const error = toHyperswapError(thrown);
+  if (response.headersSent || response.destroyed) {
+    response.destroy();
+    return;
+  }
+  const { code, message } = shortenError(error);
+  const retry = error.retryAfterMilliseconds;
+  response.writeHead(httpStatus[error.status], {
+    'content-type': 'application/json',
+    'cache-control': 'no-store',
+    ...(retry > 0 ? { 'retry-after': String(Math.ceil(retry / 1000)) } : {}),
+    ...(error.status === 'UNAUTHENTICATED' ? { 'www-authenticate': 'Bearer' } : {}),
+  });
+  response.end(JSON.stringify({ code, message }));
+}
