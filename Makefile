@@ -9,7 +9,7 @@ CACHE := node_modules/.cache/hyperswap
 sources := $(shell find proto shared services clients deploy docs tests -name node_modules -prune -o -name dist -prune -o -name generated -prune \
   -o \( -name '*.ts' -o -name '*.tsx' -o -name '*.css' -o -name '*.html' -o -name '*.proto' -o -name 'tsconfig.json' -o -name 'buf*.yaml' \) -print)
 
-.PHONY: python-client help setup build engine demo test test-cuda servers lint format references reference pretrain-mini parity-fixtures peft-fixtures parity-peft parity-base bench bench-pytorch bench-peers bench-peft load bench-scaling soak trace-picture check-alerts clean
+.PHONY: python-client help setup build engine demo test test-cuda servers lint format references reference pretrain-mini parity-fixtures peft-fixtures parity-peft parity-base bench bench-pytorch bench-peers bench-peft load bench-scaling bench-pods soak trace-picture check-alerts clean
 
 help:
 	@sed -n 's/^# //p' Makefile | head -3; echo "also: python-client setup lint format references reference pretrain-mini parity-fixtures parity-base clean"
@@ -118,6 +118,10 @@ bench-peft: setup
 # What users of one pod see while others use it, in out/bench/load.json (about 3 minutes).
 load: setup
 	node tests/dist/bench/load.js $(BENCH_FLAGS)
+
+# 1 to 4 pods, a pod that stops under load, and rising load from ghz, in out/bench/pods.json (about 3 minutes).
+bench-pods: setup
+	node tests/dist/bench/pods.js $(BENCH_FLAGS)
 
 # One trace through a client, NATS and two pods, as out/bench/trace.svg (under a minute).
 trace-picture: setup

@@ -17,6 +17,8 @@ const modules = {
   minio: 'github.com/minio/minio@v0.0.0-20260212201848-7aac2a2c5b7c',
   // Renders and checks the chart.
   helm: 'helm.sh/helm/v3/cmd/helm@v3.22.0',
+  // Client of the load benchmark.
+  ghz: 'github.com/bojand/ghz/cmd/ghz@v0.120.0',
   // Client for the tests of reflection.
   grpcurl: 'github.com/fullstorydev/grpcurl/cmd/grpcurl@v1.9.4',
 } as const;

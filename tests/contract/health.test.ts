@@ -191,9 +191,34 @@ test('draining: a stream with a silent client ends, one whose client goes on sen
   client.close();
 });
 
+test('draining: a stream whose client never stops sending ends at half of the grace, and what it sent before is answered', async () => {
+  const client = connect(SceneServiceClient, server.endpoint);
+  const call = client.prepareScene();
+  const answers = reading(readStream(client, call));
+  let sent = 0;
+  let open = true;
+  const ended = assert.rejects(answers.ended, hasCode('DRAINING')).finally(() => (open = false));
+  call.write({ part: undefined });
+  await hasCome(answers, ++sent);
+  const start = performance.now();
+  const drained = server.drain(4_000);
+  while (open) {
+    call.write({ part: undefined });
+    sent += 1;
+    await setTimeout(50);
+  }
+  await ended;
+  await drained;
+  const elapsed = performance.now() - start;
+  assert.ok(elapsed > 1_500 && elapsed < 3_500, `it ended after ${elapsed.toFixed(0)} ms`);
+  assert.ok(answers.items.length > 20 && answers.items.length <= sent, `${answers.items.length} of ${sent} answered`);
+  client.close();
+});
+
 test('work that outlasts the grace is cut off', async () => {
   const work = reading(readStream(trainings, trainings.readPredictions({ training: 'x' })));
-  const cut = assert.rejects(work.ended);
+  // Not CANCELLED: the client can tell that it should call again.
+  const cut = assert.rejects(work.ended, hasCode('DRAINING'));
   await hasCome(work, 1);
   const start = performance.now();
   await server.drain(200);

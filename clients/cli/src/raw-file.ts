@@ -1,8 +1,9 @@
 import { failure } from '@hyperswap/errors';
-import { Output, Padding, PixelContent, type ClassifyTilesRequest, type Margins } from '@hyperswap/proto';
-import { callUnary, exchange, fromErrorStatus } from '@hyperswap/rpc';
+import { Output, Padding, PixelContent, type Margins, type Tile } from '@hyperswap/proto';
+import { callUnary, fromErrorStatus } from '@hyperswap/rpc';
 import { validPixels, type NumericArray, type RasterReader, type Window } from '@hyperswap/raster';
 import { MosaicMap } from '@hyperswap/map';
+import { exchangeTiles } from './exchange-tiles.js';
 import { tilePixelType, wireBytes } from './pixel-type.js';
 import type { SceneMap } from './map-files/map-source.js';
 import type { Session } from './session.js';
@@ -45,18 +46,17 @@ export async function classifyRawFile(
   let done = 0;
   let empty = 0;
 
-  async function* requests(): AsyncGenerator<ClassifyTilesRequest> {
-    const header = {
-      adapter: reference,
-      pixelType,
-      bands: info.bands,
-      content: PixelContent.PIXEL_CONTENT_RAW,
-      outputs: probabilities ? [Output.OUTPUT_LABELS, Output.OUTPUT_CONFIDENCE, Output.OUTPUT_PROBABILITIES] : [],
-      scene: '',
-      padding: Padding.PADDING_REFLECT,
-      wavelengths: [...(info.wavelengths ?? [])],
-    };
-    yield { part: { $case: 'header', value: header } };
+  const header = {
+    adapter: reference,
+    pixelType,
+    bands: info.bands,
+    content: PixelContent.PIXEL_CONTENT_RAW,
+    outputs: probabilities ? [Output.OUTPUT_LABELS, Output.OUTPUT_CONFIDENCE, Output.OUTPUT_PROBABILITIES] : [],
+    scene: '',
+    padding: Padding.PADDING_REFLECT,
+    wavelengths: [...(info.wavelengths ?? [])],
+  };
+  async function* readTiles(): AsyncGenerator<Tile> {
     for (let row = 0; row < info.height; row += tileSize) {
       for (let column = 0; column < info.width; column += tileSize) {
         const height = Math.min(tileSize, info.height - row);
@@ -71,14 +71,13 @@ export async function classifyRawFile(
         }
         masks.set(`${row},${column}`, insideOf(valid, window, margins));
         const pixels = wireBytes(values, pixelType);
-        const value = { id: `${row},${column}`, window, halo: 0, margins, pixels, adapter: '' };
-        yield { part: { $case: 'tile', value } };
+        yield { id: `${row},${column}`, window, halo: 0, margins, pixels, adapter: '' };
       }
     }
   }
   /** Valid pixels of tiles that are on their way. */
   const masks = new Map<string, Uint8Array>();
-  for await (const tile of exchange(tiles, tiles.classifyTiles(), requests(), signal)) {
+  for await (const tile of exchangeTiles(tiles, header, readTiles(), signal)) {
     const { id, outcome } = tile;
     if (outcome?.$case !== 'result') {
       throw outcome === undefined

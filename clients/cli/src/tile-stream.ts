@@ -1,12 +1,6 @@
-import {
-  PixelContent,
-  Padding,
-  PixelType,
-  type ClassifyTilesRequest,
-  type Scene,
-  type TileResult,
-} from '@hyperswap/proto';
-import { exchange, fromErrorStatus, readStream } from '@hyperswap/rpc';
+import { PixelContent, Padding, PixelType, type Scene, type Tile, type TileResult } from '@hyperswap/proto';
+import { fromErrorStatus, readStream } from '@hyperswap/rpc';
+import { exchangeTiles } from './exchange-tiles.js';
 import type { Session } from './session.js';
 
 export interface TileStream {
@@ -26,18 +20,17 @@ export async function* classifyTiles(
 ): AsyncGenerator<TileResult & { readonly id: string }> {
   const { scenes, tiles, signal } = session;
   const { scene, adapter, tileSize, halo, only } = stream;
-  async function* requests(): AsyncGenerator<ClassifyTilesRequest> {
-    const header = {
-      adapter,
-      pixelType: PixelType.PIXEL_TYPE_FLOAT32,
-      bands: scene.components,
-      content: PixelContent.PIXEL_CONTENT_PREPARED,
-      outputs: [],
-      scene: scene.name,
-      padding: Padding.PADDING_NONE,
-      wavelengths: [],
-    };
-    yield { part: { $case: 'header', value: header } };
+  const header = {
+    adapter,
+    pixelType: PixelType.PIXEL_TYPE_FLOAT32,
+    bands: scene.components,
+    content: PixelContent.PIXEL_CONTENT_PREPARED,
+    outputs: [],
+    scene: scene.name,
+    padding: Padding.PADDING_NONE,
+    wavelengths: [],
+  };
+  async function* readTiles(): AsyncGenerator<Tile> {
     const call = scenes.streamTiles({
       scene: scene.name,
       sceneDigest: scene.digest,
@@ -47,15 +40,10 @@ export async function* classifyTiles(
     });
     for await (const { tile, window, scores } of readStream(scenes, call, signal)) {
       if (only !== undefined && !only.has(tile)) continue;
-      yield {
-        part: {
-          $case: 'tile',
-          value: { id: String(tile), window, halo, margins: undefined, pixels: scores, adapter: '' },
-        },
-      };
+      yield { id: String(tile), window, halo, margins: undefined, pixels: scores, adapter: '' };
     }
   }
-  for await (const { id, outcome } of exchange(tiles, tiles.classifyTiles(), requests(), signal)) {
+  for await (const { id, outcome } of exchangeTiles(tiles, header, readTiles(), signal)) {
     if (outcome?.$case === 'error') throw fromErrorStatus(outcome.value);
     if (outcome?.$case === 'result') yield { id, ...outcome.value };
   }

@@ -185,7 +185,9 @@ export const settings = z
       .int()
       .nonnegative()
       .default(30_000)
-      .describe('Milliseconds that open calls get after SIGTERM.'),
+      .describe(
+        'Milliseconds that open calls get after SIGTERM. Streams that still send are ended after half of it, and what they sent before is answered.',
+      ),
     idleExitSeconds: z.coerce
       .number()
       .int()

@@ -16,8 +16,10 @@ import { toStatus } from './status.js';
  * does not arrive.
  */
 export class Admission {
-  private readonly controller = new AbortController();
-  private open = 0;
+  private readonly draining = new AbortController();
+  private readonly closing = new AbortController();
+  /** Functions that end the open calls with an error. */
+  private readonly open = new Set<(error: unknown) => void>();
   private whenIdle: () => void = () => undefined;
 
   /**
@@ -31,27 +33,37 @@ export class Admission {
     private readonly requestMilliseconds: number,
   ) {}
 
-  /** Refuses further calls with DRAINING, except exempt ones, and aborts the draining signal of open calls. */
-  drain(): void {
-    this.controller.abort(failure('DRAINING', {}));
+  /**
+   * Refuses further calls with DRAINING, except exempt ones, and aborts the draining signal of open calls.
+   *
+   * @param sendingMilliseconds time in which streams of requests may still go on
+   */
+  drain(sendingMilliseconds: number): void {
+    this.draining.abort(failure('DRAINING', {}));
+    setTimeout(() => this.closing.abort(failure('DRAINING', {})), sendingMilliseconds).unref();
   }
 
   /** Resolves when no call is open. Call it after `drain`. */
   async idle(): Promise<void> {
-    if (this.open === 0) return;
+    if (this.open.size === 0) return;
     await new Promise<void>((resolve) => {
       this.whenIdle = resolve;
     });
   }
 
-  /** Returns the methods of a service with the draining signal attached to each call. */
+  /** Ends the calls that are still open with DRAINING, so that their clients call elsewhere. */
+  cutOff(): void {
+    for (const endWith of this.open) endWith(this.draining.signal.reason);
+  }
+
+  /** Returns the methods of a service with the signals of draining attached to each call. */
   attach(implementation: UntypedServiceImplementation): UntypedServiceImplementation {
-    const { signal } = this.controller;
+    const draining = { begun: this.draining.signal, closing: this.closing.signal };
     return Object.fromEntries(
       Object.entries(implementation).map(([name, method]) => {
         const handler = method as handleUnaryCall<unknown, unknown>;
         const attached: typeof handler = (call, callback) => {
-          attachDraining(call, signal);
+          attachDraining(call, draining);
           handler(call, callback);
         };
         return [name, attached] as const;
@@ -60,31 +72,28 @@ export class Admission {
   }
 
   readonly interceptor: ServerInterceptor = ({ path, requestStream }, call) => {
-    this.open += 1;
     const leave = this.connections.enter(call.getPeer());
-    let isOpen = true;
-    const end = (): void => {
-      clearTimeout(deadline);
-      if (!isOpen) return;
-      isOpen = false;
-      this.open -= 1;
-      leave();
-      if (this.open === 0) this.whenIdle();
-    };
-    const refuseWith = (error: unknown): void => {
+    const endWith = (error: unknown): void => {
       end();
       call.sendStatus(toStatus(error));
     };
+    const end = (): void => {
+      clearTimeout(deadline);
+      if (!this.open.delete(endWith)) return;
+      leave();
+      if (this.open.size === 0) this.whenIdle();
+    };
+    this.open.add(endWith);
     const deadline = requestStream
       ? undefined
       : setTimeout(
-          () => refuseWith(failure('DEADLINE', { what: 'Sending the request' })),
+          () => endWith(failure('DEADLINE', { what: 'Sending the request' })),
           this.requestMilliseconds,
         ).unref();
     const listener = new ServerListenerBuilder()
       .withOnReceiveMetadata((metadata, next) => {
-        const { signal } = this.controller;
-        if (signal.aborted && !path.startsWith(this.exempt)) refuseWith(signal.reason);
+        const { signal } = this.draining;
+        if (signal.aborted && !path.startsWith(this.exempt)) endWith(signal.reason);
         else next(metadata);
       })
       .withOnReceiveHalfClose((next) => {

@@ -1,42 +1,48 @@
 /** Milliseconds that a client may stay silent in the middle of its requests while the server drains. */
 const silenceMilliseconds = 1_000;
 
-/** Signals of draining, by call. */
-const signals = new WeakMap<object, AbortSignal>();
-const neverDraining = new AbortController().signal;
-
-/**
- * Attaches a signal to a call before its handler runs.
- *
- * @param signal aborted when the server drains, with DRAINING as its reason
- */
-export function attachDraining(call: object, signal: AbortSignal): void {
-  signals.set(call, signal);
+/** Signals of a server that drains. Both have DRAINING as their reason. */
+export interface Draining {
+  /** Aborted when the server begins to drain. */
+  readonly begun: AbortSignal;
+  /** Aborted when clients that still send have to stop, early enough that what they sent can be answered. */
+  readonly closing: AbortSignal;
 }
 
-/** Returns the signal that was attached to a call, or one that is never aborted. */
-export function drainingOf(call: object): AbortSignal {
+/** Signals of draining, by call. */
+const signals = new WeakMap<object, Draining>();
+const never = new AbortController().signal;
+const neverDraining: Draining = { begun: never, closing: never };
+
+/** Attaches the signals of its server to a call before its handler runs. */
+export function attachDraining(call: object, draining: Draining): void {
+  signals.set(call, draining);
+}
+
+/** Returns the signals that were attached to a call, or such as are never aborted. */
+export function drainingOf(call: object): Draining {
   return signals.get(call) ?? neverDraining;
 }
 
 /**
  * Passes on the requests of a stream. A client that keeps its stream open without sending anything would hold up a drain for the
- * whole grace: once the server drains, silence ends the requests. One that goes on sending may finish.
+ * whole grace: once the server drains, silence ends the requests. A client that goes on sending may finish until the server closes.
+ * Then its requests end, so that those it sent before are answered and not cut off.
  *
  * @throws DRAINING
  */
 export async function* untilDrained<Request>(
   requests: AsyncIterable<Request>,
-  draining: AbortSignal,
+  draining: Draining,
 ): AsyncGenerator<Request, void, undefined> {
   const iterator = requests[Symbol.asyncIterator]();
   let isLeft = false;
   try {
     for (;;) {
-      const request = await unlessSilent(iterator.next(), draining);
+      const request = await unlessEnded(iterator.next(), draining);
       if (request === undefined) {
         isLeft = true;
-        throw draining.reason;
+        throw draining.begun.reason;
       }
       if (request.done === true) return;
       yield request.value;
@@ -47,21 +53,30 @@ export async function* untilDrained<Request>(
   }
 }
 
-/** Returns what is waited for; undefined when the server drains and it does not come soon. */
-async function unlessSilent<Value>(next: Promise<Value>, draining: AbortSignal): Promise<Value | undefined> {
+/** Returns what is waited for; undefined when the server closes, or drains and it does not come soon. */
+async function unlessEnded<Value>(next: Promise<Value>, { begun, closing }: Draining): Promise<Value | undefined> {
+  if (closing.aborted) {
+    // Nobody waits for it any more.
+    void next.catch(() => undefined);
+    return undefined;
+  }
   let timer: NodeJS.Timeout | undefined;
-  let start: () => void = () => undefined;
-  const silence = new Promise<undefined>((resolve) => {
-    start = () => {
-      timer = setTimeout(() => resolve(undefined), silenceMilliseconds);
+  let begin: () => void = () => undefined;
+  let close: () => void = () => undefined;
+  const end = new Promise<undefined>((resolve) => {
+    close = () => resolve(undefined);
+    begin = () => {
+      timer = setTimeout(close, silenceMilliseconds);
     };
   });
-  if (draining.aborted) start();
-  else draining.addEventListener('abort', start, { once: true });
+  if (begun.aborted) begin();
+  else begun.addEventListener('abort', begin, { once: true });
+  closing.addEventListener('abort', close, { once: true });
   try {
-    return await Promise.race([next, silence]);
+    return await Promise.race([next, end]);
   } finally {
     clearTimeout(timer);
-    draining.removeEventListener('abort', start);
+    begun.removeEventListener('abort', begin);
+    closing.removeEventListener('abort', close);
   }
 }

@@ -37,7 +37,7 @@ function contextOf(call: ServerCall): CallContext {
     const late = Number(call.getDeadline()) <= Date.now();
     controller.abort(failure(late ? 'DEADLINE' : 'CANCELLED', { what: 'The call' }));
   });
-  return { signal: controller.signal, draining: drainingOf(call), peer: call.getPeer() };
+  return { signal: controller.signal, draining: drainingOf(call).begun, peer: call.getPeer() };
 }
 
 /** Makes a handler of a method with one request and one response. */

@@ -50,9 +50,10 @@ export interface RunningServer {
   readonly health: Health;
   /**
    * Drains and closes the server: makes every service NOT_SERVING, refuses new calls with DRAINING, ends watches and streams of
-   * silent clients, and waits for the other open calls.
+   * silent clients, and waits for the other open calls. After half of the grace it reads no more requests of open streams, and answers
+   * those that it has read.
    *
-   * @param graceMilliseconds time until open calls are cut off
+   * @param graceMilliseconds time until calls that are still open end with DRAINING
    */
   drain(graceMilliseconds: number): Promise<void>;
 }
@@ -118,10 +119,11 @@ export async function startServer(
     health,
     drain: async (graceMilliseconds) => {
       health.drain();
-      admission.drain();
-      // This asks clients to connect elsewhere. The port stays open for health probes.
-      http2.drain(graceMilliseconds);
+      admission.drain(graceMilliseconds / 2);
+      // This asks clients to connect elsewhere, and cuts connections off after the time. The port stays open for health probes.
+      http2.drain(graceMilliseconds + closeMilliseconds);
       await within(graceMilliseconds, admission.idle());
+      admission.cutOff();
       await close(server, listener);
     },
   };
