@@ -36,11 +36,12 @@ export function listMethods(config: BackboneConfig): Method[] {
 
 /** Returns the presets of the paper's scenes as they travel. */
 export function listPresets(): Preset[] {
-  return presets.map(({ name, patchSize, normalizer, classes, counts }) => ({
+  return presets.map(({ name, patchSize, normalizer, classes, counts, maps }) => ({
     name,
     patchSize,
     normalizer: normalizers[normalizer],
     classes: [...classes],
     counts: [...counts],
+    maps: maps && { ...maps },
   }));
 }

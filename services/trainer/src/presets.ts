@@ -1,6 +1,6 @@
 /**
  * Settings of the paper for its five scenes (sections 4.1 to 4.3, tables 1 to 5), as starting points for these and
- * similar scenes.
+ * similar scenes, and published splits of them.
  */
 import { failure } from '@hyperswap/errors';
 import type { NormalizerName } from './normalizer.js';
@@ -20,27 +20,41 @@ export interface Preset {
   readonly classesOfMaps?: readonly string[];
   /** Training pixels of each class. */
   readonly counts: readonly number[];
+  /** Label maps that train and test where a request names no split; undefined where pixels are drawn by the counts. */
+  readonly maps?: { readonly train: string; readonly test: string };
 }
 
 const named = (names: string): string[] => names.split(', ');
 
+/** Settings that the splits of Indian Pines share. */
+const indianPines = {
+  patchSize: 15,
+  normalizer: 'bigearthnet',
+  krona: { rows: 384, columns: 2 },
+  lambda: { 'lora+': 1.025, 'krona+': 1.02 },
+  classes: named(
+    'Alfalfa, Corn-notill, Corn-mintill, Corn, Grass-pasture, Grass-trees, Grass-pasture-mowed, Hay-windrowed, Oats, ' +
+      'Soybean-notill, Soybean-mintill, Soybean-clean, Wheat, Woods, Buildings-Grass-Trees-Drives, Stone-Steel-Towers',
+  ),
+} as const;
+
 export const presets: readonly Preset[] = [
   {
+    ...indianPines,
     name: 'indian-pines',
-    patchSize: 15,
-    normalizer: 'bigearthnet',
-    krona: { rows: 384, columns: 2 },
-    lambda: { 'lora+': 1.025, 'krona+': 1.02 },
-    classes: named(
-      'Alfalfa, Corn-notill, Corn-mintill, Corn, Grass-pasture, Grass-trees, Grass-pasture-mowed, Hay-windrowed, Oats, ' +
-        'Soybean-notill, Soybean-mintill, Soybean-clean, Wheat, Woods, Buildings-Grass-Trees-Drives, Stone-Steel-Towers',
-    ),
     // The maps of SpectralFormer's split number the classes differently.
     classesOfMaps: named(
       'Corn-notill, Corn-mintill, Corn, Grass-pasture, Grass-trees, Hay-windrowed, Soybean-notill, Soybean-mintill, Soybean-clean, ' +
         'Wheat, Woods, Buildings-Grass-Trees-Drives, Stone-Steel-Towers, Alfalfa, Grass-pasture-mowed, Oats',
     ),
     counts: [15, 50, 50, 50, 50, 50, 15, 50, 15, 50, 50, 50, 50, 50, 50, 50],
+  },
+  {
+    // The official split of IEEE GRSS DASE; `hyperswap datasets split` makes its label maps.
+    ...indianPines,
+    name: 'indian-pines-dase',
+    counts: [29, 762, 435, 146, 232, 394, 16, 235, 10, 470, 1414, 328, 132, 728, 291, 57],
+    maps: { train: 'dase-train', test: 'dase-test' },
   },
   {
     name: 'pavia-university',

@@ -88,6 +88,7 @@ export async function planTraining(
 
 function presetSplit(preset: Preset | undefined, seed: number): StartTrainingRequest['split'] {
   if (preset === undefined) return undefined;
+  if (preset.maps !== undefined) return { kind: { $case: 'labelMaps', value: { ...preset.maps } } };
   const value = { labelMap: '', count: 0, smallCount: 0, counts: [...preset.counts], seed };
   return { kind: { $case: 'perClass', value } };
 }
@@ -124,7 +125,9 @@ function nameClasses(
   if (present.size < 2) throw failure('TOO_FEW_CLASSES', { scene: scene.name, classes: present.size });
   const count = Math.min(maximumClasses, Math.max(...present, ...new Set(testLabels)));
   const classes = completeClasses(scene.classes, count);
-  const names = isOfMaps ? (preset?.classesOfMaps ?? preset?.classes) : preset?.classes;
+  // Maps in the numbering of the ground truth have its counts.
+  const isOtherwise = isOfMaps && !preset?.counts.every((wanted, index) => wanted === countOf(trainLabels, index + 1));
+  const names = isOtherwise ? (preset?.classesOfMaps ?? preset?.classes) : preset?.classes;
   const isNamed = scene.classes.some(({ name }, index) => name !== `class ${index + 1}`);
   const named =
     names === undefined || isNamed
@@ -132,6 +135,10 @@ function nameClasses(
       : classes.map((found, index) => ({ ...found, name: names[index] ?? found.name }));
   checkClasses(named);
   return named;
+}
+
+function countOf(labels: Uint8Array, label: number): number {
+  return labels.reduce((count, own) => count + Number(own === label), 0);
 }
 
 /** Returns patches around pixels, in the order of the pixels. */

@@ -3,8 +3,9 @@ import path from 'node:path';
 import type { Command } from 'commander';
 import type { Scene, Split, TrainingFinished } from '@hyperswap/proto';
 import { callUnary, toMilliseconds } from '@hyperswap/rpc';
-import { openRaster, writeNpy } from '@hyperswap/raster';
-import { fetchIndianPines, splitNumbering } from '../datasets/indian-pines.js';
+import { writeNpy } from '@hyperswap/raster';
+import { fetchIndianPines } from '../datasets/indian-pines.js';
+import { readPublishedSplit } from '../datasets/indian-pines-splits.js';
 import { describeMeasurement } from '../report/measurement.js';
 import { renderReport } from '../report/report-html.js';
 import {
@@ -48,7 +49,7 @@ export function addDemoCommand(program: Command): void {
     .command('demo')
     .description('fetch Indian Pines, train an adapter on 695 pixels, map the whole scene, swap adapters meanwhile')
     .option('--out <dir>', 'gets the maps and the report', 'out/demo')
-    .option('--split <dir>', 'folder of the TR and TE maps of SpectralFormer; without it a random split')
+    .option('--split <dir>', 'folder of a published split (docs/datasets.md); without it a random split')
     .option('--method <name>', 'of the adapter that draws the map', 'krona+')
     .option('--patch-size <pixels>', 'odd side of a patch; 0 for the default', '0')
     .option('--calibrate', calibrationHelp)
@@ -84,6 +85,8 @@ async function demonstrate(session: Session, flags: DemoFlags, datasets: string,
   const dataset = await fetchIndianPines(datasets);
   progress.update('fetching', 1, 1);
 
+  const published = flags.split === undefined ? undefined : await readPublishedSplit(flags.split);
+  const maps = published?.maps ?? [];
   const prepareStart = performance.now();
   const scene = await uploadScene(
     session,
@@ -92,7 +95,7 @@ async function demonstrate(session: Session, flags: DemoFlags, datasets: string,
       file: await fileToUpload(dataset.scene),
       labels: [
         { name: 'truth', file: await fileToUpload(dataset.labels) },
-        ...(flags.split === undefined ? [] : await givenSplit(flags.split)),
+        ...maps.map(([name, values]) => labelsToUpload(name, [published!.height, published!.width], values)),
       ],
       classes: dataset.classes,
       attribution: dataset.attribution,
@@ -103,7 +106,7 @@ async function demonstrate(session: Session, flags: DemoFlags, datasets: string,
   const prepareSeconds = (performance.now() - prepareStart) / 1000;
 
   const seed = Number(flags.seed);
-  const split: Split = parseSplit(flags.split === undefined ? '50:15' : 'tr/te', seed);
+  const split: Split = parseSplit(published === undefined ? '50:15' : maps.map(([name]) => name).join('/'), seed);
   const modes = { preset: '', choosePatchSize: false, resume: false, validateOnly: false };
   const common = { scene: sceneName, adapter: sceneName, backbone: session.config.backbone, split, seed, ...modes };
   const patchSize = Number(flags.patchSize);
@@ -118,7 +121,7 @@ async function demonstrate(session: Session, flags: DemoFlags, datasets: string,
   const report: Report = {
     scene: sceneName,
     split: {
-      train: splitTotal(scene, trained),
+      train: trained.trainPixels,
       test: trained.testPixels,
       description: adapter.split,
     },
@@ -216,22 +219,6 @@ async function mapWhileSwapping(
   return { map, seconds, swap: { tilesSent, tilesReceived: received, tilesByAdapter, milliseconds, patches } };
 }
 
-function splitTotal(scene: Scene, { testPixels }: TrainingFinished): number {
-  const maps = new Map(scene.labelMaps.map(({ name, labelledPixels }) => [name, labelledPixels]));
-  return maps.get('tr') ?? maps.get('truth')! - testPixels;
-}
-
-/** The TR and TE maps of SpectralFormer, in the ground truth's numbering. */
-async function givenSplit(directory: string): Promise<LabelsToUpload[]> {
-  return Promise.all(
-    ['tr', 'te'].map(async (name) => {
-      const file = path.join(directory, `Indian${name.toUpperCase()}123_temp123.tif`);
-      const raster = await openRaster(file, { content: 'labels' });
-      const { height, width } = raster.info;
-      const values = await raster.readWindow({ row: 0, column: 0, height, width });
-      await raster.close();
-      const renumbered = Uint8Array.from(values, (label) => (label === 0 ? 0 : splitNumbering[label - 1]!));
-      return { name, file: { name: `${name}.npy`, content: writeNpy({ shape: [height, width], values: renumbered }) } };
-    }),
-  );
+function labelsToUpload(name: string, shape: number[], values: Uint8Array): LabelsToUpload {
+  return { name, file: { name: `${name}.npy`, content: writeNpy({ shape, values }) } };
 }

@@ -1,31 +1,24 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { Command } from 'commander';
-import { failure } from '@hyperswap/errors';
-import { MethodKind, type Scene } from '@hyperswap/proto';
+import type { Scene } from '@hyperswap/proto';
 import { callUnary } from '@hyperswap/rpc';
-import { completeClasses } from '@hyperswap/map';
-import { drawLabelMaps, type PixelMap } from '@hyperswap/map';
+import { completeClasses, drawLabelMaps, type PixelMap, type Spread } from '@hyperswap/map';
 import { openSession, type GlobalFlags, type Session } from '../session.js';
-import { parseSplit, splitHelp } from '../split.js';
+import { splitHelp } from '../split.js';
+import { planStudy, type StudyOptions } from '../study/study-plan.js';
 import { smoothRuns } from '../study/smooth-runs.js';
 import { renderStudy, type StudyPicture } from '../study/study-report.js';
-import { runStudy, testMap, type RunResult, type StudyPlan } from '../study/study-runs.js';
+import { blockGrid, differenceOf, differencesCsv, type BlockGrid, type Truth } from '../study/paired.js';
+import { runStudy, splitOf, testMap, type RunResult, type StudyPlan } from '../study/study-runs.js';
 import { summarise, toCsv, type SmoothedRuns, type StudyLine } from '../study/study-summary.js';
 import { printResult, Progress, table } from '../terminal.js';
 import { readLabelMap } from '../labels.js';
 import { classifyScene } from '../scene-jobs.js';
-import { collect, parseSettings, smoothingReach, wholeNumber } from './options.js';
+import { calibrationHelp, collect, smoothingReach } from './options.js';
 
-interface StudyFlags extends GlobalFlags {
+interface StudyFlags extends GlobalFlags, StudyOptions {
   readonly scene: string;
-  readonly methods: string;
-  readonly seeds: string;
-  readonly backbones?: string;
-  readonly lambdas: string;
-  readonly split?: string;
-  readonly preset?: string;
-  readonly patchSize: string;
   readonly out: string;
   readonly set: readonly string[];
   readonly maps: boolean;
@@ -34,7 +27,7 @@ interface StudyFlags extends GlobalFlags {
 
 const paperMethods = 'knn,svm,spectralformer,linear-probe,bitfit,lora,lora+,lokr,krona,krona+,full';
 
-const columns = ['method', 'OA', 'AA', 'kappa', 'values', 'seconds'];
+const columns = ['method', 'OA', 'overlap', 'AA', 'kappa', 'ECE', 'values', 'seconds'];
 
 export function addStudyCommand(program: Command): void {
   program
@@ -49,9 +42,15 @@ export function addStudyCommand(program: Command): void {
     .option('--split <split>', `${splitHelp} (the preset’s, or 50:15)`)
     .option('--patch-size <pixels>', 'odd side of a patch; 0 for the preset’s or 15', '0')
     .option('--set <[method:]key=value>', 'a setting of all methods or of one; repeat', collect, [])
+    .option(
+      '--control-patches <sizes>',
+      'patch sizes at which svm and linear-probe run too, as controls that see hardly more than a spectrum; empty for none',
+      '1,3',
+    )
+    .option('--calibrate', calibrationHelp)
     .option('--smooth <pixels>', 'show the accuracies of smoothed maps too, as "classify --smooth" makes them', '0')
     .option('--no-maps', 'leave out the maps of the whole scene')
-    .option('--out <dir>', 'gets results.csv, report.html and a file for each run', 'out/study')
+    .option('--out <dir>', 'gets results.csv, differences.csv, report.html and a file for each run', 'out/study')
     .action(async (own: StudyFlags, command: Command) => {
       const flags = command.optsWithGlobals<StudyFlags>();
       const reach = smoothingReach(own.smooth);
@@ -69,11 +68,17 @@ export function addStudyCommand(program: Command): void {
         const lines = summarise(results, smoothed);
         await mkdir(flags.out, { recursive: true });
         await writeFile(path.join(flags.out, 'results.csv'), toCsv(results, smoothed));
+        const grid = blockGrid(scene!.raster!);
+        await writeFile(path.join(flags.out, 'differences.csv'), differencesCsv(lines, truth, grid));
         const pictures = flags.maps ? await drawMaps(session, scene!, lines, progress) : [];
-        await writeFile(path.join(flags.out, 'report.html'), renderStudy(plan, lines, pictures, truth));
+        await writeFile(
+          path.join(flags.out, 'report.html'),
+          renderStudy({ plan, lines, pictures, classes: namesOf(scene!, lines), truth, grid }),
+        );
         progress.stop();
         printResult(flags.json, lines, [
           ...table(reach > 0 ? [...columns, 'smoothed OA'] : columns, lines.map(describeLine)),
+          ...describeDifferences(lines, truth, grid),
           `see ${path.join(flags.out, 'report.html')}`,
         ]);
       } finally {
@@ -83,61 +88,41 @@ export function addStudyCommand(program: Command): void {
     });
 }
 
-/** @throws FIELD_INVALID */
-async function planStudy(
-  { trainings, signal, config: { backbone } }: Session,
-  scene: Scene,
-  flags: StudyFlags,
-  settings: readonly string[],
-): Promise<StudyPlan> {
-  const { methods } = await callUnary(trainings, 'listMethods', { backbone }, { signal });
-  const baselines = methods.filter(({ kind }) => kind === MethodKind.METHOD_KIND_BASELINE).map(({ name }) => name);
-  const list = (given: string): string[] =>
-    given.split(',').flatMap((part) => (part.trim() === '' ? [] : [part.trim()]));
-  const isOfMethod = (setting: string): boolean => setting.slice(0, Math.max(0, setting.indexOf('='))).includes(':');
-  const methodSettings: Record<string, Record<string, string>> = {};
-  for (const setting of settings.filter(isOfMethod)) {
-    const colon = setting.indexOf(':');
-    const method = setting.slice(0, colon);
-    methodSettings[method] = { ...methodSettings[method], ...parseSettings([setting.slice(colon + 1)]) };
-  }
-  const split = flags.split ?? (flags.preset === undefined ? '50:15' : undefined);
-  if (split !== undefined) parseSplit(split, 1);
-  const lambdas = list(flags.lambdas).map(Number);
-  if (lambdas.some((lambda) => !(lambda > 0))) {
-    throw failure('FIELD_INVALID', { field: '--lambdas', reason: `${flags.lambdas} are not numbers above 0` });
-  }
-  return {
-    scene: scene.name,
-    sceneDigest: scene.digest,
-    methods: list(flags.methods),
-    baselines,
-    seeds: list(flags.seeds).map((seed) => wholeNumber('--seeds', seed)),
-    backbones: flags.backbones === undefined ? [backbone] : list(flags.backbones),
-    lambdas,
-    split,
-    preset: flags.preset ?? '',
-    patchSize: wholeNumber('--patch-size', flags.patchSize),
-    settings: parseSettings(settings.filter((setting) => !isOfMethod(setting))),
-    methodSettings,
-  };
+/** Returns the class names of the scene, or those that the runs were given where the scene has none. */
+function namesOf({ classes }: Scene, lines: readonly StudyLine[]): string[] {
+  const given = lines[0]!.runs[0]!.metrics.perClass;
+  const isNamed = ({ name }: { readonly name: string }, index: number): boolean => name !== `class ${index + 1}`;
+  const names = classes.some(isNamed) ? classes : given;
+  return given.map(({ name }, index) => names[index]?.name ?? name);
 }
 
-/** Labels of a run's test pixels, from the map that the split takes them from. */
+/** Describes how each method differs from the support-vector machine, or from the first method where there is none. */
+function describeDifferences(lines: readonly StudyLine[], truth: Truth, grid: BlockGrid): string[] {
+  const reference = lines.find(({ label }) => label === 'svm') ?? lines[0]!;
+  const points = (value: number): string => `${value > 0 ? '+' : ''}${(100 * value).toFixed(2)}`;
+  const rows = lines.flatMap((line) => {
+    const found = line === reference ? undefined : differenceOf(line, reference, truth, grid);
+    if (found === undefined) return [];
+    return [[line.label, points(found.difference), `${points(found.low)} to ${points(found.high)}`]];
+  });
+  return rows.length === 0 ? [] : table([`less ${reference.label}`, 'points of OA', '95 % interval'], rows);
+}
+
+/** Reads the labels of test pixels, from the map that the split takes them from. */
 async function labelsOfTests(
   session: Session,
   scene: Scene,
-  { split }: StudyPlan,
+  plan: StudyPlan,
   results: readonly RunResult[],
-): Promise<(run: RunResult) => Uint8Array> {
-  const kind = split === undefined ? undefined : parseSplit(split, results[0]!.seed).kind;
+): Promise<Truth> {
+  const kind = splitOf(plan, results[0]!.seed)?.kind;
   const labelMap = kind?.$case === 'labelMaps' ? kind.value.test : '';
   const labels = await readLabelMap(session, scene, labelMap);
   return ({ testPixels }) => Uint8Array.from(testPixels, (pixel) => labels[pixel]!);
 }
 
 /**
- * Maps of each method, first seed: of the whole scene where the services hold the backbone, else of the test pixels.
+ * Draws maps of each method, first seed: of the whole scene where the services hold the backbone, else of the test pixels.
  */
 async function drawMaps(
   session: Session,
@@ -149,8 +134,8 @@ async function drawMaps(
   const { backbone } = await callUnary(tiles, 'getStatus', {}, { signal });
   const { height, width } = scene.raster!;
   const maps: PixelMap[] = [];
-  for (const { label, method, lambda, runs } of lines) {
-    if (lambda !== undefined) continue;
+  for (const { label, method, lambda, control, runs } of lines) {
+    if (lambda !== undefined || control !== undefined) continue;
     const run = runs[0]!;
     if (run.adapter !== '' && run.backbone === backbone && method !== 'full') {
       const { labels } = await classifyScene(session, scene, run.adapter, progress);
@@ -159,7 +144,7 @@ async function drawMaps(
     }
     maps.push({ title: `${label} (test pixels)`, height, width, values: testMap(run, scene.raster!) });
   }
-  const names = lines[0]!.runs[0]!.metrics.perClass.map(({ name }) => name);
+  const names = namesOf(scene, lines);
   const classes = completeClasses(scene.classes, names.length).map((found, index) => ({
     ...found,
     name: names[index] ?? found.name,
@@ -170,15 +155,18 @@ async function drawMaps(
 
 function describeLine(line: StudyLine): string[] {
   const { label, runs, overallAccuracy, averageAccuracy, kappa, seconds, smoothedAccuracy } = line;
-  const percent = ({ mean, deviation }: { mean: number; deviation: number }): string =>
+  const percentOf = ({ mean, deviation }: Spread): string =>
     `${(100 * mean).toFixed(2)} ± ${(100 * deviation).toFixed(2)}`;
+  const known = ({ mean, count }: Spread): string => (count === 0 ? '' : `${(100 * mean).toFixed(1)} %`);
   return [
     label,
-    percent(overallAccuracy),
-    percent(averageAccuracy),
+    percentOf(overallAccuracy),
+    known(line.patchOverlap),
+    percentOf(averageAccuracy),
     `${kappa.mean.toFixed(3)} ± ${kappa.deviation.toFixed(3)}`,
+    known(line.calibrationError),
     String(runs[0]!.parameters),
     seconds.mean.toFixed(0),
-    ...(smoothedAccuracy === undefined ? [] : [percent(smoothedAccuracy)]),
+    ...(smoothedAccuracy === undefined ? [] : [percentOf(smoothedAccuracy)]),
   ];
 }

@@ -37,9 +37,6 @@ export const indianPinesClasses: readonly LandCoverClass[] = [
   { name: 'Stone-Steel-Towers', color: 0xf1f3f5 },
 ];
 
-/** Ground-truth number of each class of the TR / TE maps of miniGCN and SpectralFormer, which number them in another order. */
-export const splitNumbering: readonly number[] = [2, 3, 4, 5, 6, 8, 10, 11, 12, 13, 14, 15, 16, 1, 7, 9];
-
 /** Files of a fetched dataset. */
 export interface FetchedDataset {
   readonly scene: string;

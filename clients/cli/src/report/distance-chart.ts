@@ -50,7 +50,7 @@ export function renderDistanceChart(given: readonly DistanceSeries[]): string {
     ({ pixels }, index) =>
       `<text x="${x(index)}" y="${axis + 35}" text-anchor="middle" fill="#666" font-size="12">${pixels === 0 ? '–' : pixels}</text>`,
   );
-  const legend = series.length === 1 ? [] : series.map(({ label }, index) => legendEntry(label, index, axis + 78));
+  const legend = first.label === '' ? [] : series.map(({ label }, index) => legendEntry(label, index, axis + 78));
   const height = axis + 62 + (legend.length === 0 ? 0 : 10 + 20 * Math.ceil(legend.length / 2));
   return renderSvg(height, 'Overall accuracy by distance to the nearest training pixel', [
     ...scale,

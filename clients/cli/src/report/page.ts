@@ -6,7 +6,9 @@ const style = `  body { font: 16px/1.5 system-ui, sans-serif; color: #1a1a1e; ma
   .wide { overflow-x: auto; }
   table { border-collapse: collapse; margin: 1rem 0; font-variant-numeric: tabular-nums; font-size: .9rem; }
   th, td { padding: .2rem .6rem; text-align: right; border-bottom: 1px solid #ddd; white-space: nowrap; }
-  th:first-child, td:first-child { text-align: left; }
+  th { white-space: normal; vertical-align: bottom; }
+  th:first-child, td:first-child { text-align: left; position: sticky; left: 0; background: #fff; }
+  .confusion th:first-child { white-space: nowrap; }
   .headline { display: flex; flex-wrap: wrap; gap: 1rem 2.5rem; }
   .headline b { display: block; font-size: 2rem; line-height: 1.2; }
   .headline div { max-width: 16rem; }
@@ -40,4 +42,9 @@ export function renderTable(header: readonly string[], rows: readonly (readonly 
   const head = header.map((cell) => `<th>${cell}</th>`).join('');
   const body = rows.map((row) => `<tr>${row.map((cell) => `<td>${cell}</td>`).join('')}</tr>`).join('\n');
   return `<div class="wide"><table><tr>${head}</tr>\n${body}</table></div>`;
+}
+
+/** Returns a section, or nothing where it would be empty. @param title plain text @param content HTML */
+export function renderSection(title: string, content: string): string {
+  return content === '' ? '' : `<h2>${escapeHtml(title)}</h2>\n${content}`;
 }

@@ -37,7 +37,7 @@ export function renderReliabilityChart(given: readonly ReliabilitySeries[]): str
     return `<polyline points="${line}" fill="none" stroke="${color}" stroke-width="2"/>${dots.join('')}`;
   });
   const axis = top + side;
-  const legend = series.length === 1 ? [] : series.map(({ label }, index) => legendEntry(label, index, axis + 62));
+  const legend = series[0]!.label === '' ? [] : series.map(({ label }, index) => legendEntry(label, index, axis + 62));
   const height = axis + 46 + (legend.length === 0 ? 0 : 10 + 20 * Math.ceil(legend.length / 2));
   return renderSvg(height, 'Accuracy by confidence', [
     ...scale,

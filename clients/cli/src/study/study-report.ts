@@ -1,9 +1,15 @@
-import { mcnemar } from '@hyperswap/map';
+import { mcnemar, type Spread } from '@hyperswap/map';
+import { renderDistanceChart } from '../report/distance-chart.js';
 import { escapeHtml } from '../report/escape-html.js';
 import { explainLeakage } from '../report/leakage.js';
+import { rangeOf } from '../report/measurement.js';
+import { renderPage, renderSection, renderTable } from '../report/page.js';
+import { renderReliabilityChart } from '../report/reliability-chart.js';
+import { percent } from '../report/report.js';
+import { splitSentence } from '../report/split-sentence.js';
+import { differenceOf, predictionsOf, type BlockGrid, type Truth } from './paired.js';
 import { renderBars, renderLambdas } from './plots.js';
-import type { RunResult, StudyPlan } from './study-runs.js';
-import type { Spread } from '@hyperswap/map';
+import { splitOf, type StudyPlan } from './study-runs.js';
 import type { StudyLine } from './study-summary.js';
 
 export interface StudyPicture {
@@ -11,50 +17,49 @@ export interface StudyPicture {
   readonly png: Buffer;
 }
 
-/** The paper's tables for one scene, as one page that needs no other file. @param truth labels of the scene that the test pixels have, row by row */
-export function renderStudy(
-  plan: StudyPlan,
-  lines: readonly StudyLine[],
-  pictures: readonly StudyPicture[],
-  truth: (run: RunResult) => Uint8Array,
-): string {
+/** Content of a study's report. */
+export interface StudyReport {
+  readonly plan: StudyPlan;
+  readonly lines: readonly StudyLine[];
+  readonly pictures: readonly StudyPicture[];
+  /** Class names of the scene, from 1 on. */
+  readonly classes: readonly string[];
+  readonly truth: Truth;
+  readonly grid: BlockGrid;
+}
+
+/** Stands where there is no value. */
+const dash = '–';
+
+/** Returns the paper's tables for one scene as one page that needs no other file. */
+export function renderStudy(report: StudyReport): string {
+  const { plan, lines, pictures } = report;
   const first = lines[0]!.runs[0]!;
-  const seeds = plan.seeds.length === 1 ? 'one seed' : `${plan.seeds.length} seeds, mean ± deviation`;
+  const pixels = { train: first.trainPixels, test: first.testPixels.length };
+  const seeds =
+    plan.seeds.length === 1
+      ? `One seed (${plan.seeds[0]}).`
+      : `${plan.seeds.length} seeds, each with its own start${plan.isRedrawn ? ' and its own split; the numbers of pixels are those of the first' : ''}. Values are means ± standard deviations.`;
   const plain = lines.filter(({ lambda }) => lambda === undefined);
-  return `<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<title>${escapeHtml(plan.scene)}: methods compared</title>
-<style>
-  body { font: 16px/1.5 system-ui, sans-serif; color: #1a1a1e; max-width: 1200px; margin: 2rem auto; padding: 0 1rem; }
-  img { max-width: 100%; }
-  .wide { overflow-x: auto; }
-  table { border-collapse: collapse; margin: 1rem 0; font-variant-numeric: tabular-nums; font-size: .9rem; }
-  th, td { padding: .2rem .6rem; text-align: right; border-bottom: 1px solid #ddd; white-space: nowrap; }
-  th:first-child, td:first-child { text-align: left; }
-</style>
-</head>
-<body>
-<h1>${escapeHtml(plan.scene)}: methods compared</h1>
-<p>${escapeHtml(first.split)}: ${first.trainPixels} training and ${first.testPixels.length} test pixels, patch size ${first.patchSize}, ${seeds}.
-Backbone ${plan.backbones.map(escapeHtml).join(', ')}. ${explainLeakage(first.split, first.metrics)}</p>
+  const main = plain.filter(({ control }) => control === undefined);
+  const maps = pictures.map(
+    ({ title, png }) =>
+      `<h3>${escapeHtml(title)}</h3>\n<img alt="${escapeHtml(title)}" src="data:image/png;base64,${png.toString('base64')}">`,
+  );
+  const content = `<p>${escapeHtml(splitSentence(splitOf(plan, first.seed), pixels))} Patches have ${first.patchSize} × ${first.patchSize} pixels. ${seeds} Backbone: ${plan.backbones.map(escapeHtml).join(', ')}.</p>
+<p>${explainLeakage(first.split, main.find(({ method }) => method !== 'knn')?.runs[0]?.metrics ?? first.metrics)}</p>
 <p>Accuracies of the paper belong to the released SpectralGPT weights: with others compare the order of the methods, and their gap to full fine-tuning.</p>
 ${renderBars(plain)}
 <h2>Methods</h2>
 ${methodTable(lines)}
-<h2>Recall by class</h2>
-${classTable(plain)}
-${lines.some(({ lambda }) => lambda !== undefined) ? `<h2>λ</h2>\n${renderLambdas(lines)}` : ''}
-<h2>Do they differ?</h2>
-<p>McNemar's test, seed ${plan.seeds[0]}: the probability of such a difference if both were equally accurate. Neighbouring pixels depend on each other,
-which makes small probabilities too small.</p>
-${mcnemarTable(plain, truth)}
-<h2>Maps</h2>
-${pictures.map(({ title, png }) => `<h3>${escapeHtml(title)}</h3>\n<img alt="${escapeHtml(title)}" src="data:image/png;base64,${png.toString('base64')}">`).join('\n')}
-</body>
-</html>
-`;
+${plain.length === main.length ? '' : '<p>Lines with a patch of 1 or 3 pixels are controls: they see a pixel’s spectrum and hardly any surroundings. What a method gains over them is due to the surroundings, or to patches that overlap the training.</p>'}
+${renderSection('Accuracy by distance to the nearest training pixel', distances(plain))}
+${renderSection('Confidence', reliability(main))}
+${renderSection('Recall by class', classTable(main, report.classes))}
+${renderSection('Overall accuracy by λ', renderLambdas(lines))}
+${renderSection('Do they differ?', differences(plain, report))}
+${renderSection('Maps', maps.join('\n'))}`;
+  return renderPage(`${plan.scene}: methods compared`, content);
 }
 
 function methodTable(lines: readonly StudyLine[]): string {
@@ -64,52 +69,97 @@ function methodTable(lines: readonly StudyLine[]): string {
     return [
       escapeHtml(line.label),
       percentSpread(line.overallAccuracy),
+      line.patchOverlap.count === 0 ? dash : percent(line.patchOverlap.mean),
       percentSpread(line.averageAccuracy),
-      `${line.kappa.mean.toFixed(4)} ± ${line.kappa.deviation.toFixed(4)}`,
-      String(parameters),
-      bytes === 0 ? '' : (bytes / 1e6).toFixed(3),
+      line.kappa.mean.toFixed(4) + (line.kappa.count < 2 ? '' : ` ± ${line.kappa.deviation.toFixed(4)}`),
+      line.calibrationError.count === 0 ? dash : percentSpread(line.calibrationError),
+      parameters.toLocaleString('en'),
+      bytes === 0 ? dash : (bytes / 1e6).toFixed(3),
       line.seconds.mean.toFixed(0),
       ...(line.smoothedAccuracy === undefined ? [] : [percentSpread(line.smoothedAccuracy)]),
     ];
   });
-  const header = ['Method', 'OA', 'AA', 'Kappa', 'Learned values', 'Stored, MB', 'Seconds'];
-  return tableHtml(isSmoothed ? [...header, 'OA, map smoothed'] : header, rows);
+  const header = ['Method', 'OA', 'Test patches with a training pixel', 'AA', 'Kappa', 'Calibration error'];
+  const more = ['Learned values', 'Stored, MB', 'Seconds', ...(isSmoothed ? ['OA, map smoothed'] : [])];
+  return renderTable([...header, ...more], rows);
 }
 
-function classTable(lines: readonly StudyLine[]): string {
-  const classes = lines[0]!.runs[0]!.metrics.perClass;
-  const rows = classes.map(({ name, pixels }, index) => [
-    escapeHtml(name),
-    String(pixels),
-    ...lines.map(({ runs }) => {
-      const recalls = runs.map(({ metrics }) => metrics.perClass[index]?.recall ?? 0);
-      return (100 * (recalls.reduce((sum, recall) => sum + recall, 0) / recalls.length)).toFixed(2);
-    }),
-  ]);
-  return tableHtml(['Class', 'Test pixels', ...lines.map(({ label }) => escapeHtml(label))], rows);
-}
-
-function mcnemarTable(lines: readonly StudyLine[], truth: (run: RunResult) => Uint8Array): string {
-  const predictions = lines.map(({ runs }) => new Uint8Array(Buffer.from(runs[0]!.testPredictions, 'base64')));
-  const labels = truth(lines[0]!.runs[0]!);
-  const rows = lines.map(({ label }, row) => [
+/** Returns accuracies by distance, over all seeds together; empty where no run measured them. */
+function distances(lines: readonly StudyLine[]): string {
+  const measured = lines.filter(({ byDistance }) => byDistance.length > 0);
+  if (measured.length === 0) return '';
+  const rows = measured.map(({ label, byDistance }) => [
     escapeHtml(label),
-    ...lines.map((_, column) => {
-      const [a, b] = [predictions[row]!, predictions[column]!];
-      if (row === column || a.length !== b.length) return '';
-      const { probability } = mcnemar(labels, a, b);
-      return probability < 0.0001 ? '< 0.0001' : probability.toFixed(4);
+    ...byDistance.map(({ pixels, correct }) => (pixels === 0 ? dash : percent(correct / pixels))),
+  ]);
+  const { byDistance } = measured[0]!;
+  const counts = ['Test pixels', ...byDistance.map(({ pixels }) => pixels.toLocaleString('en'))];
+  const header = ['Pixels to the nearest training pixel', ...byDistance.map((bin) => escapeHtml(rangeOf(bin)))];
+  const chart = renderDistanceChart(measured.map(({ label, byDistance: bins }) => ({ label, bins })));
+  return `<p>Overall accuracy of the test pixels at each distance (Chebyshev), all seeds together. Curves that fall tell how much an accuracy owes to near training pixels.</p>
+${chart}
+${renderTable(header, [...rows, counts])}`;
+}
+
+function reliability(lines: readonly StudyLine[]): string {
+  const curve = renderReliabilityChart(
+    lines.map(({ label, runs }) => ({ label, bins: runs[0]!.metrics.reliability ?? [] })),
+  );
+  return curve === ''
+    ? ''
+    : `<p>First seed. On the dashed line confidence is what it says: the share of pixels that are right. The calibration error above is the mean distance from it; “--set calibrate=true” lowers it.</p>
+${curve}`;
+}
+
+function classTable(lines: readonly StudyLine[], names: readonly string[]): string {
+  const [first] = lines;
+  if (first === undefined) return '';
+  const count = Math.max(...lines.map(({ recalls }) => recalls.length));
+  const rows = Array.from({ length: count }, (_, index) => {
+    const own = first.runs.map(({ metrics }) => metrics.perClass[index]?.pixels ?? 0);
+    const [fewest, most] = [Math.min(...own), Math.max(...own)];
+    const name = names[index] ?? first.runs[0]!.metrics.perClass[index]?.name ?? `class ${index + 1}`;
+    return [
+      escapeHtml(name),
+      fewest === most ? String(most) : `${fewest} to ${most}`,
+      ...lines.map(({ recalls }) => {
+        const recall = recalls[index];
+        return recall === undefined || recall.count === 0 ? dash : (100 * recall.mean).toFixed(2);
+      }),
+    ];
+  });
+  return renderTable(['Class', 'Test pixels', ...lines.map(({ label }) => escapeHtml(label))], rows);
+}
+
+/** Returns differences of all pairs; empty where there is no pair. */
+function differences(lines: readonly StudyLine[], { plan, truth, grid }: StudyReport): string {
+  if (lines.length < 2) return '';
+  const labels = lines.map(({ label }) => escapeHtml(label));
+  const points = (value: number): string => `${value > 0 ? '+' : ''}${(100 * value).toFixed(2)}`;
+  const paired = lines.map((first, row) => [
+    labels[row]!,
+    ...lines.map((second, column) => {
+      const found = row === column ? undefined : differenceOf(first, second, truth, grid);
+      if (found === undefined) return dash;
+      const text = `${points(found.difference)} [${points(found.low)}, ${points(found.high)}]`;
+      return found.low > 0 || found.high < 0 ? `<b>${text}</b>` : text;
     }),
   ]);
-  return tableHtml(['', ...lines.map(({ label }) => escapeHtml(label))], rows);
+  const tested = lines.map(({ runs: [own] }, row) => [
+    labels[row]!,
+    ...lines.map(({ runs: [other] }, column) => {
+      const [a, b] = [predictionsOf(own!), predictionsOf(other!)];
+      if (row === column || a.length !== b.length) return dash;
+      const { probability } = mcnemar(truth(own!), a, b);
+      return probability < 0.0001 ? '&lt; 0.0001' : probability.toFixed(4);
+    }),
+  ]);
+  return `<p>Overall accuracy of the row less that of the column on the same test pixels, in points: the mean over the seeds with its 95 % interval. The interval comes from drawing blocks of ${grid.side} × ${grid.side} pixels anew (bootstrap), because neighbouring pixels depend on each other. Bold: the interval leaves out 0.</p>
+${renderTable(['', ...labels], paired)}
+<p>McNemar's test, seed ${plan.seeds[0]}: the probability of such a difference if both were equally accurate. It takes pixels for independent, which makes small probabilities too small.</p>
+${renderTable(['', ...labels], tested)}`;
 }
 
-function percentSpread({ mean, deviation }: Spread): string {
-  return `${(100 * mean).toFixed(2)} ± ${(100 * deviation).toFixed(2)}`;
-}
-
-function tableHtml(header: readonly string[], rows: readonly (readonly string[])[]): string {
-  const head = header.map((cell) => `<th>${cell}</th>`).join('');
-  const body = rows.map((row) => `<tr>${row.map((cell) => `<td>${cell}</td>`).join('')}</tr>`).join('\n');
-  return `<div class="wide"><table><tr>${head}</tr>\n${body}</table></div>`;
+function percentSpread({ mean, deviation, count }: Spread): string {
+  return count < 2 ? (100 * mean).toFixed(2) : `${(100 * mean).toFixed(2)} ± ${(100 * deviation).toFixed(2)}`;
 }

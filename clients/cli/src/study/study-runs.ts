@@ -1,7 +1,7 @@
 /** The runs of a study: which there are, and each as a file, so that a study goes on where it stopped. */
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import type { StartTrainingRequest, TrainingFinished } from '@hyperswap/proto';
+import type { LabelMapSplit, Split, StartTrainingRequest, TrainingFinished } from '@hyperswap/proto';
 import { callUnary, toMilliseconds } from '@hyperswap/rpc';
 import { referenceOf } from '../report/report.js';
 import type { Session } from '../session.js';
@@ -23,7 +23,16 @@ export interface StudyPlan {
   /** As `--split` takes it; undefined for the preset's. */
   readonly split: string | undefined;
   readonly preset: string;
+  /** Label maps of the preset, where it names some. */
+  readonly presetMaps: LabelMapSplit | undefined;
+  /** As trainings take it: 0 for the preset's or the usual one. */
   readonly patchSize: number;
+  /** The patch size that this means. */
+  readonly ownPatchSize: number;
+  /** Patch sizes of spectral-only controls. */
+  readonly controls: readonly number[];
+  /** Each seed draws its own split. */
+  readonly isRedrawn: boolean;
   readonly settings: Readonly<Record<string, string>>;
   /** Settings of one method, over the others. */
   readonly methodSettings: Readonly<Record<string, Readonly<Record<string, string>>>>;
@@ -36,7 +45,14 @@ export interface StudyRun {
   readonly backbone: string;
   /** Undefined for the method's default. */
   readonly lambda: number | undefined;
+  /** Patch size of a spectral-only control; undefined for other runs. */
+  readonly control?: number | undefined;
 }
+
+type Measured = 'byDistance' | 'distanceHistogram' | 'reliability';
+type FinishedMetrics = NonNullable<TrainingFinished['metrics']>;
+/** Metrics as a file holds them; files of earlier versions lack those of distance and confidence. */
+export type StoredMetrics = Omit<FinishedMetrics, Measured> & Partial<Pick<FinishedMetrics, Measured>>;
 
 /** Result of a run, as in its file. */
 export interface RunResult extends StudyRun {
@@ -49,13 +65,13 @@ export interface RunResult extends StudyRun {
   readonly trainPixels: number;
   readonly split: string;
   readonly seconds: number;
-  readonly metrics: NonNullable<TrainingFinished['metrics']>;
+  readonly metrics: StoredMetrics;
   readonly testPixels: readonly number[];
   /** Base64, one byte a pixel. */
   readonly testPredictions: string;
 }
 
-/** A run's predictions where they lie in the scene, 0 elsewhere. */
+/** Returns a run's predictions where they lie in the scene, 0 elsewhere. */
 export function testMap(
   { testPixels, testPredictions }: RunResult,
   { height, width }: { readonly height: number; readonly width: number },
@@ -66,24 +82,49 @@ export function testMap(
   return labels;
 }
 
-/** Every run, method by method. */
-function studyRuns({ methods, baselines, seeds, backbones, lambdas }: StudyPlan): StudyRun[] {
+/** Returns every run, method by method. */
+function studyRuns({ methods, baselines, seeds, backbones, lambdas, controls }: StudyPlan): StudyRun[] {
   return methods.flatMap((method) =>
     (baselines.includes(method) ? backbones.slice(0, 1) : backbones).flatMap((backbone) =>
       seeds.flatMap((seed) => [
         { method, seed, backbone, lambda: undefined },
         ...(method.endsWith('+') ? lambdas.map((lambda) => ({ method, seed, backbone, lambda })) : []),
+        ...(controlled.includes(method)
+          ? controls.map((control) => ({ method, seed, backbone, lambda: undefined, control }))
+          : []),
       ]),
     ),
   );
 }
 
-/** A run's name, also of its file and its adapter. */
-export function runName({ method, seed, backbone, lambda }: StudyRun): string {
+/** Methods that have spectral-only controls: the simplest one with a backbone, and the strongest one without. */
+const controlled = ['svm', 'linear-probe'];
+/** Shift of training patches that the trainer reckons with at least. */
+const usualShift = 1;
+const usualBlockGuard = ({ ownPatchSize, settings }: StudyPlan): number =>
+  Math.floor(ownPatchSize / 2) + Math.max(usualShift, Number(settings.shift ?? usualShift));
+
+/** Returns the split of a seed; undefined for one that a preset draws. */
+export function splitOf({ split, presetMaps }: StudyPlan, seed: number): Split | undefined {
+  if (split !== undefined) return parseSplit(split, seed);
+  return presetMaps && { kind: { $case: 'labelMaps', value: presetMaps } };
+}
+
+/** Returns the split of a control: the same test pixels as those of the other runs, though its patches are smaller. */
+function controlSplit(plan: StudyPlan, seed: number): Split | undefined {
+  const split = splitOf(plan, seed);
+  if (split?.kind?.$case !== 'blocks') return split;
+  const { value } = split.kind;
+  return { kind: { $case: 'blocks', value: { ...value, guard: value.guard || usualBlockGuard(plan) } } };
+}
+
+/** Returns a run's name, also of its file and its adapter. */
+export function runName({ method, seed, backbone, lambda, control }: StudyRun): string {
   const parts = [
     method.replace('+', '-plus'),
     backbone,
     ...(lambda === undefined ? [] : [`lambda${lambda}`]),
+    ...(control === undefined ? [] : [`patch${control}`]),
     `seed${seed}`,
   ];
   return parts.join('.');
@@ -93,16 +134,21 @@ function requestOf(plan: StudyPlan, run: StudyRun): StartTrainingRequest {
   const own = plan.methodSettings[run.method] ?? {};
   const lambda: Record<string, string> = run.lambda === undefined ? {} : { lambda: String(run.lambda) };
   const isBaseline = plan.baselines.includes(run.method);
+  const isControl = run.control !== undefined;
+  // A control sees its own pixel: a shifted patch would be another one.
+  const still: Record<string, string> = isControl ? { shift: '0' } : {};
+  const drawn = plan.split === undefined ? undefined : parseSplit(plan.split, run.seed);
+  const split = isControl ? controlSplit(plan, run.seed) : drawn;
   return {
     scene: plan.scene,
     sceneDigest: plan.sceneDigest,
     method: run.method,
     adapter: isBaseline ? '' : runName(run).slice(0, 64),
     backbone: run.backbone,
-    split: plan.split === undefined ? undefined : parseSplit(plan.split, run.seed),
-    settings: isBaseline ? { ...own } : { ...plan.settings, ...own, ...lambda },
+    split,
+    settings: isBaseline ? { ...own } : { ...plan.settings, ...own, ...lambda, ...still },
     seed: run.seed,
-    patchSize: plan.patchSize,
+    patchSize: run.control ?? plan.patchSize,
     preset: plan.preset,
     choosePatchSize: false,
     resume: false,
@@ -161,7 +207,7 @@ export async function runStudy(
   return results;
 }
 
-/** A run of an earlier study; undefined when there is none, or its file was cut off. */
+/** Reads a run of an earlier study; undefined when there is none, or its file was cut off. */
 async function readRun(file: string): Promise<RunResult | undefined> {
   const text = await readFile(file, 'utf8').catch(() => '');
   try {

@@ -1,5 +1,6 @@
-/** Many runs as few numbers: mean and deviation over the seeds. */
+/** Summaries of many runs: mean and deviation over the seeds. */
 import { spread, summarizeMetrics, type Metrics, type MetricsSummary, type Spread } from '@hyperswap/map';
+import type { DistanceBin } from '@hyperswap/proto';
 import { runName, type RunResult } from './study-runs.js';
 
 /** One line of the paper's tables: a method on a backbone, with a λ. */
@@ -8,6 +9,14 @@ export interface StudyLine extends MetricsSummary {
   readonly method: string;
   readonly backbone: string;
   readonly lambda: number | undefined;
+  /** Patch size of a spectral-only control. */
+  readonly control: number | undefined;
+  /** Share of the test pixels whose patch holds a training pixel, over the runs that measured it. */
+  readonly patchOverlap: Spread;
+  /** Expected calibration error, over the runs that give a confidence. */
+  readonly calibrationError: Spread;
+  /** Agreement by distance to the nearest training pixel, all runs together; empty where none measured it. */
+  readonly byDistance: readonly DistanceBin[];
   readonly runs: readonly RunResult[];
   readonly seconds: Spread;
   /** Overall accuracy of the smoothed maps; undefined where none were made. */
@@ -26,14 +35,25 @@ export function summarise(results: readonly RunResult[], smoothed: SmoothedRuns)
   }
   const isOneBackbone = new Set(results.map(({ backbone }) => backbone)).size === 1;
   return [...groups.values()].map((runs) => {
-    const { method, backbone, lambda } = runs[0]!;
+    const { method, backbone, lambda, control } = runs[0]!;
     const of = (value: (run: RunResult) => number): Spread => spread(runs.map(value));
-    const label = [method, ...(isOneBackbone ? [] : [backbone]), ...(lambda === undefined ? [] : [`λ ${lambda}`])];
+    const label = [
+      method,
+      ...(isOneBackbone ? [] : [backbone]),
+      ...(lambda === undefined ? [] : [`λ ${lambda}`]),
+      ...(control === undefined ? [] : [`patch ${control}`]),
+    ];
+    const known = (value: (run: RunResult) => number | undefined): Spread =>
+      spread(runs.flatMap((run) => value(run) ?? []));
     return {
       label: label.join(', '),
       method,
       backbone,
       lambda,
+      control,
+      patchOverlap: known(({ metrics }) => metrics.patchOverlap),
+      calibrationError: known(({ metrics }) => metrics.calibrationError),
+      byDistance: addBins(runs.map(({ metrics }) => metrics.byDistance ?? [])),
       runs,
       ...summarizeMetrics(runs.map(({ metrics }) => metrics)),
       seconds: of(({ seconds }) => seconds),
@@ -42,10 +62,22 @@ export function summarise(results: readonly RunResult[], smoothed: SmoothedRuns)
   });
 }
 
+/** Adds counts of the same ranges; runs of earlier versions have none. */
+function addBins(given: readonly (readonly DistanceBin[])[]): DistanceBin[] {
+  const measured = given.filter((bins) => bins.length > 0);
+  const [first = []] = measured;
+  return first.map(({ from, to }, index) => ({
+    from,
+    to,
+    pixels: measured.reduce((sum, bins) => sum + (bins[index]?.pixels ?? 0), 0),
+    correct: measured.reduce((sum, bins) => sum + (bins[index]?.correct ?? 0), 0),
+  }));
+}
+
 /** One row a run, for spreadsheets and data frames. */
 export function toCsv(results: readonly RunResult[], smoothed: SmoothedRuns): string {
   const header =
-    'method,backbone,lambda,seed,patch_size,train_pixels,test_pixels,oa,aa,kappa,parameters,bytes,seconds,adapter,smoothed_oa';
+    'method,backbone,lambda,seed,patch_size,train_pixels,test_pixels,oa,aa,kappa,parameters,bytes,seconds,adapter,smoothed_oa,patch_overlap,calibration_error';
   const rows = results.map((run) =>
     [
       run.method,
@@ -63,6 +95,8 @@ export function toCsv(results: readonly RunResult[], smoothed: SmoothedRuns): st
       run.seconds.toFixed(1),
       run.adapter,
       smoothed.get(run)?.overallAccuracy.toFixed(6) ?? '',
+      run.metrics.patchOverlap?.toFixed(6) ?? '',
+      run.metrics.calibrationError?.toFixed(6) ?? '',
     ].join(','),
   );
   return `${[header, ...rows].join('\n')}\n`;
