@@ -5,8 +5,9 @@ import type { Scene, StartTrainingRequest } from '@hyperswap/proto';
 import type { Backbones } from '@hyperswap/registry';
 import { findBaseline } from './engine/baselines/baselines.js';
 import { findPreset, presetSettings } from './presets.js';
-import { checkBaseline } from './run-baseline.js';
+import { baselineSide, checkBaseline } from './run-baseline.js';
 import type { SceneSource } from './scene-source.js';
+import { requireSpectra } from './spectra-windows.js';
 import { namedPatchSize, planTraining } from './training-plan.js';
 import { parseTrainingSettings } from './training-settings.js';
 
@@ -28,9 +29,12 @@ export async function checkTraining(
 ): Promise<Scene> {
   const preset = request.preset === '' ? undefined : findPreset(request.preset);
   const patchSize = namedPatchSize(request.patchSize, preset);
-  if (findBaseline(request.method) !== undefined) {
+  const baseline = findBaseline(request.method);
+  if (baseline !== undefined) {
     checkBaseline(request);
-    return (await planTraining(request, preset, { patchSize, validation: 0, shift: 0 }, scenes, signal)).scene;
+    const plan = await planTraining(request, preset, { patchSize, validation: 0, shift: 0 }, scenes, signal);
+    if (baseline.takes === 'bands') await requireSpectra(scenes, plan, baselineSide(baseline, patchSize), signal);
+    return plan.scene;
   }
   if (!request.validateOnly) validateName('Adapter name', request.adapter);
   const method = findMethod(request.method);

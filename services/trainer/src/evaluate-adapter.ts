@@ -29,8 +29,11 @@ export async function classifyPixels(
   precision: FloatPrecision,
   context: TrainingContext,
 ): Promise<Classified> {
-  const { components } = plan.scene;
-  return withBound(adapter, components, precision, context, (name) => predictPixels(name, pixels, plan, context));
+  const { scene, patchSize } = plan;
+  const batches = context.scenes.patches(scene, pixels, patchSize, context.signal);
+  return withBound(adapter, scene.components, precision, context, (name) =>
+    predictPixels(name, pixels.length, batches, context),
+  );
 }
 
 /** Returns the logits of pixels, exactly as they are served, `[pixels, classes]`. */

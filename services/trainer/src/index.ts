@@ -1,4 +1,5 @@
 export { spectralFormerLogits, spectralFormerShapes } from './engine/baselines/spectral-former-network.js';
 export { pretrainingKind, trainingKind } from './training-kinds.js';
-export type { PreprocessingAddress } from './scene-source.js';
+export { SceneSource, type PreprocessingAddress } from './scene-source.js';
 export { createTrainerServices, type TrainerContext } from './service.js';
+export { checkSpectra, spectraWindows, usableBands } from './spectra-windows.js';

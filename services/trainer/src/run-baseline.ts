@@ -1,12 +1,14 @@
 import { failure } from '@hyperswap/errors';
 import type { StartTrainingRequest } from '@hyperswap/proto';
 import type { TrainingReport } from './engine/descend.js';
+import type { Baseline } from './engine/baselines/baseline.js';
 import { findBaseline } from './engine/baselines/baselines.js';
 import { measure } from './measure.js';
 import { findPreset } from './presets.js';
 import { predictPixels } from './predict-pixels.js';
 import type { TrainingContext } from './training-context.js';
 import { finished, type TrainingOutcome } from './training-result.js';
+import { gatherSpectra, spectraWindows, usableBands } from './spectra-windows.js';
 import { gatherPatches, namedPatchSize, planTraining } from './training-plan.js';
 
 /** Trains a baseline on the same pixels as an adapter and tests it. Nothing is registered. */
@@ -17,15 +19,22 @@ export async function runBaseline(request: StartTrainingRequest, context: Traini
   const patchSize = namedPatchSize(request.patchSize, preset);
   const epochs = checkBaseline(request);
   const plan = await planTraining(request, preset, { patchSize, validation: 0, shift: 0 }, scenes, signal);
-  const patches = await gatherPatches(plan, plan.train, scenes, signal, report);
-  const { components } = plan.scene;
-  const { bands } = plan.scene.raster!;
+  const { scene, classes } = plan;
+  const baseline = findBaseline(request.method)!;
+  const side = baselineSide(baseline, patchSize);
+  const windows = { side, bands: usableBands(scene) };
+  const isOfBands = baseline.takes === 'bands';
+  const input = isOfBands
+    ? { components: windows.bands.length, patchSize: side }
+    : { components: scene.components, patchSize };
+  const patches = isOfBands
+    ? await gatherSpectra(scenes, scene, plan.train, windows, signal)
+    : await gatherPatches(plan, plan.train, scenes, signal, report);
   const name = crypto.randomUUID();
-  const args = { patches, classes: plan.classes.length, patchSize, components, bands, epochs, seed: request.seed };
-  const pca = await scenes.pca(plan.scene, signal);
+  const args = { patches, classes: classes.length, ...input, epochs, seed: request.seed };
   const parameters = await engine.call(
     'fitBaseline',
-    { name, baseline: request.method, pca, ...args },
+    { name, baseline: request.method, ...args },
     {
       signal,
       onProgress: (value) => {
@@ -35,12 +44,20 @@ export async function runBaseline(request: StartTrainingRequest, context: Traini
     },
   );
   try {
-    const classified = await predictPixels(name, plan.test.pixels, plan, context);
-    const side = Math.min(patchSize, findBaseline(request.method)!.side ?? patchSize);
+    const { pixels } = plan.test;
+    const batches = isOfBands
+      ? spectraWindows(scenes, scene, pixels, windows, signal)
+      : scenes.patches(scene, pixels, patchSize, signal);
+    const classified = await predictPixels(name, pixels.length, batches, context);
     return finished(plan, { ...(await measure(plan, classified, side)), parameters, start });
   } finally {
     await engine.call('unbind', { name });
   }
+}
+
+/** Returns the side of the square around a pixel that a comparison method looks at. */
+export function baselineSide({ side }: Baseline, patchSize: number): number {
+  return Math.min(patchSize, side ?? patchSize);
 }
 
 /**

@@ -1,6 +1,6 @@
 import { failure, HyperswapError } from '@hyperswap/errors';
-import { placeWindow } from '@hyperswap/raster';
-import { SceneServiceClient, type Scene, type Split as SplitMessage } from '@hyperswap/proto';
+import { placeWindow, type Window } from '@hyperswap/raster';
+import { PixelType, SceneServiceClient, type Scene, type Split as SplitMessage } from '@hyperswap/proto';
 import { callUnary, connect, readStream, type ClientAccess } from '@hyperswap/rpc';
 import {
   splitAll,
@@ -150,6 +150,33 @@ export class SceneSource {
     return { scores: all, valid };
   }
 
+  /**
+   * Returns bands of a part of a scene, `[height, width, bands]`, and its mask, 1 for pixels with data.
+   *
+   * @param bands from 0
+   * @throws SCENE_CHANGED, FIELD_INVALID when the scene keeps no bands
+   */
+  async bands(
+    scene: Scene,
+    part: Window,
+    bands: readonly number[],
+    signal: AbortSignal,
+  ): Promise<{ readonly values: Float32Array; readonly valid: Uint8Array }> {
+    const all = new Float32Array(part.height * part.width * bands.length);
+    const valid = new Uint8Array(part.height * part.width);
+    const call = this.client.readBands({ ...contentOf(scene), bands: [...bands], window: part });
+    for await (const { window, pixelType, values, mask } of readStream(this.client, call, signal)) {
+      const place = { ...window!, row: window!.row - part.row, column: window!.column - part.column };
+      placeWindow(valid, part.width, place, mask);
+      const some = storedValues(values, pixelType);
+      for (let y = 0; y < place.height; y++) {
+        const line = some.subarray(y * place.width * bands.length, (y + 1) * place.width * bands.length);
+        all.set(line, ((place.row + y) * part.width + place.column) * bands.length);
+      }
+    }
+    return { values: all, valid };
+  }
+
   close(): void {
     this.client.close();
   }
@@ -158,4 +185,22 @@ export class SceneSource {
 /** Returns what a request says of a scene whose content is known. */
 function contentOf({ name, digest }: Scene): { readonly scene: string; readonly sceneDigest: string } {
   return { scene: name, sceneDigest: digest };
+}
+
+/** Returns the values of pixels, which travel little-endian. */
+function storedValues(bytes: Uint8Array, type: PixelType): Uint8Array | Uint16Array | Int16Array | Float32Array {
+  // A copy begins at an even place of its own memory.
+  const own = new Uint8Array(bytes).buffer;
+  switch (type) {
+    case PixelType.PIXEL_TYPE_UINT8:
+      return new Uint8Array(own);
+    case PixelType.PIXEL_TYPE_UINT16:
+      return new Uint16Array(own);
+    case PixelType.PIXEL_TYPE_INT16:
+      return new Int16Array(own);
+    case PixelType.PIXEL_TYPE_FLOAT32:
+      return new Float32Array(own);
+    default:
+      throw failure('INTERNAL', { reason: `the preprocessing service sent pixels of type ${type}` });
+  }
 }

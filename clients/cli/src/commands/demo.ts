@@ -19,6 +19,7 @@ import {
 import { sourceInMemory } from '../map-files/map-source.js';
 import { placeOfScene } from '../map-files/report-map.js';
 import { writeMapFiles } from '../map-files/write-map-files.js';
+import { splitSentence } from '../report/split-sentence.js';
 import { openSession, type GlobalFlags, type Session } from '../session.js';
 import { printResult, Progress } from '../terminal.js';
 import { classifyTiles } from '../tile-stream.js';
@@ -124,6 +125,7 @@ async function demonstrate(session: Session, flags: DemoFlags, datasets: string,
       train: trained.trainPixels,
       test: trained.testPixels,
       description: adapter.split,
+      sentence: splitSentence(split, { train: trained.trainPixels, test: trained.testPixels }),
     },
     method: flags.method,
     backbone: { name: status.backbone, digest: status.backboneDigest, parameters: status.backboneParameters },

@@ -52,7 +52,7 @@ export function renderReport(report: Report, pictures: ReportPictures): string {
   <div><b>${percent(metrics.aa)}</b>average accuracy</div>
   <div><b>${metrics.kappa.toFixed(4)}</b>kappa</div>
 </div>
-<p>On ${split.test} test pixels. ${explainLeakage(split.description, metrics)}</p>
+<p>${escapeHtml(split.sentence ?? `On ${split.test} test pixels.`)} ${explainLeakage(split.description, metrics)}</p>
 <img alt="Map and ground truth" src="data:image/png;base64,${pictures.map.toString('base64')}">
 <h2>Map of the confidence</h2>
 <img alt="Confidence" src="data:image/png;base64,${pictures.confidence.toString('base64')}">

@@ -4,7 +4,13 @@ import type { AdapterVersion, Calibration, ClassMetrics, Metrics } from '@hypers
 /** Result of a run, as in `report.json`. */
 export interface Report {
   readonly scene: string;
-  readonly split: { readonly train: number; readonly test: number; readonly description: string };
+  readonly split: {
+    readonly train: number;
+    readonly test: number;
+    readonly description: string;
+    /** The same in a plain sentence; reports of earlier versions have none. */
+    readonly sentence?: string;
+  };
   readonly method: string;
   readonly backbone: { readonly name: string; readonly digest: string; readonly parameters: number };
   readonly adapter: {

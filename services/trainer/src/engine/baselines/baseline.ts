@@ -9,11 +9,8 @@ export interface BaselineArguments {
   readonly patches: LabelledPatches;
   readonly classes: number;
   readonly patchSize: number;
+  /** Components of the scene, or its bands, as the method takes. */
   readonly components: number;
-  /** PCA loadings `[components, bands]` and the mean spectrum `[bands]`, for networks that take spectra. */
-  readonly pca: { readonly mean: Float32Array; readonly components: Float32Array };
-  /** Bands of the scene. */
-  readonly bands: number;
   readonly epochs: number | undefined;
   readonly seed: number;
 }
@@ -30,7 +27,7 @@ export interface Classified {
 export interface Classifier {
   /** Number of learned or stored values. */
   readonly parameters: number;
-  /** @param scores `[patches, patchSize, patchSize, components]` */
+  /** @param scores `[patches, patchSize, patchSize, components]`, or bands */
   classify(scores: Float32Array): Classified;
   dispose(): void;
 }
@@ -38,6 +35,8 @@ export interface Classifier {
 export interface Baseline {
   readonly name: string;
   readonly description: string;
+  /** Values of a pixel that it takes: the scene's components or all its bands. */
+  readonly takes: 'components' | 'bands';
   /** Largest side of the square around a pixel that the method looks at; undefined for the whole patch. */
   readonly side?: number;
   fit(args: BaselineArguments, context: MethodContext): Promise<Classifier>;

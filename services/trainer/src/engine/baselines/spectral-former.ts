@@ -25,14 +25,15 @@ const learningRate = 5e-4;
 
 export const spectralFormer: Baseline = {
   name: 'spectralformer',
+  takes: 'bands',
   side,
-  description: `SpectralFormer from scratch, ${side} × ${side} patches, on spectra restored from the principal components`,
+  description: `SpectralFormer from scratch, ${side} × ${side} patches, on all bands`,
   fit: async (args, context) => {
     const tf = tensorflow();
-    const { patches, classes, bands, seed } = args;
+    const { patches, classes, components: bands, patchSize, seed } = args;
     const epochs = args.epochs ?? defaultEpochs;
-    const restore = spectraOf(args);
-    const size = { bands, area: Math.min(side, args.patchSize) ** 2, classes };
+    const scaled = scaledSpectra(args);
+    const size = { bands, area: patchSize ** 2, classes };
     const shapes = spectralFormerShapes(size);
     const variables = new Map(
       [...initialValues(shapes, seed)].map(([name, values]) => [
@@ -40,7 +41,7 @@ export const spectralFormer: Baseline = {
         makeVariable(name, { shape: shapes.get(name)![0], values }),
       ]),
     );
-    const all = restore.spectra(patches.scores);
+    const all = scaled.spectra(patches.scores);
     const optimizer = new AdamW([...variables.values()], { weightDecay: 0 });
     const random = new Random(seed);
     const count = patches.labels.length;
@@ -66,7 +67,7 @@ export const spectralFormer: Baseline = {
         await context.pause();
       }
     } catch (error) {
-      tf.dispose([...variables.values(), ...restore.tensors]);
+      tf.dispose([...variables.values(), ...scaled.tensors]);
       throw error;
     } finally {
       all.dispose();
@@ -77,7 +78,7 @@ export const spectralFormer: Baseline = {
       classify: (scores) => {
         const [classes, shares] = deviceScope(() =>
           tf.tidy(() => {
-            const distribution = tf.softmax(spectralFormerLogits(restore.spectra(scores), variables));
+            const distribution = tf.softmax(spectralFormerLogits(scaled.spectra(scores), variables));
             return [tf.argMax(distribution, 1).dataSync(), tf.max(distribution, 1).dataSync()] as const;
           }),
         );
@@ -86,40 +87,31 @@ export const spectralFormer: Baseline = {
           confidence: Uint8Array.from(shares, (share) => Math.round(255 * share)),
         };
       },
-      dispose: () => tf.dispose([...variables.values(), ...restore.tensors]),
+      dispose: () => tf.dispose([...variables.values(), ...scaled.tensors]),
     };
   },
 };
 
 /**
- * Returns the spectra of the middle of patches. They are restored from the components and scaled to 0 … 1 band by band
- * over the training patches; the authors scale over the scene.
+ * Returns a function that scales the spectra of patches to 0 … 1, band by band over the training patches; the authors scale over the
+ * scene.
  */
-function spectraOf({ patches, patchSize, components, pca, bands }: BaselineArguments) {
+function scaledSpectra({ patches, patchSize, components: bands }: BaselineArguments) {
   const tf = tensorflow();
-  const cut = Math.min(side, patchSize);
-  const margin = (patchSize - cut) / 2;
-  const loadings = tf.tensor2d(pca.components, [components, bands]);
-  const mean = tf.tensor1d(pca.mean);
-  const raw = (scores: Float32Array): Tensor2D => {
-    const count = scores.length / (patchSize ** 2 * components);
-    const grid = tf.tensor4d(scores, [count, patchSize, patchSize, components]);
-    const middle = tf.slice(grid, [0, margin, margin, 0], [count, cut, cut, components]);
-    return tf.add(tf.matMul(tf.reshape(middle, [-1, components]) as Tensor2D, loadings), mean);
-  };
+  const pixelsOf = (values: Float32Array): Tensor2D => tf.tensor2d(values, [values.length / bands, bands]);
   const [lowest, range] = tf.tidy(() => {
-    const values = raw(patches.scores);
+    const values = pixelsOf(patches.scores);
     const low = tf.min(values, 0);
     const span = tf.sub(tf.max(values, 0), low);
     return [low, tf.where(tf.greater(span, 0), span, tf.onesLike(span))] as [Tensor, Tensor];
   });
   return {
     /** `[patches, bands, area]` */
-    spectra: (scores: Float32Array): Tensor3D =>
+    spectra: (values: Float32Array): Tensor3D =>
       tf.tidy(() => {
-        const scaled = tf.div(tf.sub(raw(scores), lowest), range);
-        return tf.transpose(tf.reshape(scaled, [-1, cut * cut, bands]) as Tensor3D, [0, 2, 1]);
+        const shares = tf.div(tf.sub(pixelsOf(values), lowest), range);
+        return tf.transpose(tf.reshape(shares, [-1, patchSize ** 2, bands]) as Tensor3D, [0, 2, 1]);
       }),
-    tensors: [loadings, mean, lowest, range],
+    tensors: [lowest, range],
   };
 }

@@ -25,6 +25,7 @@ interface LibSvmModule {
 
 export const supportVectorMachine: Baseline = {
   name: 'svm',
+  takes: 'components',
   description: `RBF support-vector machine on patches averaged to ${gridSide} × ${gridSide} and standardised, C = ${cost}`,
   fit: async ({ patches, components, patchSize }) => {
     const tf = tensorflow();
