@@ -37,6 +37,14 @@ def test_a_training_tells_losses_and_accuracies(trained: hyperswap.Training) -> 
     assert confusion is not None and confusion.shape == (3, 3)
     assert trained.result is not None and confusion.sum() == trained.result.test_pixels
     assert np.trace(confusion) / confusion.sum() == pytest.approx(trained.metrics.overall_accuracy)
+    metrics = trained.metrics
+    assert metrics.patch_overlap is not None and 0 < metrics.patch_overlap <= 1
+    assert metrics.by_distance[0].start == 1 and metrics.by_distance[-1].end is None
+    tested = sum(one.pixels for one in metrics.by_distance)
+    assert tested == metrics.distance_histogram.sum() == trained.result.test_pixels
+    assert sum(one.correct for one in metrics.by_distance) / tested == pytest.approx(metrics.overall_accuracy)
+    assert sum(one.pixels for one in metrics.reliability) == tested
+    assert metrics.calibration_error is not None and 0 <= metrics.calibration_error < 1
     html = trained._repr_html_()
     assert "<svg" in html and "Wheat" in html
 

@@ -201,6 +201,45 @@ class ClassMetrics:
 
 
 @dataclass(frozen=True)
+class DistanceBin:
+    """Agreement of test pixels within a range of distances to the nearest training pixel.
+
+    Attributes
+    ----------
+    start, end : int
+        Smallest and largest Chebyshev distance in pixels; ``end`` is None without a limit.
+    pixels : int
+        Test pixels.
+    correct : int
+        Test pixels that are right.
+    """
+
+    start: int
+    end: int | None
+    pixels: int
+    correct: int
+
+
+@dataclass(frozen=True)
+class ReliabilityBin:
+    """Test pixels of similar confidence.
+
+    Attributes
+    ----------
+    confidence : float
+        Mean confidence, from 0 to 1.
+    pixels : int
+        Test pixels.
+    correct : int
+        Test pixels that are right.
+    """
+
+    confidence: float
+    pixels: int
+    correct: int
+
+
+@dataclass(frozen=True)
 class Metrics:
     """Agreement of predictions with labels.
 
@@ -217,6 +256,16 @@ class Metrics:
     confusion : numpy.ndarray
         Confusion matrix, int64 of shape (classes, classes): rows are the true classes, columns
         the predicted ones.
+    patch_overlap : float or None
+        Share of the test pixels whose patch holds a training pixel; None when unknown.
+    by_distance : tuple of DistanceBin
+        Agreement by distance to the nearest training pixel; empty when unknown.
+    distance_histogram : numpy.ndarray
+        Test pixels at distance 1, 2 and so on, int64; value 64 counts all farther ones too.
+    reliability : tuple of ReliabilityBin
+        Reliability curve; empty when the method gives no confidence.
+    calibration_error : float or None
+        Expected calibration error of that curve, from 0 to 1.
     """
 
     overall_accuracy: float
@@ -224,6 +273,13 @@ class Metrics:
     kappa: float
     per_class: tuple[ClassMetrics, ...] = field(repr=False)
     confusion: NDArray[np.int64] = field(repr=False, compare=False)
+    patch_overlap: float | None = None
+    by_distance: tuple[DistanceBin, ...] = field(default=(), repr=False)
+    distance_histogram: NDArray[np.int64] = field(
+        default_factory=lambda: np.zeros(0, dtype=np.int64), repr=False, compare=False
+    )
+    reliability: tuple[ReliabilityBin, ...] = field(default=(), repr=False)
+    calibration_error: float | None = None
 
 
 def metrics_of(message: adapter_pb2.Metrics) -> Metrics:
@@ -235,6 +291,13 @@ def metrics_of(message: adapter_pb2.Metrics) -> Metrics:
         message.kappa,
         tuple(ClassMetrics(one.name, one.recall, one.precision, one.f1, one.pixels) for one in message.per_class),
         np.array(message.confusion, dtype=np.int64).reshape(count, count),
+        message.patch_overlap if message.HasField("patch_overlap") else None,
+        tuple(
+            DistanceBin(getattr(one, "from"), one.to or None, one.pixels, one.correct) for one in message.by_distance
+        ),
+        np.array(message.distance_histogram, dtype=np.int64),
+        tuple(ReliabilityBin(one.confidence, one.pixels, one.correct) for one in message.reliability),
+        message.calibration_error if message.HasField("calibration_error") else None,
     )
 
 
