@@ -108,6 +108,33 @@ test('a training that was stopped goes on at its checkpoint and ends with the sa
   );
 });
 
+test('a comparison network that was stopped goes on at its checkpoint and ends as an uninterrupted one', async () => {
+  const { trainings } = services;
+  const request = { method: 'spectralformer', adapter: '', settings: { epochs: '12' }, seed: 3 };
+  /** Predictions of a run, which may be stopped in an epoch. */
+  const predictionsOf = async (more: { seed?: number; resume?: boolean }, last = 0): Promise<Buffer> => {
+    const full = trainingRequest({ ...request, ...more }, {});
+    const { training } = await callUnary(trainings, 'startTraining', full);
+    for await (const { event } of readStream(trainings, trainings.watchTraining({ training }))) {
+      if (event?.$case !== 'progress') continue;
+      const { epoch } = event.value;
+      if (epoch > 0 && epoch === last) await callUnary(trainings, 'cancelTraining', { training });
+      if (more.resume === true) assert.ok(epoch === 0 || epoch > 5, 'epochs before the checkpoint are not repeated');
+    }
+    const parts: Buffer[] = [];
+    for await (const { predictions } of readStream(trainings, trainings.readPredictions({ training }))) {
+      parts.push(predictions);
+    }
+    return Buffer.concat(parts);
+  };
+  const whole = await predictionsOf({});
+  await assert.rejects(predictionsOf({}, 8), hasCode('CANCELLED'));
+  await assert.rejects(predictionsOf({ seed: 4, resume: true }), hasCode('FIELD_INVALID', /other scenes, settings/));
+  const resumed = await predictionsOf({ resume: true });
+  assert.ok(whole.byteLength > 0 && resumed.equals(whole));
+  await assert.rejects(predictionsOf({ resume: true }), hasCode('FIELD_INVALID', /no earlier run/));
+});
+
 test('a new head is made for the features that training leaves, which it does not touch', async () => {
   const trained = async (headEpochs: string) => {
     const settings = { epochs: '2', probeEpochs: '2', headEpochs };

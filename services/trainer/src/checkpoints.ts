@@ -2,6 +2,7 @@ import { failure, HyperswapError } from '@hyperswap/errors';
 import { readSafetensors, writeSafetensors, type NamedTensor } from '@hyperswap/safetensors';
 import type { ObjectStore } from '@hyperswap/storage';
 import { z } from 'zod';
+import type { StageCheckpoint } from './engine/descend.js';
 
 /** Checkpoint state besides its tensors; in a pretraining one step is one epoch. */
 const stateSchema = z.object({
@@ -17,6 +18,11 @@ const recordSchema = z.object({ fingerprint: z.string(), state: stateSchema });
 
 export interface Checkpoint extends z.infer<typeof stateSchema> {
   readonly tensors: ReadonlyMap<string, NamedTensor>;
+}
+
+/** Returns what the engine offers as a checkpoint that is kept. */
+export function toCheckpoint({ random, losses, accuracies, ...checkpoint }: StageCheckpoint): Checkpoint {
+  return { ...checkpoint, random: [...random], losses: [...losses], accuracies: [...accuracies] };
 }
 
 /** Checkpoints of a run in the object store. Each name keeps only its last checkpoint. */

@@ -4,7 +4,7 @@ import type { RasterInfo } from '@hyperswap/proto';
 import type { NamedTensor } from '@hyperswap/safetensors';
 import type { Backbone } from '@hyperswap/spectralgpt';
 import type { FloatPrecision } from '@hyperswap/tensor';
-import type { Checkpoint } from './checkpoints.js';
+import { toCheckpoint, type Checkpoint } from './checkpoints.js';
 import type { StageCheckpoint, TrainingReport } from './engine/descend.js';
 import type { TrainingSettings } from './engine/settings.js';
 import type { TrainingResult } from './engine/train.js';
@@ -84,11 +84,7 @@ export async function fitAdapter(recipe: AdapterRecipe, context: TrainingContext
       onProgress: (value) => {
         const { stage, step, steps, epoch, loss, checkpoint } = value as TrainingReport;
         if (checkpoint === undefined) report({ stage, done: step, total: steps, epoch, loss });
-        else {
-          const { random, losses, accuracies } = checkpoint;
-          const lists = { random: [...random], losses: [...losses], accuracies: [...accuracies] };
-          recipe.onCheckpoint?.({ ...checkpoint, ...lists });
-        }
+        else recipe.onCheckpoint?.(toCheckpoint(checkpoint));
       },
     },
   );

@@ -1,5 +1,6 @@
 import { failure } from '@hyperswap/errors';
 import type { StartTrainingRequest } from '@hyperswap/proto';
+import { Checkpoints, toCheckpoint } from './checkpoints.js';
 import type { TrainingReport } from './engine/descend.js';
 import type { Baseline } from './engine/baselines/baseline.js';
 import { findBaseline } from './engine/baselines/baselines.js';
@@ -9,7 +10,7 @@ import { predictPixels } from './predict-pixels.js';
 import type { TrainingContext } from './training-context.js';
 import { finished, type TrainingOutcome } from './training-result.js';
 import { gatherSpectra, spectraWindows, usableBands } from './spectra-windows.js';
-import { gatherPatches, namedPatchSize, planTraining } from './training-plan.js';
+import { gatherPatches, namedPatchSize, planTraining, type TrainingPlan } from './training-plan.js';
 
 /** Trains a baseline on the same pixels as an adapter and tests it. Nothing is registered. */
 export async function runBaseline(request: StartTrainingRequest, context: TrainingContext): Promise<TrainingOutcome> {
@@ -32,27 +33,49 @@ export async function runBaseline(request: StartTrainingRequest, context: Traini
     : await gatherPatches(plan, plan.train, scenes, signal, report);
   const name = crypto.randomUUID();
   const args = { patches, classes: classes.length, ...input, epochs, seed: request.seed };
-  const parameters = await engine.call(
+  const checkpoints = checkpointsOf(request, plan, context);
+  const resumed = context.isRepeated
+    ? await checkpoints.lastIfAny()
+    : request.resume
+      ? await checkpoints.last()
+      : undefined;
+  let saving = Promise.resolve();
+  const fitting = engine.call(
     'fitBaseline',
-    { name, baseline: request.method, ...args },
+    { name, baseline: request.method, resumed, ...args },
     {
       signal,
       onProgress: (value) => {
-        const { stage, step, steps, epoch, loss } = value as TrainingReport;
-        report({ stage, done: step, total: steps, epoch, loss });
+        const { stage, step, steps, epoch, loss, checkpoint } = value as TrainingReport;
+        if (checkpoint === undefined) report({ stage, done: step, total: steps, epoch, loss });
+        else saving = saving.then(() => checkpoints.save(toCheckpoint(checkpoint)));
       },
     },
   );
+  // A checkpoint that is being written is finished, however the run ends.
+  const parameters = await fitting.finally(() => saving);
   try {
     const { pixels } = plan.test;
     const batches = isOfBands
       ? spectraWindows(scenes, scene, pixels, windows, signal)
       : scenes.patches(scene, pixels, patchSize, signal);
     const classified = await predictPixels(name, pixels.length, batches, context);
-    return finished(plan, { ...(await measure(plan, classified, side)), parameters, start });
+    const tested = await measure(plan, classified, side);
+    await checkpoints.remove();
+    return finished(plan, { ...tested, parameters, start });
   } finally {
     await engine.call('unbind', { name });
   }
+}
+
+/** Returns the checkpoints of a comparison method on a scene. Only runs of the same pixels, settings and seed share one. */
+function checkpointsOf(
+  { scene, method, settings, seed }: StartTrainingRequest,
+  { scene: { sourceDigest }, train, patchSize }: TrainingPlan,
+  { store }: TrainingContext,
+): Checkpoints {
+  const fingerprint = JSON.stringify({ sourceDigest, train: train.pixels, patchSize, method, settings, seed });
+  return new Checkpoints(store, `trainings/${scene}/${method}/checkpoint.safetensors`, fingerprint);
 }
 
 /** Returns the side of the square around a pixel that a comparison method looks at. */

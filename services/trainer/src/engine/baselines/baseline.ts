@@ -3,6 +3,7 @@
  * executor's worker.
  */
 import type { MethodContext } from '@hyperswap/tensor';
+import type { StageCheckpoint } from '../descend.js';
 import type { LabelledPatches } from '../train.js';
 
 export interface BaselineArguments {
@@ -13,6 +14,8 @@ export interface BaselineArguments {
   readonly components: number;
   readonly epochs: number | undefined;
   readonly seed: number;
+  /** Checkpoint of an earlier run with the same arguments, for methods that offer some. */
+  readonly resumed: StageCheckpoint | undefined;
 }
 
 /** Classes of patches. */

@@ -12,7 +12,9 @@ import {
   type Tensor3D,
 } from '@hyperswap/tensor';
 import { Random } from '@hyperswap/random';
+import type { TrainingReport } from '../descend.js';
 import { crossEntropy } from '../head.js';
+import { restoreState, takeState } from '../optimizer-state.js';
 import { makeVariable } from '../parameters.js';
 import type { Baseline, BaselineArguments } from './baseline.js';
 import { initialValues, spectralFormerLogits, spectralFormerShapes } from './spectral-former-network.js';
@@ -22,6 +24,8 @@ const side = 7;
 const batchSize = 64;
 const defaultEpochs = 300;
 const learningRate = 5e-4;
+/** Epochs from one checkpoint to the next. */
+const checkpointEpochs = 5;
 
 export const spectralFormer: Baseline = {
   name: 'spectralformer',
@@ -47,24 +51,49 @@ export const spectralFormer: Baseline = {
     const count = patches.labels.length;
     const batches = Math.ceil(count / batchSize);
     const weights = new Float32Array(classes).fill(1);
-    try {
-      for (let step = 0, order = new Int32Array(); step < epochs * batches; step++) {
+    const parameters = [...variables];
+    const steps = epochs * batches;
+    const losses: number[] = [];
+    /** Runs the steps of an epoch. @returns the mean loss of a patch */
+    const runEpoch = async (epoch: number): Promise<number> => {
+      const order = random.shuffle(Int32Array.from({ length: count }, (_, patch) => patch));
+      let sum = 0;
+      for (let batch = 0; batch < batches; batch++) {
         throwIfAborted(context.signal, 'Training');
-        const batch = step % batches;
-        if (batch === 0) order = random.shuffle(Int32Array.from({ length: count }, (_, patch) => patch));
+        const step = epoch * batches + batch;
         const chosen = order.slice(batch * batchSize, (batch + 1) * batchSize);
         const input = tf.tidy(() => tf.gather(all, tf.tensor1d(chosen, 'int32')));
         const labels = chosen.map((patch) => patches.labels[patch]! - 1);
-        const rate = learningRate * cosineSchedule(step, epochs * batches, 0);
+        const rate = learningRate * cosineSchedule(step, steps, 0);
         const loss = optimizer.minimise(
           () => crossEntropy(spectralFormerLogits(input, variables), labels, 0, weights),
           () => rate,
         );
         input.dispose();
-        const epoch = Math.floor(step / batches) + 1;
-        if (!Number.isFinite(loss)) throw failure('TRAINING_DIVERGED', { epoch, step: step + 1, learningRate });
-        context.progress({ stage: 'training', epoch, step: step + 1, steps: epochs * batches, loss });
+        if (!Number.isFinite(loss)) {
+          throw failure('TRAINING_DIVERGED', { epoch: epoch + 1, step: step + 1, learningRate });
+        }
+        sum += loss * chosen.length;
+        const report = { stage: 'training', epoch: epoch + 1, step: step + 1, steps, loss } as const;
+        context.progress(report satisfies TrainingReport);
         await context.pause();
+      }
+      return sum / count;
+    };
+    try {
+      if (args.resumed !== undefined) {
+        restoreState(args.resumed.tensors, parameters, optimizer, args.resumed.steps);
+        random.restore(args.resumed.random);
+        losses.push(...args.resumed.losses);
+      }
+      for (let epoch = losses.length; epoch < epochs; epoch++) {
+        losses.push(await runEpoch(epoch));
+        const done = epoch + 1;
+        if (done % checkpointEpochs !== 0 || done === epochs) continue;
+        const state = { epoch: done, steps: done * batches, random: random.state(), losses, accuracies: [] };
+        const checkpoint = { ...state, tensors: takeState(parameters, optimizer) };
+        const report = { stage: 'training', epoch: done, step: done * batches, steps, loss: losses.at(-1) } as const;
+        context.progress({ ...report, checkpoint } satisfies TrainingReport);
       }
     } catch (error) {
       tf.dispose([...variables.values(), ...scaled.tensors]);
