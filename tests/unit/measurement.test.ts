@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { accuracyByDistance, calibrationError, distanceHistogram, reliabilityCurve, shareWithin } from '@hyperswap/map';
 import { Random } from '@hyperswap/random';
-import { distancesToTraining, farthestDistance } from '@hyperswap/splits';
+import { distancesToTraining, farthestDistance, splitByMaps, splitMatchedValidation } from '@hyperswap/splits';
 
 test('distances to the nearest training pixel are those of a search over all pairs', async () => {
   const random = new Random(3);
@@ -66,4 +66,29 @@ test('the expected calibration error is the mean gap of confidence and accuracy'
     ],
   );
   assert.ok(Math.abs(calibrationError(curve) - 0.1) < 1e-9);
+});
+
+test('validation pixels for a confidence are as far from training pixels as the map is', async () => {
+  const shape = { height: 60, width: 60 };
+  const row = (pixel: number): number => Math.floor(pixel / 60);
+  const empty = new Uint8Array(3600);
+  const medianOf = async (train: readonly number[], pixels: readonly number[]): Promise<number> =>
+    (await distancesToTraining(train, pixels, shape)).toSorted()[pixels.length >> 1]!;
+  const everywhere = Array.from({ length: 3600 }, (_, pixel) => pixel);
+  // A whole field of training pixels: single ones set aside would be beside others.
+  const field = empty.map((_, pixel) => (row(pixel) < 24 ? 1 + (pixel % 2) : 0));
+  // Training pixels at every tenth row and column: the map is near to them.
+  const sparse = empty.map((_, pixel) => (pixel % 10 === 0 && row(pixel) % 10 === 0 ? 1 + ((pixel / 10) % 2) : 0));
+  for (const [labels, low, high] of [
+    [field, 3, 9],
+    [sparse, 10, 20],
+  ] as const) {
+    const split = splitByMaps({ name: 'a', labels }, { name: 'b', labels: empty });
+    const held = await splitMatchedValidation(split, shape, 0.25, 1);
+    const found = await medianOf(held.train, held.test);
+    const wanted = await medianOf(split.train, everywhere);
+    assert.ok(found >= low && found <= high, `${found} where the map has ${wanted}`);
+    assert.equal(held.train.length + held.test.length, split.train.length);
+    assert.deepEqual(await splitMatchedValidation(split, shape, 0.25, 1), held, 'the same for a seed');
+  }
 });

@@ -1,7 +1,7 @@
 import type { Adapter } from '@hyperswap/adapter';
 import { fitTemperature, meanLoss } from '@hyperswap/map';
 import type { NamedTensor } from '@hyperswap/safetensors';
-import { splitValidation } from '@hyperswap/splits';
+import { splitMatchedValidation } from '@hyperswap/splits';
 import { logitsOfPixels } from './evaluate-adapter.js';
 import { fitAdapter, type AdapterRecipe, type FittedAdapter } from './fit-adapter.js';
 import { withTunedBackbone } from './keep-tuned-backbone.js';
@@ -11,17 +11,18 @@ import type { TrainingContext } from './training-context.js';
 import { validationShare, type LabelledPixels, type TrainingPlan } from './training-plan.js';
 
 /**
- * Returns the plan that calibrates another one: its training pixels without a part of them, which are its test pixels.
+ * Returns the plan that calibrates another one: its training pixels without a part of them, which are its test pixels, as far from the
+ * others as the map is from all of them.
  *
  * @throws SPLIT_INVALID if there are too few training pixels
  */
-export function calibrationPlan(plan: TrainingPlan, seed: number): TrainingPlan {
+export async function calibrationPlan(plan: TrainingPlan, seed: number): Promise<TrainingPlan> {
   const { train, split, blockSize, scene } = plan;
   const whole = {
     ...{ train: train.pixels, trainLabels: train.labels },
     ...{ test: [], testLabels: new Uint8Array(), description: split, blockSize },
   };
-  const held = splitValidation(whole, scene.raster!.width, validationShare, seed);
+  const held = await splitMatchedValidation(whole, scene.raster!, validationShare, seed);
   return {
     ...plan,
     train: { pixels: held.train, labels: held.trainLabels },
@@ -60,7 +61,7 @@ export async function calibrate(
   const found =
     plan.validation !== undefined && !isValidating
       ? await temperatureOf(fitted, plan.validation, recipe, own)
-      : await temperatureOfAnother(calibrationPlan(plan, training.seed), recipe, pseudoLabels, own);
+      : await temperatureOfAnother(await calibrationPlan(plan, training.seed), recipe, pseudoLabels, own);
   return { ...fitted, adapter: divideHead(fitted.adapter, found) };
 }
 

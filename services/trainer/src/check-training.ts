@@ -46,6 +46,6 @@ export async function checkTraining(
   const { shift } = training.augmentation;
   const plan = await planTraining(request, preset, { patchSize, validation, shift }, scenes, signal);
   // A training that cannot be calibrated fails now, not at its end.
-  if (parsed.calibrate) calibrationPlan(plan, request.seed);
+  if (parsed.calibrate) await calibrationPlan(plan, request.seed);
   return plan.scene;
 }
