@@ -13,7 +13,7 @@ const hints: Hints = {
   ADAPTER_RETIRED: ({ adapter }) => `"hyperswap adapters retire ${adapter} --undo" brings it back.`,
   ADAPTER_BACKBONE: 'Start the services with --backbone and the name of that backbone.',
   ADAPTER_WAVELENGTHS: '"hyperswap classify --scene FILE --resample" resamples a file to the bands of the adapter.',
-  BACKBONE_NOT_FOUND: '"hyperswap backbone import" adds a backbone.',
+  BACKBONE_NOT_FOUND: '"hyperswap backbones import" adds a backbone.',
   TRAINING_DIVERGED: ({ learningRate }) => `Lower it with --set learningRate=${learningRate / 10}.`,
   SIGNATURE_INVALID: 'The services trust the keys in HYPERSWAP_TRUSTED_KEYS; "hyperswap keys create" makes a key.',
   TOKEN_MISSING: 'Name the file of the token with --token-file or HYPERSWAP_TOKEN_FILE.',

@@ -1,7 +1,13 @@
+export { complete, type NameKind } from './completion/complete.js';
 export { fetchFile, type FetchOptions } from './fetch-file.js';
 export { fetchIndianPines, indianPinesClasses } from './datasets/indian-pines.js';
 export { repairLineEndings } from './datasets/repair-indian-pines.js';
 export { run } from './main.js';
+export { createProgram } from './program.js';
+export { nextSteps } from './start/next-steps.js';
+export type { Present } from './start/present.js';
+export { measureLabels, proposePatchSize, proposeSplit } from './start/propose.js';
+export { foldLine, layOutTable } from './text-layout.js';
 export { FleetHistory } from './top/fleet-history.js';
 export { quantile, type FleetLoad, type PodLoad } from './top/fleet-load.js';
 export { linesOf, sortings } from './top/screen.js';

@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url';
 import type { Config, ServiceName } from '@hyperswap/config';
 import { failure, restoreError } from '@hyperswap/errors';
 import type { PrivateHostAnswer, PrivateHostOrder } from '@hyperswap/host';
+import { passOn } from './service-output.js';
 
 /** Services of this command alone, on a free loopback port. */
 export interface LocalServices {
@@ -30,7 +31,8 @@ const stopMilliseconds = 10_000;
 export async function startLocalServices(config: Config, names: readonly ServiceName[]): Promise<LocalServices> {
   const program = fileURLToPath(import.meta.resolve('@hyperswap/host/private-program'));
   // Standard output belongs to the command's result; what the services print goes to standard error.
-  const child = fork(program, [], { stdio: ['ignore', 2, 2, 'ipc'] });
+  const child = fork(program, [], { stdio: ['ignore', 2, 'pipe', 'ipc'] });
+  passOn(child.stderr!, process.stderr);
   const answer = await firstAnswer(child, { config, services: names });
   return {
     ...answer,

@@ -1,4 +1,5 @@
 /** Names of the values of enumerations, as options take them and tables show them. */
+import path from 'node:path';
 import { JobKind, JobState, Precision } from '@hyperswap/proto';
 
 /** Number formats by name. */
@@ -44,4 +45,10 @@ export function jobStateName(state: JobState): string {
 
 function nameOf(names: Readonly<Record<string, number>>, wanted: number): string {
   return Object.entries(names).find(([, value]) => value === wanted)?.[0] ?? 'unknown';
+}
+
+/** Returns the name of a scene file without its ending, made a valid name of a scene. */
+export function sceneNameOf(file: string): string {
+  const stem = path.basename(file, path.extname(file)).toLowerCase();
+  return stem.replaceAll(/[^a-z0-9._-]+/g, '-').replace(/^[^a-z0-9]+/, '');
 }

@@ -79,16 +79,25 @@ export async function openSession(
   services: readonly ServiceName[] = serviceNames,
 ): Promise<Session> {
   const { config } = configure(flags, 'error');
-  let local: LocalServices | undefined;
-  let endpoint = config.endpoint;
-  if (endpoint === '') {
-    const usual = `${config.host}:${config.port}`;
-    if (config.port !== 0 && (await listens(config.host, config.port))) endpoint = usual;
-    else {
-      local = await startLocalServices(config, services);
-      endpoint = local.endpoint;
-    }
-  }
+  const running = await runningEndpoint(config);
+  if (running !== undefined) return connectSession(config, running, undefined);
+  const local = await startLocalServices(config, services);
+  return connectSession(config, local.endpoint, local);
+}
+
+/** Connects to services that run, and starts none. @returns undefined when no endpoint is set and nothing listens on the default port */
+export async function openRunningSession(flags: GlobalFlags): Promise<Session | undefined> {
+  const { config } = configure(flags, 'error');
+  const running = await runningEndpoint(config);
+  return running === undefined ? undefined : connectSession(config, running, undefined);
+}
+
+async function runningEndpoint({ endpoint, host, port }: Config): Promise<string | undefined> {
+  if (endpoint !== '') return endpoint;
+  return port !== 0 && (await listens(host, port)) ? `${host}:${port}` : undefined;
+}
+
+function connectSession(config: Config, endpoint: string, local: LocalServices | undefined): Session {
   const to = (service: ServiceName): { endpoint: string; access: ClientAccess } => {
     const found = endpointOf(endpoint, service);
     return { endpoint: found, access: local === undefined ? accessTo(found, config) : {} };

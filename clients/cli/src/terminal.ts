@@ -1,25 +1,35 @@
 import { MultiBar, Presets, type SingleBar } from 'cli-progress';
+import { foldLine, layOutTable } from './text-layout.js';
 
 /** Prints a command's result: JSON for scripts, lines for people. */
 export function printResult(json: boolean | undefined, value: unknown, lines: readonly string[]): void {
   if (json === true) console.log(JSON.stringify(value, null, 2));
-  else for (const line of lines) console.log(line);
+  else for (const line of lines) console.log(fold(line, process.stdout));
 }
 
 /** Tells the user something that does not stop the command. Goes to standard error. */
 export function warn(text: string): void {
-  process.stderr.write(`Warning: ${text}\n`);
+  printError(`Warning: ${text}`);
 }
 
-/** Columns of text, as wide as their widest cell. */
+/** Prints a text on standard error, folded where that is a terminal. */
+export function printError(text: string): void {
+  for (const line of text.split('\n')) process.stderr.write(`${fold(line, process.stderr)}\n`);
+}
+
+/** Columns of text, as wide as their widest cell; on a terminal as wide as fits, with long cells on several lines. */
 export function table(header: readonly string[], rows: readonly (readonly string[])[]): string[] {
-  const widths = header.map((title, column) => Math.max(title.length, ...rows.map((row) => row[column]!.length)));
-  return [header, ...rows].map((row) =>
-    row
-      .map((cell, column) => cell.padEnd(widths[column]!))
-      .join('  ')
-      .trimEnd(),
-  );
+  return layOutTable(header, rows, process.stdout.isTTY ? process.stdout.columns : Infinity);
+}
+
+/** Returns text in bold where standard output is a terminal that shows it; `NO_COLOR` (no-color.org) switches it off. */
+export function bold(text: string): string {
+  return showsStyles() ? `\u001B[1m${text}\u001B[22m` : text;
+}
+
+function showsStyles(): boolean {
+  const { NO_COLOR, TERM } = process.env;
+  return process.stdout.isTTY && (NO_COLOR ?? '') === '' && TERM !== 'dumb';
 }
 
 /** Progress of long work: bars on a terminal, otherwise a line at each tenth. It goes to standard error, results to standard output. */
@@ -33,7 +43,7 @@ export class Progress {
     if (!quiet && process.stderr.isTTY) {
       const format = ' {stage} {bar} {percentage}% {note}';
       this.bars = new MultiBar(
-        { format, clearOnComplete: false, hideCursor: true, stream: process.stderr },
+        { format, barsize: barColumns(), clearOnComplete: false, hideCursor: true, stream: process.stderr },
         Presets.rect,
       );
     }
@@ -65,7 +75,17 @@ export class Progress {
   }
 }
 
+/** Columns of a bar that leave room for the stage and its note. */
+function barColumns(): number {
+  return Math.max(8, Math.min(40, process.stderr.columns - 60));
+}
+
 /** Returns a time as `2026-11-26 10:20:00` in UTC; empty when it is absent. */
 export function shortTime(time: Date | undefined): string {
   return time === undefined ? '' : time.toISOString().slice(0, 19).replace('T', ' ');
+}
+
+/** Folds a line between words where a stream is a terminal; elsewhere lines stay whole for programs. */
+function fold(line: string, stream: NodeJS.WriteStream): string {
+  return stream.isTTY ? foldLine(line, stream.columns) : line;
 }

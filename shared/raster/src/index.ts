@@ -5,7 +5,7 @@ export { isNpy, readNpy, readNpyHeader, writeNpy, type NpyHeader } from './forma
 export { formats } from './formats/formats.js';
 export { isTiff } from './formats/tiff/directory.js';
 export { describeCrs, type CrsDescription } from './crs.js';
-export { LabelClasses, type ClassOptions, type FinishedClasses } from './labels/label-classes.js';
+export { LabelClasses, type ClassOptions, type FinishedClass, type FinishedClasses } from './labels/label-classes.js';
 export type { LabelMap, LabelOptions, LabelTarget, ReadLabels } from './labels/label-options.js';
 export { readClassTable } from './labels/class-table.js';
 export { readLabels } from './labels/labels.js';

@@ -24,11 +24,11 @@ import { shortTime, table, warn } from '../terminal.js';
 import { version as programVersion } from '../version.js';
 
 export function addAdapterCommands(program: Command): void {
-  const adapters = program.command('adapters').description('list, import, export and name adapters');
+  const adapters = program.command('adapters').description('list, show, import, export, name and retire adapters');
 
   adapters
     .command('list')
-    .description('all versions')
+    .description('list all versions of all adapters')
     .action((_: unknown, command: Command) =>
       withSession(command, listAdapters, (all) =>
         table(
@@ -48,7 +48,7 @@ export function addAdapterCommands(program: Command): void {
   adapters
     .command('show')
     .argument('<ref>', 'name, name@7 or name:alias')
-    .description('one version')
+    .description('describe one version')
     .action((adapter: string, _: unknown, command: Command) =>
       withSession(command, (session) => getAdapter(session, adapter), describeAdapter),
     );
@@ -56,7 +56,7 @@ export function addAdapterCommands(program: Command): void {
   adapters
     .command('import')
     .argument('<path>', 'an adapter.safetensors, or a folder of Hugging Face PEFT (LORA or LOKR)')
-    .requiredOption('--name <name>')
+    .requiredOption('--name <name>', 'name of the adapter')
     .option('--like <ref>', 'adapter of the same scene, from which a PEFT one gets classes, PCA and normaliser')
     .description('register a blob as the next version of a name')
     .action((file: string, { name, like = '' }: { name: string; like?: string }, command: Command) =>
@@ -79,7 +79,9 @@ export function addAdapterCommands(program: Command): void {
     .command('export')
     .argument('<ref>')
     .argument('<dir>')
-    .addOption(new Option('--format <format>').choices(Object.keys(adapterFormats)).default('hyperswap'))
+    .addOption(
+      new Option('--format <format>', 'files to write').choices(Object.keys(adapterFormats)).default('hyperswap'),
+    )
     .description('write a version’s blob, or the files of Hugging Face PEFT, and a STAC item to a folder')
     .action(
       (adapter: string, directory: string, { format }: { format: keyof typeof adapterFormats }, command: Command) =>
@@ -100,7 +102,7 @@ export function addAdapterCommands(program: Command): void {
     .command('alias')
     .argument('<ref>')
     .argument('<alias>')
-    .description('point an alias at a version; streams that use it change with their next tile')
+    .description('move an alias to a version; streams that use it change with their next tile')
     .action((adapter: string, alias: string, _: unknown, command: Command) =>
       withSession(
         command,
@@ -113,8 +115,8 @@ export function addAdapterCommands(program: Command): void {
   adapters
     .command('pin')
     .argument('<ref>', 'name, name@7 or name:alias')
-    .option('--undo', 'no longer')
-    .description('keep what a reference means ready on every pod: a version, an alias’s, or the newest')
+    .option('--undo', 'release it again')
+    .description('keep an adapter ready on every pod')
     .action((adapter: string, { undo = false }: { undo?: boolean }, command: Command) =>
       withSession(
         command,
@@ -126,7 +128,7 @@ export function addAdapterCommands(program: Command): void {
 
   adapters
     .command('gc')
-    .description('clear away retired versions that no alias or pin names')
+    .description('delete retired versions that no alias or pin names')
     .action((_: unknown, command: Command) =>
       withSession(
         command,
@@ -139,8 +141,8 @@ export function addAdapterCommands(program: Command): void {
   adapters
     .command('retire')
     .argument('<ref>')
-    .option('--undo', 'bring it back')
-    .description('let a version take no new work')
+    .option('--undo', 'bring the version back')
+    .description('retire a version: it takes no new work')
     .action((adapter: string, { undo = false }: { undo?: boolean }, command: Command) =>
       withSession(
         command,

@@ -34,12 +34,12 @@ interface FetchFlags extends GlobalFlags {
 const releaseUrl = 'https://zenodo.org/records/8412455/files/SpectralGPT+.pth?download=1';
 
 export function addBackboneCommands(program: Command): void {
-  const backbone = program.command('backbone').description('import, list and fetch backbones');
+  const backbone = program.command('backbones').alias('backbone').description('import, list, show and fetch backbones');
 
   backbone
     .command('import')
     .argument('<file>', 'checkpoint of SpectralGPT: .pth of torch.save, or .safetensors')
-    .description('make a checkpoint of SpectralGPT a backbone')
+    .description('convert a checkpoint of SpectralGPT to a backbone')
     .requiredOption('--name <name>', 'name of the backbone')
     .addOption(
       new Option(
@@ -76,7 +76,7 @@ export function addBackboneCommands(program: Command): void {
 
   backbone
     .command('list')
-    .description('backbones by name')
+    .description('list the backbones')
     .action(async (_: unknown, command: Command) => {
       const flags = command.optsWithGlobals<GlobalFlags>();
       const session = await openSession(flags, ['trainer']);
@@ -93,7 +93,7 @@ export function addBackboneCommands(program: Command): void {
   backbone
     .command('show')
     .argument('<name>')
-    .description('size, digest and settings of a backbone')
+    .description('describe a backbone: size, digest, settings')
     .action(async (name: string, _: unknown, command: Command) => {
       const flags = command.optsWithGlobals<GlobalFlags>();
       const session = await openSession(flags, ['trainer']);
@@ -108,8 +108,8 @@ export function addBackboneCommands(program: Command): void {
 
   backbone
     .command('fetch')
-    .description('download a published checkpoint; an interrupted download goes on where it stopped')
-    .option('--url <url>', 'where it is', releaseUrl)
+    .description('download a published checkpoint; goes on where it stopped')
+    .addOption(new Option('--url <url>', 'address of the file').default(releaseUrl, 'SpectralGPT+ at Zenodo'))
     .option('--sha256 <digest>', 'what it must be; without it the digest found is printed')
     .option('--out <file>', 'where it goes', 'SpectralGPT+.pth')
     .action(async (_: unknown, command: Command) => {

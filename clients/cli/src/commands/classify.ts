@@ -29,8 +29,8 @@ interface ClassifyFlags extends GlobalFlags, FileFlags, MapFlags {
 
 export function addClassifyCommand(program: Command): void {
   addMapOptions(addFileOptions(program.command('classify')))
-    .description('the land-cover map of a prepared scene, or of a raw file with the adapter’s own PCA')
-    .requiredOption('--scene <name or file>')
+    .description('make the land-cover map of a prepared scene or of a scene file')
+    .requiredOption('--scene <name or file>', 'prepared scene, or a scene file')
     .requiredOption('--adapter <ref>', 'name, name@7 or name:alias')
     .option('--out <dir>', outContents)
     .option('--resample', 'resample the spectra of a raw file to the bands that the adapter was trained on')

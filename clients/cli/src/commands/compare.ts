@@ -1,4 +1,4 @@
-import type { Command } from 'commander';
+import { Option, type Command } from 'commander';
 import { callUnary } from '@hyperswap/rpc';
 import { percent, referenceOf } from '../report/report.js';
 import { openSession, type GlobalFlags } from '../session.js';
@@ -8,18 +8,21 @@ import { smoothing, smoothingReach } from './options.js';
 
 interface CompareFlags extends GlobalFlags {
   readonly scene: string;
-  readonly labels: string;
+  readonly labelMap?: string;
+  /** Earlier spelling of `--label-map`. */
+  readonly labels?: string;
   readonly smooth: string;
 }
 
 export function addCompareCommand(program: Command): void {
   program
     .command('compare')
-    .description('two adapters on the labelled pixels of a scene: accuracies, and McNemar’s test of their difference')
+    .description('compare two adapters on the labelled pixels of a scene: accuracies and McNemar’s test')
     .argument('<first>', 'name, name@7 or name:alias')
-    .argument('<second>')
-    .requiredOption('--scene <name>')
-    .option('--labels <map>', 'label map to compare on: one that did not train them (all together)', '')
+    .argument('<second>', 'the same, for the other adapter')
+    .requiredOption('--scene <name>', 'prepared scene with labels')
+    .option('--label-map <map>', 'label map to compare on: one that did not train them; all together by default')
+    .addOption(new Option('--labels <map>').hideHelp())
     .option('--smooth <pixels>', smoothing, '0')
     .action(async (first: string, second: string, _: unknown, command: Command) => {
       const flags = command.optsWithGlobals<CompareFlags>();
@@ -33,7 +36,7 @@ export function addCompareCommand(program: Command): void {
           await runSceneJob(session, { name: flags.scene }, second, progress),
         ] as const;
         const [firstJob, secondJob] = jobs.map(({ status }) => status!.job) as [string, string];
-        const request = { firstJob, secondJob, labelMap: flags.labels, smoothingReach: reach };
+        const request = { firstJob, secondJob, labelMap: flags.labelMap ?? flags.labels ?? '', smoothingReach: reach };
         const found = await callUnary(sceneJobs, 'compareMaps', request, { signal, timeout: 600_000 });
         progress.stop();
         const { pixels, onlyFirst, onlySecond, statistic, probability } = found;

@@ -11,12 +11,12 @@ import { printResult } from '../terminal.js';
 const available = ['indian-pines'];
 
 export function addDatasetCommands(program: Command): void {
-  const datasets = program.command('datasets').description('public scenes');
+  const datasets = program.command('datasets').description('fetch public scenes and their splits');
 
   datasets
     .command('fetch')
     .argument('<name>', available.join(', '))
-    .description('get a scene and its labels, checked and repaired')
+    .description('fetch a scene and its labels, checked and repaired')
     .action(async (dataset: string, _: unknown, command: Command) => {
       const flags = command.optsWithGlobals<GlobalFlags>();
       requireKnown(dataset);
@@ -36,7 +36,7 @@ export function addDatasetCommands(program: Command): void {
     .command('split')
     .argument('<name>', available.join(', '))
     .requiredOption('--from <dir>', 'folder with the two files of a published split (docs/datasets.md)')
-    .option('--out <dir>', 'gets a label map for training and one for the test', '.')
+    .option('--out <dir>', 'folder for a label map for training and one for the test', '.')
     .description('make label maps of a published split, in the numbering of the ground truth')
     .action(async (dataset: string, own: { readonly from: string; readonly out: string }, command: Command) => {
       const { json } = command.optsWithGlobals<GlobalFlags>();

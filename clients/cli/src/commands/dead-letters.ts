@@ -11,11 +11,11 @@ import { shortTime, table } from '../terminal.js';
 export function addDeadLetterCommands(jobs: Command): void {
   const letters = jobs
     .command('dead-letters')
-    .description('jobs of all kinds that failed: list them and queue them again (role operator)');
+    .description('list jobs that failed and queue them again (role operator)');
 
   letters
     .command('list')
-    .description('those that are kept, the newest first')
+    .description('list failed jobs of all kinds, the newest first')
     .addOption(new Option('--kind <kind>', 'only this kind of job').choices(Object.keys(jobKinds)))
     .action(({ kind }: { readonly kind?: keyof typeof jobKinds }, command: Command) =>
       withSession(
@@ -40,7 +40,7 @@ export function addDeadLetterCommands(jobs: Command): void {
   letters
     .command('requeue')
     .argument('<job>', 'as "jobs dead-letters list" shows it')
-    .description('queue a job that failed again, with all attempts before it; what is done of it stays done')
+    .description('queue a failed job again with all its attempts; finished parts stay done')
     .action((job: string, _: unknown, command: Command) =>
       withSession(
         command,

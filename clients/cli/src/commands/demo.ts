@@ -1,6 +1,6 @@
 import { rm } from 'node:fs/promises';
 import path from 'node:path';
-import type { Command } from 'commander';
+import { Option, type Command } from 'commander';
 import type { Scene, Split, TrainingFinished } from '@hyperswap/proto';
 import { callUnary, toMilliseconds } from '@hyperswap/rpc';
 import { writeNpy } from '@hyperswap/raster';
@@ -33,6 +33,8 @@ import { truthOf } from '../labels.js';
 
 interface DemoFlags extends GlobalFlags {
   readonly out: string;
+  readonly labelMaps?: string;
+  /** Earlier spelling of `--label-maps`. */
   readonly split?: string;
   readonly method: string;
   readonly seed: string;
@@ -48,13 +50,14 @@ const tileSize = 16;
 export function addDemoCommand(program: Command): void {
   program
     .command('demo')
-    .description('fetch Indian Pines, train an adapter on 695 pixels, map the whole scene, swap adapters meanwhile')
-    .option('--out <dir>', 'gets the maps and the report', 'out/demo')
-    .option('--split <dir>', 'folder of a published split (docs/datasets.md); without it a random split')
-    .option('--method <name>', 'of the adapter that draws the map', 'krona+')
+    .description('make a first map of a public scene: fetch, train, classify, and swap adapters meanwhile')
+    .option('--out <dir>', 'folder for the maps and the report', 'out/demo')
+    .option('--label-maps <dir>', 'folder of a published split (docs/datasets.md); without it a random split')
+    .addOption(new Option('--split <dir>').hideHelp())
+    .option('--method <name>', 'method of the adapter that draws the map', 'krona+')
     .option('--patch-size <pixels>', 'odd side of a patch; 0 for the default', '0')
     .option('--calibrate', calibrationHelp)
-    .option('--seed <number>', 'of split and training', '1')
+    .option('--seed <number>', 'seed of the split and the training', '1')
     .option('--set <key=value>', 'a setting, as epochs=20; repeat', collect, [])
     .action(async (own: DemoFlags, command: Command) => {
       const flags = command.optsWithGlobals<DemoFlags>();
@@ -64,7 +67,12 @@ export function addDemoCommand(program: Command): void {
       const session = await openSession({ ...flags, home });
       const progress = new Progress();
       try {
-        const report = await demonstrate(session, { ...flags, set: own.set }, datasetDirectory(home), progress);
+        const report = await demonstrate(
+          session,
+          { ...flags, labelMaps: flags.labelMaps ?? flags.split, set: own.set },
+          datasetDirectory(home),
+          progress,
+        );
         progress.stop();
         const { metrics, seconds, adapter, swap } = report;
         printResult(flags.json, report, [
@@ -86,7 +94,8 @@ async function demonstrate(session: Session, flags: DemoFlags, datasets: string,
   const dataset = await fetchIndianPines(datasets);
   progress.update('fetching', 1, 1);
 
-  const published = flags.split === undefined ? undefined : await readPublishedSplit(flags.split);
+  const { labelMaps } = flags;
+  const published = labelMaps === undefined ? undefined : await readPublishedSplit(labelMaps);
   const maps = published?.maps ?? [];
   const prepareStart = performance.now();
   const scene = await uploadScene(

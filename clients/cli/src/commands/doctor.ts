@@ -31,7 +31,7 @@ function gpuLine({ build, driver, processorReason }: Engine): string {
 export function addDoctorCommand(program: Command): void {
   program
     .command('doctor')
-    .description('what is used, and what is missing; with a scene, how long its map takes')
+    .description('check the environment: engine, device, precision, store, bus; time a map')
     .option('--scene <name>', 'measure how long the map of a prepared scene takes on this machine, in each precision')
     .action(async (_: unknown, command: Command) => {
       const flags = command.optsWithGlobals<GlobalFlags & { readonly scene?: string }>();

@@ -20,8 +20,8 @@ const reachable: Readonly<Record<string, string>> = { '0.0.0.0': '127.0.0.1', ':
 export function addHealthCommand(program: Command): void {
   program
     .command('health')
-    .description('ask grpc.health.v1 once; the exit code is 0 when the service is serving')
-    .argument('[service]', 'full name of a service, or liveness; all services when it is left out', '')
+    .description('probe a server once; the exit code is 0 when it serves')
+    .argument('[service]', 'full name of a service, or liveness; all services by default', '')
     .action(async (service: string, _: unknown, command: Command) => {
       const flags = command.optsWithGlobals<GlobalFlags>();
       const { config } = configure(flags, 'error');

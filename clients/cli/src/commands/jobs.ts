@@ -16,12 +16,12 @@ import { addDeadLetterCommands } from './dead-letters.js';
 export function addJobCommands(program: Command): void {
   const jobs = program
     .command('jobs')
-    .description('classifications of whole scenes, and jobs of all kinds that failed');
+    .description('list classifications of whole scenes, fetch their maps, cancel them');
   addDeadLetterCommands(jobs);
 
   jobs
     .command('list')
-    .description('those of the last day, the newest first')
+    .description('list the classifications of the last day, the newest first')
     .action((_: unknown, command: Command) =>
       withSession(
         command,
@@ -49,7 +49,7 @@ export function addJobCommands(program: Command): void {
   addMapOptions(jobs.command('map'))
     .argument('<job>')
     .requiredOption('--out <dir>', outContents)
-    .description('the map of a job, when it is done')
+    .description('wait for a classification and write its map')
     .action(async (job: string, _: unknown, command: Command) => {
       const flags = command.optsWithGlobals<GlobalFlags & MapFlags & { out: string }>();
       const options = mapOptions(flags);
@@ -72,7 +72,7 @@ export function addJobCommands(program: Command): void {
   jobs
     .command('cancel')
     .argument('<job>')
-    .description('end a job that is running')
+    .description('cancel a classification that waits or runs')
     .action((job: string, _: unknown, command: Command) =>
       withSession(
         command,

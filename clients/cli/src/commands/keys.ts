@@ -14,12 +14,12 @@ interface TokenFlags {
 
 /** For those who have no identity provider: keys, and tokens that they sign. */
 export function addKeyCommands(program: Command): void {
-  const keys = program.command('keys').description('make keys, and tokens with them');
+  const keys = program.command('keys').description('create keys, and tokens with them');
 
   keys
     .command('create')
     .argument('<dir>')
-    .description('make a key pair: private.jwk signs tokens and adapters, keys.json is for those who are to trust it')
+    .description('create a key pair: private.jwk signs tokens and adapters, keys.json is for servers that trust it')
     .action(async (directory: string, _: unknown, command: Command) => {
       const files = await createKeyFiles(directory);
       const lines = [`Wrote ${files.privateKey} (keep it to yourself) and ${files.publicKeys}.`];
@@ -29,10 +29,10 @@ export function addKeyCommands(program: Command): void {
   keys
     .command('token')
     .description('print a token for services that trust the key (HYPERSWAP_TOKEN_KEYS)')
-    .requiredOption('--key <file>', 'private.jwk')
-    .requiredOption('--subject <name>', 'who will show it')
-    .addOption(new Option('--role <role>', 'what it allows').choices(roles).makeOptionMandatory())
-    .option('--hours <number>', 'until it expires', '12')
+    .requiredOption('--key <file>', 'private key: private.jwk')
+    .requiredOption('--subject <name>', 'name of the token’s owner')
+    .addOption(new Option('--role <role>', 'role of its owner').choices(roles).makeOptionMandatory())
+    .option('--hours <number>', 'hours until it expires', '12')
     .action(async ({ key, subject, role, hours }: TokenFlags, command: Command) => {
       const flags = command.optsWithGlobals<GlobalFlags>();
       if (!(Number(hours) > 0)) {

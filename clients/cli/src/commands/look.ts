@@ -1,6 +1,6 @@
 /** Commands that show prepared scenes: pictures, and spectra of their classes. */
 import path from 'node:path';
-import type { Command } from 'commander';
+import { Option, type Command } from 'commander';
 import { failure } from '@hyperswap/errors';
 import type { Scene } from '@hyperswap/proto';
 import { OutputFolder } from '@hyperswap/raster';
@@ -16,8 +16,17 @@ interface QuicklookFlags {
   readonly out: string;
   readonly bands?: string;
   readonly falseColor?: boolean;
+  readonly labelMap?: string | true;
+  /** Earlier spelling of `--label-map`. */
   readonly labels?: string | true;
   readonly map?: string;
+}
+
+interface SpectraFlags {
+  readonly out: string;
+  readonly labelMap?: string;
+  /** Earlier spelling of `--label-map`. */
+  readonly labels?: string;
 }
 
 /** Adds `quicklook` and `spectra` to the commands of scenes. */
@@ -25,12 +34,13 @@ export function addLookCommands(scenes: Command): void {
   scenes
     .command('quicklook')
     .argument('<name>')
-    .requiredOption('--out <file.png>')
+    .requiredOption('--out <file.png>', 'picture to write')
     .option('--false-color', 'near infrared, red and green instead of red, green and blue')
     .option('--bands <red,green,blue>', 'numbers of the bands, from 1')
-    .option('--labels [map]', 'draw the labels over it; without a name the first label map')
-    .option('--map <labels.tif>', 'draw a map over it')
-    .description('picture of a scene, stretched from the 2nd to the 98th percentile')
+    .option('--label-map [map]', 'draw a label map over it; without a name the first one')
+    .addOption(new Option('--labels [map]').hideHelp())
+    .option('--map <labels.tif>', 'draw a map that classify wrote over it')
+    .description('draw a picture of a scene, stretched from the 2nd to the 98th percentile')
     .action((name: string, flags: QuicklookFlags, command: Command) =>
       withSession(
         command,
@@ -49,10 +59,11 @@ export function addLookCommands(scenes: Command): void {
   scenes
     .command('spectra')
     .argument('<name>')
-    .requiredOption('--out <dir>', 'gets spectra.svg and spectra.csv')
-    .option('--labels <map>', 'label map; the first one by default')
-    .description('mean and spread of each class over wavelength')
-    .action((name: string, { out, labels }: { out: string; labels?: string }, command: Command) =>
+    .requiredOption('--out <dir>', 'folder for spectra.svg and spectra.csv')
+    .option('--label-map <map>', 'label map with the classes; the first one by default')
+    .addOption(new Option('--labels <map>').hideHelp())
+    .description('draw the mean spectrum of each class, with its deviation')
+    .action((name: string, { out, labelMap, labels = labelMap }: SpectraFlags, command: Command) =>
       withSession(
         command,
         async (session) => {
@@ -86,7 +97,7 @@ async function getScene({ scenes, signal }: Session, name: string): Promise<Scen
 }
 
 /** @throws FIELD_INVALID */
-function overlayOf(scene: Scene, { labels, map }: QuicklookFlags): Overlay | undefined {
+function overlayOf(scene: Scene, { labelMap, labels = labelMap, map }: QuicklookFlags): Overlay | undefined {
   if (map !== undefined && labels !== undefined) {
     throw failure('FIELD_INVALID', { field: '--map', reason: 'draw either labels or a map over the picture' });
   }
@@ -99,7 +110,7 @@ function labelMapOf({ name, labelMaps }: Scene, given: string | undefined): stri
   if (given !== undefined) return given;
   const [first] = labelMaps;
   if (first !== undefined) return first.name;
-  throw failure('FIELD_INVALID', { field: '--labels', reason: `scene ${name} has no label map` });
+  throw failure('FIELD_INVALID', { field: '--label-map', reason: `scene ${name} has no label map` });
 }
 
 async function writeFiles(directory: string, files: Readonly<Record<string, string | Uint8Array>>): Promise<void> {

@@ -16,7 +16,7 @@ const normalizerNames: Readonly<Record<Normalizer, string>> = {
 export function addMethodCommands(program: Command): void {
   program
     .command('presets')
-    .description('the paper’s settings of known scenes')
+    .description('list the paper’s settings of known scenes')
     .action((_: unknown, command: Command) =>
       withSession(
         command,
@@ -37,7 +37,7 @@ export function addMethodCommands(program: Command): void {
 
   program
     .command('methods')
-    .description('methods that can be trained, with their settings on a backbone')
+    .description('list the methods that can be trained, with their settings')
     .action((_: unknown, command: Command) =>
       withSession(
         command,

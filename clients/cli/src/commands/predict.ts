@@ -22,10 +22,10 @@ const headerBytes = 4096;
 export function addPredictCommand(program: Command): void {
   program
     .command('predict')
-    .description('logits of patches as the backbone takes them, or without an adapter their features')
+    .description('compute logits of patches; without an adapter, their features')
     .option('--adapter <ref>', 'a registered adapter, or the path of a blob')
-    .requiredOption('--patches <file>', '.npy, float32 [N, 12, 32, 32]')
-    .requiredOption('--out <file>', '.npy, gets float32 [N, classes] or [N, width]')
+    .requiredOption('--patches <file>', 'patches to read: .npy, float32 [N, 12, 32, 32]')
+    .requiredOption('--out <file>', 'file to write: .npy, float32 [N, classes] or [N, width]')
     .action(async (_: unknown, command: Command) => {
       const flags = command.optsWithGlobals<PredictFlags>();
       const patches = await openPatches(flags.patches);

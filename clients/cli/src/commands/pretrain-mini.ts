@@ -27,9 +27,9 @@ const stepsPerPoint = 20;
 export function addPretrainMiniCommand(program: Command): void {
   program
     .command('pretrain-mini')
-    .description('make the shipped backbone again, from a folder of real scenes')
+    .description('pretrain the shipped backbone again, from a folder of real scenes')
     .requiredOption('--data <dir>', 'the folder of scenes')
-    .requiredOption('--out <dir>', 'gets the backbone, its loss curve and what it was made from')
+    .requiredOption('--out <dir>', 'folder for the backbone, its loss curve and a list of its scenes')
     .option('--resume', 'go on at the last checkpoint of an earlier run')
     .option('--set <key=value>', 'a setting, as steps=1000; repeat', (value, all: string[]) => [...all, value], [])
     .action(async (own: PretrainMiniFlags, command: Command) => {

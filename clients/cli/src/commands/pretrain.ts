@@ -23,14 +23,14 @@ export function addPretrainCommand(program: Command): void {
   program
     .command('pretrain')
     .description('pretrain a backbone on unlabelled prepared scenes, as a masked autoencoder')
-    .option('--scene <name>', 'a scene; repeat', collect, [])
+    .option('--scene <name>', 'prepared scene; repeat for several', collect, [])
     .option('--simulated <count>', 'made-up scenes to add', '0')
-    .option('--size <name>', 'mini, base, large, huge', 'mini')
+    .option('--size <name>', 'size of the backbone: mini, base, large, huge', 'mini')
     .option('--from <backbone>', 'backbone to go on from, with its size: continued pretraining on your own scenes')
     .option('--resume', 'go on at the last checkpoint of an earlier run')
-    .option('--curve <file>', 'gets the loss curve, SVG')
+    .option('--curve <file>', 'file for the loss curve, SVG')
     .requiredOption('--name <name>', 'name of the backbone')
-    .option('--seed <number>', 'of the start, the patches and the masks', '1')
+    .option('--seed <number>', 'seed of the start, the patches and the masks', '1')
     .option('--set <key=value>', 'a setting, as steps=1000; repeat', collect, [])
     .action(async (own: PretrainFlags, command: Command) => {
       const flags = command.optsWithGlobals<PretrainFlags>();

@@ -1,4 +1,3 @@
-import path from 'node:path';
 import type { Command } from 'commander';
 import type { Georeference, LabelMap, LandCoverClass, Scene } from '@hyperswap/proto';
 import { describeBands, readClassTable, type LabelOptions } from '@hyperswap/raster';
@@ -8,6 +7,7 @@ import { describeHistogram, sceneHistogram } from '../look/histogram.js';
 import { percent } from '../report/report.js';
 import { openSession, withSession, type GlobalFlags } from '../session.js';
 import { printResult, Progress, table, warn } from '../terminal.js';
+import { sceneNameOf } from '../names.js';
 import { isRemotePlace, remoteFile } from '../remote-scene.js';
 import { fileToUpload, uploadScene, type LabelsToUpload } from '../upload.js';
 import {
@@ -35,7 +35,7 @@ interface PrepareFlags extends GlobalFlags, FileFlags, LabelFlags {
 }
 
 export function addSceneCommands(program: Command): void {
-  const scenes = program.command('scenes').description('prepare, list and delete scenes');
+  const scenes = program.command('scenes').description('prepare, list, show and delete scenes');
 
   addLabelOptions(addFileOptions(scenes.command('prepare')))
     .argument(
@@ -51,11 +51,11 @@ export function addSceneCommands(program: Command): void {
     .option('--name <name>', 'name of the scene (the file’s by default)')
     .option('--class <name[#rrggbb]>', 'name and colour of the next class; repeat', collect, [])
     .option('--attribution <text>', 'source and licence, kept with the scene')
-    .option('--replace', 'put it in place of another scene of the name')
-    .option('--keep-bands', 'no PCA: the 12 bands as they are')
+    .option('--replace', 'replace another scene of that name')
+    .option('--keep-bands', 'keep the 12 bands of the file as they are, without a PCA')
     .option('--pca-of <scene>', 'take the PCA of a prepared scene of the same sensor, so that its adapters fit')
     .option('--resample', 'with --pca-of: resample the spectra to the bands of that scene')
-    .description('reduce a scene to 12 components and keep it')
+    .description('prepare a scene: reduce its bands to 12 components and keep it')
     .action(async (given: string, own: PrepareFlags, command: Command) => {
       const flags = command.optsWithGlobals<PrepareFlags>();
       const { file: place, variable } = isRemotePlace(given)
@@ -65,7 +65,7 @@ export function addSceneCommands(program: Command): void {
       const options = await readOptions(flags);
       const forLabels = labelOptions(flags);
       const scene = {
-        name: flags.name ?? defaultName(file.name),
+        name: flags.name ?? sceneNameOf(file.name),
         file,
         options: { ...options, variable: variable ?? options.variable },
         labels: await Promise.all(own.labels.map((labels) => parseLabels(labels, forLabels))),
@@ -92,7 +92,7 @@ export function addSceneCommands(program: Command): void {
 
   scenes
     .command('list')
-    .description('scenes that are prepared')
+    .description('list the prepared scenes')
     .action((_: unknown, command: Command) =>
       withSession(
         command,
@@ -118,7 +118,7 @@ export function addSceneCommands(program: Command): void {
     .command('show')
     .argument('<name>')
     .option('--histogram', 'count the values of valid pixels, in rows spread over the scene')
-    .description('one scene')
+    .description('describe a scene: size, bands, labels, classes, place')
     .action((name: string, { histogram }: { histogram?: boolean }, command: Command) =>
       withSession(
         command,
@@ -140,7 +140,7 @@ export function addSceneCommands(program: Command): void {
   scenes
     .command('delete')
     .argument('<name>')
-    .description('forget a scene')
+    .description('delete a scene')
     .action((name: string, _: unknown, command: Command) =>
       withSession(
         command,
@@ -151,12 +151,6 @@ export function addSceneCommands(program: Command): void {
         ({ deleted }) => [`Deleted ${deleted}.`],
       ),
     );
-}
-
-/** The file's name without its ending, made a valid name. */
-function defaultName(file: string): string {
-  const stem = path.basename(file, path.extname(file)).toLowerCase();
-  return stem.replaceAll(/[^a-z0-9._-]+/g, '-').replace(/^[^a-z0-9]+/, '');
 }
 
 /** Reads `file`, `map=file`, either with `:variable` after it, or `map=:variable`, a variable of the scene's own file. */

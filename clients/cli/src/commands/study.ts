@@ -32,12 +32,12 @@ const columns = ['method', 'OA', 'overlap', 'AA', 'kappa', 'ECE', 'values', 'sec
 export function addStudyCommand(program: Command): void {
   program
     .command('study')
-    .description('the paper’s tables for a scene: methods × seeds; goes on where it stopped')
-    .requiredOption('--scene <name>')
-    .option('--methods <names>', 'separated by commas', paperMethods)
-    .option('--seeds <numbers>', 'separated by commas', '1,2,3')
-    .option('--backbones <names>', 'to compare sizes or token sizes, separated by commas (the configured one)')
-    .option('--lambdas <numbers>', 'of the "+" methods, to sweep, separated by commas', '')
+    .description('compute the paper’s tables for a scene: methods × seeds; goes on where it stopped')
+    .requiredOption('--scene <name>', 'prepared scene with labels')
+    .option('--methods <names>', 'methods, separated by commas', paperMethods)
+    .option('--seeds <numbers>', 'seeds, separated by commas', '1,2,3')
+    .option('--backbones <names>', 'backbones to compare, separated by commas; the configured one by default')
+    .option('--lambdas <numbers>', 'values of lambda to try for the "+" methods, separated by commas', '')
     .option('--preset <name>', 'the paper’s settings of a known scene')
     .option('--split <split>', `${splitHelp} (the preset’s, or 50:15)`)
     .option('--patch-size <pixels>', 'odd side of a patch; 0 for the preset’s or 15', '0')
@@ -50,7 +50,7 @@ export function addStudyCommand(program: Command): void {
     .option('--calibrate', calibrationHelp)
     .option('--smooth <pixels>', 'show the accuracies of smoothed maps too, as "classify --smooth" makes them', '0')
     .option('--no-maps', 'leave out the maps of the whole scene')
-    .option('--out <dir>', 'gets results.csv, differences.csv, report.html and a file for each run', 'out/study')
+    .option('--out <dir>', 'folder for results.csv, differences.csv, report.html and a file for each run', 'out/study')
     .action(async (own: StudyFlags, command: Command) => {
       const flags = command.optsWithGlobals<StudyFlags>();
       const reach = smoothingReach(own.smooth);

@@ -25,7 +25,7 @@ const usualColumns = 80;
 export function addTopCommand(program: Command): void {
   program
     .command('top')
-    .description('what the processes of a fleet are doing: live on a terminal, once elsewhere')
+    .description('show what the processes of a fleet do: live on a terminal, else once')
     .option('--interval <seconds>', 'time between two looks, 0.2 to 60', '1')
     .option('--once', 'look once, print, and end')
     .addOption(new Option('--sort <order>', 'order of the processes').choices(sortings).default('load'))

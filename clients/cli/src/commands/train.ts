@@ -26,17 +26,17 @@ interface TrainFlags extends GlobalFlags {
 export function addTrainCommand(program: Command): void {
   program
     .command('train')
-    .description('fine-tune an adapter on labelled pixels of a prepared scene')
-    .requiredOption('--scene <name>')
+    .description('train an adapter on the labelled pixels of a prepared scene')
+    .requiredOption('--scene <name>', 'prepared scene with labels')
     .option('--adapter <name>', 'name of the adapter; every training makes a new version')
-    .option('--method <name>', 'see "hyperswap methods"', 'krona+')
+    .option('--method <name>', 'how the adapter learns; "hyperswap methods" lists them', 'krona+')
     .option('--preset <name>', 'the paper’s settings of a known scene; see "hyperswap presets"')
     .option('--split <split>', `${trainingSplitHelp} (the preset’s, or 50:15)`)
     .option('--patch-size <pixels>', 'odd side of a patch; 0 for the preset’s or 15; auto to choose by validation', '0')
     .option('--resume', 'go on at the last checkpoint of an earlier run')
     .option('--validate', 'evaluate on a part of the training pixels and register nothing: for choosing settings')
     .option('--calibrate', calibrationHelp)
-    .option('--seed <number>', 'of the split, the start and the order', '1')
+    .option('--seed <number>', 'seed of the split, the start and the order', '1')
     .option('--set <key=value>', 'a setting, as learningRate=0.003; repeat', collect, [])
     .action(async (own: TrainFlags, command: Command) => {
       const flags = command.optsWithGlobals<TrainFlags>();
@@ -74,7 +74,7 @@ export function addTrainCommand(program: Command): void {
     });
 }
 
-function describeTraining(result: TrainingFinished, { method, validate }: TrainFlags): string[] {
+function describeTraining(result: TrainingFinished, { scene, method, validate }: TrainFlags): string[] {
   const { adapter, metrics, elapsed, parameters, patchSize, newBackbone, calibration } = result;
   const seconds = toMilliseconds(elapsed) / 1000;
   const accuracies =
@@ -98,5 +98,11 @@ function describeTraining(result: TrainingFinished, { method, validate }: TrainF
       : [
           `It belongs to the new backbone ${newBackbone}: serve it with "hyperswap --backbone ${newBackbone} up", or name that backbone to classify.`,
         ]),
+    '',
+    'Next:',
+    `  hyperswap ${newBackbone === '' ? '' : `--backbone ${newBackbone} `}classify --scene ${scene} --adapter ${adapter.name} --out out/${scene}`,
+    '      makes the land-cover map',
+    `  hyperswap adapters show ${referenceOf(adapter)}`,
+    '      shows its accuracies and how it was trained',
   ];
 }

@@ -15,10 +15,10 @@ interface UpFlags extends GlobalFlags {
 export function addUpCommand(program: Command): void {
   program
     .command('up')
-    .description('serve until SIGTERM or Ctrl-C, then drain')
-    .option('--services <names>', 'which, separated by commas', serviceNames.join(','))
-    .option('--host <address>', 'to listen on (127.0.0.1 by default)')
-    .option('--port <number>', 'to listen on (7420 by default; 0 takes a free one)')
+    .description('run the services until Ctrl-C or SIGTERM, then drain')
+    .option('--services <names>', 'services to run, separated by commas', serviceNames.join(','))
+    .option('--host <address>', 'address to listen on; 127.0.0.1 by default')
+    .option('--port <number>', 'port to listen on; 7420 by default, 0 takes a free one')
     .option('--open', 'open the web console in a browser')
     .option('--attached', 'stop when standard input ends, for programs that start this one')
     .action(async (_: unknown, command: Command) => {
