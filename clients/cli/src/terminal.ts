@@ -22,6 +22,11 @@ export function table(header: readonly string[], rows: readonly (readonly string
   return layOutTable(header, rows, process.stdout.isTTY ? process.stdout.columns : Infinity);
 }
 
+/** Columns of standard output: those of the terminal, else 80. */
+export function outputColumns(): number {
+  return process.stdout.isTTY ? process.stdout.columns : 80;
+}
+
 /** Returns text in bold where standard output is a terminal that shows it; `NO_COLOR` (no-color.org) switches it off. */
 export function bold(text: string): string {
   return showsStyles() ? `\u001B[1m${text}\u001B[22m` : text;

@@ -5,10 +5,14 @@ const gap = '  ';
 /** Narrowest column of a table. */
 const narrowest = 6;
 
-/** Returns a line folded between words into at most so many columns; what follows the first is indented. Words are never cut. */
-export function foldLine(line: string, columns: number): string {
+/**
+ * Returns a line folded between words into at most so many columns. Words are never cut.
+ *
+ * @param indented columns by which the lines after the first are indented; 2 more than the first by default
+ */
+export function foldLine(line: string, columns: number, indented?: number): string {
   if (widthOf(line) <= columns) return line;
-  const indent = ' '.repeat(Math.min(/^ */.exec(line)![0].length + 2, 8));
+  const indent = ' '.repeat(indented ?? Math.min(/^ */.exec(line)![0].length + 2, 8));
   const [first = '', ...rest] = foldWords(line, columns);
   return [first, ...(rest.length === 0 ? [] : foldWords(rest.join(' '), columns - indent.length))]
     .map((part, index) => (index === 0 ? part : indent + part))

@@ -8,7 +8,8 @@ import type { GlobalFlags } from '../session.js';
 import { findLabels, findScenes, readScene, type FoundLabels, type FoundScene } from '../start/find-project.js';
 import { commandsOf, describePlan, shellLine, type Plan } from '../start/plan.js';
 import { measureLabels, proposePatchSize, proposeSplit, type Proposal } from '../start/propose.js';
-import { bold, printResult, warn } from '../terminal.js';
+import { bold, outputColumns, printResult, warn } from '../terminal.js';
+import { foldLine } from '../text-layout.js';
 
 interface InitFlags extends GlobalFlags {
   readonly scene?: string;
@@ -62,7 +63,7 @@ export function addInitCommand(program: Command): void {
 function printPlan({ json }: InitFlags, plan: Plan, commands: readonly string[][]): void {
   const { split, patchSize, name } = plan;
   printResult(json, { name, split, patchSize, commands: commands.map((args) => ['hyperswap', ...args]) }, [
-    ...describePlan(plan),
+    ...describePlan(plan).map((line) => foldLine(line, outputColumns(), line.startsWith('Random') ? 0 : 12)),
     '',
     'Commands:',
     ...commands.flatMap((args) => shellLine(args, 76).map((line) => `  ${bold(line)}`)),

@@ -31,14 +31,19 @@ export function commandsOf({ scene, labels, name, split, patchSize, method, out 
 
 /** Returns a command as a shell takes it, folded before options so that it stays readable. */
 export function shellLine(args: readonly string[], columns: number): string[] {
-  const words = ['hyperswap', ...args.map(quote)];
+  // An option stays with its value.
+  const parts: string[] = ['hyperswap'];
+  for (const word of args.map(quote)) {
+    if (!word.startsWith('--') && parts.at(-1)!.startsWith('--')) parts.push(`${parts.pop()!} ${word}`);
+    else parts.push(word);
+  }
   const lines: string[] = [];
   let line = '';
-  for (const word of words) {
-    if (line !== '' && line.length + 1 + word.length + 2 > columns && word.startsWith('--')) {
+  for (const part of parts) {
+    if (line !== '' && line.length + part.length + 3 > columns) {
       lines.push(`${line} \\`);
-      line = `    ${word}`;
-    } else line = line === '' ? word : `${line} ${word}`;
+      line = `    ${part}`;
+    } else line = line === '' ? part : `${line} ${part}`;
   }
   return [...lines, line];
 }
@@ -65,7 +70,6 @@ export function describePlan(plan: Plan): string[] {
     `Patch size  ${patchSize.value}: ${patchSize.reason}`,
     `Method      ${method}: ${method === 'krona+' ? 'makes a small adapter, and is the default' : 'as you chose'}; "hyperswap methods" lists all`,
     '',
-    'Random test pixels lie beside training pixels, so that their accuracy is too good for new',
-    'places: train again with "--split blocks" before you report it.',
+    'Random test pixels lie beside training pixels, so that their accuracy is too good for new places: train again with "--split blocks" before you report it.',
   ];
 }

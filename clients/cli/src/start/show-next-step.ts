@@ -1,7 +1,8 @@
 import { toHyperswapError } from '@hyperswap/errors';
 import { hintFor } from '../hints.js';
 import type { GlobalFlags } from '../session.js';
-import { bold, printResult } from '../terminal.js';
+import { bold, outputColumns, printResult } from '../terminal.js';
+import { foldLine } from '../text-layout.js';
 import { version } from '../version.js';
 import { nextSteps, type Advice, type Step } from './next-steps.js';
 import { findPresent } from './present.js';
@@ -12,7 +13,7 @@ export async function showNextStep(flags: GlobalFlags): Promise<void> {
   const advice = await advise(flags);
   const longest = Math.max(...advice.steps.map(({ command }) => command.length));
   // A reason stands beside its command where all of them fit.
-  const columns = process.stdout.isTTY ? process.stdout.columns : 80;
+  const columns = outputColumns();
   const isNarrow = longest + 4 + Math.max(...advice.steps.map(({ why }) => why.length)) > columns;
   const lines = ({ command, why }: Step): string[] =>
     isNarrow
@@ -21,7 +22,7 @@ export async function showNextStep(flags: GlobalFlags): Promise<void> {
   printResult(flags.json, { version, ...advice }, [
     `hyperswap ${version}: land-cover maps of hyperspectral scenes`,
     '',
-    advice.state,
+    foldLine(advice.state, columns, 0),
     '',
     'Next:',
     ...advice.steps.flatMap(lines),
