@@ -56,7 +56,7 @@ test('from file to map in four commands, each its own process', async () => {
     '--set',
     'epochs=4',
   );
-  assert.match(trained, /^field@1: OA \d+\.\d\d %, AA/);
+  assert.match(trained, /^field@1: OA \d+\.\d\d % \(.*\), AA/);
   assert.match(await succeed('adapters', 'list'), /field@1\s+linear-probe\s+spectralgpt-mini/);
   const out = path.join(directory, 'out');
   // Two maps are compared pixel by pixel: bfloat16 would round scores apart that differ in float32's last bit.

@@ -161,7 +161,7 @@ describe('first steps', () => {
     assert.match(stdout, /Next:\n {2}hyperswap classify --scene field --adapter field --out out\/field/);
     assert.match(stdout, /Open out\/field\/report\.html/);
     assert.ok(existsSync(path.join(workspace.directory, 'out', 'field', 'labels.tif')));
-    assert.match(await workspace.succeed(), /holds 1 scene \(field\) and 1 adapter \(field@1\)/);
+    assert.match(await workspace.succeed(), /holds 1 scene \(field\) and 1 adapter\s+\(field@1\)/);
   });
 
   test('init tells what is missing', async () => {
