@@ -1,8 +1,12 @@
 /** Frame of the console: pages by the hash of the address, the menu, and the token of this tab. */
 import type { JSX } from 'preact';
 import { useEffect, useState } from 'preact/hooks';
+import { AdaptersPage } from './adapters/adapters-page.js';
+import { FleetPage } from './fleet/fleet-page.js';
 import { MapsPage } from './maps/maps-page.js';
+import { ScenesPage } from './scenes/scenes-page.js';
 import { SignIn } from './sign-in.js';
+import { TrainPage } from './train/train-page.js';
 
 /** Page of the menu. */
 interface MenuPage {
@@ -13,7 +17,13 @@ interface MenuPage {
   readonly show: (id: string) => JSX.Element;
 }
 
-const pages: readonly MenuPage[] = [{ name: 'maps', text: 'Maps', show: (id) => <MapsPage id={id} go={go} /> }];
+const pages: readonly MenuPage[] = [
+  { name: 'maps', text: 'Maps', show: (id) => <MapsPage id={id} go={go} /> },
+  { name: 'scenes', text: 'Scenes', show: (id) => <ScenesPage id={id} /> },
+  { name: 'train', text: 'Train', show: (id) => <TrainPage id={id} go={go} /> },
+  { name: 'adapters', text: 'Adapters', show: (id) => <AdaptersPage id={id} /> },
+  { name: 'fleet', text: 'Fleet', show: () => <FleetPage /> },
+];
 
 function currentPath(): readonly string[] {
   return location.hash.replace(/^#\/?/, '').split('/').map(decodeURIComponent);

@@ -12,6 +12,7 @@ export const sceneRoles = {
   getScene: 'reader',
   deleteScene: 'operator',
   readLabels: 'reader',
+  saveLabels: 'trainer',
   getPca: 'reader',
   streamPatches: 'reader',
   streamTiles: 'reader',

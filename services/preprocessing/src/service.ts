@@ -18,6 +18,7 @@ import { Preparations } from './preparations.js';
 import { readBands } from './read-bands.js';
 import { readLabels } from './read-labels.js';
 import { readLookupTable } from './read-lookup-table.js';
+import { saveLabels } from './save-labels.js';
 import { streamPatches } from './stream-patches.js';
 import { sceneRoles } from './roles.js';
 import { streamTiles } from './stream-tiles.js';
@@ -86,6 +87,7 @@ export function createPreprocessingServices(context: PreprocessingContext): Serv
       return {};
     }),
     readLabels: serverStreamHandler((request) => readLabels(store, request)),
+    saveLabels: unaryHandler((request, context) => saveLabels(store, request, context)),
     readLookupTable: serverStreamHandler((request) => readLookupTable(store, request)),
     getPca: unaryHandler(async (request) => {
       const { mean, components } = await (await openScene(store, request)).readPca();

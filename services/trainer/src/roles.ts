@@ -5,6 +5,7 @@ import type { Role } from '@hyperswap/rpc';
 export const trainingRoles = {
   startTraining: 'trainer',
   checkTrainings: 'trainer',
+  previewSplit: 'reader',
   startPretraining: 'trainer',
   watchTraining: 'reader',
   cancelTraining: 'trainer',

@@ -20,6 +20,7 @@ import { checkPretraining } from './check-pretraining.js';
 import { checkTraining } from './check-training.js';
 import { findBaseline } from './engine/baselines/baselines.js';
 import { listMethods, listPresets } from './list-methods.js';
+import { previewSplit } from './preview-split.js';
 import { runBaseline } from './run-baseline.js';
 import { runPretraining } from './run-pretraining.js';
 import { runTraining } from './run-training.js';
@@ -111,6 +112,14 @@ export function createTrainerServices(context: TrainerContext): ServiceGroup {
       }
       await check(given.map(complete), signal);
       return {};
+    }),
+    previewSplit: serverStreamHandler(async function* ({ training: given }, { signal }) {
+      const scenes = new SceneSource(context.preprocessing());
+      try {
+        yield* previewSplit(given, scenes, signal);
+      } finally {
+        scenes.close();
+      }
     }),
     startPretraining: unaryHandler(async (request, { signal }) => {
       const sceneDigests = await withScenes((scenes) => checkPretraining(request, { backbones, scenes, signal }));

@@ -3,6 +3,7 @@ export { BlockEncoder } from './upload/block-encoder.js';
 export { RowCollector, storedRows, type Rows } from './upload/row-collector.js';
 export { sceneLayout, storedTypes, type SceneLayout, type StoredType } from './layout.js';
 export { orientationCount, orientedOffsets, writePatchIndices, type PatchPlace } from './patch.js';
+export { addLabels, type LabelsToAdd } from './prepared/add-labels.js';
 export { prepareScene, requirePca, type PreparationContext, type UploadedScene } from './prepare/prepare-scene.js';
 export { componentStatistics, type ComponentStatistics } from './prepare/statistics.js';
 export { deleteArrays, deleteScene } from './prepared/delete-scene.js';

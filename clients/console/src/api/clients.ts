@@ -2,8 +2,10 @@
 import { createClient, type Interceptor } from '@connectrpc/connect';
 import { createGrpcWebTransport } from '@connectrpc/connect-web';
 import { AdapterService } from '../../generated/hyperswap/v1/adapter_pb.js';
+import { FleetService } from '../../generated/hyperswap/v1/fleet_pb.js';
 import { SceneJobService } from '../../generated/hyperswap/v1/scene_job_pb.js';
 import { SceneService } from '../../generated/hyperswap/v1/scene_pb.js';
+import { TrainingService } from '../../generated/hyperswap/v1/training_pb.js';
 import { authorization } from './token.js';
 
 const withToken: Interceptor = (next) => (request) => {
@@ -16,3 +18,5 @@ const transport = createGrpcWebTransport({ baseUrl: new URL('.', location.href).
 export const scenes = createClient(SceneService, transport);
 export const sceneJobs = createClient(SceneJobService, transport);
 export const adapters = createClient(AdapterService, transport);
+export const trainings = createClient(TrainingService, transport);
+export const fleet = createClient(FleetService, transport);

@@ -29,7 +29,7 @@ export function Comparison({
   const nameOf = ({ job: { adapter } }: OpenMap): string => `${adapter!.name}@${adapter!.version}`;
   return (
     <section class="card" id="comparison">
-      <h3>Comparison on {found === undefined ? '…' : Number(found.pixels)} labelled pixels</h3>
+      <h2>Comparison on {found === undefined ? '…' : Number(found.pixels)} labelled pixels</h2>
       <ErrorNotice error={error} />
       {found === undefined && error === undefined && <Busy>Comparing …</Busy>}
       {found !== undefined && (

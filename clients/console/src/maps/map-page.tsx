@@ -55,7 +55,7 @@ export function MapPage({
   }
   return (
     <article>
-      <h2>{found.title}</h2>
+      <h1>{found.title}</h1>
       <p class="facts">
         {job.height} × {job.width} pixels
         {found.place !== undefined && found.place.name !== '' && ` · ${found.place.name}`}
@@ -113,7 +113,7 @@ export function MapPage({
           </div>
           <Legend map={found} hidden={hidden} onHidden={setHidden} />
           <section class="card">
-            <h3>Files</h3>
+            <h2>Files</h2>
             <p class="row">
               {[...files, ...(job.probabilities ? ['probabilities.tif'] : [])].map((file) => (
                 <button

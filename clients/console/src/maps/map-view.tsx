@@ -1,5 +1,6 @@
 /** Map of a scene: labels or confidence, over them another map or the truth, to the right of a slider. */
 import type OlMap from 'ol/Map.js';
+import type View from 'ol/View.js';
 import type Layer from 'ol/layer/Layer.js';
 import type { JSX } from 'preact';
 import { useEffect, useRef } from 'preact/hooks';
@@ -26,27 +27,26 @@ export interface MapViewOptions {
 }
 
 export function MapView(options: MapViewOptions): JSX.Element {
-  const { map, shows, other, below } = options;
+  const { map, shows, other, below, hidden } = options;
   const element = useRef<HTMLDivElement>(null);
   const shown = useRef<{ map: OlMap; layers: Layer[] } | undefined>(undefined);
-  // Layers read the newest options when they draw.
+  const view = useRef<View>(undefined);
+  // Layers and listeners read the newest options.
   const current = useRef(options);
   current.current = options;
+  const drawnAnew = [map, shows, other, below, hidden];
 
   useEffect(() => {
     const size = { height: map.job.height, width: map.job.width };
-    const first = layerOf(map, shows, () => current.current.hidden);
-    const layers = [first];
+    const layers = [layerOf(map, shows, hidden)];
     if (other !== undefined) {
-      const second =
-        other instanceof Uint8Array
-          ? truthLayer(map, other, () => current.current.hidden)
-          : layerOf(other, shows, () => current.current.hidden);
+      const second = other instanceof Uint8Array ? truthLayer(map, other, hidden) : layerOf(other, shows, hidden);
       showRightOf(second, () => current.current.swipe / 100);
       layers.push(second);
     }
     const ground = below === undefined ? [] : [pictureLayer(below, size)];
-    const drawn = createPixelMap(element.current!, size, [...ground, ...layers]);
+    const drawn = createPixelMap(element.current!, size, [...ground, ...layers], view.current);
+    view.current = drawn.getView();
     drawn.on('singleclick', ({ coordinate }) => {
       const pixel = pixelAt(coordinate, size);
       if (pixel !== undefined) current.current.onPixel(pixel.row, pixel.column);
@@ -56,23 +56,18 @@ export function MapView(options: MapViewOptions): JSX.Element {
       drawn.setTarget(undefined);
       shown.current = undefined;
     };
-  }, [map, shows, other, below]);
+  }, drawnAnew);
 
   useEffect(() => {
     for (const layer of shown.current?.layers ?? []) layer.setOpacity(options.opacity / 100);
-  }, [options.opacity, map, shows, other, below]);
+  }, [options.opacity, ...drawnAnew]);
   useEffect(() => shown.current?.map.render(), [options.swipe]);
-  useEffect(() => {
-    for (const layer of shown.current?.layers ?? []) {
-      layer.getSource()?.refresh();
-    }
-  }, [options.hidden]);
 
   return (
     <div
       ref={element}
       class="map"
-      role="application"
+      role="group"
       aria-label={`Map of ${map.title}. Use the arrow keys to move, plus and minus to zoom, Enter for the pixel in the middle.`}
       tabIndex={0}
       onKeyDown={(event) => {
@@ -85,7 +80,7 @@ export function MapView(options: MapViewOptions): JSX.Element {
   );
 }
 
-type Hidden = () => ReadonlySet<number>;
+type Hidden = ReadonlySet<number>;
 
 function layerOf(map: OpenMap, shows: MapViewOptions['shows'], hidden: Hidden): Layer {
   if (shows === 'confidence') {
@@ -94,13 +89,13 @@ function layerOf(map: OpenMap, shows: MapViewOptions['shows'], hidden: Hidden): 
   }
   return rasterLayer(map.labels, () => {
     const colors = new Uint32Array(65_536);
-    for (const { value, number, color } of map.classes) if (!hidden().has(number)) colors[value] = pixelColor(color);
+    for (const { value, number, color } of map.classes) if (!hidden.has(number)) colors[value] = pixelColor(color);
     return colors;
   });
 }
 
 function truthLayer({ classes, job }: OpenMap, truth: Uint8Array, hidden: Hidden): Layer {
   const colors = new Uint32Array(256).fill(pixelColor(0xffffff));
-  for (const { number, color } of classes) colors[number] = pixelColor(hidden().has(number) ? 0xffffff : color);
+  for (const { number, color } of classes) colors[number] = pixelColor(hidden.has(number) ? 0xffffff : color);
   return pictureLayer(paint(truth, job, colors), job);
 }

@@ -35,9 +35,9 @@ export function PixelFacts({
   const found = map.classes[(facts?.label ?? 0) - 1];
   return (
     <section class="card" aria-live="polite" id="pixel">
-      <h3>
+      <h2>
         Pixel at row {row}, column {column}
-      </h3>
+      </h2>
       {x !== undefined && y !== undefined && (
         <p>
           {place?.name} {x.toFixed(1)}, {y.toFixed(1)}

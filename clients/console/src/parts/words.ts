@@ -15,6 +15,16 @@ export function timeText(time: Timestamp | undefined): string {
     : timestampDate(time).toLocaleString('en-GB', { dateStyle: 'medium', timeStyle: 'short' });
 }
 
+/** Returns bytes, as `1.5 MB`. */
+export function bytesText(bytes: number | bigint): string {
+  let value = Number(bytes);
+  for (const unit of ['B', 'kB', 'MB']) {
+    if (value < 1000) return `${unit === 'B' ? value : value.toFixed(1)} ${unit}`;
+    value /= 1000;
+  }
+  return `${value.toFixed(1)} GB`;
+}
+
 /** Returns a probability of a test, as `0.031` or `below 0.001`. */
 export function probabilityText(value: number): string {
   return value < 0.001 ? 'below 0.001' : value.toFixed(3);

@@ -26,25 +26,29 @@ export function pixelProjection(size: RasterSize): Projection {
   return found;
 }
 
-/** Makes a map of a raster in an element, which shows all of it. */
-export function createPixelMap(target: HTMLElement, size: RasterSize, layers: BaseLayer[]): OlMap {
+/** Makes a map of a raster in an element, which shows all of it. @param kept view of a map before, which stays where it was */
+export function createPixelMap(target: HTMLElement, size: RasterSize, layers: BaseLayer[], kept?: View): OlMap {
   const extent = extentOf(size);
   const map = new OlMap({
     target,
     layers,
     controls: defaultControls({ attribution: false, rotate: false }),
-    view: new View({
-      projection: pixelProjection(size),
-      center: [size.width / 2, -size.height / 2],
-      resolution: Math.max(size.height, size.width) / 400,
-      minResolution: 1 / 32,
-      maxResolution: Math.max(size.height, size.width) / 64,
-      enableRotation: false,
-      showFullExtent: true,
-      smoothExtentConstraint: false,
-    }),
+    view:
+      kept ??
+      new View({
+        projection: pixelProjection(size),
+        center: [size.width / 2, -size.height / 2],
+        resolution: Math.max(size.height, size.width) / 400,
+        minResolution: 1 / 32,
+        // A whole number of halvings above the lowest resolution, which OpenLayers would round up otherwise.
+        maxResolution: 2 ** Math.ceil(Math.log2(Math.max(size.height, size.width) / 64)),
+        enableRotation: false,
+        showFullExtent: true,
+        smoothExtentConstraint: false,
+        smoothResolutionConstraint: false,
+      }),
   });
-  map.getView().fit(extent, { padding: [8, 8, 8, 8] });
+  if (kept === undefined) map.getView().fit(extent, { padding: [8, 8, 8, 8] });
   return map;
 }
 

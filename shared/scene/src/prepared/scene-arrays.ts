@@ -57,6 +57,23 @@ export async function getPart(store: ObjectStore, key: string): Promise<Buffer> 
   });
 }
 
+/** Writes the metadata of a label map. */
+export async function describeLabels(
+  store: ObjectStore,
+  arrays: string,
+  map: string,
+  { height, width, planeRows }: MapSize & { readonly planeRows: number },
+): Promise<void> {
+  await zarr.create(zarr.root(new ZarrStore(store, arrays)).resolve(`labels/${map}`), {
+    shape: [height, width],
+    chunkShape: [planeRows, width],
+    dtype: 'uint8',
+    dimensionNames: ['y', 'x'],
+    codecs: [{ name: 'bytes', configuration: { endian: 'little' } }, planeCodec],
+    fillValue: 0,
+  });
+}
+
 export interface ArraysToDescribe {
   readonly scene: string;
   readonly attribution: string;
@@ -97,7 +114,7 @@ export async function describeArrays(
   await describe('bands', type, { ...pixels(blockRows, width), band: [bands, bands] }, [blockCodec]);
   await describe('scores', 'float32', { ...pixels(chunkSide, chunkSide), component: [components, components] });
   await describe('mask', 'uint8', pixels(planeRows, width), [planeCodec]);
-  for (const map of labelMaps) await describe(`labels/${map}`, 'uint8', pixels(planeRows, width), [planeCodec]);
+  for (const map of labelMaps) await describeLabels(store, arrays, map, { height, width, planeRows });
   if (lookupTable !== undefined) {
     const { height: rows, width: columns } = lookupTable;
     const axes = { map_y: [rows, lookupChunkRows(lookupTable)], map_x: [columns, columns] } as const;
