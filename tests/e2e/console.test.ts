@@ -1,8 +1,8 @@
 /** The web console in Chromium, end to end: draw labels, train, see the map, move an alias, compare. */
 import assert from 'node:assert/strict';
 import { mkdir, readFile } from 'node:fs/promises';
-import { createRequire } from 'node:module';
 import path from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { after, before, describe, test } from 'node:test';
 import type { Browser, Page } from 'playwright-core';
 import { callUnary } from '@hyperswap/rpc';
@@ -11,7 +11,7 @@ import { eventually } from '../support/fleet.js';
 import { npy, prepare, site, startServices, toyScene, type Services } from '../support/services.js';
 
 /** Milliseconds for what a user waits for. */
-const patience = 40_000;
+const patience = 60_000;
 
 interface AxeResult {
   readonly violations: readonly {
@@ -34,7 +34,7 @@ describe('the console', () => {
     services = await startServices({}, undefined, {}, { site });
     const { height, width, bands, values } = toyScene();
     await prepare(services, { name: 'field' }, npy([height, width, bands], values));
-    axe = await readFile(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
+    axe = await readFile(fileURLToPath(import.meta.resolve('axe-core/axe.min.js')), 'utf8');
     browser = await startBrowser();
     page = await browser.newPage({ viewport: { width: 1280, height: 900 } });
     page.setDefaultTimeout(patience);

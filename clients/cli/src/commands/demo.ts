@@ -81,6 +81,7 @@ export function addDemoCommand(program: Command): void {
           `prepared in ${seconds.prepare.toFixed(1)} s, trained in ${seconds.train.toFixed(1)} s, classified in ${seconds.classify.toFixed(1)} s (${Math.round(report.patchesPerSecond)} patches/s)`,
           `${swap!.tilesReceived} of ${swap!.tilesSent} tiles answered while adapters were swapped twice`,
           `open ${path.join(flags.out, 'report.html')}`,
+          'or look at scene and adapters in a browser: hyperswap up --open',
         ]);
       } finally {
         progress.stop();
