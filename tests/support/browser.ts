@@ -41,7 +41,7 @@ export async function startBrowser(): Promise<Browser> {
 async function fetched(): Promise<PackagedChromium> {
   const cache = process.env.XDG_CACHE_HOME ?? path.join(homedir(), '.cache');
   const folder = path.join(cache, 'hyperswap', `chromium-${pinned.version}`);
-  const entry = path.join(folder, 'node_modules', ...pinned.name.split('/'), 'build', 'esm', 'index.js');
+  const entry = path.join(folder, 'node_modules', ...pinned.name.split('/'), 'build', 'index.js');
   if (!(await exists(entry))) {
     const flags = ['--prefix', folder, '--no-save', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error'];
     await run('npm', ['install', ...flags, `${pinned.name}@${pinned.version}`]);
