@@ -9,7 +9,7 @@ CACHE := node_modules/.cache/hyperswap
 sources := $(shell find proto shared services clients deploy docs tests -name node_modules -prune -o -name dist -prune -o -name generated -prune \
   -o \( -name '*.ts' -o -name '*.tsx' -o -name '*.css' -o -name '*.html' -o -name '*.proto' -o -name 'tsconfig.json' -o -name 'buf*.yaml' \) -print)
 
-.PHONY: python-client help setup build engine demo test test-cuda servers lint format references reference pretrain-mini parity-fixtures peft-fixtures parity-peft parity-base bench bench-pytorch bench-peers bench-peft load bench-scaling bench-pods soak trace-picture check-alerts clean
+.PHONY: docs python-client help setup build engine demo test test-cuda servers lint format references reference pretrain-mini parity-fixtures peft-fixtures parity-peft parity-base bench bench-pytorch bench-peers bench-peft load bench-scaling bench-pods soak trace-picture check-alerts clean
 
 help:
 	@sed -n 's/^# //p' Makefile | head -3; echo "also: python-client setup lint format references reference pretrain-mini parity-fixtures parity-base clean"
@@ -63,7 +63,11 @@ lint: build
 references: $(CACHE)/installed
 	npm run --silent references
 
-# Writes docs/reference again, from protos, error catalogue and configuration schema.
+# The documents as a static site with search, in out/site.
+docs: setup
+	npx vitepress build docs
+
+# Writes docs/reference again, from protos, command line, error catalogue and configuration schema.
 reference: build
 	node docs/dist/main.js
 

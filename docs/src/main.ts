@@ -1,5 +1,5 @@
 /**
- * Writes what is generated from protos, errors and settings: the reference pages, the exceptions of the Python client, and the
+ * Writes what is generated from protos, command line, errors and settings: the reference pages, the exceptions of the Python client, and the
  * settings in the Helm chart's schema.
  * With `--check` it only compares them, and fails where one is out of date.
  */
@@ -8,6 +8,7 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { apiReference } from './api-reference.js';
 import { chartSchema } from './chart-schema.js';
+import { cliReference } from './cli-reference.js';
 import { configReference } from './config-reference.js';
 import { errorReference } from './error-reference.js';
 import { metricsReference } from './metrics-reference.js';
@@ -17,6 +18,7 @@ const repository = fileURLToPath(new URL('../../', import.meta.url));
 const chart = 'deploy/helm/hyperswap/values.schema.json';
 const files: Readonly<Record<string, string>> = {
   'docs/reference/api.md': apiReference(),
+  'docs/reference/cli.md': cliReference(),
   'docs/reference/config.md': configReference(),
   'docs/reference/errors.md': errorReference(),
   'docs/reference/metrics.md': metricsReference(),

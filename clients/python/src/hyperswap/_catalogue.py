@@ -232,11 +232,11 @@ class CrsUnknownError(InvalidArgumentError):
 
 class MapNotPlacedError(PreconditionError):
     """The map of ‹scene› cannot be written in longitude and latitude: its reference system ‹crs›
-    is not known. Prepare the scene from a georeferenced file in a system with an EPSG code."""
+    is not known. Prepare the scene in a system with an EPSG code, or ask for gpkg or shp."""
 
     code: ClassVar[str] = "MAP_NOT_PLACED"
     kinds: ClassVar[dict[str, str]] = {"scene": "text", "crs": "text"}
-    sentence: ClassVar[str] = "The map of {scene} cannot be written in longitude and latitude: its reference system {crs} is not known. Prepare the scene from a georeferenced file in a system with an EPSG code."
+    sentence: ClassVar[str] = "The map of {scene} cannot be written in longitude and latitude: its reference system {crs} is not known. Prepare the scene in a system with an EPSG code, or ask for gpkg or shp."
 
 
 class ClassesInvalidError(InvalidArgumentError):

@@ -82,7 +82,9 @@ export const sceneErrors = {
     'FAILED_PRECONDITION',
     { scene: 'text', crs: 'text' },
     ({ scene, crs }) =>
-      `The map of ${scene} cannot be written in longitude and latitude: ${crs === '' ? 'the scene has no georeference' : `its reference system ${crs} is not known`}. Prepare the scene from a georeferenced file in a system with an EPSG code.`,
+      crs === ''
+        ? `The map of ${scene} has no place on Earth, which polygons need: the scene has no georeference. Prepare it from a georeferenced file.`
+        : `The map of ${scene} cannot be written in longitude and latitude: its reference system ${crs} is not known. Prepare the scene in a system with an EPSG code, or ask for gpkg or shp.`,
   ),
   CLASSES_INVALID: entry(
     'INVALID_ARGUMENT',
