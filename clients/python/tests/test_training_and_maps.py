@@ -174,6 +174,24 @@ def test_probabilities_add_up_and_their_largest_is_the_class(
         assert ((found.argmax("class") + 1 == found.labels) | ~sure).all()
 
 
+def test_an_adaptive_map_tells_the_agreement_that_the_job_measured(
+    hs: hyperswap.Client, field: hyperswap.Scene, trained: hyperswap.Training, toy: Toy
+) -> None:
+    exact = hs.classify(field, trained, progress=False)
+    adaptive = hs.classify(field, trained, agreement=0.95, progress=False)
+    assert 0 < adaptive.attrs["agreement_classified"] <= 1
+    assert adaptive.attrs["agreement_low"] <= adaptive.attrs["agreement_value"] <= adaptive.attrs["agreement_high"]
+    assert adaptive.attrs["agreement_wanted"] == 0.95
+    assert (adaptive.values == exact.values).mean() > 0.9
+    assert "agreement_value" not in exact.attrs
+    arrays = hs.classify(field, trained, agreement=0.95, output="numpy", progress=False)
+    assert isinstance(arrays.agreement, hyperswap.Agreement)
+    with pytest.raises(errors.FieldInvalidError, match="agreement"):
+        hs.classify(toy.pixels, trained, agreement=0.95, progress=False)
+    with pytest.raises(errors.FieldInvalidError, match="agreement"):
+        hs.classify(field, trained, agreement=0.5, progress=False)
+
+
 def test_smoothing_needs_a_prepared_scene(
     hs: hyperswap.Client, field: hyperswap.Scene, trained: hyperswap.Training, toy: Toy
 ) -> None:

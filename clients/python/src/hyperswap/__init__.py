@@ -22,7 +22,7 @@ from hyperswap import errors
 from hyperswap._adapters import Adapters
 from hyperswap._channels import RetryPolicy, Tls
 from hyperswap._client import Client, connect
-from hyperswap._maps import MapArrays, plot
+from hyperswap._maps import Agreement, MapArrays, plot
 from hyperswap._records import (
     Adapter,
     ClassMetrics,
@@ -50,6 +50,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Adapter",
     "Adapters",
+    "Agreement",
     "ClassMetrics",
     "Client",
     "Comparison",

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hyperswap._channels import Channels
-from hyperswap._maps import MapArrays
+from hyperswap._maps import Agreement, MapArrays
 from hyperswap._records import Adapter, SceneRecord, adapter_of, progress_of
 from hyperswap._sources import Source
 from hyperswap._tiles import Tile, TileStream, fractions
@@ -29,10 +29,17 @@ async def classify_scene(
     *,
     probabilities: bool = False,
     smooth: int = 0,
+    agreement: float | None = None,
 ) -> MapArrays:
     """Classify a prepared scene as a job, and read its map."""
+    adaptive = agreement is not None
     request = scene_job_pb2.ClassifySceneRequest(
-        scene=scene.name, scene_digest=scene.digest, adapter=adapter, probabilities=probabilities
+        scene=scene.name,
+        scene_digest=scene.digest,
+        adapter=adapter,
+        probabilities=probabilities,
+        mode=scene_job_pb2.SCENE_JOB_MODE_ADAPTIVE if adaptive else scene_job_pb2.SCENE_JOB_MODE_EXACT,
+        agreement=agreement,
     )
     job = await run_scene_job(channels, request, report)
     return await read_map(channels, job, scene, report, probabilities=probabilities, smooth=smooth)
@@ -64,7 +71,16 @@ async def read_map(
             (window.row, window.column, window.height, window.width), rows.labels, rows.confidence, rows.probabilities
         )
     crs, transform = ("", None) if scene is None else (crs_of(scene.crs_wkt, scene.epsg), scene.transform)
-    return found.arrays(crs, transform)
+    return replace(found.arrays(crs, transform), agreement=measured_of(job))
+
+
+def measured_of(job: scene_job_pb2.SceneJob) -> Agreement | None:
+    """Return what an adaptive job measured; None for an exact one."""
+    if not job.HasField("measured"):
+        return None
+    measured = job.measured
+    classified = measured.classified / max(1, measured.pixels)
+    return Agreement(job.agreement, measured.value, measured.low, measured.high, classified)
 
 
 async def classify_source(

@@ -367,6 +367,7 @@ class Client:
         adapter: str | Adapter | TrainingView,
         *,
         smooth: int = ...,
+        agreement: float | None = ...,
         output: Literal["xarray"] = ...,
         progress: ProgressOption = ...,
         **reading: Unpack[ReadOptions],
@@ -379,6 +380,7 @@ class Client:
         adapter: str | Adapter | TrainingView,
         *,
         smooth: int = ...,
+        agreement: float | None = ...,
         output: Literal["numpy"],
         progress: ProgressOption = ...,
         **reading: Unpack[ReadOptions],
@@ -390,6 +392,7 @@ class Client:
         adapter: str | Adapter | TrainingView,
         *,
         smooth: int = 0,
+        agreement: float | None = None,
         output: Literal["xarray", "numpy"] = "xarray",
         progress: ProgressOption = True,
         **reading: Unpack[ReadOptions],
@@ -406,6 +409,11 @@ class Client:
         smooth
             Lets pixels of like spectra up to about so far around vote for the class, in pixels;
             0 for none. Prepared scenes only.
+        agreement
+            Share of pixels that shall have the label of the exact map, from 0.9 to below 1. The
+            model then classifies the pixels near borders of classes, about half of them, and the
+            others are interpolated; the map's attributes have the measured agreement. None, the
+            default, classifies every pixel. Prepared scenes only.
         output
             ``"numpy"`` returns :class:`MapArrays`, which needs no xarray.
         progress
@@ -436,7 +444,7 @@ class Client:
         (('y', 'x'), ['Soil', 'Wheat', 'Wood'])
         """
         display = display_of(progress, "classify")
-        options: Any = {"smooth": smooth, "output": output, **reading}
+        options: Any = {"smooth": smooth, "agreement": agreement, "output": output, **reading}
         try:
             found: xarray.DataArray | MapArrays = self._loop.run(
                 lambda report: self._twin.classify(data, adapter, progress=report, **options),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,6 +14,27 @@ from hyperswap.errors import FieldInvalidError, MissingPackageError
 if TYPE_CHECKING:
     import xarray
     from matplotlib.axes import Axes
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """Agreement of an adaptive map with the exact one, measured on a random sample.
+
+    Attributes
+    ----------
+    wanted : float
+        Share of pixels that should have the label of the exact map.
+    value, low, high : float
+        Measured share, and its 95 % interval.
+    classified : float
+        Share of the pixels with data that the model classified; the others are interpolated.
+    """
+
+    wanted: float
+    value: float
+    low: float
+    high: float
+    classified: float
 
 
 @dataclass(frozen=True)
@@ -36,6 +57,8 @@ class MapArrays:
         Coordinate reference system as WKT or ``EPSG:code``; empty when unknown.
     transform : tuple of float or None
         Six numbers a, b, c, d, e, f of the upper left corner of a pixel.
+    agreement : Agreement or None
+        What the job measured of an adaptive map; None for an exact one.
     """
 
     labels: NDArray[np.uint8]
@@ -45,6 +68,7 @@ class MapArrays:
     adapter: str
     crs_wkt: str = ""
     transform: tuple[float, ...] | None = None
+    agreement: Agreement | None = None
 
     def to_xarray(self) -> xarray.DataArray:
         """Return the labels as a DataArray (y, x), with confidence as a coordinate.
@@ -53,7 +77,8 @@ class MapArrays:
         -------
         xarray.DataArray
             uint8 (y, x). Its attributes name classes and colours, and ``spatial_ref`` holds the
-            place on Earth as rioxarray and CF have it.
+            place on Earth as rioxarray and CF have it. Those of an adaptive map also have the
+            measured agreement, as ``agreement_value``.
         """
         array = self._array("labels", ("y", "x"), self.labels)
         found: xarray.DataArray = array.assign_coords(confidence=(("y", "x"), self.confidence))
@@ -79,6 +104,8 @@ class MapArrays:
         found = labelled_array(name, dims, values, self.crs_wkt, self.transform)
         found.attrs.update(class_attributes(self.classes))
         found.attrs["adapter"] = self.adapter
+        if self.agreement is not None:
+            found.attrs.update({f"agreement_{key}": value for key, value in asdict(self.agreement).items()})
         return found
 
     def plot(self, ax: Axes | None = None, **options: Any) -> Axes:

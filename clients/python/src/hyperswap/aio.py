@@ -285,6 +285,7 @@ class AsyncClient:
         adapter: str | Adapter | TrainingView,
         *,
         smooth: int = ...,
+        agreement: float | None = ...,
         output: Literal["xarray"] = ...,
         progress: ProgressOption = ...,
         **reading: Unpack[ReadOptions],
@@ -297,6 +298,7 @@ class AsyncClient:
         adapter: str | Adapter | TrainingView,
         *,
         smooth: int = ...,
+        agreement: float | None = ...,
         output: Literal["numpy"],
         progress: ProgressOption = ...,
         **reading: Unpack[ReadOptions],
@@ -308,6 +310,7 @@ class AsyncClient:
         adapter: str | Adapter | TrainingView,
         *,
         smooth: int = 0,
+        agreement: float | None = None,
         output: Output = "xarray",
         progress: ProgressOption = True,
         **reading: Unpack[ReadOptions],
@@ -315,7 +318,13 @@ class AsyncClient:
         """Classify every pixel of a scene. See :meth:`hyperswap.Client.classify`."""
         _check_output(output)
         found = await self._classify(
-            data, adapter, probabilities=False, smooth=smooth, progress=progress, reading=reading
+            data,
+            adapter,
+            probabilities=False,
+            smooth=smooth,
+            agreement=agreement,
+            progress=progress,
+            reading=reading,
         )
         return found if output == "numpy" else found.to_xarray()
 
@@ -352,7 +361,9 @@ class AsyncClient:
     ) -> xarray.DataArray | MapArrays:
         """Return the probability of every class at every pixel. See :meth:`hyperswap.Client.classify_proba`."""
         _check_output(output)
-        found = await self._classify(data, adapter, probabilities=True, smooth=0, progress=progress, reading=reading)
+        found = await self._classify(
+            data, adapter, probabilities=True, smooth=0, agreement=None, progress=progress, reading=reading
+        )
         return found if output == "numpy" else found.to_probabilities()
 
     async def stream(
@@ -409,6 +420,7 @@ class AsyncClient:
         *,
         probabilities: bool,
         smooth: int,
+        agreement: float | None,
         progress: ProgressOption,
         reading: ReadOptions,
     ) -> MapArrays:
@@ -426,7 +438,11 @@ class AsyncClient:
                     display,
                     probabilities=probabilities,
                     smooth=smooth,
+                    agreement=agreement,
                 )
+            if agreement is not None:
+                reason = "adaptive maps need the components of a prepared scene: prepare the scene, and classify that"
+                raise FieldInvalidError.of(field="agreement", reason=reason)
             if smooth > 0:
                 reason = "smoothing needs the components of a prepared scene: prepare the scene, and classify that"
                 raise FieldInvalidError.of(field="smooth", reason=reason)
