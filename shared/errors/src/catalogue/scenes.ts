@@ -78,13 +78,10 @@ export const sceneErrors = {
     ({ file, crs }) =>
       `${file} cannot be placed: the reference system ${crs} is not known. Transform the file to the scene's reference system, or to longitude and latitude.`,
   ),
-  MAP_NOT_PLACED: entry(
-    'FAILED_PRECONDITION',
-    { scene: 'text', crs: 'text' },
-    ({ scene, crs }) =>
-      crs === ''
-        ? `The map of ${scene} has no place on Earth, which polygons need: the scene has no georeference. Prepare it from a georeferenced file.`
-        : `The map of ${scene} cannot be written in longitude and latitude: its reference system ${crs} is not known. Prepare the scene in a system with an EPSG code, or ask for gpkg or shp.`,
+  MAP_NOT_PLACED: entry('FAILED_PRECONDITION', { scene: 'text', crs: 'text' }, ({ scene, crs }) =>
+    crs === ''
+      ? `The map of ${scene} has no place on Earth, which polygons need: the scene has no georeference. Prepare it from a georeferenced file.`
+      : `The map of ${scene} cannot be written in longitude and latitude: its reference system ${crs} is not known. Prepare the scene in a system with an EPSG code, or ask for gpkg or shp.`,
   ),
   CLASSES_INVALID: entry(
     'INVALID_ARGUMENT',
