@@ -196,13 +196,13 @@ test('draining: a stream whose client never stops sending ends at half of the gr
   const call = client.prepareScene();
   const answers = reading(readStream(client, call));
   let sent = 0;
-  let open = true;
-  const ended = assert.rejects(answers.ended, hasCode('DRAINING')).finally(() => (open = false));
+  const over = new AbortController();
+  const ended = assert.rejects(answers.ended, hasCode('DRAINING')).finally(() => over.abort());
   call.write({ part: undefined });
   await hasCome(answers, ++sent);
   const start = performance.now();
   const drained = server.drain(4_000);
-  while (open) {
+  while (!over.signal.aborted) {
     call.write({ part: undefined });
     sent += 1;
     await setTimeout(50);
