@@ -84,6 +84,7 @@ export default defineConfig({
           page('Web console', '/docs/console'),
           page('Python', '/docs/python'),
           page('KServe and Triton clients', '/docs/serving'),
+          page('OGC API – Processes', '/docs/ogc'),
         ],
       },
       {

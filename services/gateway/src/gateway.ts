@@ -9,6 +9,8 @@ import { BodyBudget } from './body.js';
 import { answerCall, isGrpcWeb } from './grpc-web/bridge.js';
 import { answerMap, mapRequest } from './maps/answer-map.js';
 import { MapCache } from './maps/map-cache.js';
+import { answerOgc, isOgc } from './ogc/answer-ogc.js';
+import { OpenPreparations } from './ogc/open-preparations.js';
 import { sendProblem } from './problem.js';
 import { checkOrigin, secure, type GatewayNames } from './request-guard.js';
 import { Channels, publicMethods, type Route } from './routes.js';
@@ -49,7 +51,8 @@ export async function startGateway(options: GatewayOptions): Promise<RunningGate
   const files = await StaticFiles.read(site);
   const cache = await MapCache.open();
   const channels = new Channels(routeOf);
-  const answer = new Answers(options, files, cache, channels);
+  const preparations = new OpenPreparations();
+  const answer = new Answers(options, files, cache, channels, preparations);
   const listener = (request: IncomingMessage, response: ServerResponse): void => void answer.to(request, response);
   const limits = {
     headersTimeout: milliseconds.headers,
@@ -78,6 +81,7 @@ export async function startGateway(options: GatewayOptions): Promise<RunningGate
       const timer = setTimeout(() => server.closeAllConnections(), graceMilliseconds);
       await closed;
       clearTimeout(timer);
+      await preparations.close();
       channels.close();
       await cache.close();
     },
@@ -94,6 +98,7 @@ class Answers {
     private readonly files: StaticFiles,
     private readonly cache: MapCache,
     private readonly channels: Channels,
+    private readonly preparations: OpenPreparations,
   ) {}
 
   async to(request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -120,6 +125,10 @@ class Answers {
     if (!URL.canParse(target, 'http://gateway')) throw failure('HTTP_INVALID', { reason: 'its path cannot be read' });
     const url = new URL(target, 'http://gateway');
     const { channels, cache, budget } = this;
+    if (isOgc(url.pathname)) {
+      await answerOgc(request, response, url, { channels, budget, preparations: this.preparations });
+      return;
+    }
     if (method === 'POST') {
       const found = publicMethods.get(url.pathname);
       if (found === undefined) throw failure('PATH_UNKNOWN', { path: url.pathname });

@@ -1,6 +1,6 @@
 /** Errors of the catalogue as HTTP responses. */
 import type { ServerResponse } from 'node:http';
-import { shortenError, toHyperswapError, type GrpcStatusName } from '@hyperswap/errors';
+import { shortenError, toHyperswapError, type GrpcStatusName, type HyperswapError } from '@hyperswap/errors';
 
 /** HTTP status of a gRPC status, as `google.rpc.Code` gives it. */
 const httpStatus: Readonly<Record<GrpcStatusName, number>> = {
@@ -22,6 +22,11 @@ const httpStatus: Readonly<Record<GrpcStatusName, number>> = {
   UNAUTHENTICATED: 401,
 };
 
+/** Returns the HTTP status of an error. */
+export function httpStatusOf({ status }: HyperswapError): number {
+  return httpStatus[status];
+}
+
 /** Answers with an error as JSON: its code and its sentence. A response that has begun is cut off. */
 export function sendProblem(response: ServerResponse, thrown: unknown): void {
   const error = toHyperswapError(thrown);
@@ -31,7 +36,7 @@ export function sendProblem(response: ServerResponse, thrown: unknown): void {
   }
   const { code, message } = shortenError(error);
   const retry = error.retryAfterMilliseconds;
-  response.writeHead(httpStatus[error.status], {
+  response.writeHead(httpStatusOf(error), {
     'content-type': 'application/json',
     'cache-control': 'no-store',
     ...(retry > 0 ? { 'retry-after': String(Math.ceil(retry / 1000)) } : {}),
