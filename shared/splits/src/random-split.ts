@@ -16,7 +16,7 @@ import { splitByChoice, type Split } from './split.js';
 export function splitPerClass(labels: Uint8Array, count: number, smallCount: number, seed: number): Split {
   if (count < 1) throw failure('SPLIT_INVALID', { reason: `${count} training pixels a class are too few` });
   const wanted = (pixels: number): number => (pixels >= 1.5 * count ? count : Math.min(smallCount, pixels - 1));
-  const description = `random, ${count} pixels a class (${smallCount} of small classes), seed ${seed}; neighbours leak`;
+  const description = `random, ${count} pixels a class (${smallCount} of small classes), seed ${seed}; test pixels may lie beside training pixels`;
   return draw(labels, wanted, seed, description);
 }
 
@@ -36,7 +36,7 @@ export function splitCounts(labels: Uint8Array, counts: readonly number[], seed:
     labels,
     wanted,
     seed,
-    `random, ${counts.join(', ')} pixels of the classes, seed ${seed}; neighbours leak`,
+    `random, ${counts.join(', ')} pixels of the classes, seed ${seed}; test pixels may lie beside training pixels`,
   );
 }
 
@@ -50,7 +50,12 @@ export function splitFraction(labels: Uint8Array, share: number, seed: number): 
     throw failure('SPLIT_INVALID', { reason: `a share of ${share} is not between 0 and 1` });
   }
   const wanted = (pixels: number): number => Math.min(pixels - 1, Math.max(1, Math.round(share * pixels)));
-  return draw(labels, wanted, seed, `random, ${100 * share} % of each class, seed ${seed}; neighbours leak`);
+  return draw(
+    labels,
+    wanted,
+    seed,
+    `random, ${100 * share} % of each class, seed ${seed}; test pixels may lie beside training pixels`,
+  );
 }
 
 function draw(

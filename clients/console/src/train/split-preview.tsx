@@ -72,7 +72,7 @@ export function SplitPreview({
         <p>
           Distance of a test pixel to the nearest training pixel: median {sorted[sorted.length >> 1]}, largest{' '}
           {sorted.at(-1)} pixels. The patches of {percent(near / test.length)} of the test pixels (red) hold a training
-          pixel, so that their accuracy flatters. A split by blocks avoids it.
+          pixel, so that their accuracy is higher than on new land. A split by blocks avoids this.
         </p>
       )}
     </>
