@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 /** Work of one process: the number of items under way, and the time of the last change. */
 export class Activity {
   private underWay = 0;
-  private changedAt = performance.now();
+  private changedAt = -Infinity;
 
   /** Counts an item while it is under way. */
   async during<Result>(work: () => Promise<Result>): Promise<Result> {
@@ -17,13 +17,15 @@ export class Activity {
   }
 
   /**
-   * Waits until nothing has been under way for some time.
+   * Waits until nothing has been under way for some time since the call. What was before, such as loading an engine, is no idleness.
    *
    * @param signal ends the waiting: the promise stays pending
    */
   async idle(milliseconds: number, signal: AbortSignal): Promise<void> {
+    const calledAt = performance.now();
     for (;;) {
-      const left = this.underWay > 0 ? milliseconds : this.changedAt + milliseconds - performance.now();
+      const since = Math.max(calledAt, this.changedAt);
+      const left = this.underWay > 0 ? milliseconds : since + milliseconds - performance.now();
       if (left <= 0) return;
       await sleep(left, undefined, { signal, ref: false }).catch(() => undefined);
       if (signal.aborted) await new Promise(() => undefined);

@@ -39,9 +39,12 @@ export class SceneSources {
    *
    * @param source `store:KEY` or a URL
    * @param signal ends the reading
-   * @throws SCENE_SOURCE_REFUSED, SCENE_SOURCE_UNREADABLE, SCENE_SOURCE_UNREACHABLE, SCENE_SOURCES_BUSY, FILE_FORMAT, CANCELLED
+   * @throws FIELD_INVALID when it is empty; SCENE_SOURCE_REFUSED, SCENE_SOURCE_UNREADABLE, SCENE_SOURCE_UNREACHABLE, SCENE_SOURCES_BUSY, FILE_FORMAT,
+   *   CANCELLED
    */
   async open(source: string, signal: AbortSignal): Promise<OpenSource> {
+    if (source === '')
+      throw failure('FIELD_INVALID', { field: 'source', reason: 'it is empty: give store:KEY or a URL' });
     const url = source.startsWith(storeScheme) ? undefined : requireAllowedUrl(source, this.allowed);
     if (this.opened >= openAtOnce) throw failure('SCENE_SOURCES_BUSY', { limit: openAtOnce, retryAfterMilliseconds });
     this.opened += 1;
