@@ -154,7 +154,7 @@ describe('scenes that the service reads itself', () => {
       assert.deepEqual(other.asked, [], 'nobody else is asked');
       const open = await callUnary(services.scenes, 'listPreparations', { pageSize: 0, pageToken: '' });
       const kept = open.preparations.filter(({ scene }) => scene === file);
-      // What a server may answer later can go on later.
+      // An upload stays open where the server may answer later.
       const isOpen = ['truncated', 'dripping', 'larger'].includes(file);
       assert.equal(kept.length, isOpen ? 1 : 0);
       for (const { status } of kept) await callUnary(services.scenes, 'cancelPreparation', { job: status!.job });

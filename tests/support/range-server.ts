@@ -101,7 +101,7 @@ export async function startRangeServer(given: Buffer, elsewhere = '/allowed/scen
     const encoding = url.includes('zipped') ? { 'content-encoding': 'gzip' } : {};
     response.writeHead(206, { 'content-range': range, ...length, ...encoding, etag });
     if (isTooMuch) {
-      // Without end, as long as the other side reads.
+      // Sends as long as the other side reads.
       const more = (): void => {
         while (!response.destroyed && response.write(Buffer.alloc(65_536)));
       };

@@ -1,16 +1,10 @@
-/**
- * Reads a list to its end. A page may be shorter than was asked for: it fits one message.
- *
- * @param read gets the page of a token, the first with an empty one
- */
+import { eachPage } from '@hyperswap/rpc';
+
+/** Reads a list to its end. @param read gets a page, as `eachPage` has it */
 export async function allPages<Page extends { readonly nextPageToken: string }>(
-  read: (request: { readonly pageSize: number; readonly pageToken: string }) => Promise<Page>,
+  read: Parameters<typeof eachPage<Page>>[0],
 ): Promise<Page[]> {
   const pages: Page[] = [];
-  for (let pageToken = ''; ;) {
-    const page = await read({ pageSize: 1000, pageToken });
-    pages.push(page);
-    if (page.nextPageToken === '') return pages;
-    pageToken = page.nextPageToken;
-  }
+  for await (const page of eachPage(read)) pages.push(page);
+  return pages;
 }

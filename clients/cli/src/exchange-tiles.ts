@@ -2,12 +2,11 @@
 import { setTimeout } from 'node:timers/promises';
 import type { ClassifyTilesHeader, ClassifyTilesResponse, Tile, TileServiceClient } from '@hyperswap/proto';
 import { exchange } from '@hyperswap/rpc';
-import { isCutOff } from './keep-watching.js';
+import { isCutOff, patienceMilliseconds } from './keep-watching.js';
 
 /** Tiles that are sent and not answered. They stay in memory, to be sent again if the connection is cut off. */
 const maximumOpen = 16;
-/** Time without an answer after which the client gives up, and the pause before another attempt, in milliseconds. */
-const patienceMilliseconds = 120_000;
+/** Pause before another attempt, in milliseconds. */
 const pauseMilliseconds = { first: 200, longest: 5_000 };
 
 /**

@@ -2,8 +2,8 @@
 import { HyperswapError } from '@hyperswap/errors';
 import pRetry from 'p-retry';
 
-/** Time without an answer after which watching ends, in milliseconds. */
-const patienceMilliseconds = 120_000;
+/** Time without an answer after which a client gives up, in milliseconds. */
+export const patienceMilliseconds = 120_000;
 
 /** Returns true if a call ended because its connection did. */
 export function isCutOff(error: unknown): boolean {

@@ -27,6 +27,14 @@ export function httpStatusOf({ status }: HyperswapError): number {
   return httpStatus[status];
 }
 
+/** Returns the headers that an error brings: when to try again, and that a token is asked for. */
+export function headersOf({ status, retryAfterMilliseconds }: HyperswapError): Readonly<Record<string, string>> {
+  return {
+    ...(retryAfterMilliseconds > 0 ? { 'retry-after': String(Math.ceil(retryAfterMilliseconds / 1000)) } : {}),
+    ...(status === 'UNAUTHENTICATED' ? { 'www-authenticate': 'Bearer' } : {}),
+  };
+}
+
 /** Answers with an error as JSON: its code and its sentence. A response that has begun is cut off. */
 export function sendProblem(response: ServerResponse, thrown: unknown): void {
   const error = toHyperswapError(thrown);
@@ -35,12 +43,10 @@ export function sendProblem(response: ServerResponse, thrown: unknown): void {
     return;
   }
   const { code, message } = shortenError(error);
-  const retry = error.retryAfterMilliseconds;
   response.writeHead(httpStatusOf(error), {
     'content-type': 'application/json',
     'cache-control': 'no-store',
-    ...(retry > 0 ? { 'retry-after': String(Math.ceil(retry / 1000)) } : {}),
-    ...(error.status === 'UNAUTHENTICATED' ? { 'www-authenticate': 'Bearer' } : {}),
+    ...headersOf(error),
   });
   response.end(JSON.stringify({ code, message }));
 }

@@ -16,7 +16,7 @@ import { connect, type ClientAccess } from '@hyperswap/rpc';
 /** Place of a group of services, and the certificates to reach it with. */
 export interface Route {
   readonly endpoint: string;
-  /** Without a token: callers show their own. */
+  /** Certificates alone: callers show tokens of their own. */
   readonly access: Omit<ClientAccess, 'tokenFile'>;
 }
 

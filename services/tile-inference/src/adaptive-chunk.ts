@@ -59,8 +59,7 @@ export async function classifyAdaptively(
     const refined = refinement.result();
     placeWindow(planes.labels, width, block, refined.labels);
     placeWindow(planes.confidence, width, block, refined.confidence);
-    const wide = { ...block, column: classes * block.column, width: classes * block.width };
-    placeWindow(planes.probabilities, classes * width, wide, refined.probabilities);
+    placeWindow(planes.probabilities, width, block, refined.probabilities, classes);
     counts = addCounts(counts, refined.counts);
   }
   return { ...planes, counts };

@@ -6,7 +6,6 @@ import { logitsOfPixels } from './evaluate-adapter.js';
 import { fitAdapter, type AdapterRecipe, type FittedAdapter } from './fit-adapter.js';
 import { withTunedBackbone } from './keep-tuned-backbone.js';
 import { addPseudoLabels } from './pseudo-labels.js';
-
 import type { TrainingContext } from './training-context.js';
 import { validationShare, type LabelledPixels, type TrainingPlan } from './training-plan.js';
 

@@ -1,7 +1,7 @@
 import { failure, HyperswapError } from '@hyperswap/errors';
 import { placeWindow, type Window } from '@hyperswap/raster';
-import { PixelType, SceneServiceClient, type Scene, type Split as SplitMessage } from '@hyperswap/proto';
-import { callUnary, connect, readStream, type ClientAccess } from '@hyperswap/rpc';
+import { SceneServiceClient, type Scene, type Split as SplitMessage } from '@hyperswap/proto';
+import { bandValues, callUnary, connect, readStream, type ClientAccess } from '@hyperswap/rpc';
 import {
   splitAll,
   splitByBlocks,
@@ -140,12 +140,7 @@ export class SceneSource {
     const call = this.client.streamTiles({ ...contentOf(scene), tileSize: 256, halo: 0, window: undefined });
     for await (const { window, scores, mask } of readStream(this.client, call, signal)) {
       if (mask.length > 0) placeWindow(valid, width, window!, mask);
-      const tile = new Float32Array(new Uint8Array(scores).buffer);
-      const { row, column, height: rows, width: columns } = window!;
-      for (let y = 0; y < rows; y++) {
-        const line = tile.subarray(y * columns * components, (y + 1) * columns * components);
-        all.set(line, ((row + y) * width + column) * components);
-      }
+      placeWindow(all, width, window!, new Float32Array(new Uint8Array(scores).buffer), components);
     }
     return { scores: all, valid };
   }
@@ -168,11 +163,7 @@ export class SceneSource {
     for await (const { window, pixelType, values, mask } of readStream(this.client, call, signal)) {
       const place = { ...window!, row: window!.row - part.row, column: window!.column - part.column };
       placeWindow(valid, part.width, place, mask);
-      const some = storedValues(values, pixelType);
-      for (let y = 0; y < place.height; y++) {
-        const line = some.subarray(y * place.width * bands.length, (y + 1) * place.width * bands.length);
-        all.set(line, ((place.row + y) * part.width + place.column) * bands.length);
-      }
+      placeWindow(all, part.width, place, bandValues(values, pixelType), bands.length);
     }
     return { values: all, valid };
   }
@@ -185,22 +176,4 @@ export class SceneSource {
 /** Returns what a request says of a scene whose content is known. */
 function contentOf({ name, digest }: Scene): { readonly scene: string; readonly sceneDigest: string } {
   return { scene: name, sceneDigest: digest };
-}
-
-/** Returns the values of pixels, which travel little-endian. */
-function storedValues(bytes: Uint8Array, type: PixelType): Uint8Array | Uint16Array | Int16Array | Float32Array {
-  // A copy begins at an even place of its own memory.
-  const own = new Uint8Array(bytes).buffer;
-  switch (type) {
-    case PixelType.PIXEL_TYPE_UINT8:
-      return new Uint8Array(own);
-    case PixelType.PIXEL_TYPE_UINT16:
-      return new Uint16Array(own);
-    case PixelType.PIXEL_TYPE_INT16:
-      return new Int16Array(own);
-    case PixelType.PIXEL_TYPE_FLOAT32:
-      return new Float32Array(own);
-    default:
-      throw failure('INTERNAL', { reason: `the preprocessing service sent pixels of type ${type}` });
-  }
 }

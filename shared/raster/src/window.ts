@@ -25,16 +25,24 @@ export function* gridWindows(
 }
 
 /**
- * Copies the values of a window to their place in a raster of one value a pixel.
+ * Copies the values of a window to their place in a raster.
  *
- * @param target `[rows, width]`, row by row
+ * @param target `[rows, width, perPixel]`, row by row
  * @param width columns of the target
- * @param values `[window.height, window.width]`, row by row
+ * @param values `[window.height, window.width, perPixel]`, row by row
+ * @param perPixel values of a pixel
  */
-export function placeWindow(target: Uint8Array, width: number, window: Window, values: Uint8Array): void {
+export function placeWindow(
+  target: Uint8Array | Float32Array,
+  width: number,
+  window: Window,
+  values: Uint8Array | Uint16Array | Int16Array | Float32Array,
+  perPixel = 1,
+): void {
+  const length = window.width * perPixel;
   for (let y = 0; y < window.height; y++) {
-    const row = values.subarray(y * window.width, (y + 1) * window.width);
-    target.set(row, (window.row + y) * width + window.column);
+    const row = values.subarray(y * length, (y + 1) * length);
+    target.set(row, ((window.row + y) * width + window.column) * perPixel);
   }
 }
 

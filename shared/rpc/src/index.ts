@@ -1,3 +1,4 @@
+export { bandValues, type BandValues } from './band-values.js';
 export { callUnary, connect, exchange, readStream, upload, type CallOptions } from './client.js';
 export { accessToSelf, clientAccess, type ClientAccess } from './client-access.js';
 export {
@@ -8,6 +9,7 @@ export {
   type CallContext,
 } from './handlers.js';
 export type { HostedService, ServiceGroup } from './hosted-service.js';
+export { eachPage } from './each-page.js';
 export { fromErrorStatus, toDuration, toErrorStatus, toMilliseconds } from './messages.js';
 export { newestFirstKey, pageOf, pageSizeOf, type PageLimits, type PageRequest } from './paging.js';
 export type { ConnectionLimits } from './connections.js';

@@ -1,10 +1,7 @@
-import { PixelType, type Scene } from '@hyperswap/proto';
+import type { Scene } from '@hyperswap/proto';
 import type { Window } from '@hyperswap/raster';
-import { readStream } from '@hyperswap/rpc';
-import { failure } from '@hyperswap/errors';
+import { bandValues, readStream, type BandValues } from '@hyperswap/rpc';
 import type { Session } from '../session.js';
-
-export type BandValues = Uint8Array | Uint16Array | Int16Array | Float32Array;
 
 /** Some pixels of a scene. */
 export interface BandBlock {
@@ -24,24 +21,6 @@ export async function* readBands(
 ): AsyncGenerator<BandBlock> {
   const call = scenes.readBands({ scene: name, sceneDigest: digest, bands: [...bands], window });
   for await (const { window: place, pixelType, values, mask } of readStream(scenes, call, signal)) {
-    yield { window: place!, values: decode(values, pixelType), mask };
-  }
-}
-
-/** Values travel little-endian, as every platform has them that Node runs on with us. */
-function decode(bytes: Uint8Array, type: PixelType): BandValues {
-  // A copy begins at an even place of its own memory.
-  const own = new Uint8Array(bytes).buffer;
-  switch (type) {
-    case PixelType.PIXEL_TYPE_UINT8:
-      return new Uint8Array(own);
-    case PixelType.PIXEL_TYPE_UINT16:
-      return new Uint16Array(own);
-    case PixelType.PIXEL_TYPE_INT16:
-      return new Int16Array(own);
-    case PixelType.PIXEL_TYPE_FLOAT32:
-      return new Float32Array(own);
-    default:
-      throw failure('INTERNAL', { reason: `the service sent pixels of type ${type}` });
+    yield { window: place!, values: bandValues(values, pixelType), mask };
   }
 }

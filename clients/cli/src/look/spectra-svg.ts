@@ -1,5 +1,6 @@
 import type { RasterInfo } from '@hyperswap/proto';
 import { escapeHtml } from '../report/escape-html.js';
+import { ticksOf } from '../report/svg.js';
 import type { ClassSpectrum } from './spectra.js';
 
 const size = { width: 1000, height: 560, left: 80, right: 270, top: 40, bottom: 50 };
@@ -78,12 +79,7 @@ function axis(values: readonly number[], start: number, end: number): Axis {
   const low = values.reduce((least, value) => Math.min(least, value), Infinity);
   const high = values.reduce((most, value) => Math.max(most, value), -Infinity);
   const range = high > low ? high - low : 1;
-  const power = 10 ** Math.floor(Math.log10(range / 6));
-  const step = power * [1, 2, 5, 10].find((factor) => factor * power >= range / 6)!;
-  const ticks: number[] = [];
-  for (let tick = Math.ceil(low / step); tick * step <= low + range; tick++)
-    ticks.push(Number((tick * step).toPrecision(6)));
-  return { ticks, place: (value) => start + ((end - start) * (value - low)) / range };
+  return { ticks: ticksOf(low, low + range), place: (value) => start + ((end - start) * (value - low)) / range };
 }
 
 /** Cuts bands into runs without a bad band between them, and without a gap that is four times wider than the one before. */

@@ -2,7 +2,7 @@
 import type { DistanceBin } from '@hyperswap/proto';
 import { escapeHtml } from './escape-html.js';
 import { rangeOf } from './measurement.js';
-import { chartWidth, curveColor, renderSvg, ticksOf } from './svg.js';
+import { chartWidth, curveColor, legendEntry, plotLeft as left, renderSvg, ticksOf } from './svg.js';
 
 /** Agreement of one method by distance. */
 export interface DistanceSeries {
@@ -10,7 +10,6 @@ export interface DistanceSeries {
   readonly bins: readonly DistanceBin[];
 }
 
-const left = 46;
 const right = 16;
 const top = 12;
 const plotHeight = 210;
@@ -91,13 +90,4 @@ export function renderDistanceHistogram(histogram: readonly number[]): string {
     ...names,
     `<text x="${chartWidth / 2}" y="${top + plotHeight + 38}" text-anchor="middle">test pixels by distance to the nearest training pixel</text>`,
   ]);
-}
-
-/** Returns an entry of a legend in two columns. */
-export function legendEntry(label: string, index: number, y: number): string {
-  const [x, row] = [left + (index % 2) * 240, y + 20 * Math.floor(index / 2)];
-  return (
-    `<rect x="${x}" y="${row - 10}" width="14" height="10" fill="${curveColor(index)}"/>` +
-    `<text x="${x + 20}" y="${row}">${escapeHtml(label)}</text>`
-  );
 }

@@ -1,6 +1,5 @@
 import type { ReliabilityBin } from '@hyperswap/proto';
-import { legendEntry } from './distance-chart.js';
-import { chartWidth, curveColor, renderSvg } from './svg.js';
+import { chartWidth, curveColor, legendEntry, plotLeft as left, renderSvg } from './svg.js';
 
 /** Reliability curve of one method. */
 export interface ReliabilitySeries {
@@ -8,7 +7,6 @@ export interface ReliabilitySeries {
   readonly bins: readonly ReliabilityBin[];
 }
 
-const left = 46;
 const top = 12;
 const side = 300;
 

@@ -1,9 +1,10 @@
 /** Calls of browsers, passed on to gRPC byte for byte. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { Client, Metadata, status as grpcCodes, type ClientReadableStream, type StatusObject } from '@grpc/grpc-js';
+import { Client, status as grpcCodes, type ClientReadableStream, type StatusObject } from '@grpc/grpc-js';
 import { failure } from '@hyperswap/errors';
 import { toStatus } from '@hyperswap/rpc';
 import { readBody, type BodyBudget } from '../body.js';
+import { forwardedMetadata } from '../forwarded-metadata.js';
 import type { Channels, PublicMethod } from '../routes.js';
 import { sendPiece } from '../send-piece.js';
 import { timeoutOf } from './deadline.js';
@@ -54,7 +55,14 @@ async function forward(
     const options = timeout === undefined ? {} : { deadline: Date.now() + timeout };
     const client = channels.client(Client, method.service);
     const message = onlyMessage(body.bytes);
-    const stream = client.makeServerStreamRequest(path, asIs, asIs, message, metadataOf(request), options);
+    const stream = client.makeServerStreamRequest(
+      path,
+      asIs,
+      asIs,
+      message,
+      forwardedMetadata(request.headers),
+      options,
+    );
     return await pump(stream, response);
   } finally {
     body.release();
@@ -79,16 +87,6 @@ async function pump(stream: ClientReadableStream<Buffer>, response: ServerRespon
     response.off('close', cancel);
   }
   return status;
-}
-
-/** Returns what travels on to the service: the caller's token, and its place in a trace. */
-function metadataOf({ headers }: IncomingMessage): Metadata {
-  const metadata = new Metadata();
-  for (const name of ['authorization', 'traceparent'] as const) {
-    const value = headers[name];
-    if (typeof value === 'string') metadata.set(name, value);
-  }
-  return metadata;
 }
 
 function trailerOf({ code, details, metadata }: StatusObject): Record<string, string> {

@@ -8,7 +8,7 @@ import { sendPiece } from '../send-piece.js';
 import { byteRange } from './byte-range.js';
 import { Caller } from './caller.js';
 import type { MapCache } from './map-cache.js';
-import { mapFiles, type MapFile } from './write-map.js';
+import { isMapFile, mapFileTypes, type MapFile } from './write-map.js';
 
 /** Bytes that are read at once. */
 const pieceBytes = 256 * 1024;
@@ -24,12 +24,11 @@ export interface MapRequest {
 /** Returns the file that a path names; undefined for other paths. @throws HTTP_INVALID for a reach that is no number */
 export function mapRequest({ pathname, searchParams }: URL): MapRequest | undefined {
   const [, job = '', name = ''] = /^\/maps\/([^/]+)\/([^/]+)$/.exec(pathname) ?? [];
-  const file = mapFiles.find((known) => known === name);
-  if (file === undefined || !isId(job)) return undefined;
+  if (!isMapFile(name) || !isId(job)) return undefined;
   const reach = searchParams.get('smooth') ?? '0';
   if (!/^\d{1,4}$/.test(reach))
     throw failure('HTTP_INVALID', { reason: '"smooth" is not a number of pixels up to 1000' });
-  return { job, file, reach: Number(reach) };
+  return { job, file: name, reach: Number(reach) };
 }
 
 /**
@@ -45,19 +44,25 @@ export async function answerMap(
 ): Promise<void> {
   const left = new AbortController();
   response.once('close', () => left.abort());
-  const caller = new Caller(channels, request.headers.authorization);
+  const caller = new Caller(channels, request.headers);
   const job = await caller.finishedJob(id, left.signal);
   if (file === 'probabilities.tif' && !job.probabilities) {
     const reason = 'the job did not keep probabilities: classify the scene with probabilities';
     throw failure('FIELD_INVALID', { field: 'file', reason });
   }
   await cache.use(job, reach, caller, left.signal, (directory) =>
-    sendFile(request, response, path.join(directory, file), `"${id}-${reach}-${file}"`),
+    sendFile(request, response, directory, file, `"${id}-${reach}-${file}"`),
   );
 }
 
-async function sendFile(request: IncomingMessage, response: ServerResponse, file: string, tag: string): Promise<void> {
-  const handle = await open(file);
+async function sendFile(
+  request: IncomingMessage,
+  response: ServerResponse,
+  directory: string,
+  file: MapFile,
+  tag: string,
+): Promise<void> {
+  const handle = await open(path.join(directory, file));
   try {
     const { size } = await handle.stat();
     response.setHeader('accept-ranges', 'bytes');
@@ -76,11 +81,9 @@ async function sendFile(request: IncomingMessage, response: ServerResponse, file
     }
     const { first, last } = range ?? { first: 0, last: size - 1 };
     response.writeHead(range === undefined ? 200 : 206, {
-      'content-type': file.endsWith('.tif')
-        ? 'image/tiff; application=geotiff; profile=cloud-optimized'
-        : 'application/xml',
+      'content-type': mapFileTypes[file],
       'content-length': last - first + 1,
-      'content-disposition': `inline; filename="${path.basename(file)}"`,
+      'content-disposition': `inline; filename="${file}"`,
       ...(range === undefined ? {} : { 'content-range': `bytes ${first}-${last}/${size}` }),
     });
     if (request.method !== 'HEAD') {

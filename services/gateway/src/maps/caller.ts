@@ -1,5 +1,5 @@
 /** Calls that the gateway makes for a caller, with the caller's token. */
-import { Metadata } from '@grpc/grpc-js';
+import type { IncomingHttpHeaders } from 'node:http';
 import { failure } from '@hyperswap/errors';
 import {
   Output,
@@ -10,6 +10,7 @@ import {
   type SceneJob,
 } from '@hyperswap/proto';
 import { callUnary, readStream } from '@hyperswap/rpc';
+import { forwardedMetadata } from '../forwarded-metadata.js';
 import type { Channels } from '../routes.js';
 
 /** Milliseconds to look a finished job up. */
@@ -19,15 +20,14 @@ const lookUpMilliseconds = 30_000;
 export class Caller {
   constructor(
     private readonly channels: Channels,
-    /** `authorization` header; undefined for none. */
-    private readonly authorization: string | undefined,
+    private readonly headers: IncomingHttpHeaders,
   ) {}
 
   /** Returns a finished job. @throws JOB_NOT_FOUND, JOB_NOT_DONE, TOKEN_MISSING, TOKEN_INVALID, ROLE_MISSING */
   async finishedJob(job: string, signal: AbortSignal): Promise<SceneJob> {
     const client = this.channels.client(SceneJobServiceClient, 'tile-inference');
     const options = { deadline: Date.now() + lookUpMilliseconds };
-    const call = client.watchSceneJob({ job }, this.metadata(), options);
+    const call = client.watchSceneJob({ job }, forwardedMetadata(this.headers), options);
     for await (const { event } of readStream(client, call, signal)) {
       if (event?.$case === 'done') return event.value;
       if (event?.$case === 'progress' && event.value.done < event.value.total) break;
@@ -38,7 +38,12 @@ export class Caller {
   /** Returns a scene. @throws SCENE_NOT_FOUND */
   async scene(name: string, signal: AbortSignal): Promise<Scene> {
     const client = this.channels.client(SceneServiceClient, 'preprocessing');
-    const { scene } = await callUnary(client, 'getScene', { name }, { signal, metadata: this.metadata() });
+    const { scene } = await callUnary(
+      client,
+      'getScene',
+      { name },
+      { signal, metadata: forwardedMetadata(this.headers) },
+    );
     return scene!;
   }
 
@@ -50,15 +55,9 @@ export class Caller {
       ...(probabilities ? [Output.OUTPUT_PROBABILITIES] : []),
     ];
     const request = { job: status!.job, outputs, window: undefined, smoothingReach: reach };
-    const call = client.readMap(request, this.metadata());
+    const call = client.readMap(request, forwardedMetadata(this.headers));
     for await (const { event } of readStream(client, call, signal)) {
       if (event?.$case === 'rows') yield event.value;
     }
-  }
-
-  private metadata(): Metadata {
-    const metadata = new Metadata();
-    if (this.authorization !== undefined) metadata.set('authorization', this.authorization);
-    return metadata;
   }
 }

@@ -2,9 +2,20 @@ import { completeClasses } from '@hyperswap/map';
 import type { AdapterVersion, MapRows, Scene, SceneJob } from '@hyperswap/proto';
 import { classValues, CogWriter, OutputFolder, qmlStyle, type AffineTransform } from '@hyperswap/raster';
 
-/** Files of a map that the gateway writes. The last one only where the job kept probabilities. */
-export const mapFiles = ['labels.tif', 'confidence.tif', 'labels.qml', 'probabilities.tif'] as const;
-export type MapFile = (typeof mapFiles)[number];
+const cogType = 'image/tiff; application=geotiff; profile=cloud-optimized';
+
+/** Media types of the files of a map that the gateway writes. `probabilities.tif` is there only where the job kept probabilities. */
+export const mapFileTypes = {
+  'labels.tif': cogType,
+  'confidence.tif': cogType,
+  'probabilities.tif': cogType,
+  'labels.qml': 'application/xml',
+} as const;
+export type MapFile = keyof typeof mapFileTypes;
+
+export function isMapFile(name: string): name is MapFile {
+  return Object.hasOwn(mapFileTypes, name);
+}
 
 /**
  * Writes the map of a job as Cloud Optimized GeoTIFFs, row by row as it comes. All files appear together.

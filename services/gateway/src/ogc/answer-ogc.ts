@@ -5,6 +5,7 @@ import { failure, isId } from '@hyperswap/errors';
 import { JobState } from '@hyperswap/proto';
 import type { z } from 'zod';
 import { readBody, type BodyBudget } from '../body.js';
+import { mapFileTypes, type MapFile } from '../maps/write-map.js';
 import type { Channels } from '../routes.js';
 import { OgcCalls } from './calls.js';
 import { statusInfo, type OgcJob } from './job-status.js';
@@ -58,7 +59,7 @@ export async function answerOgc(
   response.once('close', () => left.abort());
   const base = `${request.socket instanceof TLSSocket ? 'https' : 'http'}://${request.headers.host ?? ''}${root}`;
   const answer = async (): Promise<OgcAnswer> => {
-    const calls = new OgcCalls(channels, preparations, request.headers.authorization, left.signal);
+    const calls = new OgcCalls(channels, preparations, request.headers, left.signal);
     return route({ request, url, calls, budget, base });
   };
   const { status = 200, headers = {}, type = 'application/json', content } = await answer().catch(problemOf);
@@ -177,6 +178,9 @@ function results({ process, status, scene, hasProbabilities }: OgcJob, { url, ba
   const maps = `${base.slice(0, -root.length)}/maps/${job}`;
   const files = Object.entries(mapOutputs).filter(([name]) => name !== 'probabilities.tif' || hasProbabilities);
   return Object.fromEntries(
-    files.map(([name, { type, title }]) => [name, { href: `${maps}/${name}${query}`, type, title }]),
+    files.map(([name, { title }]) => [
+      name,
+      { href: `${maps}/${name}${query}`, type: mapFileTypes[name as MapFile], title },
+    ]),
   );
 }

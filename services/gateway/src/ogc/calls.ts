@@ -1,5 +1,6 @@
 /** Calls for an OGC client, with its own token: it may do what the token may. */
-import { Metadata } from '@grpc/grpc-js';
+import type { IncomingHttpHeaders } from 'node:http';
+import type { Metadata } from '@grpc/grpc-js';
 import { failure } from '@hyperswap/errors';
 import {
   Reduction,
@@ -7,11 +8,10 @@ import {
   SceneJobMode,
   SceneJobServiceClient,
   SceneServiceClient,
-  type Preparation,
   type PrepareSceneResponse,
-  type SceneJob,
 } from '@hyperswap/proto';
-import { callUnary, readStream } from '@hyperswap/rpc';
+import { callUnary, eachPage, readStream } from '@hyperswap/rpc';
+import { forwardedMetadata } from '../forwarded-metadata.js';
 import type { Channels } from '../routes.js';
 import type { OgcJob } from './job-status.js';
 import type { OpenPreparations } from './open-preparations.js';
@@ -19,21 +19,19 @@ import type { ClassifyInputs, PrepareInputs } from './processes.js';
 
 /** Milliseconds until a job is accepted. */
 const startMilliseconds = 30_000;
-/** Jobs of a page. */
-const pageSize = 500;
 
 export class OgcCalls {
   private readonly jobs: SceneJobServiceClient;
   private readonly scenes: SceneServiceClient;
 
   /**
-   * @param authorization header of the request; undefined for none
+   * @param headers of the request
    * @param signal aborted when the client leaves
    */
   constructor(
     channels: Channels,
     private readonly open: OpenPreparations,
-    private readonly authorization: string | undefined,
+    private readonly headers: IncomingHttpHeaders,
     private readonly signal: AbortSignal,
   ) {
     this.jobs = channels.client(SceneJobServiceClient, 'tile-inference');
@@ -72,9 +70,16 @@ export class OgcCalls {
 
   /** Yields the jobs that are kept: maps, then preparations, each with the newest first. */
   async *all(): AsyncGenerator<OgcJob> {
-    yield* this.maps();
-    for await (const { status, scene } of this.pages((page) => this.preparations(page))) {
-      yield { process: 'prepare', status: status!, scene, by: '', hasProbabilities: false };
+    for await (const page of eachPage((one) => callUnary(this.jobs, 'listSceneJobs', one, this.options()))) {
+      for (const { status, scene, adapter, probabilities } of page.jobs) {
+        const by = adapter === undefined ? '' : `${adapter.name}@${adapter.version}`;
+        yield { process: 'classify', status: status!, scene, by, hasProbabilities: probabilities };
+      }
+    }
+    for await (const page of eachPage((one) => callUnary(this.scenes, 'listPreparations', one, this.options()))) {
+      for (const { status, scene } of page.preparations) {
+        yield { process: 'prepare', status: status!, scene, by: '', hasProbabilities: false };
+      }
     }
   }
 
@@ -90,38 +95,11 @@ export class OgcCalls {
     else await callUnary(this.scenes, 'cancelPreparation', { job }, this.options());
   }
 
-  private async *maps(): AsyncGenerator<OgcJob> {
-    for await (const { status, scene, adapter, probabilities } of this.pages((page) => this.sceneJobs(page))) {
-      const by = adapter === undefined ? '' : `${adapter.name}@${adapter.version}`;
-      yield { process: 'classify', status: status!, scene, by, hasProbabilities: probabilities };
-    }
-  }
-
-  private async sceneJobs(pageToken: string): Promise<readonly [readonly SceneJob[], string]> {
-    const page = await callUnary(this.jobs, 'listSceneJobs', { pageSize, pageToken }, this.options());
-    return [page.jobs, page.nextPageToken];
-  }
-
-  private async preparations(pageToken: string): Promise<readonly [readonly Preparation[], string]> {
-    const page = await callUnary(this.scenes, 'listPreparations', { pageSize, pageToken }, this.options());
-    return [page.preparations, page.nextPageToken];
-  }
-
-  private async *pages<Item>(read: (pageToken: string) => Promise<readonly [readonly Item[], string]>) {
-    for (let token: string | undefined = ''; token !== undefined;) {
-      const [items, next]: readonly [readonly Item[], string] = await read(token);
-      yield* items;
-      token = next === '' ? undefined : next;
-    }
-  }
-
   private options(): { readonly signal: AbortSignal; readonly metadata: Metadata } {
     return { signal: this.signal, metadata: this.metadata() };
   }
 
   private metadata(): Metadata {
-    const metadata = new Metadata();
-    if (this.authorization !== undefined) metadata.set('authorization', this.authorization);
-    return metadata;
+    return forwardedMetadata(this.headers);
   }
 }

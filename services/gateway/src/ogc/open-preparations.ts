@@ -8,7 +8,6 @@ const maximumOpen = 4;
 export class OpenPreparations {
   private readonly closing = new AbortController();
   private readonly calls = new Set<Promise<void>>();
-  private reserved = 0;
 
   /**
    * Makes a call and holds it open until its end.
@@ -18,21 +17,16 @@ export class OpenPreparations {
    * @throws GATEWAY_BUSY, and what the service refuses
    */
   async hold(call: (signal: AbortSignal) => AsyncGenerator<PrepareSceneResponse>): Promise<string> {
-    if (this.reserved >= maximumOpen) throw failure('GATEWAY_BUSY', { what: `${maximumOpen} preparations` });
-    this.reserved += 1;
+    if (this.calls.size >= maximumOpen) throw failure('GATEWAY_BUSY', { what: `${maximumOpen} preparations` });
     const responses = call(this.closing.signal);
-    try {
-      const first = await responses.next();
-      const event = first.done === true ? undefined : first.value.event;
-      if (event?.$case !== 'accepted') throw failure('INTERNAL', { reason: 'a preparation began without a name' });
-      const rest = this.readToEnd(responses);
-      this.calls.add(rest);
-      void rest.finally(() => this.calls.delete(rest));
-      return event.value.job;
-    } catch (error) {
-      this.reserved -= 1;
-      throw error;
-    }
+    const accepted = jobOf(responses);
+    const whole = accepted
+      .then(() => readToEnd(responses))
+      // Who asked gets the refusal; a later failure is in the job's status.
+      .catch(() => undefined)
+      .finally(() => this.calls.delete(whole));
+    this.calls.add(whole);
+    return accepted;
   }
 
   /** Ends all calls. Rows that were read stay, so that the same preparation can go on. */
@@ -40,15 +34,16 @@ export class OpenPreparations {
     this.closing.abort();
     await Promise.all(this.calls);
   }
+}
 
-  /** Its failure is in the job's status. */
-  private async readToEnd(responses: AsyncGenerator<PrepareSceneResponse>): Promise<void> {
-    try {
-      for await (const response of responses) if (response.event?.$case === 'scene') break;
-    } catch {
-      // See above.
-    } finally {
-      this.reserved -= 1;
-    }
-  }
+/** Returns the job that a call begins with. */
+async function jobOf(responses: AsyncGenerator<PrepareSceneResponse>): Promise<string> {
+  const first = await responses.next();
+  const event = first.done === true ? undefined : first.value.event;
+  if (event?.$case !== 'accepted') throw failure('INTERNAL', { reason: 'a preparation began without a name' });
+  return event.value.job;
+}
+
+async function readToEnd(responses: AsyncGenerator<PrepareSceneResponse>): Promise<void> {
+  for await (const { event } of responses) if (event?.$case === 'scene') break;
 }

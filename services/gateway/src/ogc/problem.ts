@@ -1,5 +1,5 @@
 import { shortenError, toHyperswapError } from '@hyperswap/errors';
-import { httpStatusOf } from '../problem.js';
+import { headersOf, httpStatusOf } from '../problem.js';
 import type { OgcAnswer } from './ogc-answer.js';
 
 /** Types of problems that the standard names, by the code of the error. */
@@ -18,13 +18,9 @@ export function problemOf(thrown: unknown): OgcAnswer {
   const type = known === undefined ? 'about:blank' : `${prefix}/${known}`;
   // The standard asks for 404 where a result is not ready.
   const status = code === 'JOB_NOT_DONE' ? 404 : httpStatusOf(error);
-  const wait = error.retryAfterMilliseconds;
   return {
     status,
-    headers: {
-      ...(wait > 0 ? { 'retry-after': String(Math.ceil(wait / 1000)) } : {}),
-      ...(status === 401 ? { 'www-authenticate': 'Bearer' } : {}),
-    },
+    headers: headersOf(error),
     type: 'application/problem+json',
     content: { type, title: code, status, detail: message },
   };

@@ -1,5 +1,6 @@
 /** Processes that OGC clients can execute, described as OGC API – Processes – Part 1 (18-062r2) asks for. */
 import { z } from 'zod';
+import { isMapFile, mapFileTypes, type MapFile } from '../maps/write-map.js';
 
 /** Inputs of the process `classify`. */
 export const classifyInputs = z.strictObject({
@@ -17,9 +18,6 @@ export const classifyInputs = z.strictObject({
 });
 
 export type ClassifyInputs = z.infer<typeof classifyInputs>;
-
-/** Media type of the rasters. */
-const cogType = 'image/tiff; application=geotiff; profile=cloud-optimized';
 
 /** Inputs of the process `prepare`. */
 export const prepareInputs = z.strictObject({
@@ -41,26 +39,27 @@ export const mapOutputs = {
   'labels.tif': {
     title: 'Classes',
     description: 'Class of each pixel, with names and colours; 0 is no data.',
-    type: cogType,
   },
-  'confidence.tif': { title: 'Confidence', description: 'Probability of that class in 255ths.', type: cogType },
+  'confidence.tif': { title: 'Confidence', description: 'Probability of that class in 255ths.' },
   'probabilities.tif': {
     title: 'Probabilities',
     description: 'One band a class, in 255ths. Only with the input "probabilities".',
-    type: cogType,
   },
-  'labels.qml': { title: 'Style', description: 'Style of the classes for QGIS.', type: 'application/xml' },
-} as const;
+  'labels.qml': { title: 'Style', description: 'Style of the classes for QGIS.' },
+} as const satisfies Readonly<Record<MapFile, Output>>;
+
+interface Output {
+  readonly title: string;
+  readonly description: string;
+}
 
 interface Process {
   readonly title: string;
   readonly description: string;
   readonly keywords: readonly string[];
   readonly inputs: z.ZodObject;
-  /** Outputs by name: a text, or a file of a media type. */
-  readonly outputs: Readonly<
-    Record<string, { readonly title: string; readonly description: string; readonly type?: string }>
-  >;
+  /** Outputs by name: files of a map, or texts. */
+  readonly outputs: Readonly<Record<string, Output>>;
 }
 
 export type ProcessId = 'classify' | 'prepare';
@@ -114,8 +113,8 @@ export function describeProcess(id: ProcessId): object {
     const minOccurs = required.includes(name) ? 1 : 0;
     return [name, { title: name, description, schema, minOccurs, maxOccurs: 1 }] as const;
   });
-  const outputs = Object.entries(processes[id].outputs).map(([name, { title, description, type }]) => {
-    const schema = { type: 'string', ...(type === undefined ? {} : { contentMediaType: type }) };
+  const outputs = Object.entries(processes[id].outputs).map(([name, { title, description }]) => {
+    const schema = { type: 'string', ...(isMapFile(name) && { contentMediaType: mapFileTypes[name] }) };
     return [name, { title, description, schema }] as const;
   });
   return { ...summaryOf(id), inputs: Object.fromEntries(inputs), outputs: Object.fromEntries(outputs) };
