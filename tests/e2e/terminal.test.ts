@@ -23,7 +23,10 @@ async function atTerminal(
   { input, environment = {} }: { readonly input?: string; readonly environment?: Record<string, string> } = {},
 ): Promise<{ readonly shown: string; readonly code: number }> {
   const words = [process.execPath, commandFile, ...args].map((word) => `'${word}'`).join(' ');
-  const env = { ...process.env, HYPERSWAP_PORT: '0', HYPERSWAP_LOG_LEVEL: 'error', TERM: 'xterm', ...environment };
+  const user = { ...process.env, HYPERSWAP_PORT: '0', HYPERSWAP_LOG_LEVEL: 'error', TERM: 'xterm' };
+  // Node sees no colours at the terminal of a CI system; these tests are a user's terminal, wherever they run.
+  for (const variable of ['CI', 'NO_COLOR', 'FORCE_COLOR', 'COLORTERM']) Reflect.deleteProperty(user, variable);
+  const env = { ...user, ...environment };
   const child = spawn('script', ['-qec', `stty cols ${columns}; ${words}`, '/dev/null'], { cwd: directory, env });
   let shown = '';
   child.stdout.on('data', (text: Buffer) => {
@@ -93,7 +96,7 @@ describe('at a terminal of 80 columns', { skip: noScript }, () => {
   test('headings are bold at a terminal, and nowhere else', async () => {
     const escape = String.fromCodePoint(27);
     assert.ok((await atTerminal(workspace, ['--help'])).shown.includes(`${escape}[1m`));
-    const quiet: Record<string, string>[] = [{ NO_COLOR: '1' }, { TERM: 'dumb' }];
+    const quiet: Record<string, string>[] = [{ NO_COLOR: '1' }, { TERM: 'dumb' }, { CI: 'true' }];
     for (const environment of quiet) {
       const { shown } = await atTerminal(workspace, ['--help'], { environment });
       assert.ok(!shown.includes(`${escape}[`), JSON.stringify(environment));

@@ -32,9 +32,9 @@ export function bold(text: string): string {
   return showsStyles() ? `\u001B[1m${text}\u001B[22m` : text;
 }
 
+/** Follows Node's own rule, as the help does: it knows `NO_COLOR`, `TERM=dumb` and the logs of CI systems. */
 function showsStyles(): boolean {
-  const { NO_COLOR, TERM } = process.env;
-  return process.stdout.isTTY && (NO_COLOR ?? '') === '' && TERM !== 'dumb';
+  return process.stdout.isTTY && process.stdout.hasColors();
 }
 
 /** Progress of long work: bars on a terminal, otherwise a line at each tenth. It goes to standard error, results to standard output. */
