@@ -11,7 +11,7 @@ const layers = [
   ['pypi', 'config', 'keys', 'safetensors', 'storage', 'messaging', 'raster', 'splits'],
   ['tensor', 'rpc', 'map'],
   ['spectralgpt', 'scene', 'jobs'],
-  ['checkpoint', 'peft'],
+  ['checkpoint', 'peft', 'rivals'],
   ['adapter'],
   ['registry'],
 ];

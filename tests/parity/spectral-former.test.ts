@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { deviceScope, loadTensorFlow, type Scalar, type Tensor3D } from '@hyperswap/tensor';
-import { spectralFormerLogits, spectralFormerShapes } from '@hyperswap/trainer';
+import { spectralFormerLogits, spectralFormerShapes } from '@hyperswap/rivals';
 import { maximumDifference } from '../support/arrays.js';
 import { fixture, type StoredValues } from '../support/fixtures.js';
 

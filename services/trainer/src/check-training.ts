@@ -3,9 +3,11 @@ import { validateName } from '@hyperswap/errors';
 import { adaptedWeight, findMethod, methodSettings } from '@hyperswap/peft';
 import type { Scene, StartTrainingRequest } from '@hyperswap/proto';
 import type { Backbones } from '@hyperswap/registry';
+import { findRival } from '@hyperswap/rivals';
 import { findBaseline } from './engine/baselines/baselines.js';
 import { findPreset, presetSettings } from './presets.js';
-import { baselineSide, checkBaseline } from './run-baseline.js';
+import { checkComparison } from './run-baseline.js';
+import { windowSide } from './run-rival.js';
 import type { SceneSource } from './scene-source.js';
 import { requireSpectra } from './spectra-windows.js';
 import { namedPatchSize, planTraining } from './training-plan.js';
@@ -29,11 +31,11 @@ export async function checkTraining(
 ): Promise<Scene> {
   const preset = request.preset === '' ? undefined : findPreset(request.preset);
   const patchSize = namedPatchSize(request.patchSize, preset);
-  const baseline = findBaseline(request.method);
-  if (baseline !== undefined) {
-    checkBaseline(request);
+  const rival = findRival(request.method);
+  if (rival !== undefined || findBaseline(request.method) !== undefined) {
+    checkComparison(request);
     const plan = await planTraining(request, preset, { patchSize, validation: 0, shift: 0 }, scenes, signal);
-    if (baseline.takes === 'bands') await requireSpectra(scenes, plan, baselineSide(baseline, patchSize), signal);
+    if (rival !== undefined) await requireSpectra(scenes, plan, windowSide(rival, patchSize), signal);
     return plan.scene;
   }
   if (!request.validateOnly) validateName('Adapter name', request.adapter);

@@ -1,4 +1,3 @@
-export { spectralFormerLogits, spectralFormerShapes } from './engine/baselines/spectral-former-network.js';
 export { pretrainingKind, trainingKind } from './training-kinds.js';
 export { SceneSource, type PreprocessingAddress } from './scene-source.js';
 export { createTrainerServices, type TrainerContext } from './service.js';

@@ -1,6 +1,7 @@
 import { adaptationParameterCount, adaptedWeight, findMethod, methodNames, methodSettings } from '@hyperswap/peft';
 import { MethodKind, Normalizer, type Method, type Preset } from '@hyperswap/proto';
 import type { BackboneConfig } from '@hyperswap/spectralgpt';
+import { rivals } from '@hyperswap/rivals';
 import { baselines } from './engine/baselines/baselines.js';
 import type { NormalizerName } from './normalizer.js';
 import { presets } from './presets.js';
@@ -24,7 +25,7 @@ export function listMethods(config: BackboneConfig): Method[] {
       kind: method.scope === 'backbone' ? MethodKind.METHOD_KIND_BACKBONE : MethodKind.METHOD_KIND_ADAPTER,
     };
   });
-  const compared = baselines.map(({ name, description }) => ({
+  const compared = [...baselines, ...rivals].map(({ name, description }) => ({
     name,
     description,
     settings: {},

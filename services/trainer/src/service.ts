@@ -18,10 +18,12 @@ import type { TrainerProgram } from './engine/program.js';
 import { createBackboneService } from './backbone-service.js';
 import { checkPretraining } from './check-pretraining.js';
 import { checkTraining } from './check-training.js';
+import { findRival } from '@hyperswap/rivals';
 import { findBaseline } from './engine/baselines/baselines.js';
 import { listMethods, listPresets } from './list-methods.js';
 import { previewSplit } from './preview-split.js';
 import { runBaseline } from './run-baseline.js';
+import { runRival } from './run-rival.js';
 import { runPretraining } from './run-pretraining.js';
 import { runTraining } from './run-training.js';
 import { SceneSource, type PreprocessingAddress } from './scene-source.js';
@@ -67,9 +69,9 @@ export function createTrainerServices(context: TrainerContext): ServiceGroup {
       const training: TrainingContext = { ...own, ...running };
       if (given.kind === 'pretraining') return await runPretraining(given.request, training);
       const { request } = given;
-      return await (findBaseline(request.method) === undefined
-        ? runTraining(request, training)
-        : runBaseline(request, training));
+      if (findBaseline(request.method) !== undefined) return await runBaseline(request, training);
+      if (findRival(request.method) !== undefined) return await runRival(request, training);
+      return await runTraining(request, training);
     } finally {
       scenes.close();
     }

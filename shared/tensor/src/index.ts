@@ -23,6 +23,7 @@ export {
   type Variable,
 } from './tensorflow.js';
 export { AdamW, type AdamWOptions } from './adamw.js';
+export { makeVariable, restoreState, takeState } from './optimizer-state.js';
 export { cosineSchedule } from './schedule.js';
 export {
   borrow,

@@ -1,12 +1,20 @@
 /** Stage of a training: epochs over the training patches. */
 import { failure, throwIfAborted } from '@hyperswap/errors';
 import type { NamedTensor } from '@hyperswap/safetensors';
-import { AdamW, cosineSchedule, tensorflow, type MethodContext, type Tensor2D, type Variable } from '@hyperswap/tensor';
+import {
+  AdamW,
+  cosineSchedule,
+  restoreState,
+  takeState,
+  tensorflow,
+  type MethodContext,
+  type Tensor2D,
+  type Variable,
+} from '@hyperswap/tensor';
 import { type Random } from '@hyperswap/random';
 import type { TrainingPatches } from './augmentation.js';
 import { crossEntropy, download, logitsOf, totalWeight, type Head } from './head.js';
 import type { Learner } from './learners.js';
-import { restoreState, takeState } from './optimizer-state.js';
 import type { TrainingSettings } from './settings.js';
 
 export interface Stage {

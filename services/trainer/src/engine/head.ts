@@ -3,8 +3,7 @@
  * one learning rate suits all features.
  */
 import type { NamedTensor } from '@hyperswap/safetensors';
-import { tensorflow, type Scalar, type Tensor, type Tensor2D, type Variable } from '@hyperswap/tensor';
-import { makeVariable } from './parameters.js';
+import { makeVariable, tensorflow, type Scalar, type Tensor, type Tensor2D, type Variable } from '@hyperswap/tensor';
 
 /** Mean and standard deviation of each feature over the training patches, `[width]`. */
 export interface FeatureSpread {

@@ -1,8 +1,7 @@
 /** Learned parameters besides the head: factors of adapted projections, or the whole backbone. */
 import { adaptationShapes, adaptedParameters, initialFactors, type Adaptation } from '@hyperswap/peft';
-import type { NamedTensor } from '@hyperswap/safetensors';
 import { withTensors, type Backbone, type ParameterChanges, type ResidentBackbone } from '@hyperswap/spectralgpt';
-import { tensorflow, type Variable } from '@hyperswap/tensor';
+import { makeVariable, tensorflow, type Variable } from '@hyperswap/tensor';
 
 export interface LearnedParameters {
   /** Variables by the names they are stored under; none for a linear probe. */
@@ -14,12 +13,6 @@ export interface LearnedParameters {
    */
   changes(): ParameterChanges;
   dispose(): void;
-}
-
-/** Creates a variable with given values. */
-export function makeVariable(name: string, { shape, values }: NamedTensor): Variable {
-  const tf = tensorflow();
-  return tf.tidy(() => tf.variable(tf.tensor(values, [...shape]), true, `${name}#${crypto.randomUUID()}`));
 }
 
 /** Creates the factors of a method; the boosted ones of a "+" method learn λ times as fast. */

@@ -20,9 +20,17 @@ import {
   type ParameterShapes,
   type PrecisionChoice,
 } from '@hyperswap/spectralgpt';
-import { AdamW, cosineSchedule, Moved, tensorflow, type MethodContext, type Tensor2D } from '@hyperswap/tensor';
+import {
+  AdamW,
+  cosineSchedule,
+  Moved,
+  restoreState,
+  takeState,
+  tensorflow,
+  type MethodContext,
+  type Tensor2D,
+} from '@hyperswap/tensor';
 import { Random } from '@hyperswap/random';
-import { restoreState, takeState } from './optimizer-state.js';
 
 /** Unlabelled pixels of one scene. */
 export interface UnlabelledScene {

@@ -10,6 +10,7 @@ import {
   type PrecisionChoice,
 } from '@hyperswap/spectralgpt';
 import { tensorflow, type MethodContext, type FloatPrecision, type Tensor2D } from '@hyperswap/tensor';
+import { findRival, type RivalPrediction, type WindowArguments } from '@hyperswap/rivals';
 import type { BaselineArguments, Classified, Classifier } from './baselines/baseline.js';
 import { findBaseline } from './baselines/baselines.js';
 import { pretrain } from './pretrain.js';
@@ -54,6 +55,13 @@ function adapterClassifier(binding: Binding, components: number): Evaluated {
   };
 }
 
+/** Returns the labels of a prediction with their confidence. */
+function classifiedOf({ labels, probabilities }: RivalPrediction): Classified {
+  const classes = probabilities.length / labels.length;
+  const confidence = labels.map((label, pixel) => Math.round(255 * probabilities[pixel * classes + label - 1]!));
+  return { labels, confidence };
+}
+
 const program = {
   makeResident({ backbone, precision: choice }: { backbone: Backbone; precision: PrecisionChoice }): FloatPrecision {
     const precision = learningPrecision(choice);
@@ -71,14 +79,30 @@ const program = {
   train,
 
   /** Trains a baseline and loads it for evaluation. @returns the number of values that it stores */
-  async fitBaseline(
-    { name, baseline, ...args }: BaselineArguments & { name: string; baseline: string },
-    context: MethodContext,
-  ): Promise<number> {
+  async fitBaseline({
+    name,
+    baseline,
+    ...args
+  }: BaselineArguments & { name: string; baseline: string }): Promise<number> {
     const found = findBaseline(baseline);
     if (found === undefined) throw failure('INTERNAL', { reason: `there is no baseline ${baseline}` });
-    const classifier = await found.fit(args, context);
+    const classifier = await found.fit(args);
     classifiers.set(name, classifier);
+    return classifier.parameters;
+  },
+
+  /** Trains a rival that sees windows and loads it for evaluation. @returns the number of learned values */
+  async fitWindowRival(
+    { name, rival, ...args }: WindowArguments & { name: string; rival: string },
+    context: MethodContext,
+  ): Promise<number> {
+    const found = findRival(rival);
+    if (found?.sees !== 'windows') throw failure('INTERNAL', { reason: `${rival} is no rival that sees windows` });
+    const classifier = await found.fit(args, context);
+    classifiers.set(name, {
+      classify: (scores) => classifiedOf(classifier.classify(scores)),
+      dispose: () => classifier.dispose(),
+    });
     return classifier.parameters;
   },
 

@@ -1,9 +1,8 @@
 import { nearestNeighbours } from './nearest-neighbours.js';
-import { spectralFormer } from './spectral-former.js';
 import { supportVectorMachine } from './support-vector-machine.js';
 import type { Baseline } from './baseline.js';
 
-export const baselines: readonly Baseline[] = [nearestNeighbours, supportVectorMachine, spectralFormer];
+export const baselines: readonly Baseline[] = [nearestNeighbours, supportVectorMachine];
 
 export function findBaseline(name: string): Baseline | undefined {
   return baselines.find((baseline) => baseline.name === name);

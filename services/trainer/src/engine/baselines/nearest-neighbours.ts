@@ -11,7 +11,6 @@ const neighbours = 10;
 
 export const nearestNeighbours: Baseline = {
   name: 'knn',
-  takes: 'components',
   side: 1,
   description: `the majority of the ${neighbours} training pixels of the most similar spectrum (standardised components)`,
   fit: ({ patches, components, patchSize, classes }) => {

@@ -25,7 +25,6 @@ interface LibSvmModule {
 
 export const supportVectorMachine: Baseline = {
   name: 'svm',
-  takes: 'components',
   description: `RBF support-vector machine on patches averaged to ${gridSide} × ${gridSide} and standardised, C = ${cost}`,
   fit: async ({ patches, components, patchSize }) => {
     const tf = tensorflow();

@@ -1,8 +1,15 @@
 /** Parameters and their moments as named tensors, for checkpoints: `x`, `first.x`, `second.x`. */
 import type { NamedTensor } from '@hyperswap/safetensors';
-import { tensorflow, type AdamW, type Variable } from '@hyperswap/tensor';
+import type { AdamW } from './adamw.js';
+import { tensorflow, type Variable } from './tensorflow.js';
 
 type Named = readonly (readonly [string, Variable])[];
+
+/** Creates a variable with given values. */
+export function makeVariable(name: string, { shape, values }: NamedTensor): Variable {
+  const tf = tensorflow();
+  return tf.tidy(() => tf.variable(tf.tensor(values, [...shape]), true, `${name}#${crypto.randomUUID()}`));
+}
 
 /** @param parameters in the optimizer's order */
 export function takeState(parameters: Named, optimizer: AdamW): Map<string, NamedTensor> {

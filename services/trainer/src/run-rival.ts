@@ -1,0 +1,85 @@
+import { findRival, type RivalCheckpoint, type RivalProgress, type WindowRival } from '@hyperswap/rivals';
+import type { StartTrainingRequest } from '@hyperswap/proto';
+import { Checkpoints, toCheckpoint } from './checkpoints.js';
+import { measure } from './measure.js';
+import { predictPixels } from './predict-pixels.js';
+import { findPreset } from './presets.js';
+import { checkComparison } from './run-baseline.js';
+import { gatherSpectra, spectraWindows, usableBands } from './spectra-windows.js';
+import type { TrainingContext } from './training-context.js';
+import { namedPatchSize, planTraining, type TrainingPlan } from './training-plan.js';
+import { finished, type TrainingOutcome } from './training-result.js';
+
+/**
+ * Trains a rival on the same pixels as an adapter, on all bands, and tests it. Nothing is registered. A run that is
+ * interrupted leaves its last checkpoint; a successful run removes it.
+ */
+export async function runRival(request: StartTrainingRequest, context: TrainingContext): Promise<TrainingOutcome> {
+  const rival = findRival(request.method)!;
+  return runOnWindows(rival, request, context);
+}
+
+async function runOnWindows(
+  rival: WindowRival,
+  request: StartTrainingRequest,
+  context: TrainingContext,
+): Promise<TrainingOutcome> {
+  const start = performance.now();
+  const { engine, scenes, signal } = context;
+  const preset = request.preset === '' ? undefined : findPreset(request.preset);
+  const patchSize = namedPatchSize(request.patchSize, preset);
+  const epochs = checkComparison(request);
+  const plan = await planTraining(request, preset, { patchSize, validation: 0, shift: 0 }, scenes, signal);
+  const { scene, classes, test } = plan;
+  const shape = { side: windowSide(rival, patchSize), bands: usableBands(scene) };
+  const { scores: windows, labels } = await gatherSpectra(scenes, scene, plan.train, shape, signal);
+  const name = crypto.randomUUID();
+  const sizes = { side: shape.side, bands: shape.bands.length, classes: classes.length };
+  const args = { name, rival: rival.name, windows, labels, ...sizes, epochs, seed: request.seed };
+  const checkpoints = checkpointsOf(request, plan, context);
+  const parameters = await fromCheckpoint(request, checkpoints, context, (resumed, onProgress) =>
+    engine.call('fitWindowRival', { ...args, resumed }, { signal, onProgress }),
+  );
+  try {
+    const batches = spectraWindows(scenes, scene, test.pixels, shape, signal);
+    const classified = await predictPixels(name, test.pixels.length, batches, context);
+    const tested = await measure(plan, classified, shape.side);
+    await checkpoints.remove();
+    return finished(plan, { ...tested, parameters, start });
+  } finally {
+    await engine.call('unbind', { name });
+  }
+}
+
+/** Trains from the checkpoint that the request or the attempt asks for, and saves the checkpoints that come. */
+async function fromCheckpoint<Result>(
+  request: StartTrainingRequest,
+  checkpoints: Checkpoints,
+  { isRepeated, report }: TrainingContext,
+  fit: (resumed: RivalCheckpoint | undefined, onProgress: (value: unknown) => void) => Promise<Result>,
+): Promise<Result> {
+  const resumed = isRepeated ? await checkpoints.lastIfAny() : request.resume ? await checkpoints.last() : undefined;
+  let saving = Promise.resolve();
+  const fitting = fit(resumed, (value) => {
+    const { stage, step, steps, epoch, loss, checkpoint } = value as RivalProgress;
+    if (checkpoint === undefined) report({ stage, done: step, total: steps, epoch, loss });
+    else saving = saving.then(() => checkpoints.save(toCheckpoint(checkpoint)));
+  });
+  // A checkpoint that is being written is finished, however the run ends.
+  return fitting.finally(() => saving);
+}
+
+/** Returns the checkpoints of a rival on a scene. Only runs of the same pixels, settings and seed share one. */
+function checkpointsOf(
+  { scene, method, settings, seed }: StartTrainingRequest,
+  { scene: { sourceDigest }, train, patchSize }: TrainingPlan,
+  { store }: TrainingContext,
+): Checkpoints {
+  const fingerprint = JSON.stringify({ sourceDigest, train: train.pixels, patchSize, method, settings, seed });
+  return new Checkpoints(store, `trainings/${scene}/${method}/checkpoint.safetensors`, fingerprint);
+}
+
+/** Returns the side of the window that a rival gets: its own, or a smaller patch that the request names. */
+export function windowSide({ side }: WindowRival, patchSize: number): number {
+  return Math.min(patchSize, side);
+}

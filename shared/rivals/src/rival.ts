@@ -1,0 +1,124 @@
+/**
+ * Interface of rivals: networks of other papers that train from scratch on all bands of a scene. Everything here runs in
+ * the executor's thread. The caller reads the bands, keeps the checkpoints and measures the result.
+ */
+import type { NamedTensor } from '@hyperswap/safetensors';
+import type { MethodContext } from '@hyperswap/tensor';
+
+/** State from which a training continues after an epoch. */
+export interface RivalCheckpoint {
+  /** Completed epochs and steps. */
+  readonly epoch: number;
+  readonly steps: number;
+  readonly random: readonly number[];
+  readonly losses: readonly number[];
+  readonly accuracies: readonly number[];
+  /** Parameters and their moments; under `best.` those of the best epoch, where validation chooses it. */
+  readonly tensors: ReadonlyMap<string, NamedTensor>;
+}
+
+/** Report after each step, by `MethodContext.progress`. */
+export interface RivalProgress {
+  readonly stage: 'training';
+  readonly epoch: number;
+  readonly step: number;
+  readonly steps: number;
+  /** Mean over the last completed epoch. */
+  readonly loss: number | undefined;
+  readonly checkpoint?: RivalCheckpoint;
+}
+
+/** Arguments that all rivals take. */
+export interface RivalArguments {
+  readonly bands: number;
+  readonly classes: number;
+  /** Number of epochs; undefined for the rival's own. */
+  readonly epochs: number | undefined;
+  readonly seed: number;
+  /** Checkpoint of an earlier run with the same arguments. */
+  readonly resumed: RivalCheckpoint | undefined;
+}
+
+/** Classes of pixels. */
+export interface RivalPrediction {
+  /** Class of each pixel, from 1. */
+  readonly labels: Uint8Array;
+  /** Probability of every class, `[pixels, classes]`. */
+  readonly probabilities: Float32Array;
+}
+
+/** Training of a rival that sees windows. */
+export interface WindowArguments extends RivalArguments {
+  /** Windows around the training pixels, `[pixels, side, side, bands]`. */
+  readonly windows: Float32Array;
+  /** Side of a window in pixels, odd. */
+  readonly side: number;
+  /** Class of each training pixel, from 1. */
+  readonly labels: Uint8Array;
+}
+
+/** A trained rival that classifies any pixel by its window. */
+export interface WindowClassifier {
+  /** Number of learned values. */
+  readonly parameters: number;
+  /** @param windows `[pixels, side, side, bands]` */
+  classify(windows: Float32Array): RivalPrediction;
+  dispose(): void;
+}
+
+/** Labelled pixels as row · width + column, with their classes from 1. */
+export interface LabelledScenePixels {
+  readonly pixels: readonly number[];
+  readonly labels: Uint8Array;
+}
+
+/** Training of a rival that sees the whole scene. */
+export interface SceneArguments extends RivalArguments {
+  readonly height: number;
+  readonly width: number;
+  /** Values of all pixels, `[height, width, bands]`. */
+  readonly values: Float32Array;
+  /** 1 for pixels with data, `[height, width]`. */
+  readonly valid: Uint8Array;
+  readonly training: LabelledScenePixels;
+  /** Pixels that choose the epoch; undefined to keep the last epoch. */
+  readonly validation: LabelledScenePixels | undefined;
+}
+
+/** Result of a rival that sees the whole scene. */
+export interface SceneResult {
+  /** Number of learned values. */
+  readonly parameters: number;
+  /** Prediction for all pixels of the scene, `[height · width]`. */
+  readonly prediction: RivalPrediction;
+  readonly lossByEpoch: readonly number[];
+  /** Overall accuracy on the validation pixels after each epoch, where there are any. */
+  readonly accuracyByEpoch: readonly number[];
+}
+
+interface Named {
+  readonly name: string;
+  readonly description: string;
+}
+
+/** Rival that sees a square window around each pixel. */
+export interface WindowRival extends Named {
+  readonly sees: 'windows';
+  /** Side of the window in pixels. */
+  readonly side: number;
+  /** @throws TRAINING_DIVERGED, CANCELLED */
+  fit(args: WindowArguments, context: MethodContext): Promise<WindowClassifier>;
+}
+
+/** Rival that sees the whole scene, and so the spectra of the test pixels. */
+export interface SceneRival extends Named {
+  readonly sees: 'scene';
+  /** Share of the training pixels of each class that choose the epoch. */
+  readonly validation: number;
+  /** Learned values. */
+  parameters(bands: number, classes: number): number;
+  /** @throws TRAINING_DIVERGED, CANCELLED */
+  fit(args: SceneArguments, context: MethodContext): Promise<SceneResult>;
+}
+
+export type Rival = WindowRival | SceneRival;

@@ -1,0 +1,105 @@
+/**
+ * SpectralFormer trained from scratch on the same pixels, as an example of a hyperspectral network without pretraining.
+ */
+import {
+  AdamW,
+  cosineSchedule,
+  makeVariable,
+  tensorflow,
+  type Tensor,
+  type Tensor2D,
+  type Tensor3D,
+} from '@hyperswap/tensor';
+import { Random } from '@hyperswap/random';
+import { runEpochs } from '../epochs.js';
+import { predictionOf } from '../predict.js';
+import type { WindowArguments, WindowRival } from '../rival.js';
+import { initialValues, spectralFormerLogits, spectralFormerShapes } from './network.js';
+
+/** Settings of the authors' code for Indian Pines: side of a window, windows per step, epochs and learning rate. */
+const side = 7;
+const batchSize = 64;
+const defaultEpochs = 300;
+const learningRate = 5e-4;
+
+export const spectralFormer: WindowRival = {
+  name: 'spectralformer',
+  sees: 'windows',
+  side,
+  description: `SpectralFormer from scratch, ${side} × ${side} patches, on all bands`,
+  fit: async (args, context) => {
+    const tf = tensorflow();
+    const { windows, labels, classes, bands, seed } = args;
+    const scaled = scaledSpectra(args);
+    const shapes = spectralFormerShapes({ bands, area: args.side ** 2, classes });
+    const variables = new Map(
+      [...initialValues(shapes, seed)].map(([name, values]) => [
+        name,
+        makeVariable(name, { shape: shapes.get(name)![0], values }),
+      ]),
+    );
+    const all = scaled.spectra(windows);
+    const optimizer = new AdamW([...variables.values()], { weightDecay: 0 });
+    const random = new Random(seed);
+    const count = labels.length;
+    const dispose = (): void => tf.dispose([...variables.values(), ...scaled.tensors]);
+    try {
+      await runEpochs(
+        {
+          ...{ variables, optimizer, random, resumed: args.resumed },
+          epochs: args.epochs ?? defaultEpochs,
+          stepsPerEpoch: Math.ceil(count / batchSize),
+          checkpointEvery: 5,
+          learningRate: (step, steps) => learningRate * cosineSchedule(step, steps, 0),
+          runEpoch: async (step) => {
+            const order = random.shuffle(Int32Array.from({ length: count }, (_, pixel) => pixel));
+            let sum = 0;
+            for (let start = 0; start < count; start += batchSize) {
+              const chosen = order.slice(start, start + batchSize);
+              const classesOf = chosen.map((pixel) => labels[pixel]! - 1);
+              const loss = await step(() => {
+                const logits = spectralFormerLogits(tf.gather(all, tf.tensor1d(chosen, 'int32')), variables);
+                return tf.losses.softmaxCrossEntropy(tf.oneHot(tf.tensor1d(classesOf, 'int32'), classes), logits);
+              });
+              sum += loss * chosen.length;
+            }
+            return sum / count;
+          },
+        },
+        context,
+      );
+    } catch (error) {
+      dispose();
+      throw error;
+    } finally {
+      all.dispose();
+      optimizer.dispose();
+    }
+    return {
+      parameters: [...variables.values()].reduce((sum, { size }) => sum + size, 0),
+      classify: (some) => predictionOf(() => spectralFormerLogits(scaled.spectra(some), variables)),
+      dispose,
+    };
+  },
+};
+
+/** Returns a function that scales spectra to 0 … 1, band by band over the training windows; the authors scale over the scene. */
+function scaledSpectra({ windows, side: ownSide, bands }: WindowArguments) {
+  const tf = tensorflow();
+  const pixelsOf = (values: Float32Array): Tensor2D => tf.tensor2d(values, [values.length / bands, bands]);
+  const [lowest, range] = tf.tidy(() => {
+    const values = pixelsOf(windows);
+    const low = tf.min(values, 0);
+    const span = tf.sub(tf.max(values, 0), low);
+    return [low, tf.where(tf.greater(span, 0), span, tf.onesLike(span))] as [Tensor, Tensor];
+  });
+  return {
+    /** `[pixels, bands, area]` */
+    spectra: (values: Float32Array): Tensor3D =>
+      tf.tidy(() => {
+        const shares = tf.div(tf.sub(pixelsOf(values), lowest), range);
+        return tf.transpose(tf.reshape(shares, [-1, ownSide ** 2, bands]) as Tensor3D, [0, 2, 1]);
+      }),
+    tensors: [lowest, range],
+  };
+}
