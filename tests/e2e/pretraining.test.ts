@@ -73,3 +73,25 @@ test('continued pretraining starts from an existing backbone and takes its size'
   assert.notEqual(continued!.digest, fresh!.digest);
   await assert.rejects(pretrain({ from: 'nowhere' }), hasCode('BACKBONE_NOT_FOUND', /nowhere/));
 });
+
+test('a backbone of random weights has the structure of another one, follows from its seed, and needs no scenes', async () => {
+  const random = (more: Partial<StartPretrainingRequest>): Promise<PretrainingFinished | undefined> =>
+    pretrain({
+      ...{ scenes: [], simulatedScenes: 0, size: '', from: 'spectralgpt-mini', backbone: 'random-one' },
+      ...more,
+      settings: { steps: '0', weights: 'random', ...more.settings },
+    });
+  const one = await random({});
+  assert.deepEqual([one!.steps, one!.lossByStep], [0, []]);
+  const described = async (backbone: string): Promise<object> => {
+    const { backbone: found } = await callUnary(services.backbones, 'getBackbone', { backbone });
+    return { ...found, name: '', digest: '' };
+  };
+  assert.deepEqual(await described('random-one'), await described('spectralgpt-mini'));
+  const again = await random({ backbone: 'random-again' });
+  assert.equal(again!.digest, one!.digest);
+  const other = await random({ backbone: 'random-other', seed: 4 });
+  assert.notEqual(other!.digest, one!.digest);
+  await assert.rejects(random({ settings: { weights: 'given' } }), hasCode('FIELD_INVALID', /weights=random/));
+  await assert.rejects(random({ settings: { steps: '1' } }), hasCode('FIELD_INVALID', /none to learn from/));
+});

@@ -141,6 +141,42 @@ test('controls of a split by blocks test the pixels of the other runs, though th
   assert.doesNotMatch(html, /<h2>(Maps|Overall accuracy by λ)</);
 });
 
+test('a study shows what pretraining is worth: each method less itself on random weights of the same structure', async () => {
+  const given = ['--split', '12:4', '--methods', 'svm,linear-probe', '--seeds', '1,2', '--patch-size', '9'];
+  const run = (out: string): Promise<string> =>
+    workspace.succeed(
+      ...['study', '--scene', 'field', ...given, '--backbones', 'spectralgpt-mini,random', '--set', 'epochs=2'],
+      ...['--control-patches', '', '--no-maps', '--out', out],
+    );
+  const told = await run('worth');
+  assert.match(told, /less the same on random weights/);
+  const folder = path.join(workspace.directory, 'worth');
+  const names = (await readdir(path.join(folder, 'runs'))).sort();
+  const runsOf = (stem: string): string[] => [`${stem}.seed1.json`, `${stem}.seed2.json`];
+  assert.deepEqual(
+    names,
+    ['linear-probe.random', 'linear-probe.spectralgpt-mini', 'svm.spectralgpt-mini'].flatMap(runsOf),
+  );
+  const csv = (await readFile(path.join(folder, 'differences.csv'), 'utf8')).trim().split('\n');
+  const row = csv.find((line) => line.startsWith('"linear-probe, spectralgpt-mini","linear-probe, random weights"'));
+  assert.ok(row, csv.join('\n'));
+  const result = async (name: string): Promise<{ metrics: object; testPredictions: string; request: string }> =>
+    JSON.parse(await readFile(path.join(folder, 'runs', name), 'utf8')) as never;
+  const [random, pretrained] = await Promise.all([result(names[0]!), result(names[2]!)]);
+  assert.notEqual(random.testPredictions, pretrained.testPredictions);
+  assert.match(random.request, /"backbone":"spectralgpt-mini-random-1"/);
+  const html = await readFile(path.join(folder, 'report.html'), 'utf8');
+  for (const part of ['<h2>What pretraining is worth</h2>', 'saw no data before', 'linear-probe, random weights']) {
+    assert.ok(html.includes(part), part);
+  }
+  // Weights follow from the seed, and another study finds them.
+  await run('worth-again');
+  const again = JSON.parse(
+    await readFile(path.join(workspace.directory, 'worth-again', 'runs', names[0]!), 'utf8'),
+  ) as { readonly testPredictions: string };
+  assert.equal(again.testPredictions, random.testPredictions);
+});
+
 test('a published split is decoded, and its preset trains and tests on its label maps', async () => {
   const { succeed, run, directory } = workspace;
   const from = path.join(directory, 'published');

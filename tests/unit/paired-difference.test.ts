@@ -41,3 +41,20 @@ test('the interval is as wide as the deviation of the blocks’ means tells', ()
 test('an interval is the same each time', () => {
   assert.deepEqual(pairedDifference([fold([1, 0, 3])]), pairedDifference([fold([1, 0, 3])]));
 });
+
+test('the average accuracy counts a rare class as much as a common one', () => {
+  const common = fold([0, 0, 0, 0]);
+  const labels = Uint8Array.from([...common.labels, ...new Array<number>(4).fill(3)]);
+  const paired = pairedDifference([
+    {
+      blocks: [...common.blocks, 0, 1, 2, 3],
+      labels,
+      first: Uint8Array.from([...common.first, 3, 3, 3, 3]),
+      second: Uint8Array.from([...common.second, 3, 3, 1, 1]),
+    },
+  ]);
+  assert.ok(Math.abs(paired.difference - 2 / 44) < 1e-12, String(paired.difference));
+  // Two of the four rare pixels, in one of two classes.
+  assert.ok(Math.abs(paired.average.difference - 1 / 4) < 1e-12, String(paired.average.difference));
+  assert.ok(paired.average.low <= 1 / 4 && paired.average.high >= 1 / 4, JSON.stringify(paired.average));
+});

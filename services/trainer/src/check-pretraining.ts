@@ -25,9 +25,14 @@ export async function checkPretraining(
 ): Promise<string[]> {
   validateName('Backbone name', request.backbone);
   const from = request.from === '' ? undefined : await backbones.describe(request.from);
-  const { config } = pretrainingSettings(request, from);
+  const { config, steps, hasRandomStart } = pretrainingSettings(request, from);
+  if (steps === 0 && from !== undefined && hasRandomStart !== true) {
+    const reason = `no step leaves ${from.name} as it is: set weights=random for random weights of its structure`;
+    throw failure('FIELD_INVALID', { field: 'setting steps', reason });
+  }
   const count = request.scenes.length + request.simulatedScenes;
-  if (count === 0) throw failure('FIELD_INVALID', { field: 'scenes', reason: 'there are none to learn from' });
+  if (count === 0 && steps > 0)
+    throw failure('FIELD_INVALID', { field: 'scenes', reason: 'there are none to learn from' });
   if (count > maximumScenes) {
     throw failure('FIELD_INVALID', { field: 'scenes', reason: `${count} are more than ${maximumScenes}` });
   }

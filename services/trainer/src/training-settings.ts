@@ -109,7 +109,10 @@ function pretrainingSchema({ width, tokenSize, imageSize }: BackboneConfig) {
       tokenSize: count
         .default(tokenSize)
         .refine((size) => imageSize % size === 0, `must divide ${imageSize}, the side of the input`),
-      steps: count.max(10_000_000).default(1200),
+      // Without a step the weights stay as they start.
+      steps: z.coerce.number().int().nonnegative().max(10_000_000).default(1200),
+      // `random` takes only the structure of the backbone to start from.
+      weights: z.enum(['given', 'random']).default('given'),
       batchSize: count.max(4096).default(128),
       hiddenShare: z.coerce
         .number()
@@ -140,7 +143,8 @@ export function parsePretrainingSettings(
   given: Readonly<Record<string, string>>,
   seed: number,
 ): PretrainingSettings {
-  const { decoderWidth, decoderDepth, decoderHeads, tokenSize, ...settings } = parse(pretrainingSchema(config), given);
+  const parsed = parse(pretrainingSchema(config), given);
+  const { decoderWidth, decoderDepth, decoderHeads, tokenSize, weights, ...settings } = parsed;
   if (decoderWidth % decoderHeads !== 0) {
     const reason = `${decoderWidth} is no multiple of decoderHeads, ${decoderHeads}`;
     throw failure('FIELD_INVALID', { field: 'setting decoderWidth', reason });
@@ -150,6 +154,7 @@ export function parsePretrainingSettings(
     config: { ...config, tokenSize },
     decoder: { width: decoderWidth, depth: decoderDepth, heads: decoderHeads },
     patchSizes: [9, 11, 15, 19, 21, 27, 33],
+    ...(weights === 'random' && { hasRandomStart: true }),
     seed,
   };
 }

@@ -11,7 +11,12 @@ export {
 export { colorDistance, toLab } from './distinct-colors.js';
 export { accuracyByDistance, distanceHistogram, shareWithin, type DistanceBin } from './evaluate/by-distance.js';
 export { calibrationError, reliabilityCurve, type ReliabilityBin } from './evaluate/reliability.js';
-export { pairedDifference, type PairedDifference, type PairedFold } from './evaluate/paired-difference.js';
+export {
+  pairedDifference,
+  type AccuracyDifference,
+  type PairedDifference,
+  type PairedFold,
+} from './evaluate/paired-difference.js';
 export { fitTemperature, meanLoss, type LabelledLogits } from './evaluate/temperature.js';
 export { mcnemar, type McNemar } from './evaluate/mcnemar.js';
 export { evaluate, metricsOf, type Circumstances, type ClassMetrics, type Metrics } from './evaluate/metrics.js';

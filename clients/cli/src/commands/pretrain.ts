@@ -31,7 +31,7 @@ export function addPretrainCommand(program: Command): void {
     .option('--curve <file>', 'file for the loss curve, SVG')
     .requiredOption('--name <name>', 'name of the backbone')
     .option('--seed <number>', 'seed of the start, the patches and the masks', '1')
-    .option('--set <key=value>', 'a setting, as steps=1000; repeat', collect, [])
+    .option('--set <key=value>', 'a setting, as steps=1000; weights=random takes only the structure of --from; repeat', collect, [])
     .action(async (own: PretrainFlags, command: Command) => {
       const flags = command.optsWithGlobals<PretrainFlags>();
       const session = await openSession(flags);
@@ -54,13 +54,13 @@ export function addPretrainCommand(program: Command): void {
         progress.stop();
         const { backbone, digest, parameters, lossByStep, steps, elapsed } = result;
         const seconds = toMilliseconds(elapsed) / 1000;
-        if (flags.curve !== undefined)
+        if (flags.curve !== undefined && steps > 0)
           await writeFile(
             flags.curve,
             `${renderLossCurve(lossByStep, lossByStep.length === steps ? 'step' : `${Math.round(steps / lossByStep.length)} steps`)}\n`,
           );
         printResult(flags.json, result, [
-          `${backbone} ${digest.slice(0, 12)}: ${parameters} parameters, loss ${lossByStep.at(-1)!.toFixed(3)} after ${steps} steps, ${seconds.toFixed(0)} s`,
+          `${backbone} ${digest.slice(0, 12)}: ${parameters} parameters, ${steps === 0 ? 'random weights' : `loss ${lossByStep.at(-1)!.toFixed(3)} after ${steps} steps`}, ${seconds.toFixed(0)} s`,
         ]);
       } finally {
         progress.stop();

@@ -3,13 +3,27 @@ import path from 'node:path';
 import type { Command } from 'commander';
 import type { Scene } from '@hyperswap/proto';
 import { callUnary } from '@hyperswap/rpc';
-import { completeClasses, drawLabelMaps, type PixelMap, type Spread } from '@hyperswap/map';
+import {
+  completeClasses,
+  drawLabelMaps,
+  type AccuracyDifference,
+  type PairedDifference,
+  type PixelMap,
+  type Spread,
+} from '@hyperswap/map';
 import { openSession, type GlobalFlags, type Session } from '../session.js';
 import { splitHelp } from '../split.js';
 import { planStudy, type StudyOptions } from '../study/study-plan.js';
 import { smoothRuns } from '../study/smooth-runs.js';
 import { renderStudy, type StudyPicture } from '../study/study-report.js';
-import { blockGrid, differenceOf, differencesCsv, type BlockGrid, type Truth } from '../study/paired.js';
+import {
+  blockGrid,
+  differenceOf,
+  differencesCsv,
+  pretrainingWorth,
+  type BlockGrid,
+  type Truth,
+} from '../study/paired.js';
 import { runStudy, splitOf, testMap, type RunResult, type StudyPlan } from '../study/study-runs.js';
 import { summarise, toCsv, type SmoothedRuns, type StudyLine } from '../study/study-summary.js';
 import { printResult, Progress, table } from '../terminal.js';
@@ -36,7 +50,10 @@ export function addStudyCommand(program: Command): void {
     .requiredOption('--scene <name>', 'prepared scene with labels')
     .option('--methods <names>', 'methods, separated by commas', paperMethods)
     .option('--seeds <numbers>', 'seeds, separated by commas', '1,2,3')
-    .option('--backbones <names>', 'backbones to compare, separated by commas; the configured one by default')
+    .option(
+      '--backbones <names>',
+      'backbones to compare, separated by commas; “random” stands for the first one’s structure with random weights, and shows what its pretraining is worth; the configured one by default',
+    )
     .option('--lambdas <numbers>', 'values of lambda to try for the "+" methods, separated by commas', '')
     .option('--preset <name>', 'the paper’s settings of a known scene')
     .option('--split <split>', `${splitHelp} (the preset’s, or 50:15)`)
@@ -65,7 +82,7 @@ export function addStudyCommand(program: Command): void {
         const truth = await labelsOfTests(session, scene!, plan, results);
         const smoothed: SmoothedRuns =
           reach > 0 ? await smoothRuns(session, scene!, results, truth, reach, progress) : new Map();
-        const lines = summarise(results, smoothed);
+        const lines = summarise(results, smoothed, plan.baselines);
         await mkdir(flags.out, { recursive: true });
         await writeFile(path.join(flags.out, 'results.csv'), toCsv(results, smoothed));
         const grid = blockGrid(scene!.raster!);
@@ -79,6 +96,7 @@ export function addStudyCommand(program: Command): void {
         printResult(flags.json, lines, [
           ...table(reach > 0 ? [...columns, 'smoothed OA'] : columns, lines.map(describeLine)),
           ...describeDifferences(lines, truth, grid),
+          ...describePretraining(lines, truth, grid),
           `see ${path.join(flags.out, 'report.html')}`,
         ]);
       } finally {
@@ -99,13 +117,28 @@ function namesOf({ classes }: Scene, lines: readonly StudyLine[]): string[] {
 /** Describes how each method differs from the support-vector machine, or from the first method where there is none. */
 function describeDifferences(lines: readonly StudyLine[], truth: Truth, grid: BlockGrid): string[] {
   const reference = lines.find(({ label }) => label === 'svm') ?? lines[0]!;
-  const points = (value: number): string => `${value > 0 ? '+' : ''}${(100 * value).toFixed(2)}`;
   const rows = lines.flatMap((line) => {
     const found = line === reference ? undefined : differenceOf(line, reference, truth, grid);
-    if (found === undefined) return [];
-    return [[line.label, points(found.difference), `${points(found.low)} to ${points(found.high)}`]];
+    return found === undefined ? [] : [[line.label, ...inPoints(found)]];
   });
-  return rows.length === 0 ? [] : table([`less ${reference.label}`, 'points of OA', '95 % interval'], rows);
+  return rows.length === 0 ? [] : table([`less ${reference.label}`, ...differenceColumns], rows);
+}
+
+const differenceColumns = ['points of OA', '95 % interval', 'points of AA', '95 % interval'];
+
+/** Describes what the pretraining is worth: each method less itself on random weights. */
+function describePretraining(lines: readonly StudyLine[], truth: Truth, grid: BlockGrid): string[] {
+  const rows = pretrainingWorth(lines, truth, grid).map(({ label, found }) => [label, ...inPoints(found)]);
+  return rows.length === 0 ? [] : table(['less the same on random weights', ...differenceColumns], rows);
+}
+
+function inPoints(found: PairedDifference): string[] {
+  const points = (value: number): string => `${value > 0 ? '+' : ''}${(100 * value).toFixed(2)}`;
+  const told = ({ difference, low, high }: AccuracyDifference): string[] => [
+    points(difference),
+    `${points(low)} to ${points(high)}`,
+  ];
+  return [...told(found), ...told(found.average)];
 }
 
 /** Reads the labels of test pixels, from the map that the split takes them from. */

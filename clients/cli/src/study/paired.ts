@@ -1,6 +1,7 @@
 /** Differences of a study's methods on the same test pixels. */
 import { pairedDifference, type PairedDifference, type PairedFold } from '@hyperswap/map';
 import type { RunResult } from './study-runs.js';
+import { randomWeights } from './random-weights.js';
 import type { StudyLine } from './study-summary.js';
 
 /** Labels of a run's test pixels, in their order. */
@@ -46,18 +47,39 @@ export function predictionsOf({ testPredictions }: RunResult): Uint8Array {
   return new Uint8Array(Buffer.from(testPredictions, 'base64'));
 }
 
+/** Difference of a method on a backbone and on random weights of the same structure. */
+export interface PretrainingWorth {
+  readonly label: string;
+  readonly found: PairedDifference;
+}
+
+/** Returns what the pretraining of each backbone is worth to each method; empty without runs on random weights. */
+export function pretrainingWorth(lines: readonly StudyLine[], truth: Truth, grid: BlockGrid): PretrainingWorth[] {
+  return lines.flatMap((line) => {
+    if (line.backbone === randomWeights || line.isBaseline) return [];
+    const twin = lines.find(
+      ({ backbone, method, lambda, control }) =>
+        backbone === randomWeights && method === line.method && lambda === line.lambda && control === line.control,
+    );
+    const found = twin && differenceOf(line, twin, truth, grid);
+    return found === undefined ? [] : [{ label: line.label, found }];
+  });
+}
+
 /** One row a pair of methods, for spreadsheets and data frames: the first less the second, shares from 0 to 1. */
 export function differencesCsv(lines: readonly StudyLine[], truth: Truth, grid: BlockGrid): string {
   const rows = lines.flatMap((first, row) =>
     lines.slice(row + 1).flatMap((second) => {
       const found = differenceOf(first, second, truth, grid);
       if (found === undefined) return [];
-      const { difference, low, high, folds, blocks } = found;
-      const values = [difference, low, high].map((value) => value.toFixed(6));
-      return [[quoted(first.label), quoted(second.label), ...values, folds, blocks].join(',')];
+      const { difference, low, high, average, folds, blocks } = found;
+      const written = (values: readonly number[]): string[] => values.map((value) => value.toFixed(6));
+      const overall = written([difference, low, high]);
+      const byClass = written([average.difference, average.low, average.high]);
+      return [[quoted(first.label), quoted(second.label), ...overall, folds, blocks, ...byClass].join(',')];
     }),
   );
-  return `${['first,second,oa_difference,low_95,high_95,folds,blocks', ...rows].join('\n')}\n`;
+  return `${['first,second,oa_difference,low_95,high_95,folds,blocks,aa_difference,aa_low_95,aa_high_95', ...rows].join('\n')}\n`;
 }
 
 function quoted(label: string): string {

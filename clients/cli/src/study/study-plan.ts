@@ -5,6 +5,7 @@ import { callUnary } from '@hyperswap/rpc';
 import { parseSettings, wholeNumber } from '../commands/options.js';
 import type { Session } from '../session.js';
 import { parseSplit } from '../split.js';
+import { randomWeights } from './random-weights.js';
 import type { StudyPlan } from './study-runs.js';
 
 /** Options of `hyperswap study` that its runs depend on. */
@@ -63,6 +64,7 @@ export async function planStudy(
   const kind = split === undefined ? undefined : parseSplit(split, 1).kind;
   const patchSize = wholeNumber('--patch-size', flags.patchSize);
   const ownPatchSize = patchSize || (preset?.patchSize ?? usualPatchSize);
+  const backbones = flags.backbones === undefined ? [backbone] : list(flags.backbones);
   const controls = list(flags.controlPatches).map((size) => wholeNumber('--control-patches', size));
   return {
     scene: scene.name,
@@ -70,7 +72,8 @@ export async function planStudy(
     methods: list(flags.methods),
     baselines,
     seeds: list(flags.seeds).map((seed) => wholeNumber('--seeds', seed)),
-    backbones: flags.backbones === undefined ? [backbone] : list(flags.backbones),
+    backbones,
+    randomLike: backbones.find((name) => name !== randomWeights) ?? backbone,
     lambdas,
     split,
     preset: flags.preset ?? '',

@@ -1,4 +1,4 @@
-import { mcnemar, type Spread } from '@hyperswap/map';
+import { mcnemar, type AccuracyDifference, type Spread } from '@hyperswap/map';
 import { renderDistanceChart } from '../report/distance-chart.js';
 import { escapeHtml } from '../report/escape-html.js';
 import { explainLeakage } from '../report/leakage.js';
@@ -7,8 +7,9 @@ import { renderPage, renderSection, renderTable } from '../report/page.js';
 import { renderReliabilityChart } from '../report/reliability-chart.js';
 import { percent } from '../report/report.js';
 import { splitSentence } from '../report/split-sentence.js';
-import { differenceOf, predictionsOf, type BlockGrid, type Truth } from './paired.js';
+import { differenceOf, predictionsOf, pretrainingWorth, type BlockGrid, type Truth } from './paired.js';
 import { renderBars, renderLambdas } from './plots.js';
+import { backboneLabel } from './random-weights.js';
 import { splitOf, type StudyPlan } from './study-runs.js';
 import type { StudyLine } from './study-summary.js';
 
@@ -46,13 +47,14 @@ export function renderStudy(report: StudyReport): string {
     ({ title, png }) =>
       `<h3>${escapeHtml(title)}</h3>\n<img alt="${escapeHtml(title)}" src="data:image/png;base64,${png.toString('base64')}">`,
   );
-  const content = `<p>${escapeHtml(splitSentence(splitOf(plan, first.seed), pixels))} Patches have ${first.patchSize} × ${first.patchSize} pixels. ${seeds} Backbone: ${plan.backbones.map(escapeHtml).join(', ')}.</p>
+  const content = `<p>${escapeHtml(splitSentence(splitOf(plan, first.seed), pixels))} Patches have ${first.patchSize} × ${first.patchSize} pixels. ${seeds} Backbone: ${plan.backbones.map(backboneLabel).map(escapeHtml).join(', ')}.</p>
 <p>${explainLeakage(first.split, main.find(({ method }) => method !== 'knn')?.runs[0]?.metrics ?? first.metrics)}</p>
 <p>Accuracies of the paper belong to the released SpectralGPT weights: with others compare the order of the methods, and their gap to full fine-tuning.</p>
 ${renderBars(plain)}
 <h2>Methods</h2>
 ${methodTable(lines)}
 ${plain.length === main.length ? '' : '<p>Lines with a patch of 1 or 3 pixels are controls: they see a pixel’s spectrum and hardly any surroundings. What a method gains over them is due to the surroundings, or to patches that overlap the training.</p>'}
+${renderSection('What pretraining is worth', pretraining(report))}
 ${renderSection('Accuracy by distance to the nearest training pixel', distances(plain))}
 ${renderSection('Confidence', reliability(main))}
 ${renderSection('Recall by class', classTable(main, report.classes))}
@@ -82,6 +84,22 @@ function methodTable(lines: readonly StudyLine[]): string {
   const header = ['Method', 'OA', 'Test patches with a training pixel', 'AA', 'Kappa', 'Calibration error'];
   const more = ['Learned values', 'Stored, MB', 'Seconds', ...(isSmoothed ? ['OA, map smoothed'] : [])];
   return renderTable([...header, ...more], rows);
+}
+
+/** Returns each method less itself on random weights; empty where no run had random weights. */
+function pretraining({ plan, lines, truth, grid }: StudyReport): string {
+  const worth = pretrainingWorth(lines, truth, grid);
+  if (worth.length === 0) return '';
+  const rows = worth.map(({ label, found }) => [escapeHtml(label), inPoints(found), inPoints(found.average)]);
+  return `<p>Each method less the same method on random weights: a network of the structure of ${escapeHtml(plan.randomLike)} that saw no data before, with weights drawn anew for each seed. Points on the same test pixels, the mean over the seeds with its 95 % interval. Bold: the interval leaves out 0. Where it holds 0, the lead over plain pixels is due to the structure of the network, not to its pretraining.</p>
+${renderTable(['Method', 'OA', 'AA'], rows)}`;
+}
+
+/** Returns a difference with its interval, bold where that leaves out 0. */
+function inPoints({ difference, low, high }: AccuracyDifference): string {
+  const points = (value: number): string => `${value > 0 ? '+' : ''}${(100 * value).toFixed(2)}`;
+  const text = `${points(difference)} [${points(low)}, ${points(high)}]`;
+  return low > 0 || high < 0 ? `<b>${text}</b>` : text;
 }
 
 /** Returns accuracies by distance, over all seeds together; empty where no run measured them. */
@@ -135,14 +153,12 @@ function classTable(lines: readonly StudyLine[], names: readonly string[]): stri
 function differences(lines: readonly StudyLine[], { plan, truth, grid }: StudyReport): string {
   if (lines.length < 2) return '';
   const labels = lines.map(({ label }) => escapeHtml(label));
-  const points = (value: number): string => `${value > 0 ? '+' : ''}${(100 * value).toFixed(2)}`;
   const paired = lines.map((first, row) => [
     labels[row]!,
     ...lines.map((second, column) => {
       const found = row === column ? undefined : differenceOf(first, second, truth, grid);
       if (found === undefined) return dash;
-      const text = `${points(found.difference)} [${points(found.low)}, ${points(found.high)}]`;
-      return found.low > 0 || found.high < 0 ? `<b>${text}</b>` : text;
+      return inPoints(found);
     }),
   ]);
   const tested = lines.map(({ runs: [own] }, row) => [

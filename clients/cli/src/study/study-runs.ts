@@ -7,6 +7,7 @@ import { referenceOf } from '../report/report.js';
 import type { Session } from '../session.js';
 import { parseSplit } from '../split.js';
 import type { Progress } from '../terminal.js';
+import { makeRandomBackbones, randomBackboneName, randomWeights } from './random-weights.js';
 import { readPredictions, runTraining } from '../training.js';
 
 export interface StudyPlan {
@@ -17,7 +18,9 @@ export interface StudyPlan {
   /** Methods that use no backbone, one run for all of them, and take no settings of the others. */
   readonly baselines: readonly string[];
   readonly seeds: readonly number[];
+  /** Names; `random` for random weights of the structure of `randomLike`. */
   readonly backbones: readonly string[];
+  readonly randomLike: string;
   /** λ to sweep for the "+" methods, beside their default. */
   readonly lambdas: readonly number[];
   /** As `--split` takes it; undefined for the preset's. */
@@ -85,7 +88,7 @@ export function testMap(
 /** Returns every run, method by method. */
 function studyRuns({ methods, baselines, seeds, backbones, lambdas, controls }: StudyPlan): StudyRun[] {
   return methods.flatMap((method) =>
-    (baselines.includes(method) ? backbones.slice(0, 1) : backbones).flatMap((backbone) =>
+    (baselines.includes(method) ? [usualBackbone(backbones)] : backbones).flatMap((backbone) =>
       seeds.flatMap((seed) => [
         { method, seed, backbone, lambda: undefined },
         ...(method.endsWith('+') ? lambdas.map((lambda) => ({ method, seed, backbone, lambda })) : []),
@@ -95,6 +98,11 @@ function studyRuns({ methods, baselines, seeds, backbones, lambdas, controls }: 
       ]),
     ),
   );
+}
+
+/** Returns the backbone that runs without one are filed under: the first that has a name of its own. */
+function usualBackbone(backbones: readonly string[]): string {
+  return backbones.find((name) => name !== randomWeights) ?? backbones[0]!;
 }
 
 /** Methods that have spectral-only controls: the simplest one with a backbone, and the strongest one without. */
@@ -144,7 +152,7 @@ function requestOf(plan: StudyPlan, run: StudyRun): StartTrainingRequest {
     sceneDigest: plan.sceneDigest,
     method: run.method,
     adapter: isBaseline ? '' : runName(run).slice(0, 64),
-    backbone: run.backbone,
+    backbone: run.backbone === randomWeights ? randomBackboneName(plan.randomLike, run.seed) : run.backbone,
     split,
     settings: isBaseline ? { ...own } : { ...plan.settings, ...own, ...lambda, ...still },
     seed: run.seed,
@@ -169,6 +177,9 @@ export async function runStudy(
 ): Promise<RunResult[]> {
   await mkdir(directory, { recursive: true });
   const runs = studyRuns(plan);
+  if (runs.some(({ backbone, method }) => backbone === randomWeights && !plan.baselines.includes(method))) {
+    await makeRandomBackbones(session, plan.randomLike, plan.seeds, progress);
+  }
   // A mistake in the last method's settings shows before the first training.
   const trainings = runs.map((run) => requestOf(plan, run));
   await callUnary(session.trainings, 'checkTrainings', { trainings }, { signal: session.signal });

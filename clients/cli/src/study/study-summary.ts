@@ -1,6 +1,7 @@
 /** Summaries of many runs: mean and deviation over the seeds. */
 import { spread, summarizeMetrics, type Metrics, type MetricsSummary, type Spread } from '@hyperswap/map';
 import type { DistanceBin } from '@hyperswap/proto';
+import { backboneLabel, randomWeights } from './random-weights.js';
 import { runName, type RunResult } from './study-runs.js';
 
 /** One line of the paper's tables: a method on a backbone, with a λ. */
@@ -8,6 +9,8 @@ export interface StudyLine extends MetricsSummary {
   readonly label: string;
   readonly method: string;
   readonly backbone: string;
+  /** The method has no backbone. */
+  readonly isBaseline: boolean;
   readonly lambda: number | undefined;
   /** Patch size of a spectral-only control. */
   readonly control: number | undefined;
@@ -26,20 +29,29 @@ export interface StudyLine extends MetricsSummary {
 /** Results of runs after smoothing; empty where nothing was smoothed. */
 export type SmoothedRuns = ReadonlyMap<RunResult, Metrics>;
 
-/** @param results in the order that lines are to have */
-export function summarise(results: readonly RunResult[], smoothed: SmoothedRuns): StudyLine[] {
+/**
+ * @param results in the order that lines are to have
+ * @param baselines methods without a backbone
+ */
+export function summarise(
+  results: readonly RunResult[],
+  smoothed: SmoothedRuns,
+  baselines: readonly string[],
+): StudyLine[] {
   const groups = new Map<string, RunResult[]>();
   for (const result of results) {
     const key = runName({ ...result, seed: 0 });
     groups.set(key, [...(groups.get(key) ?? []), result]);
   }
-  const isOneBackbone = new Set(results.map(({ backbone }) => backbone)).size === 1;
+  const isOneBackbone =
+    new Set(results.map(({ backbone }) => backbone)).size === 1 && results[0]!.backbone !== randomWeights;
   return [...groups.values()].map((runs) => {
     const { method, backbone, lambda, control } = runs[0]!;
+    const isBaseline = baselines.includes(method);
     const of = (value: (run: RunResult) => number): Spread => spread(runs.map(value));
     const label = [
       method,
-      ...(isOneBackbone ? [] : [backbone]),
+      ...(isOneBackbone || isBaseline ? [] : [backboneLabel(backbone)]),
       ...(lambda === undefined ? [] : [`λ ${lambda}`]),
       ...(control === undefined ? [] : [`patch ${control}`]),
     ];
@@ -49,6 +61,7 @@ export function summarise(results: readonly RunResult[], smoothed: SmoothedRuns)
       label: label.join(', '),
       method,
       backbone,
+      isBaseline,
       lambda,
       control,
       patchOverlap: known(({ metrics }) => metrics.patchOverlap),

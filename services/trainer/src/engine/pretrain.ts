@@ -55,6 +55,8 @@ export interface PretrainingSettings {
   readonly patchSizes: readonly number[];
   /** Steps between checkpoints; 0 for none. */
   readonly checkpointEvery: number;
+  /** Starts from random weights, though another backbone gives the structure. */
+  readonly hasRandomStart?: boolean;
   readonly seed: number;
 }
 
@@ -89,7 +91,7 @@ interface Sampler {
 }
 
 /**
- * Pretrains an encoder on unlabelled scenes as a masked autoencoder.
+ * Pretrains an encoder on unlabelled scenes as a masked autoencoder. Without a step it returns the weights that it starts with.
  *
  * @returns the encoder's tensors; the decoder is discarded
  * @throws TRAINING_DIVERGED if the loss is not finite; CANCELLED
@@ -103,7 +105,7 @@ export async function pretrain(
   const random = new Random(seed);
   const shapes = new Map([...encoderShapes(config), ...decoderShapes(config, decoder)]);
   const precision = learningPrecision(choice);
-  const initial = startingParameters(shapes, seed, start);
+  const initial = startingParameters(shapes, seed, settings.hasRandomStart === true ? undefined : start);
   const parameters = [...shapes].map(([name, shape]) => {
     const { values } = initial.get(name)!;
     return [name, tf.tidy(() => tf.variable(tf.tensor(values, [...shape]), true, `${name}#pretrain`))] as const;
