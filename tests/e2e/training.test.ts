@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
 import { setTimeout } from 'node:timers/promises';
+import type { TrainingFinished } from '@hyperswap/proto';
 import { callUnary, readStream } from '@hyperswap/rpc';
 import { readAdapter } from '@hyperswap/adapter';
 import { methodNames } from '@hyperswap/peft';
@@ -181,7 +182,7 @@ test('pixels that nobody labelled train too, where what a first adapter says of 
   const request = { ...alone, settings: { ...alone.settings, pseudoLabels: '25' } };
   const first = await train(services, request);
   assert.equal(first.trainPixels, 36, 'only what was labelled counts as such');
-  const [, count] = /; (\d+) more pixels labelled by a first adapter/.exec(first.split) ?? [];
+  const [, count] = /; (\d+) more pixels labelled by a first classifier/.exec(first.split) ?? [];
   assert.ok(Number(count) > 50 && Number(count) <= 75, first.split);
   assert.ok(first.metrics!.overallAccuracy > before!.overallAccuracy - 0.02);
   assert.equal((await train(services, request)).adapter!.digest, first.adapter!.digest);
@@ -263,8 +264,50 @@ test('baselines train on the same pixels, tell how well, and register nothing', 
   }
   await assert.rejects(
     train(services, { method: 'svm', settings: { rank: '4' } }, {}),
+    hasCode('FIELD_INVALID', /setting rank.*window, cost/),
+  );
+  await assert.rejects(
+    train(services, { method: 'knn', adapter: '', settings: { rank: '4' } }, {}),
     hasCode('FIELD_INVALID', /baselines take epochs only/),
   );
+});
+
+test('the SVM chooses its window and C on training pixels alone, and takes those that are given', async () => {
+  const blocks = { labelMap: '', blockSize: 6, trainShare: 0.5, limit: 20, guard: 3, seed: 2 };
+  const machine = (settings: Record<string, string>): Promise<TrainingFinished> =>
+    train(
+      services,
+      {
+        ...{ method: 'svm', adapter: '', patchSize: 5, split: { kind: { $case: 'blocks', value: blocks } } },
+        settings,
+      },
+      {},
+    );
+  const chosen = await machine({});
+  const { window, cost } = chosen.chosenSettings;
+  assert.ok(['1', '3', '5'].includes(window!), window);
+  assert.ok(['1', '10', '100', '1000'].includes(cost!), cost);
+  const given = await machine({ window: window!, cost: cost! });
+  assert.deepEqual(given.chosenSettings, { window, cost });
+  assert.deepEqual(given.metrics, chosen.metrics);
+  // A machine that looks at single pixels has no test patch with a training pixel, however large the patches are.
+  const single = await machine({ window: '1' });
+  assert.equal(single.chosenSettings.window, '1');
+  assert.equal(single.metrics!.patchOverlap, 0);
+  for (const [name, value] of [...['4', '7', 'large'].map((side) => ['window', side]), ['cost', '0'], ['cost', '']]) {
+    await assert.rejects(machine({ [name!]: value! }), hasCode('FIELD_INVALID', /setting (window|cost)/));
+  }
+});
+
+test('the SVM learns from pseudo-labels as adapters do', async () => {
+  const machine = (settings: Record<string, string>): Promise<TrainingFinished> =>
+    train(services, { method: 'svm', adapter: '', settings }, {});
+  const plain = await machine({});
+  const more = await machine({ pseudoLabels: '20' });
+  assert.match(more.split, /; \d+ more pixels labelled by a first classifier/);
+  assert.ok(more.parameters > plain.parameters);
+  assert.deepEqual(more.chosenSettings, plain.chosenSettings);
+  await assert.rejects(machine({ pseudoLabels: 'many' }), hasCode('FIELD_INVALID', /pseudoLabels/));
 });
 
 test('trainings that ended long ago are cleared away; adapters stay, and so do trainings of today', async () => {

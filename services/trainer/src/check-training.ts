@@ -6,7 +6,7 @@ import type { Backbones } from '@hyperswap/registry';
 import { findRival } from '@hyperswap/rivals';
 import { findBaseline } from './engine/baselines/baselines.js';
 import { findPreset, presetSettings } from './presets.js';
-import { checkComparison } from './run-baseline.js';
+import { checkBaseline, checkComparison } from './run-baseline.js';
 import { windowSide } from './run-rival.js';
 import type { SceneSource } from './scene-source.js';
 import { requireSpectra } from './spectra-windows.js';
@@ -33,7 +33,8 @@ export async function checkTraining(
   const patchSize = namedPatchSize(request.patchSize, preset);
   const rival = findRival(request.method);
   if (rival !== undefined || findBaseline(request.method) !== undefined) {
-    checkComparison(request);
+    if (rival === undefined) checkBaseline(request, patchSize);
+    else checkComparison(request);
     const plan = await planTraining(request, preset, { patchSize, validation: 0, shift: 0 }, scenes, signal);
     if (rival !== undefined) await requireSpectra(scenes, plan, windowSide(rival, patchSize), signal);
     return plan.scene;

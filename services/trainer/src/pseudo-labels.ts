@@ -1,4 +1,4 @@
-/** Pseudo-labels: pixels labelled by a first adapter, if the surrounding pixels agree. */
+/** Pseudo-labels: pixels labelled by a first classifier, if the surrounding pixels agree. */
 import { SpectralEdges, smoothMap } from '@hyperswap/map';
 import { Random } from '@hyperswap/random';
 import { classifyPixels } from './evaluate-adapter.js';
@@ -6,30 +6,46 @@ import { fitAdapter, probeBefore, type AdapterRecipe } from './fit-adapter.js';
 import type { TrainingContext } from './training-context.js';
 import type { LabelledPixels, TrainingPlan } from './training-plan.js';
 
-/** Number of pixels that the first adapter classifies, which makes its cost independent of the scene's size. */
+/** Number of pixels that the first classifier classifies, which makes its cost independent of the scene's size. */
 const sampled = 8192;
 /** Distance in pixels that their votes travel. */
 const reach = 10;
 /** Minimum share of the votes in 255ths: more than half agree. */
 const agreement = 128;
 
+/** Trains a first classifier on the labelled pixels of a plan. @returns the class of each of some pixels, from 1 */
+export type ClassifyFirst = (pixels: readonly number[], context: TrainingContext) => Promise<Uint8Array>;
+
+/** Adds pseudo-labels of a linear probe. @param recipe of the training that follows */
+export function addPseudoLabels(
+  perClass: number,
+  recipe: AdapterRecipe,
+  context: TrainingContext,
+): Promise<TrainingPlan> {
+  const { plan, training, precision } = recipe;
+  const classify: ClassifyFirst = async (pixels, own) => {
+    const { adapter } = await fitAdapter(probeBefore(recipe), own);
+    return (await classifyPixels(adapter, pixels, plan, precision, own)).labels;
+  };
+  return addLabelsOf(classify, perClass, { plan, seed: training.seed }, context);
+}
+
 /**
- * Adds pseudo-labels (Lee 2013) to a training. A linear probe on its labelled pixels classifies pixels with data drawn
+ * Adds pseudo-labels (Lee 2013) to a training. A first classifier on its labelled pixels classifies pixels with data drawn
  * from the whole scene. The result is smoothed along the scene's spectra. Some pixels of each class are then drawn from those
  * whose votes agree.
  *
  * Test pixels may be among them, without their labels: the split's description says so.
  *
  * @param perClass maximum pixels of a class
- * @param recipe of the training that follows
- * @returns the recipe's plan with the pseudo-labels
+ * @returns the plan with the pseudo-labels
  */
-export async function addPseudoLabels(
+export async function addLabelsOf(
+  classify: ClassifyFirst,
   perClass: number,
-  recipe: AdapterRecipe,
+  { plan, seed }: { readonly plan: TrainingPlan; readonly seed: number },
   context: TrainingContext,
 ): Promise<TrainingPlan> {
-  const { plan, training, precision } = recipe;
   const { scene } = plan;
   const { scenes, signal } = context;
   const own: TrainingContext = {
@@ -38,16 +54,15 @@ export async function addPseudoLabels(
       context.report({ ...progress, stage: `pseudo-labels, ${progress.stage}` });
     },
   };
-  const { adapter } = await fitAdapter(probeBefore(recipe), own);
   const { scores, valid } = await scenes.allScores(scene, signal);
   const labelled = new Set(plan.train.pixels);
-  const random = new Random(training.seed);
+  const random = new Random(seed);
   const everywhere = Int32Array.from({ length: scene.raster!.height * scene.raster!.width }, (_, pixel) => pixel);
   const drawn = [...random.shuffle(everywhere)]
     .filter((pixel) => valid[pixel] === 1 && !labelled.has(pixel))
     .slice(0, sampled);
   const labels = new Uint8Array(everywhere.length);
-  const { labels: predictions } = await classifyPixels(adapter, drawn, plan, precision, own);
+  const predictions = await classify(drawn, own);
   predictions.forEach((label, i) => (labels[drawn[i]!] = label));
   const map = { labels, confidence: new Uint8Array(labels.length).fill(255) };
   const edges = SpectralEdges.of(scene.raster!, scores, scene.components);
@@ -59,7 +74,7 @@ export async function addPseudoLabels(
   return {
     ...plan,
     pseudoLabelled,
-    split: `${plan.split}; ${count} more pixels labelled by a first adapter, unlabelled test pixels may be among them`,
+    split: `${plan.split}; ${count} more pixels labelled by a first classifier, unlabelled test pixels may be among them`,
   };
 }
 

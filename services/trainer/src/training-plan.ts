@@ -50,7 +50,7 @@ export interface PlanOptions {
  * Returns the guard band of splits by blocks: the reach of a training patch, so that no test pixel lies in one. Methods
  * that do not shift patches use the default shift too, so that all are tested on the same pixels.
  */
-function guardBand({ patchSize, shift }: PlanOptions): number {
+export function guardBand({ patchSize, shift }: Pick<PlanOptions, 'patchSize' | 'shift'>): number {
   return Math.floor(patchSize / 2) + Math.max(usualShift, shift);
 }
 

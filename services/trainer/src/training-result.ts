@@ -34,6 +34,7 @@ export function finished(
     readonly accuracyByEpoch?: readonly number[];
     readonly newBackbone?: string;
     readonly calibration?: Calibration | undefined;
+    readonly chosenSettings?: Readonly<Record<string, string>> | undefined;
   },
 ): TrainingOutcome {
   const { metrics, predictions, parameters, start, adapter } = result;
@@ -50,6 +51,7 @@ export function finished(
     parameters,
     newBackbone: result.newBackbone ?? '',
     calibration: result.calibration,
+    chosenSettings: { ...result.chosenSettings },
   };
   return {
     response: { event: { $case: 'finished', value } },

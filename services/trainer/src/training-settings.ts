@@ -21,6 +21,13 @@ const learningRates: Readonly<Record<string, number>> = { full: 3e-4 };
 /** Default shift of patches in training, in pixels. */
 export const usualShift = 1;
 
+const pseudoLabels = z.coerce.number().int().min(0).max(10_000).default(0);
+
+/** Parses the number of pseudo-labels per class. @throws FIELD_INVALID */
+export function parsePseudoLabels(given: string): number {
+  return parse(z.object({ pseudoLabels }), { pseudoLabels: given }).pseudoLabels;
+}
+
 /** Defaults found by experiments on Indian Pines: docs/experiments.md. */
 const trainingSchema = (method: string, { width }: BackboneConfig) =>
   z.object({
@@ -50,7 +57,7 @@ const trainingSchema = (method: string, { width }: BackboneConfig) =>
     normalizer: z.enum(normalizerNames).default('scene'),
     validation: z.coerce.number().min(0).max(0.9).default(0),
     calibrate: flag('false'),
-    pseudoLabels: z.coerce.number().int().min(0).max(10_000).default(0),
+    pseudoLabels,
     patience: z.coerce.number().int().nonnegative().default(0),
     checkpointEvery: z.coerce.number().int().nonnegative().default(1),
   });

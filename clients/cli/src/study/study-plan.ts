@@ -6,7 +6,7 @@ import { parseSettings, wholeNumber } from '../commands/options.js';
 import type { Session } from '../session.js';
 import { parseSplit } from '../split.js';
 import { randomWeights } from './random-weights.js';
-import type { StudyPlan } from './study-runs.js';
+import { stepsOf, type StudyPlan } from './study-runs.js';
 
 /** Options of `hyperswap study` that its runs depend on. */
 export interface StudyOptions {
@@ -100,8 +100,10 @@ function checkOwners(
     const reason = `${stranger} is no method of this study, which has ${methods.join(', ')}`;
     throw failure('FIELD_INVALID', { field, reason });
   }
-  const [setting] = Object.keys(common);
-  if (setting === undefined || methods.some((method) => !baselines.includes(method))) return;
+  if (methods.some((method) => !baselines.includes(method))) return;
+  const taken = new Set(methods.flatMap((method) => Object.keys(stepsOf(method, common))));
+  const setting = Object.keys(common).find((key) => !taken.has(key));
+  if (setting === undefined) return;
   const reason = `${setting} has no method to go to: comparison methods take settings by name, as spectralformer:epochs=60`;
   throw failure('FIELD_INVALID', { field, reason });
 }

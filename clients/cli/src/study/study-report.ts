@@ -11,7 +11,7 @@ import { differenceOf, predictionsOf, pretrainingWorth, type BlockGrid, type Tru
 import { renderBars, renderLambdas } from './plots.js';
 import { backboneLabel } from './random-weights.js';
 import { splitOf, type StudyPlan } from './study-runs.js';
-import type { StudyLine } from './study-summary.js';
+import { describeChosen, type StudyLine } from './study-summary.js';
 
 export interface StudyPicture {
   readonly title: string;
@@ -53,6 +53,7 @@ export function renderStudy(report: StudyReport): string {
 ${renderBars(plain)}
 <h2>Methods</h2>
 ${methodTable(lines)}
+${chosenSettings(lines)}
 ${plain.length === main.length ? '' : '<p>Lines with a patch of 1 or 3 pixels are controls: they see a pixel’s spectrum and hardly any surroundings. What a method gains over them is due to the surroundings, or to patches that overlap the training.</p>'}
 ${renderSection('What pretraining is worth', pretraining(report))}
 ${renderSection('Accuracy by distance to the nearest training pixel', distances(plain))}
@@ -84,6 +85,18 @@ function methodTable(lines: readonly StudyLine[]): string {
   const header = ['Method', 'OA', 'Test patches with a training pixel', 'AA', 'Kappa', 'Calibration error'];
   const more = ['Learned values', 'Stored, MB', 'Seconds', ...(isSmoothed ? ['OA, map smoothed'] : [])];
   return renderTable([...header, ...more], rows);
+}
+
+/** Returns the settings that methods chose, by seed; empty where none did. */
+function chosenSettings(lines: readonly StudyLine[]): string {
+  const told = lines.flatMap(({ label, runs }) => {
+    const chosen = runs.flatMap((run) =>
+      describeChosen(run) === '' ? [] : [`${describeChosen(run)} (seed ${run.seed})`],
+    );
+    return chosen.length === 0 ? [] : [`${label}: ${chosen.join(', ')}`];
+  });
+  if (told.length === 0) return '';
+  return `<p>Chosen on training pixels, never on test pixels: ${told.map(escapeHtml).join('; ')}.</p>`;
 }
 
 /** Returns each method less itself on random weights; empty where no run had random weights. */

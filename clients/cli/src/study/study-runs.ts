@@ -69,6 +69,8 @@ export interface RunResult extends StudyRun {
   readonly split: string;
   readonly seconds: number;
   readonly metrics: StoredMetrics;
+  /** Settings that the training chose; absent in files of earlier versions. */
+  readonly chosen?: Readonly<Record<string, string>>;
   readonly testPixels: readonly number[];
   /** Base64, one byte a pixel. */
   readonly testPredictions: string;
@@ -107,6 +109,16 @@ function usualBackbone(backbones: readonly string[]): string {
 
 /** Methods that have spectral-only controls: the simplest one with a backbone, and the strongest one without. */
 const controlled = ['svm', 'linear-probe'];
+/** Comparison methods that take every further step that adapters take, and the settings of these steps. */
+const stepping = ['svm'];
+const steps = ['pseudoLabels'];
+
+/** Returns the common settings that a comparison method takes part in. */
+export function stepsOf(method: string, settings: Readonly<Record<string, string>>): Record<string, string> {
+  if (!stepping.includes(method)) return {};
+  return Object.fromEntries(Object.entries(settings).filter(([key]) => steps.includes(key)));
+}
+
 /** Shift of training patches that the trainer reckons with at least. */
 const usualShift = 1;
 const usualBlockGuard = ({ ownPatchSize, settings }: StudyPlan): number =>
@@ -154,7 +166,9 @@ function requestOf(plan: StudyPlan, run: StudyRun): StartTrainingRequest {
     adapter: isBaseline ? '' : runName(run).slice(0, 64),
     backbone: run.backbone === randomWeights ? randomBackboneName(plan.randomLike, run.seed) : run.backbone,
     split,
-    settings: isBaseline ? { ...own } : { ...plan.settings, ...own, ...lambda, ...still },
+    settings: isBaseline
+      ? { ...stepsOf(run.method, plan.settings), ...own }
+      : { ...plan.settings, ...own, ...lambda, ...still },
     seed: run.seed,
     patchSize: run.control ?? plan.patchSize,
     preset: plan.preset,
@@ -195,7 +209,7 @@ export async function runStudy(
       continue;
     }
     const finished = await runTraining(session, request, progress);
-    const { adapter, metrics, elapsed, split, trainPixels, parameters } = finished.result;
+    const { adapter, metrics, elapsed, split, trainPixels, parameters, chosenSettings } = finished.result;
     const { pixels, predictions } = await readPredictions(session, finished.training);
     const result: RunResult = {
       ...run,
@@ -208,6 +222,7 @@ export async function runStudy(
       split,
       seconds: toMilliseconds(elapsed) / 1000,
       metrics: metrics!,
+      chosen: chosenSettings,
       testPixels: pixels,
       testPredictions: Buffer.from(predictions).toString('base64'),
     };

@@ -87,10 +87,18 @@ function addBins(given: readonly (readonly DistanceBin[])[]): DistanceBin[] {
   }));
 }
 
+/** Returns the settings that a run chose, as `window=5 cost=10`; empty where it chose none. */
+export function describeChosen({ chosen = {} }: RunResult): string {
+  return Object.entries(chosen)
+    .sort()
+    .map(([key, value]) => `${key}=${value}`)
+    .join(' ');
+}
+
 /** One row a run, for spreadsheets and data frames. */
 export function toCsv(results: readonly RunResult[], smoothed: SmoothedRuns): string {
   const header =
-    'method,backbone,lambda,seed,patch_size,train_pixels,test_pixels,oa,aa,kappa,parameters,bytes,seconds,adapter,smoothed_oa,patch_overlap,calibration_error';
+    'method,backbone,lambda,seed,patch_size,train_pixels,test_pixels,oa,aa,kappa,parameters,bytes,seconds,adapter,smoothed_oa,patch_overlap,calibration_error,chosen';
   const rows = results.map((run) =>
     [
       run.method,
@@ -110,6 +118,7 @@ export function toCsv(results: readonly RunResult[], smoothed: SmoothedRuns): st
       smoothed.get(run)?.overallAccuracy.toFixed(6) ?? '',
       run.metrics.patchOverlap?.toFixed(6) ?? '',
       run.metrics.calibrationError?.toFixed(6) ?? '',
+      describeChosen(run),
     ].join(','),
   );
   return `${[header, ...rows].join('\n')}\n`;

@@ -17,7 +17,7 @@ import { pretrain } from './pretrain.js';
 import { train } from './train.js';
 
 /** Classifier under evaluation. */
-interface Evaluated extends Omit<Classifier, 'parameters'> {
+interface Evaluated extends Pick<Classifier, 'classify' | 'dispose'> {
   /** Computes the logits of patches, `[patches, classes]`; undefined for comparison methods. */
   readonly logits?: (scores: Float32Array) => Float32Array;
 }
@@ -78,17 +78,17 @@ const program = {
 
   train,
 
-  /** Trains a baseline and loads it for evaluation. @returns the number of values that it stores */
-  async fitBaseline({
-    name,
-    baseline,
-    ...args
-  }: BaselineArguments & { name: string; baseline: string }): Promise<number> {
+  /** Trains a baseline and loads it for evaluation. @returns what it learned */
+  async fitBaseline(
+    { name, baseline, ...args }: BaselineArguments & { name: string; baseline: string },
+    context: MethodContext,
+  ): Promise<Pick<Classifier, 'parameters' | 'side' | 'chosen'>> {
     const found = findBaseline(baseline);
     if (found === undefined) throw failure('INTERNAL', { reason: `there is no baseline ${baseline}` });
-    const classifier = await found.fit(args);
+    const classifier = await found.fit(args, context);
     classifiers.set(name, classifier);
-    return classifier.parameters;
+    const { parameters, side, chosen } = classifier;
+    return { parameters, ...(side !== undefined && { side }), ...(chosen && { chosen }) };
   },
 
   /** Trains a rival that sees windows and loads it for evaluation. @returns the number of learned values */

@@ -55,6 +55,33 @@ export function averagedPatches(
   });
 }
 
+/**
+ * Returns the windows in the middle of patches.
+ *
+ * @param scores `[patches, patchSize, patchSize, components]`
+ * @param window odd side, at most the patch size
+ * @returns `[patches, window, window, components]`
+ */
+export function middleWindows(
+  scores: Float32Array,
+  patchSize: number,
+  window: number,
+  components: number,
+): Float32Array {
+  if (window === patchSize) return scores;
+  const margin = (patchSize - window) / 2;
+  const row = window * components;
+  const patches = scores.length / (patchSize ** 2 * components);
+  const values = new Float32Array(patches * window * row);
+  for (let patch = 0; patch < patches; patch++) {
+    for (let y = 0; y < window; y++) {
+      const from = ((patch * patchSize + margin + y) * patchSize + margin) * components;
+      values.set(scores.subarray(from, from + row), (patch * window + y) * row);
+    }
+  }
+  return values;
+}
+
 /** The middle pixel of each patch, standardised. @returns `[patches, components]` */
 export function middlePixels(scores: Float32Array, patchSize: number, { mean, deviation }: ComponentSpread): Tensor2D {
   const components = mean.length;
