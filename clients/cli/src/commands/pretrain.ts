@@ -31,7 +31,12 @@ export function addPretrainCommand(program: Command): void {
     .option('--curve <file>', 'file for the loss curve, SVG')
     .requiredOption('--name <name>', 'name of the backbone')
     .option('--seed <number>', 'seed of the start, the patches and the masks', '1')
-    .option('--set <key=value>', 'a setting, as steps=1000; weights=random takes only the structure of --from; repeat', collect, [])
+    .option(
+      '--set <key=value>',
+      'a setting, as steps=1000; weights=random takes only the structure of --from; repeat',
+      collect,
+      [],
+    )
     .action(async (own: PretrainFlags, command: Command) => {
       const flags = command.optsWithGlobals<PretrainFlags>();
       const session = await openSession(flags);

@@ -51,7 +51,7 @@ export function parseMachineSettings(given: Readonly<Record<string, string>>, pa
 }
 
 /** Returns the settings where nothing can be chosen. */
-export function usualSettings({ window, cost }: GivenSettings, patchSize: number): MachineSettings {
+function usualSettings({ window, cost }: GivenSettings, patchSize: number): MachineSettings {
   return { window: window ?? patchSize, cost: cost ?? usualCost };
 }
 
