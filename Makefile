@@ -9,10 +9,10 @@ CACHE := node_modules/.cache/hyperswap
 sources := $(shell find proto shared services clients deploy docs tests -name node_modules -prune -o -name dist -prune -o -name generated -prune \
   -o \( -name '*.ts' -o -name '*.tsx' -o -name '*.css' -o -name '*.html' -o -name '*.proto' -o -name 'tsconfig.json' -o -name 'buf*.yaml' \) -print)
 
-.PHONY: docs python-client help setup build engine demo test test-cuda servers lint format references reference pretrain-mini parity-fixtures peft-fixtures parity-peft parity-base bench bench-pytorch bench-peers bench-peft load bench-scaling bench-pods soak trace-picture check-alerts clean
+.PHONY: docs python-client release versions help setup build engine demo test test-cuda servers lint format references reference pretrain-mini parity-fixtures peft-fixtures parity-peft parity-base bench bench-pytorch bench-peers bench-peft load bench-scaling bench-pods soak trace-picture check-alerts clean
 
 help:
-	@sed -n 's/^# //p' Makefile | head -3; echo "also: python-client setup lint format references reference pretrain-mini parity-fixtures parity-base clean"
+	@sed -n 's/^# //p' Makefile | head -3; echo "also: python-client release versions setup lint format references reference pretrain-mini parity-fixtures parity-base clean"
 
 setup: build engine
 
@@ -148,6 +148,16 @@ python-client:
 	test -x out/python-venv/bin/python || python3 -m venv out/python-venv
 	out/python-venv/bin/pip install --quiet build==1.6.1
 	out/python-venv/bin/python -m build --outdir out/python clients/python
+
+# All that a release consists of, in out/release: npm package, wheel, chart, image, bill of materials, notes, checksums. It publishes nothing.
+# IMAGES=no leaves the image out.
+release: setup python-client
+	node deploy/dist/release/main.js out/release $(if $(filter no,$(IMAGES)),--no-images)
+
+# Writes the version of package.json wherever a version stands.
+versions: build
+	node deploy/dist/release/versions.js
+	npm install --package-lock-only --ignore-scripts --no-audit --no-fund
 
 clean:
 	rm -rf out $(CACHE) proto/generated clients/console/generated clients/python/src/hyperswap/v1

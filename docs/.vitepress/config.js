@@ -68,6 +68,7 @@ export default defineConfig({
       {
         text: 'How to',
         items: [
+          page('Install without building', '/docs/how-to/install'),
           page('Read my file', '/docs/how-to/my-file'),
           page('Work with few labels', '/docs/how-to/few-labels'),
           page('Choose a method', '/docs/how-to/which-method'),

@@ -1,11 +1,12 @@
 /** OGC API – Processes of the gateway: OWSLib's run of it, what is refused and how, and who may ask. */
 import assert from 'node:assert/strict';
-import { mkdtemp, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { createKeyFiles, issueToken, readPrivateKey } from '@hyperswap/keys';
 import { openRaster } from '@hyperswap/raster';
+import { repository } from '../support/fixtures.js';
 import { Python } from '../support/python.js';
 import { madeUpCog, startRangeServer, type RangeServer } from '../support/range-server.js';
 import { prepareToy, site, startServices, toyScene, train, type Services } from '../support/services.js';
@@ -75,6 +76,14 @@ describe('OGC API – Processes', () => {
   after(async () => {
     await services.stop();
     server.close();
+  });
+
+  test('its OpenAPI document has the version of the release', async () => {
+    const { content } = await ask(address, 'api');
+    const { version } = JSON.parse(await readFile(path.join(repository, 'package.json'), 'utf8')) as {
+      version: string;
+    };
+    assert.equal((content as { info: { version: string } }).info.version, version);
   });
 
   describe('with OWSLib', { skip: typeof python === 'string' && python }, () => {

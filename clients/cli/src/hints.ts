@@ -28,7 +28,8 @@ const hints: Hints = {
   HOME_UNUSABLE: 'Choose another home folder with --home or HYPERSWAP_HOME.',
   PORT_IN_USE: 'Choose another port with --port.',
   SERVICE_UNREACHABLE: 'Start the services with "hyperswap up", or leave --endpoint out.',
-  ENGINE_MISSING: 'Run "make setup".',
+  ENGINE_MISSING:
+    'Delete the folder ~/.cache/hyperswap/engine (or HYPERSWAP_ENGINE_CACHE): the next command sets the engine up again.',
 };
 
 /** Returns what to do on the command line about an error; undefined where its sentence says all. */

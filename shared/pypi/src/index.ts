@@ -1,1 +1,3 @@
-export { extractWheel, fetchWheel, fileSha256, verifyWheel, type PinnedWheel } from './wheel.js';
+export type { PinnedWheel } from './pinned-wheel.js';
+export { extractWheel } from './unpack.js';
+export { fetchWheel, fileSha256, verifyWheel } from './wheel.js';

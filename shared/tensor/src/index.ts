@@ -2,6 +2,7 @@ export { accelerator, processorReason, type Accelerator } from './engine/acceler
 export { builtEngine } from './engine/built-engine.js';
 export { compileAddon, type AddonSources } from './engine/compile-addon.js';
 export { loadErrors } from './engine/loadable.js';
+export { setUpChosenEngine } from './engine/ready-engine.js';
 export { nvidiaWheels } from './engine/nvidia-libraries.js';
 export { tensorflowWheel, type EngineFlavour } from './engine/tensorflow-wheel.js';
 export { Executor, type CallOptions, type ProgramClient } from './executor/executor.js';

@@ -1,4 +1,5 @@
 /** OpenAPI document of the OGC API. */
+import { release } from '../release.js';
 import { inputSchema, processes, type ProcessId } from './processes.js';
 
 /** Classes of conformance of OGC API – Processes – Part 1: Core, version 1.0. */
@@ -16,7 +17,7 @@ export function openApi(base: string): object {
   const smooth = { name: 'smooth', in: 'query', schema: { type: 'integer', minimum: 0, maximum: 1000 } };
   return {
     openapi: '3.0.3',
-    info: { title: 'hyperswap', version: '1.0.0', description: 'Land-cover maps of prepared hyperspectral scenes.' },
+    info: { title: 'hyperswap', version: release, description: 'Land-cover maps of prepared hyperspectral scenes.' },
     servers: [{ url: base }],
     components: { securitySchemes: { token: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT' } } },
     security: [{ token: [] }, {}],

@@ -18,8 +18,10 @@ export interface AddonSources {
   readonly nodeApiHeaders: string;
   /** `include/` of the TensorFlow wheel. */
   readonly tensorflowHeaders: string;
-  /** Folder of `libtensorflow_cc.so.2` and `libtensorflow_framework.so.2`; its path is linked into the addon. */
+  /** Folder of `libtensorflow_cc.so.2` and `libtensorflow_framework.so.2`. */
   readonly tensorflowLibraries: string;
+  /** Path from the addon's final folder to that folder. It is linked into the addon, so that both can move together. */
+  readonly librariesFromAddon: string;
 }
 
 /**
@@ -52,7 +54,7 @@ export async function compileAddon(sources: AddonSources, buildDirectory: string
   args.push('-DNDEBUG', '-w', '-fopenmp-simd', '-fno-math-errno', '-fno-trapping-math');
   args.push(`-L${sources.tensorflowLibraries}`, '-l:libtensorflow_cc.so.2', '-l:libtensorflow_framework.so.2');
   // A worker unloads its addons at its end; TensorFlow's exit handlers would then point to unmapped memory.
-  args.push(`-Wl,-rpath,${sources.tensorflowLibraries}`, '-Wl,-z,nodelete');
+  args.push(`-Wl,-rpath,$ORIGIN/${sources.librariesFromAddon}`, '-Wl,-z,nodelete');
   try {
     await runFile(compiler, args, { maxBuffer: 64 * 1024 * 1024 });
   } catch (cause) {

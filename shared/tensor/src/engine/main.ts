@@ -1,25 +1,10 @@
-/**
- * `make setup`: sets up the engine. `ENGINE=cuda` selects the CUDA build; `TENSORFLOW_WHEEL` names a wheel and
- * `NVIDIA_WHEELS` a folder of wheels that were downloaded before.
- */
-import { failure, toHyperswapError } from '@hyperswap/errors';
-import { engineCacheDirectory } from './cache-directory.js';
-import { setUpEngine } from './set-up-engine.js';
+/** `make setup`: sets up the engine. The environment chooses it, as `setUpChosenEngine` describes. */
+import { toHyperswapError } from '@hyperswap/errors';
+import { setUpChosenEngine } from './ready-engine.js';
 
 try {
-  const flavour = process.env.ENGINE ?? 'cpu';
-  if (flavour !== 'cpu' && flavour !== 'cuda') {
-    throw failure('CONFIG_INVALID', { key: 'ENGINE', value: flavour, allowed: 'cpu or cuda' });
-  }
-  const { TENSORFLOW_WHEEL: wheelFile, NVIDIA_WHEELS: nvidiaWheelFolder } = process.env;
-  await setUpEngine({
-    flavour,
-    cacheDirectory: engineCacheDirectory(),
-    ...(wheelFile === undefined ? {} : { wheelFile }),
-    ...(nvidiaWheelFolder === undefined ? {} : { nvidiaWheelFolder }),
-    report: (line) => {
-      console.log(line);
-    },
+  await setUpChosenEngine((line) => {
+    console.log(line);
   });
 } catch (error) {
   console.error(toHyperswapError(error).message);

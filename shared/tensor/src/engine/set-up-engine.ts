@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import {
   chmod,
+  copyFile,
   lstat,
   mkdir,
   mkdtemp,
@@ -16,6 +17,7 @@ import {
 import { createRequire } from 'node:module';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { failure } from '@hyperswap/errors';
 import { extractWheel, fetchWheel, verifyWheel, type PinnedWheel } from '@hyperswap/pypi';
 import { addonLink, descriptionFile, type BuiltEngine } from './built-engine.js';
 import { compileAddon, kernelSources } from './compile-addon.js';
@@ -26,7 +28,10 @@ const require = createRequire(import.meta.url);
 const patchFile = fileURLToPath(new URL('../../string-list-attribute.patch', import.meta.url));
 const kernelsDirectory = fileURLToPath(new URL('../../kernels', import.meta.url));
 /** Version of the build recipe. Raise it when the compilation of the addon changes, so that old caches are not used. */
-const recipe = 5;
+const recipe = 6;
+/** Folder of addons that a release has, each in a folder with the digest of what it was built from. */
+const prebuiltDirectory = fileURLToPath(new URL('../../prebuilt', import.meta.url));
+const addonName = 'tfjs_binding.node';
 
 export interface EngineSetup {
   readonly flavour: EngineFlavour;
@@ -43,8 +48,10 @@ export interface EngineSetup {
  * Makes TensorFlow loadable through @tensorflow/tfjs-node-gpu. It extracts TensorFlow's libraries from its Python
  * wheel, and for CUDA NVIDIA's libraries from theirs, compiles tfjs-node's addon and our kernels against them, and links the
  * addon into tfjs-node's folder. The build is cached by the content of all its inputs; a cached build is found in milliseconds.
+ * A release has the addon for some platforms, made from the same inputs: there nothing is compiled.
  *
- * @throws ENGINE_SETUP (platform, compiler), DOWNLOAD_FAILED, HASH_MISMATCH
+ * @returns folder of the built addon
+ * @throws ENGINE_SETUP (platform, compiler, folder that cannot be written), DOWNLOAD_FAILED, HASH_MISMATCH
  */
 export async function setUpEngine({
   flavour,
@@ -52,7 +59,7 @@ export async function setUpEngine({
   wheelFile,
   nvidiaWheelFolder,
   report,
-}: EngineSetup): Promise<void> {
+}: EngineSetup): Promise<string> {
   const wheel = tensorflowWheel(process.platform, process.arch, flavour);
   const packageDirectory = path.dirname(require.resolve('@tensorflow/tfjs-node-gpu/package.json'));
   const kernels = await kernelSources(kernelsDirectory);
@@ -68,12 +75,17 @@ export async function setUpEngine({
     await mkdir(cacheDirectory, { recursive: true });
     const work = await mkdtemp(path.join(cacheDirectory, 'build-'));
     try {
-      report(`TensorFlow ${wheel.version} (${flavour}): fetching its libraries`);
-      if (wheelFile !== undefined) await verifyWheel(wheelFile, wheel.sha256);
-      const file = wheelFile ?? (await fetchWheel(wheel, work));
-      report('Unpacking');
-      await extractWheel(file, ['tensorflow/include/', 'tensorflow/libtensorflow'], work);
-      if (wheelFile === undefined) await rm(file);
+      const given = path.join(prebuiltDirectory, path.basename(built), addonName);
+      const isPrebuilt = await exists(given);
+      if (!isPrebuilt || !(await exists(libraries))) {
+        report(`TensorFlow ${wheel.version} (${flavour}): fetching its libraries`);
+        if (wheelFile !== undefined) await verifyWheel(wheelFile, wheel.sha256);
+        const file = wheelFile ?? (await fetchWheel(wheel, work));
+        report('Unpacking');
+        const headers = isPrebuilt ? [] : ['tensorflow/include/'];
+        await extractWheel(file, ['tensorflow/libtensorflow', ...headers], work);
+        if (wheelFile === undefined) await rm(file);
+      }
       const unpacked = path.join(work, 'tensorflow');
       if (!(await exists(libraries))) {
         const staging = path.join(work, 'libraries');
@@ -81,29 +93,33 @@ export async function setUpEngine({
         for (const nvidiaWheel of nvidia) {
           const { project, version, members } = nvidiaWheel;
           report(`${project} ${version}`);
-          const given = await givenWheel(nvidiaWheel, nvidiaWheelFolder);
-          const fetched = given ?? (await fetchWheel(nvidiaWheel, work));
+          const ownWheel = await givenWheel(nvidiaWheel, nvidiaWheelFolder);
+          const fetched = ownWheel ?? (await fetchWheel(nvidiaWheel, work));
           await extractWheel(fetched, members, staging);
-          if (given === undefined) await rm(fetched);
+          if (ownWheel === undefined) await rm(fetched);
         }
         if (flavour === 'cuda') await chmod(path.join(staging, 'nvidia', 'cuda_nvcc', 'bin', 'ptxas'), 0o755);
         await renameUnlessThere(staging, flavour === 'cuda' ? root : libraries);
       }
-      report('Compiling the addon (about 40 s)');
-      const addon = await compileAddon(
-        {
-          bindingDirectory: path.join(packageDirectory, 'binding'),
-          patchFile,
-          kernelsDirectory,
-          nodeApiHeaders: path.join(path.dirname(require.resolve('node-api-headers/package.json')), 'include'),
-          tensorflowHeaders: path.join(unpacked, 'include'),
-          tensorflowLibraries: libraries,
-        },
-        path.join(work, 'addon'),
-      );
       const finished = path.join(work, 'finished');
       await mkdir(finished);
-      await rename(addon, path.join(finished, 'tfjs_binding.node'));
+      if (isPrebuilt) await copyFile(given, path.join(finished, addonName));
+      else {
+        report('Compiling the addon (about 40 s)');
+        const addon = await compileAddon(
+          {
+            bindingDirectory: path.join(packageDirectory, 'binding'),
+            patchFile,
+            kernelsDirectory,
+            nodeApiHeaders: path.join(path.dirname(require.resolve('node-api-headers/package.json')), 'include'),
+            tensorflowHeaders: path.join(unpacked, 'include'),
+            tensorflowLibraries: libraries,
+            librariesFromAddon: path.relative(built, libraries),
+          },
+          path.join(work, 'addon'),
+        );
+        await rename(addon, path.join(finished, addonName));
+      }
       const description: BuiltEngine = { flavour, root };
       await writeFile(path.join(finished, descriptionFile), `${JSON.stringify(description)}\n`);
       await renameUnlessThere(finished, built);
@@ -112,8 +128,9 @@ export async function setUpEngine({
     }
   }
 
-  await link(path.join(built, 'tfjs_binding.node'), addonLink());
+  await link(path.join(built, addonName), addonLink());
   report(`Engine ready: TensorFlow ${wheel.version} (${flavour}) in ${built}`);
+  return built;
 }
 
 /**
@@ -163,11 +180,24 @@ async function exists(file: string): Promise<boolean> {
   );
 }
 
+/** @throws ENGINE_SETUP if the folder cannot be written */
 async function link(target: string, at: string): Promise<void> {
-  const current = await readlink(at).catch(() => undefined);
-  if (current === target) return;
-  await mkdir(path.dirname(at), { recursive: true });
-  const present = await lstat(at).catch(() => undefined);
-  if (present !== undefined) await rm(at);
-  await symlink(target, at);
+  if ((await readlink(at).catch(() => undefined)) === target) return;
+  try {
+    await mkdir(path.dirname(at), { recursive: true });
+    const present = await lstat(at).catch(() => undefined);
+    if (present !== undefined) await rm(at, { force: true });
+    await symlink(target, at);
+  } catch (cause) {
+    // Another process may have been faster.
+    if ((await readlink(at).catch(() => undefined)) === target) return;
+    throw failure(
+      'ENGINE_SETUP',
+      {
+        reason: (cause as Error).message,
+        mend: 'Run "hyperswap doctor" once as the user who owns that folder, with HYPERSWAP_ENGINE_CACHE set to a folder that all users can read.',
+      },
+      cause,
+    );
+  }
 }

@@ -1,6 +1,7 @@
 import { SHARE_ENV, Worker, type Transferable } from 'node:worker_threads';
 import { failure, restoreError, type HyperswapError } from '@hyperswap/errors';
 import { activeTrace, isRecorded, recordSpan, traceOf, traceparent as activeTraceparent } from '@hyperswap/telemetry';
+import { readyEngine } from '../engine/ready-engine.js';
 import type { EngineDescription, Reply, Request } from './messages.js';
 import type { Arguments, Program, Result } from './program.js';
 
@@ -59,12 +60,13 @@ export class Executor {
   }
 
   /**
-   * Makes the worker import a program.
+   * Makes the worker import a program. The first use on a machine sets up the engine, which takes a minute or more.
    *
    * @param program URL of a module whose default export is `P`
-   * @throws ENGINE_MISSING when TensorFlow does not load
+   * @throws ENGINE_MISSING when TensorFlow does not load; ENGINE_SETUP, DOWNLOAD_FAILED, HASH_MISMATCH when it cannot be set up
    */
   async load<P extends Program>(program: URL): Promise<ProgramClient<P>> {
+    await readyEngine();
     const name = program.href;
     await this.request((id) => ({ kind: 'load', id, program: name }));
     return {
