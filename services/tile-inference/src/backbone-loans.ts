@@ -17,8 +17,10 @@ export interface BackboneLoansContext {
  * given back.
  */
 export class BackboneLoans {
-  /** Loans that are not given back. */
-  private open = 0;
+  /** Calls that hold a backbone or load one, and do not wait. */
+  private active = 0;
+  /** Calls that have ended since the start. */
+  private ended = 0;
   private readonly waiting = new Set<() => void>();
 
   constructor(private readonly context: BackboneLoansContext) {}
@@ -37,13 +39,17 @@ export class BackboneLoans {
     const { served, engine } = this.context;
     const { digest } = backbone;
     if (digest === served.digest && precision === served.precision) return run();
-    await this.borrow(backbone, precision, signal);
-    this.open += 1;
+    this.active += 1;
     try {
-      return await run();
+      await this.borrow(backbone, precision, signal);
+      try {
+        return await run();
+      } finally {
+        await engine.call('returnBackbone', { digest, precision }, { urgent: true });
+      }
     } finally {
-      await engine.call('returnBackbone', { digest, precision }, { urgent: true });
-      this.open -= 1;
+      this.active -= 1;
+      this.ended += 1;
       for (const go of this.waiting) go();
       this.waiting.clear();
     }
@@ -57,6 +63,7 @@ export class BackboneLoans {
     const { backbones, engine } = this.context;
     for (;;) {
       throwIfAborted(signal, 'Waiting for a backbone');
+      const { ended } = this;
       const known = { digest, precision, backbone: undefined };
       if (await engine.call('lendBackbone', known, { urgent: true })) return;
       try {
@@ -68,9 +75,22 @@ export class BackboneLoans {
         });
         return;
       } catch (error) {
-        if (!HyperswapError.is(error, 'BACKBONES_FULL') || this.open === 0) throw error;
+        if (!HyperswapError.is(error, 'BACKBONES_FULL')) throw error;
+        // A call that ended meanwhile may have made room.
+        if (this.ended !== ended) continue;
+        if (this.active === 1) throw error;
       }
+      await this.wait(signal);
+    }
+  }
+
+  /** Waits until a call ends. @throws CANCELLED, DEADLINE */
+  private async wait(signal: AbortSignal): Promise<void> {
+    this.active -= 1;
+    try {
       await orAborted(new Promise<void>((resolve) => this.waiting.add(resolve)), signal, 'Waiting for a backbone');
+    } finally {
+      this.active += 1;
     }
   }
 }

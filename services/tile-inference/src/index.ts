@@ -1,4 +1,5 @@
 export { adapterGroup, suitableBatch } from './batch-size.js';
+export { BackboneLoans, type BackboneLoansContext } from './backbone-loans.js';
 export { BindingTable, type AdmittedAdapter } from './binding-table.js';
 export { EngineBatches, type EngineWork } from './engine-batches.js';
 export type { TileProgram } from './engine/program.js';
