@@ -114,23 +114,27 @@ function tell(
   rows.push(row);
   const { tiles, pixelsPerSecond, median, p99 } = row;
   console.log(
-    `${work.padEnd(46)} ${String(tiles).padStart(5)} tiles  ${pixelsPerSecond.toFixed(0).padStart(6)} pixels/s` +
+    `${work.padEnd(64)} ${String(tiles).padStart(5)} tiles  ${pixelsPerSecond.toFixed(0).padStart(6)} pixels/s` +
       `  median ${median.toFixed(0).padStart(5)} ms  p99 ${p99.toFixed(0).padStart(5)} ms  refused ${refused}` +
       (batchPatches === undefined ? '' : `  ${batchPatches.toFixed(1)} patches a batch`),
   );
 }
 
 /** Measures a small tile beside others that send as much as the pod takes. */
-async function fairness({ endpoint }: Pod, scene: Scene): Promise<void> {
+async function fairness(pod: Pod, scene: Scene): Promise<void> {
+  const { endpoint } = pod;
   const open = (): TileStream => new TileStream(endpoint, scoreHeader(scene.name, 'a0'));
   const tile = (side: number): Tile => scoreTile('tile', side, halo);
   const beside = async (work: string, others: readonly TileStream[], side: number, inFlight: number): Promise<void> => {
     const floods = others.map((stream) => flood(stream, tile(side), inFlight));
     await setTimeout(others.length === 0 ? 0 : 1500);
     const stream = open();
+    const before = await batchesOf(pod);
     const start = performance.now();
     const latencies = await oneByOne(stream, tile(8), () => performance.now() - start > milliseconds);
-    tell(work, latencies, 64, performance.now() - start);
+    const elapsed = performance.now() - start;
+    const patches = (await batchesOf(pod)).patches - before.patches;
+    tell(`${work}, ${((1000 * patches) / elapsed).toFixed(0)} patches/s in all`, latencies, 64, elapsed);
     for (const each of [stream, ...others]) each.close();
     await Promise.all(floods);
   };

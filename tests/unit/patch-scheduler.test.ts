@@ -13,6 +13,7 @@ const never = new AbortController().signal;
 interface OpenBatch {
   readonly parts: readonly Part<Work>[];
   readonly signal: AbortSignal;
+  readonly urgent: boolean;
   readonly end: (error?: Error) => void;
 }
 
@@ -20,13 +21,13 @@ interface OpenBatch {
 function withEngine(sum = { patches: 3200, bytes: 8000 }) {
   const batches: OpenBatch[] = [];
   const scheduler = new PatchScheduler<Work>(
-    (parts, signal) => {
+    (parts, { signal, urgent }) => {
       return new Promise((resolve, reject) => {
         const end = (error?: Error): void => {
           if (error === undefined) resolve();
           else reject(error);
         };
-        batches.push({ parts, signal, end });
+        batches.push({ parts, signal, urgent, end });
         signal.addEventListener('abort', () => reject(signal.reason as Error));
       });
     },
@@ -54,6 +55,53 @@ test('two batches are in the engine, and the next is cut when one ends', async (
   await running;
   reservation.release();
   assert.deepEqual([scheduler.waitingPatches, scheduler.classifiedPatches, scheduler.reservedBytes], [0, 250, 0]);
+});
+
+test('a small tile passes batches that have begun, once for each of them, and never splits work of theirs', async () => {
+  const { scheduler, batches } = withEngine();
+  const [stream, visitor, other] = [
+    scheduler.flow('job'),
+    scheduler.flow('interactive'),
+    scheduler.flow('interactive'),
+  ];
+  const start = async (flow: typeof stream, patches: number): Promise<{ readonly done: Promise<unknown> }> => ({
+    done: flow.run(work(patches), await flow.reserve({ patches, bytes: 1 }, never), never),
+  });
+  const long = await start(stream, 800);
+  const seen = (): (readonly [boolean, number])[] =>
+    batches.map(({ urgent, parts }) => [urgent, parts.reduce((sum, { count }) => sum + count, 0)]);
+  const [first, second] = [await start(visitor, 20), await start(other, 30)];
+  const alone = [
+    [false, 100],
+    [false, 100],
+    [true, 20],
+  ] as const;
+  assert.deepEqual(seen(), alone, 'one batch passes at a time');
+  batches[2]!.end();
+  await first.done;
+  assert.deepEqual(seen(), alone, 'the others go on first');
+  batches[0]!.end();
+  await turn();
+  assert.deepEqual(seen().slice(3), [
+    [true, 30],
+    [false, 100],
+  ]);
+  batches[3]!.end();
+  await second.done;
+  // Its first half is in a batch that waits, and so the second half waits for its turn.
+  const half = await start(visitor, 150);
+  assert.deepEqual(seen().length, 5);
+  for (let index = 1; index < batches.length; index++) {
+    if (![2, 3].includes(index)) batches[index]!.end();
+    await turn();
+  }
+  assert.deepEqual(
+    seen()
+      .filter(([urgent]) => urgent)
+      .map(([, patches]) => patches),
+    [20, 30],
+  );
+  await Promise.all([long.done, half.done]);
 });
 
 test('cancelled work is gone at once, and is in no further batch', async () => {

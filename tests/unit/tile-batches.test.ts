@@ -102,7 +102,7 @@ const whole = { row: 0, column: 0, height: scene.height, width: scene.width };
 function newScheduler(batch: number): { scheduler: PatchScheduler<EngineWork>; batches: EngineBatches } {
   const batches = new EngineBatches(engine, new ServingStatistics());
   const limits = schedulerLimits(batch, { patches: 10_000, bytes: 1e9 });
-  return { batches, scheduler: new PatchScheduler((parts, signal) => batches.run(parts, signal), limits) };
+  return { batches, scheduler: new PatchScheduler((parts, options) => batches.run(parts, options), limits) };
 }
 
 async function run(flow: ScheduledFlow<EngineWork>, work: TileWork, signal = never): Promise<TileWork> {
@@ -173,9 +173,9 @@ test('linear probes share batches, each with its own head and its own number of 
   const batches = new EngineBatches(engine, new ServingStatistics());
   const together: Set<string>[] = [];
   const limits = schedulerLimits(64, { patches: 10_000, bytes: 1e9 });
-  const scheduler = new PatchScheduler<EngineWork>((parts, signal) => {
+  const scheduler = new PatchScheduler<EngineWork>((parts, options) => {
     together.push(new Set(parts.map(({ work }) => (work as TileWork).digest)));
-    return batches.run(parts, signal);
+    return batches.run(parts, options);
   }, limits);
   const probes = ['d', 'e', 'f'] as const;
   const alone = new Map<Digest, TileWork>();
@@ -206,6 +206,23 @@ test('linear probes share batches, each with its own head and its own number of 
     }
   }
   assert.equal(await live(), live0, 'nothing of a batch is left');
+});
+
+test('a small tile is answered between two blocks of a batch that has begun, with the same labels', async () => {
+  const { scheduler } = newScheduler(1000);
+  const place = { row: 1, column: 1, height: 1, width: 2 };
+  const [small, large] = [
+    await run(scheduler.flow('interactive'), tileWork(place, 'b')),
+    await run(scheduler.flow('job'), tileWork(whole, 'a')),
+  ];
+  const before = await live();
+  const order: string[] = [];
+  const job = run(scheduler.flow('job'), tileWork(whole, 'a')).finally(() => order.push('large'));
+  const visitor = run(scheduler.flow('interactive'), tileWork(place, 'b')).finally(() => order.push('small'));
+  assert.deepEqual((await visitor).labels, small.labels);
+  assert.deepEqual((await job).labels, large.labels);
+  assert.deepEqual(order, ['small', 'large']);
+  assert.equal(await live(), before);
 });
 
 test('when a tile’s labels are there nothing of it is left on the device', async () => {

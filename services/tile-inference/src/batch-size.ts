@@ -5,8 +5,11 @@ import type { WorkGroup } from './scheduler/work.js';
 const largest = 128;
 /** Below it, products are too thin to be fast. */
 const smallest = 8;
-/** Multiplications and additions of one batch on a processor: a quarter of a second on 2 cores. A swap waits for so long. */
-const batchFlops = 50e9;
+/**
+ * Multiplications and additions of one batch on a processor: half a second in int8 on 2 cores, one second in bfloat16. Swaps and small
+ * tiles do not wait for so long: they run between two of its blocks.
+ */
+const batchFlops = 350e9;
 /** Bytes of the gathered pixels of a batch, before they are resized. */
 const batchPixelBytes = 32 * 1024 * 1024;
 

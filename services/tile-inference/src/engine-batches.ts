@@ -2,6 +2,7 @@ import type { ProgramClient } from '@hyperswap/tensor';
 import type { TileProgram, TileToOpen } from './engine/program.js';
 import { patchValuesOf, type PatchWork } from './patch-work.js';
 import type { ServingStatistics } from './serving-statistics.js';
+import type { BatchOptions } from './scheduler/patch-scheduler.js';
 import type { Part } from './scheduler/work.js';
 import type { TileWork } from './tile-work.js';
 
@@ -19,15 +20,16 @@ export class EngineBatches {
    * Runs a batch, and writes its rows into the work of its parts.
    *
    * @param parts of one group: tiles of adapters for which the backbone does the same, or patches of one target
-   * @param signal stops the batch between two blocks
+   * @param options `signal` stops the batch between two blocks. An urgent batch of tiles runs between two blocks of another; of patches
+   *   in its turn, since they may have to wait for their backbone
    */
-  async run(parts: readonly Part<EngineWork>[], signal: AbortSignal): Promise<void> {
+  async run(parts: readonly Part<EngineWork>[], options: BatchOptions): Promise<void> {
     // Bindings of tiles and of patches have other keys, so that a batch has one kind.
-    if (isOfPatches(parts)) await this.predict(parts, signal);
-    else await this.classify(parts as readonly Part<TileWork>[], signal);
+    if (isOfPatches(parts)) await this.predict(parts, options.signal);
+    else await this.classify(parts as readonly Part<TileWork>[], options);
   }
 
-  private async classify(parts: readonly Part<TileWork>[], signal: AbortSignal): Promise<void> {
+  private async classify(parts: readonly Part<TileWork>[], { signal, urgent }: BatchOptions): Promise<void> {
     const open: TileToOpen[] = [];
     for (const { work } of parts) {
       if (work.content === undefined) continue;
@@ -38,7 +40,7 @@ export class EngineBatches {
     const probabilities = parts.some(({ work }) => work.probabilities.length > 0);
     const transfer = open.map(({ pixels }) => pixels);
     const start = performance.now();
-    const rows = await this.engine.call('classify', { open, segments, probabilities }, { transfer, signal });
+    const rows = await this.engine.call('classify', { open, segments, probabilities }, { transfer, signal, urgent });
     this.countBatch(segments, performance.now() - start);
     let [offset, shares] = [0, 0];
     for (const { work, first, count } of parts) {

@@ -89,7 +89,7 @@ export async function createTileInferenceServices(context: TileInferenceContext)
   const statistics = new ServingStatistics();
   const batches = new EngineBatches(engine, statistics);
   const limits = schedulerLimits(batchCost, { patches: context.queueLimit, bytes: context.queueBytes });
-  const scheduler = new PatchScheduler<EngineWork>((parts, signal) => batches.run(parts, signal), limits);
+  const scheduler = new PatchScheduler<EngineWork>((parts, options) => batches.run(parts, options), limits);
   const tiles = new TileClassifier({ bindings, scheduler, batches, statistics, config });
   const jobs = new SceneJobs({ runner: context.jobs, store, registry, bindings, tiles, logger });
   const { reconciler, stop: stopFollowing } = followRegistry(registry, bindings, logger);

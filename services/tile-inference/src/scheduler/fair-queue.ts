@@ -9,6 +9,7 @@ import type { Batch, CutReason, Part, Work } from './work.js';
  *   their weights, up to one batch each.
  * - An interactive flow that was idle and has no more than a batch is served next. Such batches alternate with the others' while
  *   both wait, so that clients that come and go do not stop those that stream.
+ * - Such a batch may also be cut alone, to run between two blocks of one that has begun ({@link FairQueue.cutBrief}).
  * - A batch is filled with patches of its group from other flows, the next in turn first. Each flow pays for its own.
  *
  * It has no clock and calls nothing.
@@ -45,14 +46,31 @@ export class FairQueue<W extends Work> {
 
   /** Returns the next batch, whose patches no longer wait; undefined when nothing waits. */
   cut(): Batch<W> | undefined {
-    const order = [...this.backlogged].sort((a, b) => a.virtualTime - b.virtualTime || a.entry - b.entry);
+    const order = this.inTurn();
     if (order.length === 0) return undefined;
-    this.virtualTime = Math.max(this.virtualTime, order[0]!.virtualTime);
     const brief = order.find((flow) => flow.isBrief);
     const steady = order.find((flow) => !flow.isBrief);
     const leader = (this.lastWasBrief ? (steady ?? brief) : (brief ?? steady))!;
     this.lastWasBrief = leader === brief;
-    return this.fill([leader, ...order.filter((flow) => flow !== leader)]);
+    return { ...this.fill([leader, ...order.filter((flow) => flow !== leader)]), brief: this.lastWasBrief };
+  }
+
+  /**
+   * Returns a batch of interactive flows that were idle and have no more than a batch; undefined when none waits. No part of its
+   * work is in another batch, so that it may run before batches that were cut earlier.
+   */
+  cutBrief(): Batch<W> | undefined {
+    const order = this.inTurn().filter((flow) => flow.isBrief && flow.waiting.every(({ taken }) => taken === 0));
+    if (order.length === 0) return undefined;
+    this.lastWasBrief = true;
+    return { ...this.fill(order), brief: true };
+  }
+
+  /** Flows that wait, in the order of their turns. */
+  private inTurn(): Flow<W>[] {
+    const order = [...this.backlogged].sort((a, b) => a.virtualTime - b.virtualTime || a.entry - b.entry);
+    if (order.length > 0) this.virtualTime = Math.max(this.virtualTime, order[0]!.virtualTime);
+    return order;
   }
 
   /** An idle flow gets work. What it was served more than its share is remembered up to one batch. */
@@ -65,7 +83,7 @@ export class FairQueue<W extends Work> {
   }
 
   /** @param flows in the order of their turns; the first decides the group */
-  private fill(flows: readonly Flow<W>[]): Batch<W> {
+  private fill(flows: readonly Flow<W>[]): Omit<Batch<W>, 'brief'> {
     const { group } = flows[0]!.waiting[0]!.work;
     const room = Math.max(1, Math.min(Math.floor(this.capacity / group.cost), group.batchPatches));
     const parts: Part<W>[] = [];

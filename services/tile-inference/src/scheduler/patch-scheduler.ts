@@ -32,12 +32,15 @@ export function schedulerLimits(batchCost: number, sum: Size): SchedulerLimits {
   return { batchCost, flow, sum };
 }
 
-/**
- * Runs a batch and keeps its results in the work of each part.
- *
- * @param signal aborted when nobody waits for any of it
- */
-export type BatchRunner<W extends Work> = (parts: readonly Part<W>[], signal: AbortSignal) => Promise<void>;
+export interface BatchOptions {
+  /** Aborted when nobody waits for any of the batch. */
+  readonly signal: AbortSignal;
+  /** The batch may run between two blocks of a batch that has begun, before others that wait. */
+  readonly urgent: boolean;
+}
+
+/** Runs a batch and keeps its results in the work of each part. */
+export type BatchRunner<W extends Work> = (parts: readonly Part<W>[], options: BatchOptions) => Promise<void>;
 
 /** Times of a piece of work in milliseconds. */
 export interface WorkTimes {
@@ -66,9 +69,11 @@ interface Running<W extends Work> {
   /** Those of its entries that somebody still waits for. */
   readonly awaited: Set<Entry<W>>;
   readonly controller: AbortController;
+  readonly brief: boolean;
+  readonly urgent: boolean;
 }
 
-/** Batches in the engine at once: one runs, one waits behind it, so that the engine never waits for this thread. */
+/** Batches in the engine at once, beside one that is urgent: one runs, one waits behind it, so that the engine never waits for this thread. */
 const batchesInFlight = 2;
 
 /** Brings the work of all flows to the engine, batch by batch, in the order of the fair queue. */
@@ -81,6 +86,8 @@ export class PatchScheduler<W extends Work> {
   /** Patches that wait or run, by class of flow. */
   private readonly waiting: Record<FlowKind, number> = { interactive: 0, job: 0 };
   private classified = 0;
+  /** An ordinary batch has ended since the last urgent one: small tiles that come one after another leave half of the engine to the others. */
+  private mayPass = true;
 
   constructor(
     private readonly runBatch: BatchRunner<W>,
@@ -174,16 +181,25 @@ export class PatchScheduler<W extends Work> {
   }
 
   private dispatch(): void {
-    while (this.running.size < batchesInFlight) {
+    const ordinary = [...this.running].filter(({ urgent }) => !urgent);
+    // It has nothing to gain where others like it run.
+    if (this.mayPass && ordinary.length > 0 && ordinary.every(({ brief }) => !brief)) {
+      const batch = this.queue.cutBrief();
+      if (batch !== undefined) {
+        this.mayPass = false;
+        void this.execute(batch, true);
+      }
+    }
+    for (let free = batchesInFlight - ordinary.length; free > 0; free--) {
       const batch = this.queue.cut();
       if (batch === undefined) return;
-      void this.execute(batch);
+      void this.execute(batch, false);
     }
   }
 
-  private async execute({ parts, reason }: Batch<W>): Promise<void> {
+  private async execute({ parts, reason, brief }: Batch<W>, urgent: boolean): Promise<void> {
     const entries = parts.map(({ work }) => this.entries.get(work)!);
-    const running = { awaited: new Set(entries), controller: new AbortController() };
+    const running = { awaited: new Set(entries), controller: new AbortController(), brief, urgent };
     this.running.add(running);
     const { batches, batchPatches, batchSeconds } = instruments();
     const patches = parts.reduce((sum, { count }) => sum + count, 0);
@@ -193,9 +209,10 @@ export class PatchScheduler<W extends Work> {
     for (const entry of entries) this.begin(entry, now);
     // A batch belongs to the trace of its first part, and is linked to those of the others.
     const [parent, ...links] = entries.map(({ trace }) => trace);
-    const settings = { parent: parent!, links, attributes: { patches, cut: reason } };
+    const settings = { parent: parent!, links, attributes: { patches, cut: reason, urgent } };
     try {
-      await withSpan('batch', settings, () => this.runBatch(parts, running.controller.signal));
+      const { signal } = running.controller;
+      await withSpan('batch', settings, () => this.runBatch(parts, { signal, urgent }));
       batchSeconds.record((performance.now() - now) / 1000);
       this.running.delete(running);
       for (const [place, { count }] of parts.entries()) this.count(entries[place]!, count);
@@ -204,6 +221,7 @@ export class PatchScheduler<W extends Work> {
       this.running.delete(running);
       for (const entry of running.awaited) entry.reject(error);
     } finally {
+      if (!urgent) this.mayPass = true;
       this.dispatch();
     }
   }

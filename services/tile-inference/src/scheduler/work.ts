@@ -29,4 +29,6 @@ export type CutReason = 'full' | 'pixels' | 'drained';
 export interface Batch<W extends Work> {
   readonly parts: readonly Part<W>[];
   readonly reason: CutReason;
+  /** Its first flow was idle, and has no more than a batch. */
+  readonly brief: boolean;
 }

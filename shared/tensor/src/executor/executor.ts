@@ -10,7 +10,7 @@ export interface CallOptions {
   /** Buffers of the arguments that move to the worker instead of being copied. The caller can no longer use them. */
   readonly transfer?: readonly ArrayBufferLike[];
   readonly onProgress?: (value: unknown) => void;
-  /** Places the call before all waiting calls that are not urgent. A running call is not interrupted. */
+  /** Places the call before all waiting calls that are not urgent, and between two steps of a running call that lets urgent calls pass. */
   readonly urgent?: boolean;
 }
 
