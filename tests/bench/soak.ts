@@ -100,7 +100,8 @@ async function swapEverySecond(services: Pod, scene: Scene): Promise<void> {
 
 /** Classifies a small tile now and then, by the alias of each name in turns. */
 async function classify({ endpoint }: Pod, scene: Scene): Promise<void> {
-  const stream = new TileStream(endpoint, scoreHeader(scene.name, `${names[0]!}:live`));
+  const open = (): TileStream => new TileStream(endpoint, scoreHeader(scene.name, `${names[0]!}:live`));
+  let stream = open();
   for (let count = 0; !isOver(); count++) {
     const next = setTimeout(tilePause);
     // Names get their aliases one a second.
@@ -112,6 +113,8 @@ async function classify({ endpoint }: Pod, scene: Scene): Promise<void> {
       (error: unknown) => {
         failures += 1;
         console.error(String(error));
+        stream.close();
+        stream = open();
       },
     );
     await next;

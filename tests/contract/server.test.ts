@@ -42,7 +42,8 @@ test('a call outlives its connection, which takes no more calls when it is old',
     implementation,
     roles: {},
   };
-  const server = await startServer([hosted], { host: '127.0.0.1', port: 0, ageMilliseconds: 300 });
+  const limits = { ageMilliseconds: 300, keepaliveMilliseconds: 1000 };
+  const server = await startServer([hosted], { host: '127.0.0.1', port: 0, ...limits });
   const trainings = connect(TrainingServiceClient, server.endpoint);
   try {
     let heard = 0;

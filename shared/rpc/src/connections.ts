@@ -1,5 +1,5 @@
 import { createServer, isIP, type AddressInfo, type Server, type Socket } from 'node:net';
-import { createServer as createTlsServer } from 'node:tls';
+import { createServer as createTlsServer, type TlsOptions } from 'node:tls';
 import { failure } from '@hyperswap/errors';
 import { awaitPreface } from './http2-preface.js';
 
@@ -25,6 +25,8 @@ export interface ConnectionLimits {
   readonly idleMilliseconds?: number;
   /** Milliseconds until a connection takes no more calls, which spreads clients over new pods. @default 30 min */
   readonly ageMilliseconds?: number;
+  /** Milliseconds without a byte until the system asks whether the peer is still there, which finds clients that vanished. @default 1 min */
+  readonly keepaliveMilliseconds?: number;
 }
 
 /** Open port of a server. */
@@ -44,7 +46,7 @@ export interface Listener {
 export async function listen(
   { host, port }: { readonly host: string; readonly port: number },
   identity: ServerIdentity | undefined,
-  { maximumConnections = 1000, handshakeMilliseconds = 10_000 }: ConnectionLimits,
+  { maximumConnections = 1000, handshakeMilliseconds = 10_000, keepaliveMilliseconds = 60_000 }: ConnectionLimits,
   accept: (connection: Socket) => void,
 ): Promise<Listener> {
   const beginning = new Set<Socket>();
@@ -62,8 +64,11 @@ export async function listen(
       () => socket.destroy(),
     );
   };
+  const options = { noDelay: true, keepAlive: true, keepAliveInitialDelay: keepaliveMilliseconds };
   const server =
-    identity === undefined ? createServer({ noDelay: true }, greet) : tlsServer(identity, handshakeMilliseconds, greet);
+    identity === undefined
+      ? createServer(options, greet)
+      : tlsServer(identity, { ...options, handshakeTimeout: handshakeMilliseconds }, greet);
   server.on('connection', begin);
   server.maxConnections = maximumConnections;
   await bind(server, host, port);
@@ -79,7 +84,7 @@ export async function listen(
 
 function tlsServer(
   { certificate, key, clientAuthority }: ServerIdentity,
-  handshakeTimeout: number,
+  options: TlsOptions,
   greet: (socket: Socket) => void,
 ): Server {
   const verified = { ca: clientAuthority, requestCert: true, rejectUnauthorized: true };
@@ -89,8 +94,7 @@ function tlsServer(
       key,
       ...(clientAuthority === undefined ? {} : verified),
       ALPNProtocols: ['h2'],
-      handshakeTimeout,
-      noDelay: true,
+      ...options,
     },
     greet,
   );

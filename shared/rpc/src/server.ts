@@ -16,8 +16,6 @@ import { withUndecodableRequests } from './undecodable.js';
 
 /** Limit of a message in bytes, both ways. */
 export const maximumMessageBytes = 64 * 1024 * 1024;
-/** Milliseconds between keepalive pings, and for the answer. They find clients that vanished without closing the connection. */
-const keepaliveMilliseconds = { time: 60_000, timeout: 20_000 };
 /** Milliseconds to send the last bytes of calls that have ended. */
 const closeMilliseconds = 1_000;
 
@@ -95,10 +93,9 @@ export async function startServer(
     'grpc.max_send_message_length': maximumMessageBytes,
     'grpc.max_concurrent_streams': maximumStreams,
     'grpc.max_connection_idle_ms': idleMilliseconds,
-    // Open calls may outlast the age of their connection.
+    // Open calls may outlast the age of their connection. No keepalive pings of grpc-js: it cannot send one on a connection that takes no
+    // more calls, and then ends its calls (grpc/grpc-node#3068). The listener asks the system to find clients that vanished.
     'grpc.max_connection_age_ms': ageMilliseconds,
-    'grpc.keepalive_time_ms': keepaliveMilliseconds.time,
-    'grpc.keepalive_timeout_ms': keepaliveMilliseconds.timeout,
   });
   for (const { definition, implementation } of all) {
     server.addService(withUndecodableRequests(definition), admission.attach(implementation));
