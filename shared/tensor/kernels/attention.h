@@ -5,22 +5,11 @@
 #include <cstdint>
 #include <cstring>
 
+#include "lanes.h"
 #include "row-arithmetic.h"
 
 namespace hyperswap {
 namespace {
-
-// Sixteen floats: one vector register, or several smaller ones.
-typedef float Lane __attribute__((vector_size(64)));
-constexpr int64_t laneWidth = 16;
-
-INLINE Lane LoadLane(const float* from) {
-  Lane lane;
-  std::memcpy(&lane, from, sizeof lane);
-  return lane;
-}
-
-INLINE void StoreLane(const Lane& lane, float* to) { std::memcpy(to, &lane, sizeof lane); }
 
 // Writes a · b for a [rows, depth] and b [depth, columns], each with rows `…Stride` floats apart. Blocks of 4 · 64 sums
 // stay in registers.

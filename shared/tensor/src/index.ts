@@ -47,6 +47,9 @@ export {
 } from './device/kernels.js';
 export { int8Block, packInt8, type Int8BlockShape, type Int8Layers, type PackedLinear } from './device/int8.js';
 export { linear, useFusedLayers, type DeviceLinear } from './device/linear.js';
+export { causalConvolution } from './device/causal-convolution.js';
+export { groupNorm, type GroupNormShape } from './device/group-norm.js';
+export { selectiveScan, type ScanInputs } from './device/selective-scan.js';
 export {
   add,
   batchMatMul,

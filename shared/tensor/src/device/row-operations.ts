@@ -22,6 +22,11 @@ export function useRowKernels(use: boolean): void {
   compiled = use;
 }
 
+/** Returns true if our kernels run, for ops of other files. */
+export function usesRowKernels(): boolean {
+  return compiled;
+}
+
 /** x · Φ(x), exact (not the tanh form). @returns of x's shape and element type */
 export function gelu(x: DeviceTensor): DeviceTensor {
   if (!compiled) return composedGelu(x);
