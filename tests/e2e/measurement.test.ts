@@ -70,6 +70,9 @@ test('comparison methods are measured alike, by what they look at', async () => 
   assert.ok(machine.patchOverlap! > network.patchOverlap!, '9 × 9 and 7 × 7 pixels');
   assert.deepEqual([machine.reliability, machine.calibrationError], [[], undefined], 'no confidence');
   assert.ok(network.calibrationError! > 0);
+  const whole = await doubtful({ method: 'mamba-hsi', adapter: '', settings: { epochs: '2' } }, {});
+  assert.deepEqual([whole.metrics!.patchOverlap, whole.sawTestSpectra], [1, true], 'the whole scene');
+  assert.equal((await doubtful({ method: 'knn', adapter: '', settings: {} }, {})).sawTestSpectra, false);
   assert.ok(Math.abs(accuracyOf(machine) - machine.overallAccuracy) < 1e-9);
 });
 

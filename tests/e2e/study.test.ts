@@ -243,6 +243,29 @@ test('a misspelled setting or method of a setting stops a study before its first
   await refuse(/ranks/, '--methods', 'knn,linear-probe', '--set', 'ranks=2');
 });
 
+test('a study marks a method that saw the spectra of the test pixels', async () => {
+  const told = await workspace.succeed(
+    ...['study', '--scene', 'field', '--methods', 'knn,mamba-hsi', '--seeds', '1', '--split', '12:4'],
+    ...['--patch-size', '9', '--set', 'mamba-hsi:epochs=2', '--no-maps', '--out', 'seen'],
+  );
+  assert.match(told, /mamba-hsi †/);
+  assert.match(told, /† mamba-hsi saw the spectra of the test pixels/);
+  const report = await readFile(path.join(workspace.directory, 'seen', 'report.html'), 'utf8');
+  assert.match(report, /<td>mamba-hsi †<\/td>/);
+  assert.match(report, /† mamba-hsi saw the spectra of the test pixels while it trained/);
+  const [header, ...rows] = (await readFile(path.join(workspace.directory, 'seen', 'results.csv'), 'utf8'))
+    .trim()
+    .split('\n');
+  assert.ok(header!.endsWith(',saw_test_spectra'));
+  assert.deepEqual(
+    rows.map((row) => [row.split(',')[0], row.split(',').at(-1)]),
+    [
+      ['knn', 'false'],
+      ['mamba-hsi', 'true'],
+    ],
+  );
+});
+
 test('a study of the version before, whose runs lack distances and confidence, is shown as far as it goes', async () => {
   const folder = path.join(workspace.directory, 'study', 'runs');
   for (const file of await readdir(folder)) {

@@ -109,32 +109,34 @@ test('a training that was stopped goes on at its checkpoint and ends with the sa
   );
 });
 
-test('a comparison network that was stopped goes on at its checkpoint and ends as an uninterrupted one', async () => {
-  const { trainings } = services;
-  const request = { method: 'spectralformer', adapter: '', settings: { epochs: '12' }, seed: 3 };
-  /** Predictions of a run, which may be stopped in an epoch. */
-  const predictionsOf = async (more: { seed?: number; resume?: boolean }, last = 0): Promise<Buffer> => {
-    const full = trainingRequest({ ...request, ...more }, {});
-    const { training } = await callUnary(trainings, 'startTraining', full);
-    for await (const { event } of readStream(trainings, trainings.watchTraining({ training }))) {
-      if (event?.$case !== 'progress') continue;
-      const { epoch } = event.value;
-      if (epoch > 0 && epoch === last) await callUnary(trainings, 'cancelTraining', { training });
-      if (more.resume === true) assert.ok(epoch === 0 || epoch > 5, 'epochs before the checkpoint are not repeated');
-    }
-    const parts: Buffer[] = [];
-    for await (const { predictions } of readStream(trainings, trainings.readPredictions({ training }))) {
-      parts.push(predictions);
-    }
-    return Buffer.concat(parts);
-  };
-  const whole = await predictionsOf({});
-  await assert.rejects(predictionsOf({}, 8), hasCode('CANCELLED'));
-  await assert.rejects(predictionsOf({ seed: 4, resume: true }), hasCode('FIELD_INVALID', /other scenes, settings/));
-  const resumed = await predictionsOf({ resume: true });
-  assert.ok(whole.byteLength > 0 && resumed.equals(whole));
-  await assert.rejects(predictionsOf({ resume: true }), hasCode('FIELD_INVALID', /no earlier run/));
-});
+for (const method of ['spectralformer', 'mamba-hsi']) {
+  test(`${method} that was stopped goes on at its checkpoint and ends as an uninterrupted run`, async () => {
+    const { trainings } = services;
+    const request = { method, adapter: '', settings: { epochs: '12' }, seed: 3 };
+    /** Predictions of a run, which may be stopped in an epoch. */
+    const predictionsOf = async (more: { seed?: number; resume?: boolean }, last = 0): Promise<Buffer> => {
+      const full = trainingRequest({ ...request, ...more }, {});
+      const { training } = await callUnary(trainings, 'startTraining', full);
+      for await (const { event } of readStream(trainings, trainings.watchTraining({ training }))) {
+        if (event?.$case !== 'progress') continue;
+        const { epoch } = event.value;
+        if (epoch > 0 && epoch === last) await callUnary(trainings, 'cancelTraining', { training });
+        if (more.resume === true) assert.ok(epoch === 0 || epoch > 5, 'epochs before the checkpoint are not repeated');
+      }
+      const parts: Buffer[] = [];
+      for await (const { predictions } of readStream(trainings, trainings.readPredictions({ training }))) {
+        parts.push(predictions);
+      }
+      return Buffer.concat(parts);
+    };
+    const whole = await predictionsOf({});
+    await assert.rejects(predictionsOf({}, 8), hasCode('CANCELLED'));
+    await assert.rejects(predictionsOf({ seed: 4, resume: true }), hasCode('FIELD_INVALID', /other scenes, settings/));
+    const resumed = await predictionsOf({ resume: true });
+    assert.ok(whole.byteLength > 0 && resumed.equals(whole));
+    await assert.rejects(predictionsOf({ resume: true }), hasCode('FIELD_INVALID', /no earlier run/));
+  });
+}
 
 test('a new head is made for the features that training leaves, which it does not touch', async () => {
   const trained = async (headEpochs: string) => {
@@ -256,8 +258,12 @@ test('a preset gives patch size, class names and split where the request names n
 });
 
 test('baselines train on the same pixels, tell how well, and register nothing', async () => {
-  for (const method of ['knn', 'svm', 'spectralformer']) {
-    const settings: Record<string, string> = method === 'spectralformer' ? { epochs: '12' } : {};
+  for (const [method, settings] of [
+    ['knn', {}],
+    ['svm', {}],
+    ['spectralformer', { epochs: '12' }],
+    ['mamba-hsi', { epochs: '60' }],
+  ] as const) {
     const result = await train(services, { method, adapter: '', settings }, {});
     assert.equal(result.adapter, undefined);
     assert.ok(result.metrics!.overallAccuracy > 0.8, `${method}: ${result.metrics!.overallAccuracy}`);
@@ -353,8 +359,9 @@ test('trainings that ended long ago are cleared away; adapters stay, and so do t
 test('live tensors are as many after trainings of every kind as before', async () => {
   const live = async (): Promise<number> => (await callUnary(services.tiles, 'getStatus', {})).engine!.liveTensors;
   const rounds = async (seed: number): Promise<void> => {
-    for (const method of ['linear-probe', 'dora', 'full', 'svm', 'spectralformer']) {
-      const baselines: Record<string, Record<string, string>> = { svm: {}, spectralformer: { epochs: '1' } };
+    for (const method of ['linear-probe', 'dora', 'full', 'svm', 'spectralformer', 'mamba-hsi']) {
+      const one = { epochs: '1' };
+      const baselines: Record<string, Record<string, string>> = { svm: {}, spectralformer: one, 'mamba-hsi': one };
       const settings: Record<string, string> = baselines[method] ?? {
         epochs: '1',
         probeEpochs: '1',

@@ -3,7 +3,7 @@ import { after, before, test } from 'node:test';
 import type { Scene } from '@hyperswap/proto';
 import { Random } from '@hyperswap/random';
 import { reflect } from '@hyperswap/raster';
-import { checkSpectra, SceneSource, spectraWindows, usableBands } from '@hyperswap/trainer';
+import { checkSpectra, checkWholeScene, SceneSource, spectraWindows, usableBands } from '@hyperswap/trainer';
 import { hasCode } from '../support/errors.js';
 import { npy, prepare, prepareToy, startServices, toyScene, train, type Services } from '../support/services.js';
 
@@ -63,6 +63,12 @@ test('bands that the scene calls bad are left out, and training pixels that woul
   const shape = { side: 7, bands: Array.from({ length: 200 }, (_, band) => band) };
   checkSpectra(27_000, shape);
   assert.throws(() => checkSpectra(28_000, shape), hasCode('FIELD_INVALID', /28000 pixels are more than 27/));
+  const raster = { ...scene.raster!, height: 1000, width: 1300 };
+  checkWholeScene({ raster }, 200);
+  assert.throws(
+    () => checkWholeScene({ raster: { ...raster, width: 1400 } }, 200),
+    hasCode('FIELD_INVALID', /1400000 pixels are more than 1342177/),
+  );
 });
 
 test('SpectralFormer sees what lies in a band that the components leave out', async () => {

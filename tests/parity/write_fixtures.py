@@ -16,6 +16,7 @@ from sklearn.decomposition import PCA
 from sklearn.metrics import accuracy_score, balanced_accuracy_score, cohen_kappa_score, confusion_matrix, f1_score
 from torch import nn
 
+from mamba_hsi import mamba_hsi, shapes as mamba_hsi_shapes
 from reference import SpectralGPT
 from spectral_former import spectral_former
 
@@ -264,15 +265,6 @@ def spectral_former_fixture():
     logits = spectral_former(x, p)
     loss = F.cross_entropy(logits, labels)
     loss.backward()
-    # A whole gradient a parameter were a megabyte: its product with a wave and its length tell as much.
-    gradients = {
-        name: {
-            "shape": list(value.shape),
-            "alongWave": float(value.grad.double().numpy().ravel() @ wave(value.numel(), 0.25)),
-            "length": float(value.grad.double().norm()),
-        }
-        for name, value in sorted(p.items())
-    }
     write(
         "spectral-former.json",
         {
@@ -282,7 +274,48 @@ def spectral_former_fixture():
             "labels": labels.tolist(),
             "logits": values(logits),
             "loss": loss.item(),
-            "gradients": gradients,
+            "gradients": gradients_of(p),
+        },
+    )
+
+
+def gradients_of(p):
+    """Each gradient's product with a wave, and its length: whole gradients would take a megabyte."""
+    return {
+        name: {
+            "shape": list(value.shape),
+            "alongWave": float(value.grad.double().numpy().ravel() @ wave(value.numel(), 0.25)),
+            "length": float(value.grad.double().norm()),
+        }
+        for name, value in sorted(p.items())
+    }
+
+
+def mamba_hsi_fixture():
+    height, width, bands, classes = 13, 11, 7, 5
+    p = {}
+    for start, (name, shape) in enumerate(sorted(mamba_hsi_shapes(bands, classes).items())):
+        base = 1 if name.endswith(("norm.weight", ".D")) else 0
+        array = base + wave(int(np.prod(shape)), start).reshape(shape)
+        p[name] = torch.tensor(array, dtype=torch.float32, requires_grad=True)
+    scene = torch.tensor(0.5 + 2 * wave(height * width * bands, 0.5).reshape(height, width, bands), dtype=torch.float32)
+    pixels = torch.arange(3, height * width, 7)
+    labels = pixels % classes
+    logits = mamba_hsi(scene, p)
+    loss = F.cross_entropy(logits[pixels], labels)
+    loss.backward()
+    write(
+        "mamba-hsi.json",
+        {
+            "height": height,
+            "width": width,
+            "bands": bands,
+            "classes": classes,
+            "pixels": pixels.tolist(),
+            "labels": labels.tolist(),
+            "logits": values(logits),
+            "loss": loss.item(),
+            "gradients": gradients_of(p),
         },
     )
 
@@ -296,5 +329,6 @@ for make in (
     mat_fixture,
     checkpoint_fixture,
     spectral_former_fixture,
+    mamba_hsi_fixture,
 ):
     make()

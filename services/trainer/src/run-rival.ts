@@ -1,11 +1,18 @@
-import { findRival, type RivalCheckpoint, type RivalProgress, type WindowRival } from '@hyperswap/rivals';
+import {
+  findRival,
+  type Rival,
+  type RivalCheckpoint,
+  type RivalProgress,
+  type SceneRival,
+  type WindowRival,
+} from '@hyperswap/rivals';
 import type { StartTrainingRequest } from '@hyperswap/proto';
 import { Checkpoints, toCheckpoint } from './checkpoints.js';
 import { measure } from './measure.js';
 import { predictPixels } from './predict-pixels.js';
 import { findPreset } from './presets.js';
 import { checkComparison } from './run-baseline.js';
-import { gatherSpectra, spectraWindows, usableBands } from './spectra-windows.js';
+import { gatherSpectra, spectraWindows, usableBands, wholeScene } from './spectra-windows.js';
 import type { TrainingContext } from './training-context.js';
 import { namedPatchSize, planTraining, type TrainingPlan } from './training-plan.js';
 import { finished, type TrainingOutcome } from './training-result.js';
@@ -16,7 +23,7 @@ import { finished, type TrainingOutcome } from './training-result.js';
  */
 export async function runRival(request: StartTrainingRequest, context: TrainingContext): Promise<TrainingOutcome> {
   const rival = findRival(request.method)!;
-  return runOnWindows(rival, request, context);
+  return rival.sees === 'windows' ? runOnWindows(rival, request, context) : runOnScene(rival, request, context);
 }
 
 async function runOnWindows(
@@ -51,6 +58,42 @@ async function runOnWindows(
   }
 }
 
+async function runOnScene(
+  rival: SceneRival,
+  request: StartTrainingRequest,
+  context: TrainingContext,
+): Promise<TrainingOutcome> {
+  const start = performance.now();
+  const { engine, scenes, signal, report } = context;
+  const preset = request.preset === '' ? undefined : findPreset(request.preset);
+  const patchSize = namedPatchSize(request.patchSize, preset);
+  const epochs = checkComparison(request);
+  const { validation } = rival;
+  const plan = await planTraining(request, preset, { patchSize, validation, shift: 0 }, scenes, signal);
+  const { scene, classes, test } = plan;
+  const { height, width } = scene.raster!;
+  report({ stage: 'bands', done: 0, total: height * width, epoch: 0, loss: undefined });
+  const bands = usableBands(scene);
+  const { values, valid } = await wholeScene(scenes, scene, bands, signal);
+  const sizes = { height, width, bands: bands.length, classes: classes.length };
+  const pixels = { training: plan.train, validation: plan.validation };
+  const args = { rival: rival.name, values, valid, ...pixels, ...sizes, epochs, seed: request.seed };
+  const checkpoints = checkpointsOf(request, plan, context);
+  const result = await fromCheckpoint(request, checkpoints, context, (resumed, onProgress) =>
+    engine.call('fitSceneRival', { ...args, resumed }, { signal, onProgress, transfer: [values.buffer] }),
+  );
+  const { labels, confidence } = result.classified;
+  const own = {
+    labels: Uint8Array.from(test.pixels, (pixel) => labels[pixel]!),
+    confidence: Uint8Array.from(test.pixels, (pixel) => confidence[pixel]!),
+  };
+  // Every pixel looks at the whole scene, training pixels included.
+  const tested = await measure(plan, own, 2 * Math.max(height, width) + 1);
+  await checkpoints.remove();
+  const { parameters, lossByEpoch, accuracyByEpoch } = result;
+  return finished(plan, { ...tested, parameters, lossByEpoch, accuracyByEpoch, sawTestSpectra: true, start });
+}
+
 /** Trains from the checkpoint that the request or the attempt asks for, and saves the checkpoints that come. */
 async function fromCheckpoint<Result>(
   request: StartTrainingRequest,
@@ -79,7 +122,12 @@ function checkpointsOf(
   return new Checkpoints(store, `trainings/${scene}/${method}/checkpoint.safetensors`, fingerprint);
 }
 
+/** Returns the side of the window that a rival gets; undefined for a rival that sees the whole scene. */
+export function seenSide(rival: Rival, patchSize: number): number | undefined {
+  return rival.sees === 'windows' ? windowSide(rival, patchSize) : undefined;
+}
+
 /** Returns the side of the window that a rival gets: its own, or a smaller patch that the request names. */
-export function windowSide({ side }: WindowRival, patchSize: number): number {
+function windowSide({ side }: WindowRival, patchSize: number): number {
   return Math.min(patchSize, side);
 }

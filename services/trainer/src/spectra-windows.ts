@@ -9,7 +9,7 @@ import type { LabelledPixels, TrainingPlan } from './training-plan.js';
 const batchPixels = 256;
 /** Values of the part of the scene that a batch is cut from, unless a single window is larger. */
 const regionValues = 16 * 1024 * 1024;
-/** Bytes of the windows that a training keeps. */
+/** Bytes of the windows, or of the scene, that a training keeps. */
 const maximumTrainingBytes = 1024 ** 3;
 
 /** Square windows of a scene's bands. */
@@ -99,16 +99,49 @@ export async function gatherSpectra(
   return { scores, labels };
 }
 
-/** Checks that a plan's spectra can be read and kept. @throws FIELD_INVALID if not, SCENE_CHANGED */
+/**
+ * Returns the spectra of a whole scene, `[height, width, bands]`, and its mask, 1 for pixels with data.
+ *
+ * @throws FIELD_INVALID if they are too many, or the scene keeps no bands; SCENE_CHANGED
+ */
+export async function wholeScene(
+  scenes: SceneSource,
+  scene: Scene,
+  bands: readonly number[],
+  signal: AbortSignal,
+): Promise<{ readonly values: Float32Array; readonly valid: Uint8Array }> {
+  checkWholeScene(scene, bands.length);
+  const { height, width } = scene.raster!;
+  return scenes.bands(scene, { row: 0, column: 0, height, width }, bands, signal);
+}
+
+/**
+ * Checks that a plan's spectra can be read and kept.
+ *
+ * @param side of the windows; undefined for a method that sees the whole scene
+ * @throws FIELD_INVALID if not, SCENE_CHANGED
+ */
 export async function requireSpectra(
   scenes: SceneSource,
   { scene, train }: Pick<TrainingPlan, 'scene' | 'train'>,
-  side: number,
+  side: number | undefined,
   signal: AbortSignal,
 ): Promise<void> {
   const bands = usableBands(scene);
-  checkSpectra(train.pixels.length, { side, bands });
+  if (side === undefined) checkWholeScene(scene, bands.length);
+  else checkSpectra(train.pixels.length, { side, bands });
   await scenes.bands(scene, { row: 0, column: 0, height: 1, width: 1 }, bands.slice(0, 1), signal);
+}
+
+/** @throws FIELD_INVALID if all bands of all pixels exceed the memory of a training */
+export function checkWholeScene({ raster }: Pick<Scene, 'raster'>, bands: number): void {
+  const { height, width } = raster!;
+  const most = Math.floor(maximumTrainingBytes / (4 * bands));
+  if (height * width <= most) return;
+  throw failure('FIELD_INVALID', {
+    field: 'scene',
+    reason: `the method keeps all bands of the scene in memory: ${height * width} pixels are more than ${most}`,
+  });
 }
 
 /** @throws FIELD_INVALID if the windows of so many training pixels exceed the memory of a training */

@@ -35,6 +35,8 @@ export function finished(
     readonly newBackbone?: string;
     readonly calibration?: Calibration | undefined;
     readonly chosenSettings?: Readonly<Record<string, string>> | undefined;
+    /** True if the training has seen the spectra of the test pixels. @default false */
+    readonly sawTestSpectra?: boolean;
   },
 ): TrainingOutcome {
   const { metrics, predictions, parameters, start, adapter } = result;
@@ -52,6 +54,7 @@ export function finished(
     newBackbone: result.newBackbone ?? '',
     calibration: result.calibration,
     chosenSettings: { ...result.chosenSettings },
+    sawTestSpectra: result.sawTestSpectra ?? false,
   };
   return {
     response: { event: { $case: 'finished', value } },

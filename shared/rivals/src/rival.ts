@@ -115,8 +115,6 @@ export interface SceneRival extends Named {
   readonly sees: 'scene';
   /** Share of the training pixels of each class that choose the epoch. */
   readonly validation: number;
-  /** Learned values. */
-  parameters(bands: number, classes: number): number;
   /** @throws TRAINING_DIVERGED, CANCELLED */
   fit(args: SceneArguments, context: MethodContext): Promise<SceneResult>;
 }

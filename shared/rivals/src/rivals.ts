@@ -1,8 +1,9 @@
-import type { WindowRival } from './rival.js';
+import { mambaHsi } from './mamba-hsi/mamba-hsi.js';
+import type { Rival } from './rival.js';
 import { spectralFormer } from './spectral-former/spectral-former.js';
 
-export const rivals: readonly WindowRival[] = [spectralFormer];
+export const rivals: readonly Rival[] = [spectralFormer, mambaHsi];
 
-export function findRival(name: string): WindowRival | undefined {
+export function findRival(name: string): Rival | undefined {
   return rivals.find((rival) => rival.name === name);
 }

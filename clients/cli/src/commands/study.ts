@@ -26,6 +26,7 @@ import {
 } from '../study/paired.js';
 import { runStudy, splitOf, testMap, type RunResult, type StudyPlan } from '../study/study-runs.js';
 import { summarise, toCsv, type SmoothedRuns, type StudyLine } from '../study/study-summary.js';
+import { transductive, transductiveMark } from '../report/transductive.js';
 import { printResult, Progress, table } from '../terminal.js';
 import { readLabelMap } from '../labels.js';
 import { classifyScene } from '../scene-jobs.js';
@@ -95,6 +96,9 @@ export function addStudyCommand(program: Command): void {
         progress.stop();
         printResult(flags.json, lines, [
           ...table(reach > 0 ? [...columns, 'smoothed OA'] : columns, lines.map(describeLine)),
+          ...lines
+            .filter(({ sawTestSpectra }) => sawTestSpectra)
+            .map(({ label }) => `${transductiveMark} ${label} ${transductive}`),
           ...describeDifferences(lines, truth, grid),
           ...describePretraining(lines, truth, grid),
           `see ${path.join(flags.out, 'report.html')}`,
@@ -192,7 +196,7 @@ function describeLine(line: StudyLine): string[] {
     `${(100 * mean).toFixed(2)} ± ${(100 * deviation).toFixed(2)}`;
   const known = ({ mean, count }: Spread): string => (count === 0 ? '' : `${(100 * mean).toFixed(1)} %`);
   return [
-    label,
+    label + (line.sawTestSpectra ? ` ${transductiveMark}` : ''),
     percentOf(overallAccuracy),
     known(line.patchOverlap),
     percentOf(averageAccuracy),

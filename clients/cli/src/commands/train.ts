@@ -3,6 +3,7 @@ import type { TrainingFinished } from '@hyperswap/proto';
 import { toMilliseconds } from '@hyperswap/rpc';
 import { describeMeasurement } from '../report/measurement.js';
 import { describeAccuracy, referenceOf, shortMetrics } from '../report/report.js';
+import { transductive } from '../report/transductive.js';
 import { openSession, type GlobalFlags } from '../session.js';
 import { parseTrainingSplit, trainingSplitHelp } from '../split.js';
 import { printResult, Progress } from '../terminal.js';
@@ -85,6 +86,7 @@ function describeTraining(result: TrainingFinished, { scene, method, validate }:
     const what = validate === true ? 'on validation pixels' : 'a baseline';
     return [
       `${method} (${what}, nothing was registered): ${accuracies}`,
+      ...(result.sawTestSpectra ? [`${method} ${transductive}`] : []),
       ...measured,
       `${size}, ${seconds.toFixed(1)} s`,
     ];

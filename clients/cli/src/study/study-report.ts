@@ -7,6 +7,7 @@ import { renderPage, renderSection, renderTable } from '../report/page.js';
 import { renderReliabilityChart } from '../report/reliability-chart.js';
 import { percent } from '../report/report.js';
 import { splitSentence } from '../report/split-sentence.js';
+import { transductive, transductiveMark } from '../report/transductive.js';
 import { differenceOf, predictionsOf, pretrainingWorth, type BlockGrid, type Truth } from './paired.js';
 import { renderBars, renderLambdas } from './plots.js';
 import { backboneLabel } from './random-weights.js';
@@ -70,7 +71,7 @@ function methodTable(lines: readonly StudyLine[]): string {
   const rows = lines.map((line) => {
     const { parameters, bytes } = line.runs[0]!;
     return [
-      escapeHtml(line.label),
+      escapeHtml(line.label) + (line.sawTestSpectra ? ` ${transductiveMark}` : ''),
       percentSpread(line.overallAccuracy),
       line.patchOverlap.count === 0 ? dash : percent(line.patchOverlap.mean),
       percentSpread(line.averageAccuracy),
@@ -84,7 +85,12 @@ function methodTable(lines: readonly StudyLine[]): string {
   });
   const header = ['Method', 'OA', 'Test patches with a training pixel', 'AA', 'Kappa', 'Calibration error'];
   const more = ['Learned values', 'Stored, MB', 'Seconds', ...(isSmoothed ? ['OA, map smoothed'] : [])];
-  return renderTable([...header, ...more], rows);
+  const seeing = lines.filter(({ sawTestSpectra }) => sawTestSpectra).map(({ label }) => escapeHtml(label));
+  const note =
+    seeing.length === 0
+      ? ''
+      : `<p>${transductiveMark} ${seeing.join(', ')} ${transductive}. Compare with methods that did not with care.</p>`;
+  return `${renderTable([...header, ...more], rows)}\n${note}`;
 }
 
 /** Returns the settings that methods chose, by seed; empty where none did. */

@@ -68,6 +68,8 @@ export interface RunResult extends StudyRun {
   readonly trainPixels: number;
   readonly split: string;
   readonly seconds: number;
+  /** True if the training has seen the spectra of the test pixels; files of earlier versions lack it. */
+  readonly sawTestSpectra?: boolean;
   readonly metrics: StoredMetrics;
   /** Settings that the training chose; absent in files of earlier versions. */
   readonly chosen?: Readonly<Record<string, string>>;
@@ -221,6 +223,7 @@ export async function runStudy(
       trainPixels,
       split,
       seconds: toMilliseconds(elapsed) / 1000,
+      sawTestSpectra: finished.result.sawTestSpectra,
       metrics: metrics!,
       chosen: chosenSettings,
       testPixels: pixels,

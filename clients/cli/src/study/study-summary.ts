@@ -22,6 +22,8 @@ export interface StudyLine extends MetricsSummary {
   readonly byDistance: readonly DistanceBin[];
   readonly runs: readonly RunResult[];
   readonly seconds: Spread;
+  /** True if the trainings have seen the spectra of the test pixels. */
+  readonly sawTestSpectra: boolean;
   /** Overall accuracy of the smoothed maps; undefined where none were made. */
   readonly smoothedAccuracy: Spread | undefined;
 }
@@ -70,6 +72,7 @@ export function summarise(
       runs,
       ...summarizeMetrics(runs.map(({ metrics }) => metrics)),
       seconds: of(({ seconds }) => seconds),
+      sawTestSpectra: runs.some(({ sawTestSpectra }) => sawTestSpectra === true),
       smoothedAccuracy: smoothed.size === 0 ? undefined : of((run) => smoothed.get(run)!.overallAccuracy),
     };
   });
@@ -98,7 +101,7 @@ export function describeChosen({ chosen = {} }: RunResult): string {
 /** One row a run, for spreadsheets and data frames. */
 export function toCsv(results: readonly RunResult[], smoothed: SmoothedRuns): string {
   const header =
-    'method,backbone,lambda,seed,patch_size,train_pixels,test_pixels,oa,aa,kappa,parameters,bytes,seconds,adapter,smoothed_oa,patch_overlap,calibration_error,chosen';
+    'method,backbone,lambda,seed,patch_size,train_pixels,test_pixels,oa,aa,kappa,parameters,bytes,seconds,adapter,smoothed_oa,patch_overlap,calibration_error,chosen,saw_test_spectra';
   const rows = results.map((run) =>
     [
       run.method,
@@ -119,6 +122,7 @@ export function toCsv(results: readonly RunResult[], smoothed: SmoothedRuns): st
       run.metrics.patchOverlap?.toFixed(6) ?? '',
       run.metrics.calibrationError?.toFixed(6) ?? '',
       describeChosen(run),
+      run.sawTestSpectra === true,
     ].join(','),
   );
   return `${[header, ...rows].join('\n')}\n`;

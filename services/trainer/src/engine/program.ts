@@ -10,7 +10,7 @@ import {
   type PrecisionChoice,
 } from '@hyperswap/spectralgpt';
 import { tensorflow, type MethodContext, type FloatPrecision, type Tensor2D } from '@hyperswap/tensor';
-import { findRival, type RivalPrediction, type WindowArguments } from '@hyperswap/rivals';
+import { findRival, type RivalPrediction, type SceneArguments, type WindowArguments } from '@hyperswap/rivals';
 import type { BaselineArguments, Classified, Classifier } from './baselines/baseline.js';
 import { findBaseline } from './baselines/baselines.js';
 import { pretrain } from './pretrain.js';
@@ -56,7 +56,10 @@ function adapterClassifier(binding: Binding, components: number): Evaluated {
 }
 
 /** Returns the labels of a prediction with their confidence. */
-function classifiedOf({ labels, probabilities }: RivalPrediction): Classified {
+function classifiedOf({ labels, probabilities }: RivalPrediction): {
+  readonly labels: Uint8Array;
+  readonly confidence: Uint8Array;
+} {
   const classes = probabilities.length / labels.length;
   const confidence = labels.map((label, pixel) => Math.round(255 * probabilities[pixel * classes + label - 1]!));
   return { labels, confidence };
@@ -104,6 +107,14 @@ const program = {
       dispose: () => classifier.dispose(),
     });
     return classifier.parameters;
+  },
+
+  /** Trains a rival that sees the whole scene, and classifies all of its pixels. */
+  async fitSceneRival({ rival, ...args }: SceneArguments & { rival: string }, context: MethodContext) {
+    const found = findRival(rival);
+    if (found?.sees !== 'scene') throw failure('INTERNAL', { reason: `${rival} is no rival that sees the scene` });
+    const { prediction, ...result } = await found.fit(args, context);
+    return { ...result, classified: classifiedOf(prediction) };
   },
 
   /** Loads an adapter for evaluation. */
