@@ -9,7 +9,7 @@ CACHE := node_modules/.cache/hyperswap
 sources := $(shell find proto shared services clients deploy docs tests -name node_modules -prune -o -name dist -prune -o -name generated -prune \
   -o \( -name '*.ts' -o -name '*.tsx' -o -name '*.css' -o -name '*.html' -o -name '*.proto' -o -name 'tsconfig.json' -o -name 'buf*.yaml' \) -print)
 
-.PHONY: docs python-client release versions help setup build engine demo test test-cuda servers lint format references reference pretrain-mini parity-fixtures peft-fixtures parity-peft parity-base bench bench-pytorch bench-peers bench-peft load bench-scaling bench-pods soak trace-picture check-alerts clean
+.PHONY: docs python-client release versions help setup build engine demo test test-cuda test-qgis servers lint format references reference pretrain-mini parity-fixtures peft-fixtures parity-peft parity-base bench bench-pytorch bench-peers bench-peft load bench-scaling bench-pods soak trace-picture check-alerts clean
 
 help:
 	@sed -n 's/^# //p' Makefile | head -3; echo "also: python-client release versions setup lint format references reference pretrain-mini parity-fixtures parity-base clean"
@@ -51,6 +51,10 @@ test-cuda: setup
 	ENGINE=cuda node shared/tensor/dist/engine/main.js && \
 	HYPERSWAP_KERNELS=public node --test --test-concurrency=1 --test-reporter=./tests/dist/support/reporter.js \
 	  $$(find tests/dist/cuda tests/dist/parity -name '*.test.js')
+
+# The Processing provider in QGIS without a screen. QGIS is that of the machine; root gets Debian's python3-qgis if there is none (about 100 s).
+test-qgis: setup
+	node --test --test-reporter=./tests/dist/support/reporter.js tests/dist/qgis/qgis.test.js
 
 # nats-server and MinIO on loopback, for development, until Ctrl-C.
 servers: build

@@ -73,6 +73,7 @@ export default defineConfig({
           page('Work with few labels', '/docs/how-to/few-labels'),
           page('Choose a method', '/docs/how-to/which-method'),
           page('Make a map smoother', '/docs/how-to/smoother-maps'),
+          page('Work in QGIS', '/docs/how-to/qgis'),
           page('Serve a team', '/docs/how-to/serve-a-team'),
           page('Scale out', '/docs/how-to/scale-out'),
           page('Upgrade', '/docs/how-to/upgrade'),

@@ -22,6 +22,8 @@ test('all packages, the lock file, the chart, the documents and the Python clien
   const chart = parse(await read('deploy/helm/hyperswap/Chart.yaml')) as { version: string; appVersion: string };
   found.set('chart', chart.version).set('application of the chart', chart.appVersion);
   found.set('docs/command-line.md', /^hyperswap (\d\S*):/m.exec(await read('docs/command-line.md'))?.[1] ?? 'none');
+  const plugin = await read('clients/qgis/hyperswap_qgis/metadata.txt');
+  found.set('plugin of QGIS', /^version=(.*)$/m.exec(plugin)?.[1] ?? 'none');
   for (const [place, other] of found) assert.equal(other, version, place);
 
   // hatch reads the version where it is, with this pattern.

@@ -37,6 +37,10 @@ for (const name of [`hyperswap-${version}-py3-none-any.whl`, `hyperswap-${versio
   await cp(path.join(repository, 'out', 'python', name), path.join(await part('python'), name));
 }
 
+report('qgis: the plugin');
+const plugin = path.join(await part('qgis'), `hyperswap_qgis-${version}.zip`);
+await run('git', ['archive', '--format=zip', '--output', plugin, 'HEAD:clients/qgis', 'hyperswap_qgis']);
+
 report('helm: the chart');
 const chart = path.join(repository, 'deploy', 'helm', 'hyperswap');
 const versions = ['--version', version, '--app-version', version];

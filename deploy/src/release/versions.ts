@@ -7,6 +7,7 @@ const version = (await readManifest('.')).version;
 const places: [file: string, pattern: RegExp, text: string][] = [
   ['deploy/helm/hyperswap/Chart.yaml', /^version: .*$/m, `version: ${version}`],
   ['deploy/helm/hyperswap/Chart.yaml', /^appVersion: .*$/m, `appVersion: ${version}`],
+  ['clients/qgis/hyperswap_qgis/metadata.txt', /^version=.*$/m, `version=${version}`],
   ['docs/command-line.md', /^hyperswap \d+\.\d+\.\d+\S*:/m, `hyperswap ${version}:`],
   ...(await workspaces()).map(({ directory }): [string, RegExp, string] => [
     `${directory}/package.json`,
