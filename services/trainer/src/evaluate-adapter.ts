@@ -3,7 +3,7 @@ import { throwIfAborted } from '@hyperswap/errors';
 import { adapterStatement, signStatement } from '@hyperswap/keys';
 import type { AdapterVersion } from '@hyperswap/proto';
 import { toAdapterVersion } from '@hyperswap/registry';
-import type { FloatPrecision } from '@hyperswap/tensor';
+import type { Precision } from '@hyperswap/tensor';
 import type { Classified } from './engine/baselines/baseline.js';
 import { measure, type Tested } from './measure.js';
 import { predictPixels } from './predict-pixels.js';
@@ -14,7 +14,7 @@ import type { TrainingPlan } from './training-plan.js';
 export async function testAdapter(
   adapter: Adapter,
   plan: TrainingPlan,
-  precision: FloatPrecision,
+  precision: Precision,
   context: TrainingContext,
 ): Promise<Tested> {
   if (plan.test.pixels.length === 0) return { predictions: new Uint8Array(), metrics: undefined };
@@ -26,7 +26,7 @@ export async function classifyPixels(
   adapter: Adapter,
   pixels: readonly number[],
   plan: Pick<TrainingPlan, 'scene' | 'patchSize'>,
-  precision: FloatPrecision,
+  precision: Precision,
   context: TrainingContext,
 ): Promise<Classified> {
   const { scene, patchSize } = plan;
@@ -41,7 +41,7 @@ export async function logitsOfPixels(
   adapter: Adapter,
   pixels: readonly number[],
   { scene, patchSize }: Pick<TrainingPlan, 'scene' | 'patchSize'>,
-  precision: FloatPrecision,
+  precision: Precision,
   context: TrainingContext,
 ): Promise<Float32Array> {
   const { engine, scenes, signal } = context;
@@ -59,7 +59,7 @@ export async function logitsOfPixels(
 async function withBound<Result>(
   adapter: Adapter,
   components: number,
-  precision: FloatPrecision,
+  precision: Precision,
   { engine }: TrainingContext,
   use: (name: string) => Promise<Result>,
 ): Promise<Result> {

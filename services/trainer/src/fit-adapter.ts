@@ -3,7 +3,7 @@ import { adaptableProjections, adaptedWeight, findMethod, methodSettings } from 
 import type { RasterInfo } from '@hyperswap/proto';
 import type { NamedTensor } from '@hyperswap/safetensors';
 import type { Backbone } from '@hyperswap/spectralgpt';
-import type { FloatPrecision } from '@hyperswap/tensor';
+import type { Precision } from '@hyperswap/tensor';
 import { toCheckpoint, type Checkpoint } from './checkpoints.js';
 import type { StageCheckpoint, TrainingReport } from './engine/descend.js';
 import type { TrainingSettings } from './engine/settings.js';
@@ -15,7 +15,7 @@ import { gatherPatches, trainingPixels, type TrainingPlan } from './training-pla
 export interface AdapterRecipe {
   readonly plan: TrainingPlan;
   readonly backbone: Backbone;
-  readonly precision: FloatPrecision;
+  readonly precision: Precision;
   readonly method: string;
   /** Settings of the method, as given. */
   readonly methodSettings: Readonly<Record<string, string>>;

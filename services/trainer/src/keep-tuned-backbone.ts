@@ -5,7 +5,7 @@ import type { Adapter } from '@hyperswap/adapter';
 import type { AdapterVersion, StartTrainingRequest } from '@hyperswap/proto';
 import { inMemory } from '@hyperswap/safetensors';
 import { readBackbone, writeBackbone, type Backbone } from '@hyperswap/spectralgpt';
-import type { FloatPrecision } from '@hyperswap/tensor';
+import type { Precision } from '@hyperswap/tensor';
 import { publishAdapter, testAdapter } from './evaluate-adapter.js';
 import type { FittedAdapter } from './fit-adapter.js';
 import type { Tested } from './measure.js';
@@ -29,7 +29,7 @@ export async function withTunedBackbone<Result>(
   name: string,
   { adapter: head, trained }: FittedAdapter,
   { config }: Backbone,
-  precision: FloatPrecision,
+  precision: Precision,
   { engine }: TrainingContext,
   use: (tuned: TunedBackbone) => Promise<Result>,
 ): Promise<Result> {
@@ -39,7 +39,7 @@ export async function withTunedBackbone<Result>(
     const backbone = await readBackbone(name, directory);
     const { digest } = backbone;
     const adapter = { ...head, metadata: { ...head.metadata, backbone: { name, digest } } };
-    await engine.call('makeResident', { backbone, precision });
+    await engine.call('makeResident', { backbone, precision, isFrozen: false });
     try {
       return await use({ adapter, backbone, directory });
     } finally {
@@ -59,7 +59,7 @@ export async function keepTunedBackbone(
   fitted: FittedAdapter,
   plan: TrainingPlan,
   frozen: Backbone,
-  precision: FloatPrecision,
+  precision: Precision,
   request: StartTrainingRequest,
   context: TrainingContext,
 ): Promise<Tested & { readonly adapter?: AdapterVersion; readonly newBackbone?: string }> {

@@ -3,7 +3,7 @@ import { validateName } from '@hyperswap/errors';
 import { adaptationParameterCount, adaptedWeight, findMethod, methodSettings } from '@hyperswap/peft';
 import type { StartTrainingRequest } from '@hyperswap/proto';
 import type { Backbone } from '@hyperswap/spectralgpt';
-import type { FloatPrecision } from '@hyperswap/tensor';
+import type { Precision } from '@hyperswap/tensor';
 import { Checkpoints } from './checkpoints.js';
 import { calibrate } from './calibrate.js';
 import { choosePatchSize } from './choose-patch-size.js';
@@ -29,7 +29,8 @@ export async function runTraining(request: StartTrainingRequest, context: Traini
   findMethod(request.method);
   return context.backbones.use(request.backbone, async (backbone) => {
     const { engine } = context;
-    const precision = await engine.call('makeResident', { backbone, precision: context.precision });
+    const isFrozen = request.method === 'linear-probe';
+    const precision = await engine.call('makeResident', { backbone, precision: context.precision, isFrozen });
     try {
       return await trainOn(backbone, precision, request, context);
     } finally {
@@ -40,7 +41,7 @@ export async function runTraining(request: StartTrainingRequest, context: Traini
 
 async function trainOn(
   backbone: Backbone,
-  precision: FloatPrecision,
+  precision: Precision,
   request: StartTrainingRequest,
   context: TrainingContext,
 ): Promise<TrainingOutcome> {

@@ -27,7 +27,7 @@ export const settings = z
       .enum(['auto', 'float32', 'bfloat16', 'int8'])
       .default('auto')
       .describe(
-        'Number format of the backbone; auto measures and takes the fastest that keeps accuracy. Trainings take bfloat16 or float32.',
+        'Number format of the backbone; auto measures and takes the fastest that keeps accuracy. Trainings of a linear probe take it too, other trainings bfloat16 or float32.',
       ),
     kernels: z
       .enum(['auto', 'public'])

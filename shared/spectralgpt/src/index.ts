@@ -42,6 +42,7 @@ export {
 } from './masked-autoencoder.js';
 export { encoderShapes, initialParameters, type ParameterShapes } from './parameters.js';
 export { pool, pooledWidth, poolings, randomTokens, type Pooling } from './pooling.js';
+export { makeServable, type Residence } from './servable.js';
 export {
   bytesPerWeight,
   int8ErrorLimit,

@@ -6,18 +6,17 @@ import {
   featuresInSteps,
   gatherPatches,
   imageTokens,
-  int8ErrorLimit,
   learningPrecision,
   lendResident,
   limitResidents,
-  makeResident,
-  releaseResident,
+  makeServable,
   residentBackbone,
   returnResident,
   servingPrecision,
   unheldBytes,
   type Backbone,
   type PrecisionChoice,
+  type Residence,
   type ResidentBackbone,
 } from '@hyperswap/spectralgpt';
 import {
@@ -276,14 +275,7 @@ const program = {
 
   /** Holds a backbone to serve. `auto` takes another precision than int8 when that errs too much on this backbone. @throws FIELD_INVALID */
   makeResident({ backbone, precision: choice }: { backbone: Backbone; precision: PrecisionChoice }): Residence {
-    const precision = servingPrecision(choice);
-    makeResident(backbone, precision);
-    const { int8Error } = residentBackbone(backbone.digest, precision);
-    if (choice !== 'auto' || int8Error === undefined || int8Error <= int8ErrorLimit) return { precision, int8Error };
-    releaseResident(backbone.digest, precision);
-    const replacement = learningPrecision(choice);
-    makeResident(backbone, replacement);
-    return { precision: replacement, int8Error };
+    return makeServable(backbone, choice);
   },
 
   /**
@@ -367,13 +359,6 @@ export interface BindArguments {
   readonly blob: Uint8Array;
   readonly backboneDigest: string;
   readonly precision: Precision;
-}
-
-/** Precision of a backbone that is held. */
-export interface Residence {
-  readonly precision: Precision;
-  /** Error of its features in int8, as a share of their deviation; undefined where int8 was not tried. */
-  readonly int8Error: number | undefined;
 }
 
 export interface LendArguments {

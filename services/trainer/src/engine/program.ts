@@ -3,13 +3,14 @@ import { Binding, readAdapter } from '@hyperswap/adapter';
 import { failure } from '@hyperswap/errors';
 import {
   makeResident,
+  makeServable,
   learningPrecision,
   releaseResident,
   residentBackbone,
   type Backbone,
   type PrecisionChoice,
 } from '@hyperswap/spectralgpt';
-import { tensorflow, type MethodContext, type FloatPrecision, type Tensor2D } from '@hyperswap/tensor';
+import { tensorflow, type MethodContext, type Precision, type Tensor2D } from '@hyperswap/tensor';
 import { findRival, type RivalPrediction, type SceneArguments, type WindowArguments } from '@hyperswap/rivals';
 import type { BaselineArguments, Classified, Classifier } from './baselines/baseline.js';
 import { findBaseline } from './baselines/baselines.js';
@@ -66,14 +67,16 @@ function classifiedOf({ labels, probabilities }: RivalPrediction): {
 }
 
 const program = {
-  makeResident({ backbone, precision: choice }: { backbone: Backbone; precision: PrecisionChoice }): FloatPrecision {
+  /** Holds a backbone for a training. One that stays as it is runs forward only, as in service. @throws FIELD_INVALID */
+  makeResident({ backbone, precision: choice, isFrozen }: HoldArguments): Precision {
+    if (isFrozen) return makeServable(backbone, choice).precision;
     const precision = learningPrecision(choice);
     makeResident(backbone, precision);
     return precision;
   },
 
   /** Frees a backbone that is no longer used. */
-  releaseResident({ digest, precision }: { digest: string; precision: FloatPrecision }): void {
+  releaseResident({ digest, precision }: { digest: string; precision: Precision }): void {
     releaseResident(digest, precision);
   },
 
@@ -143,11 +146,18 @@ const program = {
   },
 };
 
+export interface HoldArguments {
+  readonly backbone: Backbone;
+  readonly precision: PrecisionChoice;
+  /** No weight of the backbone is learned, and no gradient passes through it. */
+  readonly isFrozen: boolean;
+}
+
 export interface BindArguments {
   readonly name: string;
   readonly blob: Uint8Array;
   readonly backboneDigest: string;
-  readonly precision: FloatPrecision;
+  readonly precision: Precision;
   readonly components: number;
 }
 

@@ -1,7 +1,7 @@
 import { adaptedWeight, findMethod, methodSettings } from '@hyperswap/peft';
 import type { NamedTensor } from '@hyperswap/safetensors';
 import { residentBackbone, resizeMatrix, type Backbone } from '@hyperswap/spectralgpt';
-import { Moved, tensorflow, type MethodContext, type FloatPrecision, type Tensor2D } from '@hyperswap/tensor';
+import { Moved, tensorflow, type MethodContext, type Precision, type Tensor2D } from '@hyperswap/tensor';
 import { Random } from '@hyperswap/random';
 import type { TrainingPatches } from './augmentation.js';
 import { descend, type StageCheckpoint, type StageResult } from './descend.js';
@@ -24,7 +24,7 @@ export interface LabelledPatches {
 
 export interface TrainingArguments {
   readonly backbone: Backbone;
-  readonly precision: FloatPrecision;
+  readonly precision: Precision;
   readonly method: string;
   readonly methodSettings: Readonly<Record<string, number>>;
   readonly patches: LabelledPatches;
