@@ -143,7 +143,7 @@ check-alerts:
 bench-scaling: setup
 	node tests/dist/bench/scaling.js $(BENCH_FLAGS)
 
-# One pod for 30 minutes with a new version bound each second, in out/bench/soak.json and docs/soak.svg.
+# One pod for 38 minutes with a new version bound each second, in out/bench/soak.json and docs/soak.svg.
 soak: setup
 	node tests/dist/bench/soak.js $(BENCH_FLAGS)
 
