@@ -41,6 +41,27 @@ interface Line {
   readonly runs: { readonly adapter: string; readonly seconds: number }[];
 }
 
+test('a study draws its pixels from one of several label maps that disagree', async () => {
+  const { height, width, labels } = toyScene();
+  await writeFile(
+    path.join(workspace.directory, 'other.npy'),
+    npy(
+      [height, width],
+      labels.map((label) => (label % 3) + 1),
+    ),
+  );
+  const maps = ['--labels', 'truth=field-labels.npy', '--labels', 'other=other.npy'];
+  await workspace.succeed('scenes', 'prepare', 'field.npy', '--name', 'two-maps', ...maps);
+  const lines = JSON.parse(
+    await workspace.succeed(
+      ...['--json', 'study', '--scene', 'two-maps', '--methods', 'knn', '--seeds', '1', '--patch-size', '3'],
+      ...['--split', 'truth@12:4', '--control-patches', '', '--out', 'study-two-maps'],
+    ),
+  ) as Line[];
+  assert.ok(lines[0]!.overallAccuracy.mean > 0.5);
+  await access(path.join(workspace.directory, 'study-two-maps', 'report.html'));
+});
+
 test('a study trains methods and seeds, and makes the tables, plots and maps of the paper', async () => {
   const lines = JSON.parse(await study()) as Line[];
   assert.deepEqual(

@@ -153,7 +153,7 @@ async function labelsOfTests(
   results: readonly RunResult[],
 ): Promise<Truth> {
   const kind = splitOf(plan, results[0]!.seed)?.kind;
-  const labelMap = kind?.$case === 'labelMaps' ? kind.value.test : '';
+  const labelMap = kind?.$case === 'labelMaps' ? kind.value.test : (kind?.value.labelMap ?? '');
   const labels = await readLabelMap(session, scene, labelMap);
   return ({ testPixels }) => Uint8Array.from(testPixels, (pixel) => labels[pixel]!);
 }
