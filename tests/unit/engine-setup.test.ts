@@ -14,15 +14,23 @@ import { storedZip } from '../support/stored-zip.js';
 const directory = (): Promise<string> => mkdtemp(path.join(tmpdir(), 'hyperswap-engine-'));
 
 /** Runs with an environment variable set, and restores it. */
-async function withEnvironment<Result>(name: string, value: string, run: () => Promise<Result>): Promise<Result> {
+async function withEnvironment<Result>(
+  name: string,
+  value: string | undefined,
+  run: () => Promise<Result>,
+): Promise<Result> {
   const before = process.env[name];
-  process.env[name] = value;
+  setVariable(name, value);
   try {
     return await run();
   } finally {
-    if (before === undefined) Reflect.deleteProperty(process.env, name);
-    else process.env[name] = before;
+    setVariable(name, before);
   }
+}
+
+function setVariable(name: string, value: string | undefined): void {
+  if (value === undefined) Reflect.deleteProperty(process.env, name);
+  else process.env[name] = value;
 }
 
 test('a platform without TensorFlow is refused with those that have it', () => {
@@ -96,6 +104,11 @@ test('an index without the pinned file, or without an answer, fails with what wo
   await withEnvironment('PYTHON', '/nowhere/python3', () =>
     withEnvironment('PIP_INDEX_URL', 'http://127.0.0.1:1/simple', () =>
       assert.rejects(fetchWheel(missing, cache), hasCode('DOWNLOAD_FAILED', /127\.0\.0\.1:1.*Check the network/)),
+    ),
+  );
+  await withEnvironment('PYTHON', '/nowhere/python3', () =>
+    withEnvironment('PIP_INDEX_URL', undefined, () =>
+      assert.rejects(fetchWheel(missing, cache), hasCode('DOWNLOAD_FAILED', /no pip.*Set PIP_INDEX_URL/)),
     ),
   );
   await withEnvironment('PIP_NO_INDEX', '1', () =>
