@@ -88,7 +88,7 @@ async function bundleTfjsNode(to: string): Promise<void> {
   await writeJson(path.join(to, 'package.json'), withoutDevelopment(await readManifest(from)));
 }
 
-/** Without scripts npm runs nothing when it installs the package; without `gypfile` it compiles nothing. */
+/** Returns a manifest without `scripts`, so that npm runs nothing at the installation, and without `gypfile`, so that it compiles nothing. */
 function withoutDevelopment(manifest: Manifest): object {
   return without(manifest, 'devDependencies', 'scripts', 'private', 'gypfile');
 }

@@ -2,7 +2,7 @@ import { failure, HyperswapError } from '@hyperswap/errors';
 import { readSafetensors, writeSafetensors, type NamedTensor } from '@hyperswap/safetensors';
 import type { ObjectStore } from '@hyperswap/storage';
 import { z } from 'zod';
-import type { StageCheckpoint } from './engine/descend.js';
+import type { TrainingCheckpoint } from '@hyperswap/tensor';
 
 /** Checkpoint state besides its tensors; in a pretraining one step is one epoch. */
 const stateSchema = z.object({
@@ -21,7 +21,7 @@ export interface Checkpoint extends z.infer<typeof stateSchema> {
 }
 
 /** Returns what the engine offers as a checkpoint that is kept. */
-export function toCheckpoint({ random, losses, accuracies, ...checkpoint }: StageCheckpoint): Checkpoint {
+export function toCheckpoint({ random, losses, accuracies, ...checkpoint }: TrainingCheckpoint): Checkpoint {
   return { ...checkpoint, random: [...random], losses: [...losses], accuracies: [...accuracies] };
 }
 

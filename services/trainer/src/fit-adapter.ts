@@ -3,9 +3,9 @@ import { adaptableProjections, adaptedWeight, findMethod, methodSettings } from 
 import type { RasterInfo } from '@hyperswap/proto';
 import type { NamedTensor } from '@hyperswap/safetensors';
 import type { Backbone } from '@hyperswap/spectralgpt';
-import type { Precision } from '@hyperswap/tensor';
+import type { Precision, TrainingCheckpoint } from '@hyperswap/tensor';
 import { toCheckpoint, type Checkpoint } from './checkpoints.js';
-import type { StageCheckpoint, TrainingReport } from './engine/descend.js';
+import type { TrainingReport } from './engine/descend.js';
 import type { TrainingSettings } from './engine/settings.js';
 import type { TrainingResult } from './engine/train.js';
 import { makeNormalizer, type NormalizerName } from './normalizer.js';
@@ -22,7 +22,7 @@ export interface AdapterRecipe {
   readonly training: TrainingSettings;
   readonly normalizer: NormalizerName;
   readonly views: 1 | 8;
-  readonly resumed?: StageCheckpoint;
+  readonly resumed?: TrainingCheckpoint;
   readonly onCheckpoint?: (checkpoint: Checkpoint) => void;
 }
 

@@ -1,11 +1,5 @@
-import {
-  findRival,
-  type Rival,
-  type RivalCheckpoint,
-  type RivalProgress,
-  type SceneRival,
-  type WindowRival,
-} from '@hyperswap/rivals';
+import { findRival, type Rival, type RivalProgress, type SceneRival, type WindowRival } from '@hyperswap/rivals';
+import type { TrainingCheckpoint } from '@hyperswap/tensor';
 import type { StartTrainingRequest } from '@hyperswap/proto';
 import { Checkpoints, toCheckpoint } from './checkpoints.js';
 import { measure } from './measure.js';
@@ -99,7 +93,7 @@ async function fromCheckpoint<Result>(
   request: StartTrainingRequest,
   checkpoints: Checkpoints,
   { isRepeated, report }: TrainingContext,
-  fit: (resumed: RivalCheckpoint | undefined, onProgress: (value: unknown) => void) => Promise<Result>,
+  fit: (resumed: TrainingCheckpoint | undefined, onProgress: (value: unknown) => void) => Promise<Result>,
 ): Promise<Result> {
   const resumed = isRepeated ? await checkpoints.lastIfAny() : request.resume ? await checkpoints.last() : undefined;
   let saving = Promise.resolve();

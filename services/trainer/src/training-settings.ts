@@ -116,7 +116,7 @@ function pretrainingSchema({ width, tokenSize, imageSize }: BackboneConfig) {
       tokenSize: count
         .default(tokenSize)
         .refine((size) => imageSize % size === 0, `must divide ${imageSize}, the side of the input`),
-      // Without a step the weights stay as they start.
+      // The weights stay as they start if there is no step.
       steps: z.coerce.number().int().nonnegative().max(10_000_000).default(1200),
       // `random` takes only the structure of the backbone to start from.
       weights: z.enum(['given', 'random']).default('given'),

@@ -9,9 +9,10 @@ import {
   type AdamW,
   type MethodContext,
   type Scalar,
+  type TrainingCheckpoint,
   type Variable,
 } from '@hyperswap/tensor';
-import type { RivalCheckpoint, RivalProgress } from './rival.js';
+import type { RivalProgress } from './rival.js';
 
 /** Takes one optimiser step and returns the loss before it. */
 export type TakeStep = (loss: () => Scalar) => Promise<number>;
@@ -27,7 +28,7 @@ export interface Epochs {
   readonly checkpointEvery: number;
   /** @param step from 0 @param steps of the whole training */
   readonly learningRate: (step: number, steps: number) => number;
-  readonly resumed: RivalCheckpoint | undefined;
+  readonly resumed: TrainingCheckpoint | undefined;
   /** Runs all steps of an epoch. @returns the mean loss of a pixel */
   readonly runEpoch: (step: TakeStep) => Promise<number>;
   /** Returns the accuracy on the validation pixels. The parameters of the best epoch are kept, the later one of two. */
@@ -79,7 +80,7 @@ export async function runEpochs(training: Epochs, context: MethodContext): Promi
     const tensors = takeState(parameters, optimizer);
     for (const [name, kept] of best) tensors.set(`${bestPrefix}${name}`, kept);
     const curves = { losses: [...losses], accuracies: [...accuracies] };
-    const checkpoint: RivalCheckpoint = { epoch: done, steps: step, random: random.state(), ...curves, tensors };
+    const checkpoint: TrainingCheckpoint = { epoch: done, steps: step, random: random.state(), ...curves, tensors };
     report({ epoch: done, step, loss: losses.at(-1), checkpoint });
   }
   for (const [name, { values: kept, shape }] of best) {

@@ -1,7 +1,6 @@
 export type {
   LabelledScenePixels,
   Rival,
-  RivalCheckpoint,
   RivalPrediction,
   RivalProgress,
   SceneArguments,

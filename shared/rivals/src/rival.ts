@@ -2,20 +2,7 @@
  * Interface of rivals: networks of other papers that train from scratch on all bands of a scene. Everything here runs in
  * the executor's thread. The caller reads the bands, keeps the checkpoints and measures the result.
  */
-import type { NamedTensor } from '@hyperswap/safetensors';
-import type { MethodContext } from '@hyperswap/tensor';
-
-/** State from which a training continues after an epoch. */
-export interface RivalCheckpoint {
-  /** Completed epochs and steps. */
-  readonly epoch: number;
-  readonly steps: number;
-  readonly random: readonly number[];
-  readonly losses: readonly number[];
-  readonly accuracies: readonly number[];
-  /** Parameters and their moments; under `best.` those of the best epoch, where validation chooses it. */
-  readonly tensors: ReadonlyMap<string, NamedTensor>;
-}
+import type { MethodContext, TrainingCheckpoint } from '@hyperswap/tensor';
 
 /** Report after each step, by `MethodContext.progress`. */
 export interface RivalProgress {
@@ -25,7 +12,7 @@ export interface RivalProgress {
   readonly steps: number;
   /** Mean over the last completed epoch. */
   readonly loss: number | undefined;
-  readonly checkpoint?: RivalCheckpoint;
+  readonly checkpoint?: TrainingCheckpoint;
 }
 
 /** Arguments that all rivals take. */
@@ -36,7 +23,7 @@ export interface RivalArguments {
   readonly epochs: number | undefined;
   readonly seed: number;
   /** Checkpoint of an earlier run with the same arguments. */
-  readonly resumed: RivalCheckpoint | undefined;
+  readonly resumed: TrainingCheckpoint | undefined;
 }
 
 /** Classes of pixels. */

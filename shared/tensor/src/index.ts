@@ -25,6 +25,7 @@ export {
 } from './tensorflow.js';
 export { AdamW, type AdamWOptions } from './adamw.js';
 export { makeVariable, restoreState, takeState } from './optimizer-state.js';
+export type { TrainingCheckpoint } from './training-checkpoint.js';
 export { cosineSchedule } from './schedule.js';
 export {
   borrow,

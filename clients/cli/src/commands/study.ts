@@ -20,6 +20,7 @@ import {
   blockGrid,
   differenceOf,
   differencesCsv,
+  inPoints,
   pretrainingWorth,
   type BlockGrid,
   type Truth,
@@ -123,7 +124,7 @@ function describeDifferences(lines: readonly StudyLine[], truth: Truth, grid: Bl
   const reference = lines.find(({ label }) => label === 'svm') ?? lines[0]!;
   const rows = lines.flatMap((line) => {
     const found = line === reference ? undefined : differenceOf(line, reference, truth, grid);
-    return found === undefined ? [] : [[line.label, ...inPoints(found)]];
+    return found === undefined ? [] : [[line.label, ...withInterval(found)]];
   });
   return rows.length === 0 ? [] : table([`less ${reference.label}`, ...differenceColumns], rows);
 }
@@ -132,15 +133,14 @@ const differenceColumns = ['points of OA', '95 % interval', 'points of AA', '95 
 
 /** Describes what the pretraining is worth: each method less itself on random weights. */
 function describePretraining(lines: readonly StudyLine[], truth: Truth, grid: BlockGrid): string[] {
-  const rows = pretrainingWorth(lines, truth, grid).map(({ label, found }) => [label, ...inPoints(found)]);
+  const rows = pretrainingWorth(lines, truth, grid).map(({ label, found }) => [label, ...withInterval(found)]);
   return rows.length === 0 ? [] : table(['less the same on random weights', ...differenceColumns], rows);
 }
 
-function inPoints(found: PairedDifference): string[] {
-  const points = (value: number): string => `${value > 0 ? '+' : ''}${(100 * value).toFixed(2)}`;
+function withInterval(found: PairedDifference): string[] {
   const told = ({ difference, low, high }: AccuracyDifference): string[] => [
-    points(difference),
-    `${points(low)} to ${points(high)}`,
+    inPoints(difference),
+    `${inPoints(low)} to ${inPoints(high)}`,
   ];
   return [...told(found), ...told(found.average)];
 }

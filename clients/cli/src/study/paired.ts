@@ -47,6 +47,11 @@ export function predictionsOf({ testPredictions }: RunResult): Uint8Array {
   return new Uint8Array(Buffer.from(testPredictions, 'base64'));
 }
 
+/** Returns a difference of accuracies in percentage points, with its sign. */
+export function inPoints(difference: number): string {
+  return `${difference > 0 ? '+' : ''}${(100 * difference).toFixed(2)}`;
+}
+
 /** Difference of a method on a backbone and on random weights of the same structure. */
 export interface PretrainingWorth {
   readonly label: string;

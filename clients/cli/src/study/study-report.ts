@@ -8,7 +8,7 @@ import { renderReliabilityChart } from '../report/reliability-chart.js';
 import { percent } from '../report/report.js';
 import { splitSentence } from '../report/split-sentence.js';
 import { transductive, transductiveMark } from '../report/transductive.js';
-import { differenceOf, predictionsOf, pretrainingWorth, type BlockGrid, type Truth } from './paired.js';
+import { differenceOf, inPoints, predictionsOf, pretrainingWorth, type BlockGrid, type Truth } from './paired.js';
 import { renderBars, renderLambdas } from './plots.js';
 import { backboneLabel } from './random-weights.js';
 import { splitOf, type RunResult, type StudyPlan } from './study-runs.js';
@@ -117,15 +117,14 @@ function chosenSettings(lines: readonly StudyLine[]): string {
 function pretraining({ plan, lines, truth, grid }: StudyReport): string {
   const worth = pretrainingWorth(lines, truth, grid);
   if (worth.length === 0) return '';
-  const rows = worth.map(({ label, found }) => [escapeHtml(label), inPoints(found), inPoints(found.average)]);
+  const rows = worth.map(({ label, found }) => [escapeHtml(label), withInterval(found), withInterval(found.average)]);
   return `<p>Each method less the same method on random weights: a network of the structure of ${escapeHtml(plan.randomLike)} that saw no data before, with weights drawn anew for each seed. Points on the same test pixels, the mean over the seeds with its 95 % interval. Bold: the interval leaves out 0. Where it holds 0, the lead over plain pixels is due to the structure of the network, not to its pretraining.</p>
 ${renderTable(['Method', 'OA', 'AA'], rows)}`;
 }
 
 /** Returns a difference with its interval, bold where that leaves out 0. */
-function inPoints({ difference, low, high }: AccuracyDifference): string {
-  const points = (value: number): string => `${value > 0 ? '+' : ''}${(100 * value).toFixed(2)}`;
-  const text = `${points(difference)} [${points(low)}, ${points(high)}]`;
+function withInterval({ difference, low, high }: AccuracyDifference): string {
+  const text = `${inPoints(difference)} [${inPoints(low)}, ${inPoints(high)}]`;
   return low > 0 || high < 0 ? `<b>${text}</b>` : text;
 }
 
@@ -185,7 +184,7 @@ function differences(lines: readonly StudyLine[], { plan, truth, grid }: StudyRe
     ...lines.map((second, column) => {
       const found = row === column ? undefined : differenceOf(first, second, truth, grid);
       if (found === undefined) return dash;
-      return inPoints(found);
+      return withInterval(found);
     }),
   ]);
   const tested = lines.map(({ runs: [own] }, row) => [

@@ -22,7 +22,7 @@ export class OpenPreparations {
     const accepted = jobOf(responses);
     const whole = accepted
       .then(() => readToEnd(responses))
-      // Who asked gets the refusal; a later failure is in the job's status.
+      // The caller gets the refusal; a later failure is in the job's status.
       .catch(() => undefined)
       .finally(() => this.calls.delete(whole));
     this.calls.add(whole);

@@ -9,6 +9,7 @@ import {
   tensorflow,
   type MethodContext,
   type Tensor2D,
+  type TrainingCheckpoint,
   type Variable,
 } from '@hyperswap/tensor';
 import { type Random } from '@hyperswap/random';
@@ -32,18 +33,6 @@ export interface Stage {
   readonly validation: TrainingPatches | undefined;
 }
 
-/** State from which a stage continues after an epoch. */
-export interface StageCheckpoint {
-  /** Completed epochs and steps. */
-  readonly epoch: number;
-  readonly steps: number;
-  readonly random: readonly number[];
-  readonly losses: readonly number[];
-  readonly accuracies: readonly number[];
-  /** Parameters and their moments; under `best.` those of the best epoch, if patience is set. */
-  readonly tensors: ReadonlyMap<string, NamedTensor>;
-}
-
 /** Report after each step. */
 export interface TrainingReport {
   readonly stage: Stage['name'];
@@ -52,7 +41,7 @@ export interface TrainingReport {
   readonly steps: number;
   /** Mean over the last completed epoch. */
   readonly loss: number | undefined;
-  readonly checkpoint?: StageCheckpoint;
+  readonly checkpoint?: TrainingCheckpoint;
 }
 
 export interface StageResult {
@@ -72,7 +61,7 @@ export async function descend(
   settings: TrainingSettings,
   random: Random,
   context: MethodContext,
-  resumed?: StageCheckpoint,
+  resumed?: TrainingCheckpoint,
 ): Promise<StageResult> {
   const descent = new Descent(stage, settings, random, context);
   try {
@@ -112,7 +101,7 @@ class Descent {
   }
 
   /** Restores a checkpoint. */
-  restore({ tensors, steps, random, losses, accuracies }: StageCheckpoint): void {
+  restore({ tensors, steps, random, losses, accuracies }: TrainingCheckpoint): void {
     restoreState(tensors, this.parameters, this.optimizer, steps);
     this.random.restore(random);
     this.lossByEpoch = [...losses];
@@ -209,7 +198,7 @@ class Descent {
     const tensors = takeState(this.parameters, this.optimizer);
     for (const [key, value] of this.best) tensors.set(`best.${key}`, value);
     const step = done * this.batches;
-    const checkpoint: StageCheckpoint = {
+    const checkpoint: TrainingCheckpoint = {
       epoch: done,
       steps: step,
       random: this.random.state(),

@@ -1,10 +1,17 @@
 import { adaptedWeight, findMethod, methodSettings } from '@hyperswap/peft';
 import type { NamedTensor } from '@hyperswap/safetensors';
 import { residentBackbone, resizeMatrix, type Backbone } from '@hyperswap/spectralgpt';
-import { Moved, tensorflow, type MethodContext, type Precision, type Tensor2D } from '@hyperswap/tensor';
+import {
+  Moved,
+  tensorflow,
+  type MethodContext,
+  type Precision,
+  type Tensor2D,
+  type TrainingCheckpoint,
+} from '@hyperswap/tensor';
 import { Random } from '@hyperswap/random';
 import type { TrainingPatches } from './augmentation.js';
-import { descend, type StageCheckpoint, type StageResult } from './descend.js';
+import { descend, type StageResult } from './descend.js';
 import { classWeights, disposeHead, download, foldHead, type Head } from './head.js';
 import { fitHead } from './fit-head.js';
 import { backboneLearner, frozenExtractor, learnedExtractor } from './learners.js';
@@ -35,7 +42,7 @@ export interface TrainingArguments {
   readonly normalizer: { readonly mean: Float32Array; readonly deviation: Float32Array };
   readonly settings: TrainingSettings;
   /** Checkpoint of an earlier run with the same arguments. */
-  readonly resumed: StageCheckpoint | undefined;
+  readonly resumed: TrainingCheckpoint | undefined;
 }
 
 export interface TrainingResult extends StageResult {
