@@ -1,7 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import { Metadata } from '@grpc/grpc-js';
 
-/** Returns what travels on from a request to the services: the caller's token, and its place in a trace. */
+/** Returns the metadata that the gateway forwards with a call: the caller's token and trace context. */
 export function forwardedMetadata(headers: IncomingHttpHeaders): Metadata {
   const metadata = new Metadata();
   for (const name of ['authorization', 'traceparent'] as const) {

@@ -1,4 +1,4 @@
-/** The HTTP server: guards, limits, and who answers what. */
+/** HTTP server: guards, limits and routing. */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
@@ -29,7 +29,7 @@ export interface GatewayOptions extends GatewayNames {
   readonly clientAuthority?: string | undefined;
   /** Folder of the console's files. */
   readonly site: string;
-  /** Place of a group of services. */
+  /** Address of a group of services. */
   readonly routeOf: (service: ServiceName) => Route;
   /** Connections at a time. */
   readonly maximumConnections: number;
@@ -104,7 +104,7 @@ class Answers {
   async to(request: IncomingMessage, response: ServerResponse): Promise<void> {
     this.open += 1;
     response.once('close', () => (this.open -= 1));
-    // A client that leaves is no error of this process.
+    // A client that disconnects is not an error of this process.
     response.on('error', () => undefined);
     try {
       secure(response);

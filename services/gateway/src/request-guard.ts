@@ -1,8 +1,10 @@
-/** Checks of where a request comes from, and headers that tell browsers what they may do with the answer. */
+/** Origin checks for requests, and security headers for responses. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { failure } from '@hyperswap/errors';
 
-/** Only files of this origin; no script, style or frame of anybody else, and none inline. */
+/**
+ * Content-Security-Policy: only files of this origin; no scripts, styles or frames from other origins, and none inline.
+ */
 const contentSecurityPolicy = [
   "default-src 'none'",
   "script-src 'self'",
@@ -30,13 +32,13 @@ export function secure(response: ServerResponse): void {
 export interface GatewayNames {
   /** Names beside loopback; each may end in a port. */
   readonly hosts: readonly string[];
-  /** Every caller shows a token or a certificate. */
+  /** True if every caller presents a token or a certificate. */
   readonly isGuarded: boolean;
 }
 
 /**
- * Checks where a request comes from. A page of another origin gets nothing. Without tokens, names that anybody can point at this machine
- * (DNS rebinding) get nothing either.
+ * Checks the origin and the host of a request. Pages of other origins are refused. Without tokens, host names that
+ * anybody can point at this machine (DNS rebinding) are refused too.
  *
  * @throws HOST_REFUSED
  */

@@ -13,10 +13,10 @@ import {
 } from '@hyperswap/proto';
 import { connect, type ClientAccess } from '@hyperswap/rpc';
 
-/** Place of a group of services, and the certificates to reach it with. */
+/** Address of a group of services, and the certificates for the connection. */
 export interface Route {
   readonly endpoint: string;
-  /** Certificates alone: callers show tokens of their own. */
+  /** Certificates only, because callers send tokens of their own. */
   readonly access: Omit<ClientAccess, 'tokenFile'>;
 }
 
@@ -56,7 +56,7 @@ type ClientConstructor<C> = new (address: string, credentials: ChannelCredential
 export class Channels {
   private readonly clients = new Map<string, Map<ClientConstructor<Client>, Client>>();
 
-  /** @param routeOf place of a group of services; it throws when the group cannot be reached from here */
+  /** @param routeOf address of a group of services; throws if the group cannot be reached from here */
   constructor(private readonly routeOf: (service: ServiceName) => Route) {}
 
   /** Returns a client of a group of services. @throws SERVICE_UNREACHABLE, CONFIG_INVALID */

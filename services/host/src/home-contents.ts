@@ -9,7 +9,10 @@ export interface HomeContents {
   readonly adapters: readonly string[];
 }
 
-/** Returns the names of scenes and adapters of a home folder; undefined where there is no such folder. Says nothing of what is damaged. */
+/**
+ * Returns the names of scenes and adapters of a home folder; undefined if there is no such folder. Damaged entries are
+ * skipped without an error.
+ */
 export async function homeContents(home: string): Promise<HomeContents | undefined> {
   const directory = path.join(home, 'store');
   const isThere = await stat(directory).then(

@@ -51,9 +51,9 @@ export interface Host {
   readonly bus: string;
   /** Resolves when the executor has ended and the process cannot serve any more. Every name is NOT_SERVING then. */
   readonly failed: Promise<HyperswapError>;
-  /** Resolves when no job has run in this process for so long. */
+  /** Resolves when no job has run in this process for the given time. */
   idle(milliseconds: number): Promise<void>;
-  /** Refuses new calls, ends watches, lets other open calls finish within the grace, and closes everything. */
+  /** Refuses new calls, ends watches, lets other open calls finish within the grace period, and closes everything. */
   stop(graceMilliseconds: number): Promise<void>;
 }
 
@@ -70,7 +70,7 @@ export interface HostParts {
   readonly site?: string | undefined;
 }
 
-/** The services of a command, for itself alone: on a free port of loopback, where nobody need show anything. */
+/** Services for a single command: on a free port of loopback, without authentication. */
 export async function startPrivateHost(config: Config, names: readonly ServiceName[], logger: Logger): Promise<Host> {
   const security = readTransportSecurity(config);
   const protection = { security, guard: {}, own: () => ({}) };
@@ -81,8 +81,8 @@ export async function startPrivateHost(config: Config, names: readonly ServiceNa
 /**
  * Starts services in this process, on one port, guarded as configured.
  *
- * @throws PORT_IN_USE, HOME_UNUSABLE, HOME_IN_USE, STORE_FULL, ENGINE_MISSING, BACKBONE_NOT_FOUND, STORE_UNREACHABLE, STORE_REFUSED,
- *   BUS_UNREACHABLE, CONFIG_INSECURE
+ * @throws PORT_IN_USE, HOME_UNUSABLE, HOME_IN_USE, STORE_FULL, ENGINE_MISSING, BACKBONE_NOT_FOUND, STORE_UNREACHABLE,
+ * STORE_REFUSED, BUS_UNREACHABLE, CONFIG_INSECURE
  */
 export async function startHost(
   config: Config,
@@ -134,7 +134,7 @@ async function start(
     events: bus.events,
     countJobs: () => countJobs(jobs),
     report: async () => {
-      // One that starts has nothing to tell.
+      // A process that starts has no report yet.
       if (server === undefined) throw failure('NOT_SERVING', { service: 'The process', endpoint: config.host });
       return podReport(identityOf(server, served), stateOf(server), await snapshot());
     },

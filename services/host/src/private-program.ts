@@ -1,6 +1,7 @@
 /**
- * Program of the services that one command starts for itself. The parent process sends what to start. The program ends when the
- * channel to the parent closes, which also happens when the parent dies. Ctrl-C reaches both processes, and the parent decides.
+ * Program of the services that one command starts for itself. The parent process sends the services to start. The
+ * program ends when the channel to the parent closes, which also happens when the parent dies. Ctrl-C reaches both
+ * processes, and the parent decides.
  */
 import { serializeError, type SerializedError } from '@hyperswap/errors';
 import type { Config, ServiceName } from '@hyperswap/config';

@@ -2,30 +2,30 @@ import { failure } from '@hyperswap/errors';
 import type { Health, ServiceGroup } from '@hyperswap/rpc';
 import type { Logger } from '@hyperswap/telemetry';
 
-/** Something outside this process that services need. */
+/** Dependency outside of this process, such as the object store. */
 export interface Dependency {
   /** Name for the log. */
   readonly name: string;
-  /** Asks once whether it answers. @throws when it does not within the time */
+  /** Probes the dependency once. @throws when it does not within the time */
   probe(milliseconds: number): Promise<void>;
 }
 
 /**
- * Number of probes in a row that fail until a dependency counts as away, and that succeed until it counts as back. One slow
- * answer changes nothing.
+ * Number of consecutive failed probes until a dependency counts as unavailable, and of consecutive successful ones
+ * until it counts as available again. One slow answer changes nothing.
  */
 const probesToChange = { away: 3, back: 2 };
 
 interface Watched {
   readonly dependency: Dependency;
   isThere: boolean;
-  /** Probes in a row that contradict `isThere`. */
+  /** Consecutive probes that contradict `isThere`. */
   contrary: number;
 }
 
 /**
- * Readiness of the services of this process. A service is ready while its group is and every dependency answers. Dependencies
- * count as answering at the start, because they have just been opened.
+ * Readiness of the services of this process. A service is ready while its group is and every dependency answers.
+ * Dependencies count as answering at the start, because they have just been opened.
  */
 export class Readiness {
   private readonly watched: readonly Watched[];

@@ -16,13 +16,14 @@ export interface ServeOptions {
   readonly attached?: boolean;
   /** Folder of the console's files; undefined for no gateway. */
   readonly site?: string | undefined;
-  /** Gets the address of the console once it is served. */
+  /** Receives the address of the console when it is served. */
   readonly onConsole?: ((address: string) => void) | undefined;
 }
 
 /**
- * Serves until SIGTERM or SIGINT, until no job has run for `idleExitSeconds`, or until the program it is attached to ends, then drains: refuses new work, ends watches,
- * lets other open calls finish, closes everything. A second signal ends the process at once.
+ * Serves until SIGTERM or SIGINT, until no job has run for `idleExitSeconds`, or until the program it is attached to
+ * ends, then drains: refuses new work, ends watches, lets other open calls finish, closes everything. A second signal
+ * ends the process at once.
  *
  * @throws the errors of `startHost`; ENGINE_STOPPED when the executor ends, after everything is closed
  */

@@ -2,7 +2,7 @@ import type { Config } from '@hyperswap/config';
 import { failure } from '@hyperswap/errors';
 import { startTelemetry, type Snapshot } from '@hyperswap/telemetry';
 
-/** Something that runs until it is stopped. */
+/** Service that runs until it is stopped. */
 interface Running {
   stop(graceMilliseconds: number): Promise<void>;
 }

@@ -1,14 +1,18 @@
 import { PreparedScene } from '@hyperswap/scene';
 import type { ObjectStore } from '@hyperswap/storage';
 
-/** Part of a request that names a scene, and perhaps its content. */
+/** Part of a request that names a scene and, optionally, its content. */
 export interface SceneReference {
   readonly scene: string;
   /** Digest of the content that is meant. */
   readonly sceneDigest?: string | undefined;
 }
 
-/** Opens the scene that a request means. @throws SCENE_NOT_FOUND, OBJECT_DAMAGED; SCENE_CHANGED when the request names another content */
+/**
+ * Opens the scene that a request means.
+ *
+ * @throws SCENE_NOT_FOUND, OBJECT_DAMAGED; SCENE_CHANGED when the request names another content
+ */
 export function openScene(store: ObjectStore, { scene, sceneDigest }: SceneReference): Promise<PreparedScene> {
   return sceneDigest === undefined || sceneDigest === ''
     ? PreparedScene.open(store, scene)

@@ -27,7 +27,7 @@ import type { OpenUpload, UploadHold, Uploads } from './uploads.js';
 const receivedAtOnce = 8;
 const retryAfterMilliseconds = 5_000;
 const lookMilliseconds = 1_000;
-/** Errors of rows that no repetition mends. */
+/** Errors of rows that a retry cannot fix. */
 const wrongRows = [
   'FIELD_INVALID',
   'MESSAGE_INVALID',
@@ -63,11 +63,13 @@ export class Preparations {
   }
 
   /**
-   * Receives a scene, queues its preparation, and reports progress to its end. When the call is cut off, or ends before all rows came, those
-   * that are stored stay for a call that continues the upload. Rows that are wrong end the upload. With a source, the pixels are read from there.
+   * Receives a scene, queues its preparation, and reports progress to its end. When the call is cut off, or ends before
+   * all rows came, those that are stored stay for a call that continues the upload. Rows that are wrong end the upload.
+   * With a source, the pixels are read from there.
    *
-   * @throws FIELD_INVALID, NAME_INVALID, CLASSES_INVALID, TOO_FEW_BANDS, SCENE_NOT_FOUND, SCENE_EXISTS, UPLOAD_NOT_FOUND, UPLOADS_FULL, JOBS_FULL, what opening
-   *   and reading a source throws, and what the preparation fails with
+   * @throws FIELD_INVALID, NAME_INVALID, CLASSES_INVALID, TOO_FEW_BANDS, SCENE_NOT_FOUND, SCENE_EXISTS,
+   * UPLOAD_NOT_FOUND, UPLOADS_FULL, JOBS_FULL, what opening and reading a source throws, and what the preparation fails
+   * with
    */
   async *prepare(
     requests: AsyncIterable<PrepareSceneRequest>,
@@ -116,7 +118,7 @@ export class Preparations {
    */
   async *watch(id: string, { signal }: CallContext): AsyncGenerator<WatchPreparationResponse> {
     const { uploads, runner } = this.context;
-    // An upload becomes a job before it is forgotten.
+    // An upload becomes a job before its record is deleted.
     for (let upload; !signal.aborted && (upload = await uploads.find(id)) !== undefined;) {
       yield { event: { $case: 'progress', value: receivingProgress(upload) } };
       await sleep(lookMilliseconds, undefined, { signal }).catch(() => undefined);
@@ -141,7 +143,7 @@ export class Preparations {
     while (!signal.aborted && !(await Promise.race([ended, look()]))) {
       const upload = await this.context.uploads.find(id);
       if (upload === undefined) {
-        // It became a job, or was cancelled while a range is waited for.
+        // The upload became a job or was cancelled while this code waited for a range.
         await this.context.runner.get(preparationKind, id).catch((error: unknown) => {
           throw HyperswapError.is(error, 'JOB_NOT_FOUND') ? failure('CANCELLED', { what: 'The preparation' }) : error;
         });
@@ -183,7 +185,7 @@ export class Preparations {
       scene: job.request.name,
       status: toJobStatus(job, job.progress),
     }));
-    // One that became a job just now is in both.
+    // An upload that has just become a job is in both lists.
     const all = new Map([...open, ...jobs].map((preparation) => [preparation.status!.job, preparation]));
     const keyOf = ({ status }: Preparation): string => newestFirstKey(status!.createdAt!.getTime(), status!.job);
     const listing = { keyOf, toMessage: (preparation: Preparation) => preparation, codec: Preparation };
@@ -194,7 +196,7 @@ export class Preparations {
   /** Deletes an upload with its rows. */
   async remove({ id, header }: Pick<OpenUpload, 'id' | 'header'>): Promise<void> {
     const { uploads, store } = this.context;
-    // Whoever stores rows is told first.
+    // The call that stores rows is notified first.
     await uploads.forget(id);
     await deleteArrays(store, arraysPrefix(header.name, id));
     await deleteArrays(store, labelsPrefix(jobObjects(preparationKind.name, id)));
@@ -220,7 +222,7 @@ export class Preparations {
       return { hold: await uploads.begin(header, sourceVersion), next: evenRows(header, 'none') };
     }
     const hold = await uploads.continue(id, header, sourceVersion).catch(async (error: unknown) => {
-      // Rows of two versions of a file never make a scene.
+      // A scene never has rows of two versions of a file.
       if (HyperswapError.is(error, 'SCENE_SOURCE_UNREADABLE')) await this.remove({ id, header });
       throw error;
     });
@@ -261,7 +263,11 @@ export class Preparations {
     }
   }
 
-  /** Refuses a scene that is certainly another than that of its name, before its rows travel. @throws SCENE_EXISTS, OBJECT_DAMAGED */
+  /**
+   * Refuses a scene that certainly differs from the stored scene of that name, before its rows are sent.
+   *
+   * @throws SCENE_EXISTS, OBJECT_DAMAGED
+   */
   private async refuseOther({ name, raster, retention }: PrepareSceneHeader): Promise<void> {
     if (retention === Retention.RETENTION_REPLACE) return;
     const present = await readManifest(this.context.store, name).catch((error: unknown) => {

@@ -14,8 +14,8 @@ const largestValue = 4;
 /**
  * Returns the pixels of a scene as they are stored, window by window.
  *
- * @throws SCENE_NOT_FOUND, SCENE_CHANGED, OBJECT_DAMAGED; FIELD_INVALID for a window or band that the scene does not have, and for a scene whose
- *   bands were not kept
+ * @throws SCENE_NOT_FOUND, SCENE_CHANGED, OBJECT_DAMAGED; FIELD_INVALID for a window or band that the scene does not
+ * have, and for a scene whose bands were not kept
  */
 export async function* readBands(
   store: ObjectStore,

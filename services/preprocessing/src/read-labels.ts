@@ -5,7 +5,11 @@ import type { ObjectStore } from '@hyperswap/storage';
 import { toBytes } from './messages.js';
 import { openScene } from './open-scene.js';
 
-/** Returns a window of a label map as blocks of full rows, or as parts of a row that does not fit a message. @throws SCENE_NOT_FOUND, SCENE_CHANGED, FIELD_INVALID, OBJECT_DAMAGED */
+/**
+ * Returns a window of a label map as blocks of full rows, or as parts of a row that does not fit a message.
+ *
+ * @throws SCENE_NOT_FOUND, SCENE_CHANGED, FIELD_INVALID, OBJECT_DAMAGED
+ */
 export async function* readLabels(store: ObjectStore, request: ReadLabelsRequest): AsyncGenerator<ReadLabelsResponse> {
   const { labelMap, window: wanted } = request;
   const scene = await openScene(store, request);

@@ -5,7 +5,11 @@ import type { ObjectStore } from '@hyperswap/storage';
 import { toBytes } from './messages.js';
 import { openScene } from './open-scene.js';
 
-/** Returns rows of the lookup table of a scene. @throws SCENE_NOT_FOUND, SCENE_CHANGED, FIELD_INVALID, OBJECT_DAMAGED */
+/**
+ * Returns rows of the lookup table of a scene.
+ *
+ * @throws SCENE_NOT_FOUND, SCENE_CHANGED, FIELD_INVALID, OBJECT_DAMAGED
+ */
 export async function* readLookupTable(
   store: ObjectStore,
   request: ReadLookupTableRequest,

@@ -73,7 +73,11 @@ export class SceneReceiver {
       });
   }
 
-  /** Stores the rows of a stream. @throws FIELD_INVALID when rows are out of order or of another size; CANCELLED, STORE_FULL */
+  /**
+   * Stores the rows of a stream.
+   *
+   * @throws FIELD_INVALID when rows are out of order or of another size; CANCELLED, STORE_FULL
+   */
   async receive(parts: AsyncIterable<RowsPart>): Promise<void> {
     for await (const part of parts) {
       if (part.$case === 'pixels') {
@@ -113,7 +117,7 @@ export class SceneReceiver {
     ];
   }
 
-  /** Requires that all rows came. A connection that is lost may look like the end of its stream. @throws FIELD_INVALID */
+  /** Checks that all rows arrived. A lost connection may look like the end of its stream. @throws FIELD_INVALID */
   requireAll(): void {
     for (const [name, { isComplete, next, height }] of this.collectors()) {
       if (!isComplete) throw invalid(name, `the stream ended after ${next} of ${height} rows`);

@@ -112,7 +112,12 @@ export function checkHeader(header: PrepareSceneHeader, maximumBytes: number): C
   return { layout: sceneLayout({ height, width, bands, type: sent.stored }), sent, sentRowBytes };
 }
 
-/** Returns the scene that a header describes. @param id of the upload @param objects beginning of the keys of its job's objects */
+/**
+ * Returns the scene that a header describes.
+ *
+ * @param id of the upload
+ * @param objects beginning of the keys of its job's objects
+ */
 export function toUploadedScene(header: PrepareSceneHeader, id: string, objects: string): UploadedScene {
   const raster = header.raster!;
   const { name: pixelType, stored } = sentTypes.get(raster.pixelType)!;

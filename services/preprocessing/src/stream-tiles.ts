@@ -10,8 +10,8 @@ import { openScene } from './open-scene.js';
 const defaultTileSize = 64;
 
 /**
- * Cuts a window of a scene into tiles, row by row; the last of a row or column may be smaller. All are smaller than asked for
- * where a tile with its halo would not fit one message.
+ * Cuts a window of a scene into tiles, row by row; the last of a row or column may be smaller. All are smaller than
+ * asked for where a tile with its halo would not fit one message.
  *
  * @throws SCENE_NOT_FOUND, SCENE_CHANGED, FIELD_INVALID
  */

@@ -7,9 +7,12 @@ import { ownsArrays } from './preparation-handler.js';
 import { preparationKind } from './preparation-kind.js';
 import type { OpenUpload, Uploads } from './uploads.js';
 
-/** Time between two sweeps of a process, more or less. */
+/** Interval between two sweeps of a process, with jitter. */
 const sweepMilliseconds = 300_000;
-/** Sweeps between two that also look for arrays that nobody owns; the first of these is the second: a short command does none. */
+/**
+ * Number of sweeps between two that also look for orphaned arrays. The second sweep is the first of these, so a short
+ * command does none.
+ */
 const arraysEvery = 12;
 
 export interface SweepContext {
@@ -23,7 +26,7 @@ export interface SweepContext {
   readonly remove: (upload: OpenUpload) => Promise<void>;
 }
 
-/** Deletes uploads that nobody continued. */
+/** Deletes uploads that no client continued. */
 async function sweepUploads({ uploads, keepMilliseconds, remove }: SweepContext): Promise<void> {
   for (const upload of await uploads.list()) {
     if (upload.changedAt.getTime() + keepMilliseconds <= Date.now()) await remove(upload);
@@ -31,8 +34,9 @@ async function sweepUploads({ uploads, keepMilliseconds, remove }: SweepContext)
 }
 
 /**
- * Deletes arrays that belong to no upload, no preparation and no scene: those of a process that was killed. An upload becomes a job before it
- * is forgotten, and a job writes its scene before it ends; they are looked for in this order, so that nothing is missed.
+ * Deletes arrays that belong to no upload, no preparation and no scene: those of a process that was killed. An upload
+ * becomes a job before its record is deleted, and a job writes its scene before it ends. The sweep looks for them in
+ * this order, so that it misses nothing.
  */
 async function sweepArrays({
   store,
@@ -56,7 +60,7 @@ async function sweepArrays({
   }
 }
 
-/** Sweeps from now on. @returns the way to stop, done when nothing is being deleted any more */
+/** Starts the sweeps. @returns a function that stops them, and resolves when no deletion is in progress */
 export function startSweep(context: SweepContext): () => Promise<void> {
   let sweeps = 0;
   const sweep = async (): Promise<void> => {

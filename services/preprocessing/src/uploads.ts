@@ -4,7 +4,10 @@ import { changeValue, type Bus, type KeyValue } from '@hyperswap/messaging';
 import { PrepareSceneHeader } from '@hyperswap/proto';
 import { z } from 'zod';
 
-/** Upload of a scene that is not complete: the value in the bucket `uploads`, under the id of the job that it is to become. */
+/**
+ * Upload of a scene that is not complete: the value in the bucket `uploads`, under the id of the job that it is to
+ * become.
+ */
 const uploadSchema = z.object({
   /** Bytes of the header in base64, without `resume_job`. */
   header: z.string(),
@@ -14,7 +17,7 @@ const uploadSchema = z.object({
   changedAt: z.number(),
   /** Call that may store rows: the latest that continued the upload. */
   holder: z.string(),
-  /** Rows of pixels that were stored, of some seconds ago. */
+  /** Number of stored rows of pixels, updated every few seconds. */
   rows: z.number(),
   /** Version of the file that the service reads itself; absent where a client sends the pixels. */
   sourceVersion: z.string().optional(),
@@ -28,7 +31,7 @@ export interface OpenUpload {
   readonly header: PrepareSceneHeader;
   readonly createdAt: Date;
   readonly changedAt: Date;
-  /** Rows of pixels that were stored, of some seconds ago. */
+  /** Number of stored rows of pixels, updated every few seconds. */
   readonly rows: number;
 }
 
@@ -67,7 +70,8 @@ export class Uploads {
    * Continues an upload; a call that continued it before may not store rows any more.
    *
    * @returns undefined when there is no such upload
-   * @throws FIELD_INVALID when the header is another; SCENE_SOURCE_UNREADABLE when the file is another that the service read itself
+   * @throws FIELD_INVALID when the header is another; SCENE_SOURCE_UNREADABLE when the file is another that the service
+   * read itself
    */
   async continue(id: string, header: PrepareSceneHeader, sourceVersion?: string): Promise<UploadHold | undefined> {
     if ((await this.find(id)) === undefined) return undefined;
@@ -115,7 +119,7 @@ export class Uploads {
     return uploads.sort((a, b) => a.createdAt.getTime() - b.createdAt.getTime());
   }
 
-  /** Forgets an upload: it is complete, or nobody wants it. */
+  /** Deletes the record of an upload that is complete or no longer wanted. */
   async forget(id: string): Promise<void> {
     await this.bucket.delete(id);
   }

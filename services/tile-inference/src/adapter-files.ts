@@ -31,7 +31,8 @@ function filesOf(format: AdapterFormat): readonly string[] {
  * Receives the files of an adapter, at most 64 MiB together, and makes them a blob.
  *
  * @param fileName named in errors
- * @throws FIELD_INVALID when a file is missing or strange, ADAPTER_INVALID, PEFT_UNSUPPORTED; ADAPTER_NOT_FOUND when `like` means nothing
+ * @throws FIELD_INVALID when a file is missing or strange, ADAPTER_INVALID, PEFT_UNSUPPORTED; ADAPTER_NOT_FOUND when
+ * `like` means nothing
  */
 export async function receiveAdapter(
   registry: AdapterRegistry,
@@ -46,7 +47,7 @@ export async function receiveAdapter(
       'it is empty, and PEFT’s files hold no patch size, classes, PCA or normaliser: name an adapter of the same scene and backbone that has them';
     throw failure('FIELD_INVALID', { field: 'like', reason });
   }
-  // Before anything is received: a wrong reference costs nothing.
+  // Resolved before the upload is received, so that a wrong reference costs nothing.
   const complete = isPeft ? await inTurns(readAdapterSteps(like, await registry.readBlob(like))) : undefined;
   const files = new Map(wanted.map((file): [string, Buffer[]] => [file, []]));
   let bytes = 0;

@@ -19,7 +19,8 @@ export function createAdapterService(registry: AdapterRegistry, bindings: Bindin
     getAdapter: unaryHandler(async ({ adapter }) => ({ adapter: toAdapterVersion(await registry.resolve(adapter)) })),
     exportAdapter: serverStreamHandler((request) => exportAdapter(registry, request)),
     setAlias: unaryHandler(async ({ adapter, alias }, { signal }) => {
-      // Bound first: no tile of the alias waits for a load, and a version that cannot serve never gets the alias.
+      // The version is bound first: no tile of the alias waits for a load, and a version that cannot be bound never
+      // gets the alias.
       bindings.release(await bindings.acquire(await bindings.admit(adapter), signal));
       return { adapter: toAdapterVersion(await registry.setAlias(adapter, alias)) };
     }),

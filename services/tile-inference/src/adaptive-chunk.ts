@@ -53,7 +53,7 @@ export async function classifyAdaptively(
     for (let pixels = refinement.next(); pixels !== undefined; pixels = refinement.next()) {
       const { labels, probabilities } = await classify(pixels.map((pixel) => pixelOfChunk(pixel, block, width)));
       refinement.add(pixels, labels, probabilities);
-      // Other calls have their turn between the rounds.
+      // Other calls run between the rounds.
       await nextTurn();
     }
     const refined = refinement.result();

@@ -8,18 +8,18 @@ import { orAborted } from './or-aborted.js';
 export interface BackboneLoansContext {
   readonly backbones: Backbones;
   readonly engine: ProgramClient<TileProgram>;
-  /** The backbone that is resident as long as this process serves. */
+  /** Backbone that stays loaded as long as this process serves. */
   readonly served: Pick<BackboneDescription, 'digest'> & { readonly precision: Precision };
 }
 
 /**
- * Lends backbones to calls of readers. The engine keeps them within a budget of memory: a loan for which there is no room waits until others are
- * given back.
+ * Loans of backbones to calls with the role reader. The engine keeps them within a memory budget: a loan without room
+ * waits until other loans end.
  */
 export class BackboneLoans {
-  /** Calls that hold a backbone or load one, and do not wait. */
+  /** Number of calls that hold or load a backbone and do not wait. */
   private active = 0;
-  /** Calls that have ended since the start. */
+  /** Number of calls that have ended since the start. */
   private ended = 0;
   private readonly waiting = new Set<() => void>();
 
@@ -28,7 +28,8 @@ export class BackboneLoans {
   /**
    * Runs a function while a backbone is on the device.
    *
-   * @throws BACKBONE_TOO_LARGE; BACKBONES_FULL; BACKBONE_NOT_FOUND, OBJECT_DAMAGED when it is no longer what was described; CANCELLED, DEADLINE
+   * @throws BACKBONE_TOO_LARGE; BACKBONES_FULL; BACKBONE_NOT_FOUND, OBJECT_DAMAGED when it is no longer what was
+   * described; CANCELLED, DEADLINE
    */
   async use<Result>(
     backbone: Pick<BackboneDescription, 'name' | 'digest'>,
@@ -76,7 +77,7 @@ export class BackboneLoans {
         return;
       } catch (error) {
         if (!HyperswapError.is(error, 'BACKBONES_FULL')) throw error;
-        // A call that ended meanwhile may have made room.
+        // A call that ended in the meantime may have made room.
         if (this.ended !== ended) continue;
         if (this.active === 1) throw error;
       }

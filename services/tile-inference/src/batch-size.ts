@@ -3,11 +3,11 @@ import type { AdmittedAdapter } from './binding-table.js';
 import type { WorkGroup } from './scheduler/work.js';
 
 const largest = 128;
-/** Below it, products are too thin to be fast. */
+/** Minimum batch size. Smaller matrix products are inefficient. */
 const smallest = 8;
 /**
- * Multiplications and additions of one batch on a processor: half a second in int8 on 2 cores, one second in bfloat16. Swaps and small
- * tiles do not wait for so long: they run between two of its blocks.
+ * Multiplications and additions of one batch on a processor: half a second in int8 on 2 cores, one second in bfloat16.
+ * Swaps and small tiles do not wait that long: they run between two of its blocks.
  */
 const batchFlops = 350e9;
 /** Bytes of the gathered pixels of a batch, before they are resized. */
@@ -20,9 +20,10 @@ function blockFlops(config: BackboneConfig): number {
 }
 
 /**
- * Returns what patches cost that are already as a backbone takes them, where one of an ordinary adapter of the served backbone costs 1.
+ * Returns the cost of a patch that already has the backbone's input shape, relative to a patch of an ordinary adapter
+ * of the served backbone, which costs 1.
  *
- * @param key of what may share a batch
+ * @param key of the work that may share a batch
  * @param config of the backbone that they run on
  */
 export function imageGroup(key: string, config: BackboneConfig, served: BackboneConfig): WorkGroup {
@@ -38,8 +39,9 @@ export function suitableBatch(config: BackboneConfig, device: 'cpu' | 'gpu'): nu
 }
 
 /**
- * Returns what an adapter's patches cost: each of its views passes the backbone, and resizing a large patch takes as much as
- * some of the blocks. Costs are quarters, and 1 for ordinary patches. Adapters for which the backbone does the same share batches.
+ * Returns the cost of an adapter's patches: each of its views passes the backbone, and resizing a large patch takes as
+ * much time as some of the blocks. Costs are multiples of a quarter; an ordinary patch costs 1. Adapters that need the
+ * same backbone pass share batches.
  */
 export function adapterGroup(
   adapter: Pick<AdmittedAdapter, 'digest' | 'patchSize' | 'views' | 'method' | 'pooling'>,
@@ -53,7 +55,10 @@ export function adapterGroup(
   return { key: backboneWork(adapter), cost, batchPatches };
 }
 
-/** Returns the name of what the backbone does for an adapter. Linear probes leave the backbone as it is, so that one pass serves many of them. */
+/**
+ * Returns the key of an adapter's backbone pass. Linear probes do not change the backbone, so that one pass serves many
+ * of them.
+ */
 function backboneWork({
   digest,
   method,

@@ -8,7 +8,7 @@ import { LRUCache } from 'lru-cache';
 import type { TileProgram } from './engine/program.js';
 import { orAborted } from './or-aborted.js';
 
-/** Version that a reference meant when work with it was admitted, and what its tiles have to be like. */
+/** Version that a reference resolved to at admission, with the requirements for its tiles. */
 export interface AdmittedAdapter extends Pick<
   AdapterMetadata,
   'patchSize' | 'bands' | 'pcaDigest' | 'views' | 'wavelengths' | 'method' | 'pooling'
@@ -22,29 +22,29 @@ export interface AdmittedAdapter extends Pick<
   readonly components: number;
 }
 
-/** An adapter made ready, in use by any number of tiles. */
+/** Bound adapter, in use by any number of tiles. */
 export interface BoundAdapter extends AdmittedAdapter {
   readonly bindMilliseconds: number;
-  /** Memory of what is its own. */
+  /** Memory of its own tensors in bytes. */
   readonly bytes: number;
 }
 
-/** A binding that is there or on its way. Its bytes are an estimate until it is there. */
+/** Entry of a binding that is loaded or loading. Its size is an estimate until it is loaded. */
 interface Entry {
-  /** Version that asked for it first; another name may have the same blob. */
+  /** Version that requested it first; another name may have the same blob. */
   readonly reference: string;
   readonly ready: Promise<BoundAdapter>;
   bound: BoundAdapter | undefined;
   bytes: number;
-  /** True from the start of its load on: its bytes are taken from the budget. */
+  /** True from the start of its load: its bytes count against the budget. */
   isPlaced: boolean;
   users: number;
   pins: number;
 }
 
-/** Blobs that stay in memory, so that a binding that was freed is made again without the store. */
+/** Cache of blobs in memory, so that a freed binding can be rebuilt without the store. */
 const blobBytes = 64 * 1024 * 1024;
-/** Descriptions of versions that stay in memory. */
+/** Maximum number of version descriptions in memory. */
 const knownVersions = 10_000;
 
 export interface BindingTableContext {
@@ -52,12 +52,12 @@ export interface BindingTableContext {
   readonly engine: ProgramClient<TileProgram>;
   /** The served backbone. */
   readonly backbone: Pick<BackboneDescription, 'name' | 'digest' | 'config'> & { readonly precision: Precision };
-  /** Memory for bindings that no pin asks for. */
+  /** Memory budget of bindings that are not pinned. */
   readonly budgetBytes: number;
   readonly logger: Logger;
 }
 
-/** Returns the memory of a binding that changes two layers a block, as most adapters do. */
+/** Returns the memory of a binding that changes two layers of each block, as most adapters do. */
 export function usualBindingBytes(config: BackboneConfig, precision: Precision): number {
   const { depth, width } = config;
   const biases = precision === 'int8' ? 4 * tokenCount(config) * width : 0;
@@ -65,22 +65,23 @@ export function usualBindingBytes(config: BackboneConfig, precision: Precision):
 }
 
 /**
- * The adapters that are ready on this process's backbone. Each is fetched, verified, built and warmed once, whoever asks first. They stay
- * within a budget of memory: those unused longest go first, those in use never, and a load for which there is no room waits until something is
- * no longer in use. So with more adapters in use than fit, a binding serves all that waited for it before it goes. Pinned ones stay, and
- * count for nothing. A failed load is forgotten, so that the next call tries again, and leaves all others serving.
+ * Cache of the adapters that are bound to this process's backbone. Each adapter is fetched, verified, built and warmed
+ * once. Bindings stay within a memory budget: the least recently used one is evicted first, a binding in use never, and
+ * a load without room waits until a binding is no longer in use. If more adapters are in use than fit, a binding
+ * therefore serves all requests that waited for it before it is evicted. Pinned bindings stay, and do not count against
+ * the budget. A failed load is not cached: the next call retries it, and all other bindings keep serving.
  */
 export class BindingTable {
-  /** By digest, in the order of last use. */
+  /** Entries by digest, least recently used first. */
   private readonly entries = new Map<string, Entry>();
-  /** Loads that wait for room, in their order. */
+  /** Loads that wait for room, in order of arrival. */
   private waiting: { readonly entry: Entry; readonly start: () => void }[] = [];
   private readonly blobs = new LRUCache<string, Buffer>({
     maxSize: blobBytes,
     sizeCalculation: ({ length }) => length,
   });
   private readonly known = new LRUCache<string, Omit<AdmittedAdapter, 'reference'>>({ max: knownVersions });
-  /** Memory of the last binding: adapters of one backbone are much alike. */
+  /** Memory of the last binding, as an estimate for the next: adapters of one backbone have similar sizes. */
   private usualBytes: number;
 
   constructor(private readonly context: BindingTableContext) {
@@ -89,7 +90,7 @@ export class BindingTable {
   }
 
   /**
-   * Returns the version that a reference means now, without making it ready.
+   * Returns the version that a reference means now, without binding it.
    *
    * @throws ADAPTER_NOT_FOUND, ADAPTER_RETIRED, OBJECT_DAMAGED
    */
@@ -108,9 +109,9 @@ export class BindingTable {
   }
 
   /**
-   * Makes an adapter ready. Every acquired adapter must be released.
+   * Binds an adapter. Every acquired adapter must be released.
    *
-   * @param signal of the one who waits; the load goes on for the others
+   * @param signal cancels only this wait; the load continues for other callers
    * @throws ADAPTER_BACKBONE, ADAPTER_INVALID, OBJECT_DAMAGED; CANCELLED, DEADLINE
    */
   async acquire(adapter: AdmittedAdapter, signal?: AbortSignal): Promise<BoundAdapter> {
@@ -125,14 +126,14 @@ export class BindingTable {
     }
   }
 
-  /** Gives back an adapter that was acquired. */
+  /** Releases an acquired adapter. */
   release({ digest }: BoundAdapter): void {
     const entry = this.entries.get(digest);
     if (entry !== undefined) this.leave(digest, entry);
   }
 
   /**
-   * Makes an adapter ready and keeps it so, outside the budget.
+   * Binds an adapter and keeps it bound, outside the budget.
    *
    * @throws what `admit` and `acquire` throw
    */
@@ -140,7 +141,7 @@ export class BindingTable {
     const adapter = await this.admit(reference);
     const entry = this.use(adapter);
     entry.pins += 1;
-    // It need not wait for room any more.
+    // A pinned adapter does not wait for room.
     this.startWaiting();
     try {
       return await entry.ready;
@@ -150,7 +151,7 @@ export class BindingTable {
     }
   }
 
-  /** Lets an adapter go that was pinned. */
+  /** Unpins an adapter. */
   unpin({ digest }: BoundAdapter): void {
     const entry = this.entries.get(digest);
     if (entry === undefined) return;
@@ -158,7 +159,7 @@ export class BindingTable {
     this.settle();
   }
 
-  /** Makes an adapter ready ahead of its first tile; a failure is logged and told to whoever asks for it. */
+  /** Binds an adapter ahead of its first tile. A failure is logged; callers that acquire the adapter get the error. */
   async prefetch(reference: string): Promise<void> {
     try {
       this.release(await this.acquire(await this.admit(reference)));
@@ -167,18 +168,18 @@ export class BindingTable {
     }
   }
 
-  /** Adapters that are ready now. */
+  /** Adapters that are bound now. */
   bound(): BoundAdapter[] {
     return [...this.entries.values()].flatMap(({ bound }) => (bound === undefined ? [] : [bound]));
   }
 
-  /** Tells if a version of a name is ready, or on its way. */
+  /** Returns true if a version of a name is bound or loading. */
   serves(name: string): boolean {
     for (const { reference } of this.entries.values()) if (reference.startsWith(`${name}@`)) return true;
     return false;
   }
 
-  /** Returns how many adapters are ready and on their way, for metrics. */
+  /** Returns the numbers of bound and loading adapters, for metrics. */
   states(): Reading[] {
     const bound = this.bound().length;
     return [
@@ -187,7 +188,7 @@ export class BindingTable {
     ];
   }
 
-  /** The entry of an adapter, the last used from now on; its load begins if there is none. */
+  /** Returns the entry of an adapter and marks it as most recently used; starts the load if there is no entry. */
   private use(adapter: AdmittedAdapter): Entry {
     const { digest } = adapter;
     const known = this.entries.get(digest);
@@ -233,7 +234,7 @@ export class BindingTable {
     return entry;
   }
 
-  /** Starts loads for which there is room, in their order; those of pins need none. */
+  /** Starts waiting loads that fit, in order of arrival. Loads of pinned adapters need no room. */
   private startWaiting(): void {
     for (const waiting of [...this.waiting]) {
       const { entry, start } = waiting;
@@ -244,7 +245,11 @@ export class BindingTable {
     }
   }
 
-  /** Frees bindings that nobody uses if some bytes fit then. What is larger than the budget has it for itself. @returns whether they fit */
+  /**
+   * Evicts unused bindings if that makes enough room. A binding that is larger than the budget may use all of it.
+   *
+   * @returns whether they fit
+   */
   private makeRoom(bytes: number): boolean {
     const { budgetBytes } = this.context;
     const inUse = this.countedBytes(({ users, bound }) => users > 0 || bound === undefined);
@@ -253,7 +258,7 @@ export class BindingTable {
     return true;
   }
 
-  /** Frees bindings that nobody uses, those unused longest first, until what is counted is below a bound. */
+  /** Evicts unused bindings, least recently used first, until the counted bytes are below a bound. */
   private freeIdle(below: number): void {
     let used = this.countedBytes(() => true);
     for (const [digest, { users, pins, bound, bytes }] of this.entries) {
@@ -276,7 +281,7 @@ export class BindingTable {
     return sum;
   }
 
-  /** Something is no longer in use, or turned out larger than expected. */
+  /** Reacts to a binding that is no longer in use, or is larger than estimated. */
   private settle(): void {
     this.freeIdle(this.context.budgetBytes);
     this.startWaiting();
@@ -285,7 +290,7 @@ export class BindingTable {
   private leave(digest: string, entry: Entry): void {
     entry.users -= 1;
     if (entry.users === 0 && entry.pins === 0 && !entry.isPlaced) {
-      // Nobody waits for it any more.
+      // No caller waits for it any more.
       this.waiting = this.waiting.filter((waiting) => waiting.entry !== entry);
       this.forget(digest, entry);
     }
@@ -302,7 +307,7 @@ export class BindingTable {
     const start = performance.now();
     const blob = await this.blob(adapter);
     const { digest: backboneDigest, precision } = backbone;
-    // Before batches that wait: a swap takes a fraction of a batch.
+    // Urgent, before waiting batches: a swap takes a fraction of the time of a batch.
     const bytes = await engine.call('bind', { reference, digest, blob, backboneDigest, precision }, { urgent: true });
     const bindMilliseconds = performance.now() - start;
     instruments().binds.record(bindMilliseconds / 1000);

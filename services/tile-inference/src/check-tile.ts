@@ -12,7 +12,7 @@ import { maximumHalo, maximumTileSide } from '@hyperswap/scene';
 import type { AdmittedAdapter } from './binding-table.js';
 import type { PixelType } from './engine/program.js';
 
-/** Tile whose bytes are what its header says, ready for the engine. */
+/** Validated tile: its bytes match its header. Ready for the engine. */
 export interface CheckedTile {
   readonly window: Window;
   readonly margins: Margins;
@@ -66,7 +66,7 @@ export function checkTile(
     const shape = `${rows} × ${columns} pixels of ${bands} ${stored.type} values`;
     throw failure('TILE_BYTES', { tile: tile.id, found: tile.pixels.byteLength, wanted, shape });
   }
-  // Copied out of the message, so that the buffer is aligned and can move to the engine.
+  // Copied out of the message, so that the buffer is aligned and can be transferred to the engine.
   const pixels = new Uint8Array(tile.pixels).buffer;
   const infinite = stored.type === 'float32' ? firstNotFinite(new Float32Array(pixels)) : -1;
   if (infinite >= 0) {
@@ -77,14 +77,17 @@ export function checkTile(
   return { window, margins, pixels, pixelType: stored.type, bands, raw };
 }
 
-/** Returns the place of the first value that is NaN or infinite, -1 without one. A tile has up to 16 million: a sum finds one fast. */
+/**
+ * Returns the place of the first value that is NaN or infinite, -1 without one. A tile has up to 16 million: a sum
+ * finds one fast.
+ */
 export function firstNotFinite(values: Float32Array): number {
   let sum = 0;
   for (const value of values) sum += value * 0;
   return sum === 0 ? -1 : values.findIndex((value) => !Number.isFinite(value));
 }
 
-/** Checks window and margins, before anything is computed with them. */
+/** Checks window and margins before any computation uses them. */
 function checkPlace(
   { window, halo, margins: given, id }: Tile,
   half: number,

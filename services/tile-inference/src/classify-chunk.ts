@@ -19,7 +19,9 @@ export interface ChunkContext {
   readonly tiles: TileClassifier;
 }
 
-/** Returns the handler of scene jobs. Maps are read out of their chunks, so that nothing is left to put together but counts. */
+/**
+ * Returns the handler of scene jobs. Maps are read from their chunks, so only counts have to be combined at the end.
+ */
 export function chunkHandler(context: ChunkContext): JobHandler<SceneJob, SceneJobResult, JobProgress> {
   const { store } = context;
   return {
@@ -34,7 +36,9 @@ export function chunkHandler(context: ChunkContext): JobHandler<SceneJob, SceneJ
   };
 }
 
-/** @throws QUEUE_FULL, so that a process with room takes the chunk; what the scene, the adapter and the engine fail with */
+/**
+ * @throws QUEUE_FULL, so that a process with room takes the chunk; what the scene, the adapter and the engine fail with
+ */
 async function classifyChunk(
   { id, objects, request }: Job<SceneJob>,
   index: number,
@@ -91,7 +95,12 @@ async function classifyChunk(
   });
 }
 
-/** Puts the values of chosen pixels where these are; the others are 0. @param plane some values a chosen pixel @param pixels of the window */
+/**
+ * Puts the values of chosen pixels where these are; the others are 0.
+ *
+ * @param plane some values a chosen pixel
+ * @param pixels of the window
+ */
 function spread(plane: Uint8Array, chosen: Int32Array | undefined, pixels: number): Uint8Array {
   if (chosen === undefined) return plane;
   const values = plane.length / chosen.length;

@@ -34,7 +34,7 @@ export interface ClassifyTilesContext {
   readonly tiles: TileClassifier;
 }
 
-/** Header of a stream, with what it stands for. */
+/** Resolved header of a stream. */
 interface StreamSettings {
   readonly header: ClassifyTilesHeader;
   readonly outputs: ReadonlySet<Output>;
@@ -44,7 +44,7 @@ interface StreamSettings {
   readonly wavelengths: readonly number[];
 }
 
-/** Tile that is known to be right, with the version that its adapter's name meant when it came. */
+/** Validated tile, with the version that its adapter's name meant on arrival. */
 interface AdmittedTile {
   readonly id: string;
   readonly tile: CheckedTile;
@@ -55,16 +55,17 @@ interface AdmittedTile {
 const maximumIdBytes = 200;
 
 /**
- * Classifies one stream of tiles. The next tile is read when there is room for it, so that a fast client waits instead of filling the queue,
- * and so does one that does not read its results. A tile's adapter is resolved when the tile comes: an alias that moves changes the next tile,
- * never one that is under way. An invalid tile is answered with its error; the stream goes on.
+ * Classifies one stream of tiles. The next tile is read when there is room for it, so that a fast client waits instead
+ * of filling the queue, and so does one that does not read its results. A tile's adapter is resolved when the tile
+ * comes: an alias that moves affects the next tile, never one in progress. An invalid tile is answered with its error;
+ * the stream goes on.
  */
 export function classifyTiles(
   context: ClassifyTilesContext,
   requests: AsyncIterable<ClassifyTilesRequest>,
   { signal }: CallContext,
 ): AsyncIterable<ClassifyTilesResponse> {
-  // Each tile that waits listens to it.
+  // Each waiting tile adds a listener.
   setMaxListeners(0, signal);
   const responses = new ResponseQueue<ClassifyTilesResponse>(bytesOf);
   readTiles(context, requests, responses, signal).then(
@@ -74,7 +75,7 @@ export function classifyTiles(
   return responses;
 }
 
-/** Starts a tile as soon as it comes and there is room, and ends when all are answered. */
+/** Starts each tile on arrival when there is room, and ends when all tiles are answered. */
 async function readTiles(
   context: ClassifyTilesContext,
   requests: AsyncIterable<ClassifyTilesRequest>,
@@ -106,7 +107,7 @@ async function readTiles(
             }
           },
           (error: unknown) => {
-            // The stream ends with what ends all its tiles.
+            // The stream ends with the error that ended all its tiles.
             if (signal.aborted) {
               responses.fail(error);
               return undefined;
@@ -146,7 +147,11 @@ async function readSettings(store: ObjectStore, header: ClassifyTilesHeader): Pr
   }
 }
 
-/** Finds what a tile means, and checks it. One that is refused is counted. @throws FIELD_INVALID, ADAPTER_WAVELENGTHS, what `BindingTable.admit` and `checkTile` throw */
+/**
+ * Resolves and validates a tile. A refused tile is counted.
+ *
+ * @throws FIELD_INVALID, ADAPTER_WAVELENGTHS, what `BindingTable.admit` and `checkTile` throw
+ */
 async function admitTile(
   { bindings, tiles }: ClassifyTilesContext,
   { header, pcaDigest, wavelengths }: StreamSettings,

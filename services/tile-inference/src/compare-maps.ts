@@ -11,7 +11,8 @@ import { smoothedMap } from './smoothed-map.js';
 /**
  * Compares two maps of one scene on its labels.
  *
- * @throws JOB_NOT_FOUND, JOB_NOT_DONE, FIELD_INVALID when the maps are of other scenes or classes, or nothing is labelled
+ * @throws JOB_NOT_FOUND, JOB_NOT_DONE, FIELD_INVALID when the maps are of other scenes or classes, or nothing is
+ * labelled
  */
 export async function compareMaps(
   jobs: SceneJobs,

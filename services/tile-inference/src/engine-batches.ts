@@ -20,8 +20,8 @@ export class EngineBatches {
    * Runs a batch, and writes its rows into the work of its parts.
    *
    * @param parts of one group: tiles of adapters for which the backbone does the same, or patches of one target
-   * @param options `signal` stops the batch between two blocks. An urgent batch of tiles runs between two blocks of another; of patches
-   *   in its turn, since they may have to wait for their backbone
+   * @param options `signal` stops the batch between two blocks. An urgent batch of tiles runs between two blocks of
+   * another; of patches in its turn, since they may have to wait for their backbone
    */
   async run(parts: readonly Part<EngineWork>[], options: BatchOptions): Promise<void> {
     // Bindings of tiles and of patches have other keys, so that a batch has one kind.
@@ -92,7 +92,10 @@ export class EngineBatches {
     }
   }
 
-  /** Frees what the engine holds of work that is not run to its end. Behind the batches that still use it: the engine answers in order. */
+  /**
+   * Frees the engine's tensors of unfinished work. The call queues behind the batches that still use them, because the
+   * engine answers in order.
+   */
   discard(work: EngineWork): void {
     if (work.kind !== 'tile' || work.content !== undefined) return;
     void this.engine.call('closeTile', { key: work.key }).catch(() => undefined);

@@ -4,7 +4,10 @@ import type { ObjectStore } from '@hyperswap/storage';
 import { chunkCount, chunkKey, chunkWindow } from './scene-job.js';
 import type { FinishedJob } from './scene-jobs.js';
 
-/** Planes of a chunk's result: labels and confidence, one byte a pixel, then the probabilities of each class where they are kept. */
+/**
+ * Planes of a chunk's result: labels and confidence, one byte a pixel, then the probabilities of each class where they
+ * are kept.
+ */
 export interface MapBlock {
   readonly window: Window;
   /** `[height, width]` */

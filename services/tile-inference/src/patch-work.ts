@@ -20,7 +20,7 @@ export interface PatchWork extends Work {
 /** Backbone and binding that patches run on. */
 export type PatchTarget = Pick<PatchWork, 'backboneDigest' | 'precision' | 'adapter'>;
 
-/** More columns than any adapter has classes. */
+/** Upper limit of the columns of a row: more than any adapter has classes. */
 const mostClasses = 256;
 
 /** Returns work of checked patches. @param served config of the served backbone, by which costs are measured */
@@ -41,7 +41,11 @@ export function newPatchWork(
   };
 }
 
-/** Returns what patches take: as they came, and their rows. @param own bytes of a binding that is theirs alone */
+/**
+ * Returns the memory of patches: their input and their result rows.
+ *
+ * @param own bytes of a binding that only these patches use
+ */
 export function patchesSize(images: Float32Array, config: BackboneConfig, own: number): Size {
   const patches = images.length / patchValues(config);
   return { patches, bytes: images.byteLength + 4 * patches * Math.max(mostClasses, config.width) + own };

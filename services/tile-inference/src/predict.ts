@@ -27,17 +27,21 @@ export interface PredictContext {
   readonly served: BackboneDescription & { readonly precision: Precision };
   /** Precision of headers that name none. */
   readonly precision: PrecisionChoice;
-  /** Messages of all calls that have come and wait for room. */
+  /** Messages of all calls that have arrived and wait for room. */
   readonly waiting: WaitingMessages;
 }
 
-/** Bytes of messages that wait for room in the queue: they are not in its budget yet, and have a bound of their own. */
+/** Limit of the messages that wait for room in the queue, in bytes. They are not part of the queue's budget yet. */
 export class WaitingMessages {
   private bytes = 0;
 
   constructor(private readonly limit: number) {}
 
-  /** Reserves room for a message as soon as there is some. @throws QUEUE_FULL when too much waits; CANCELLED, DEADLINE */
+  /**
+   * Reserves room for a message as soon as there is some.
+   *
+   * @throws QUEUE_FULL when too much waits; CANCELLED, DEADLINE
+   */
   async reserve(flow: ScheduledFlow<EngineWork>, size: Size, signal: AbortSignal): Promise<Reservation> {
     if (this.bytes + size.bytes > this.limit) return flow.reserveNow(size);
     this.bytes += size.bytes;
@@ -61,10 +65,11 @@ interface Target {
 const maximumPatchesBytes = 16 * 1024 ** 2;
 
 /**
- * Runs one stream of patches, in their order. A message waits for room in the queue, and then takes its turn among the work of all clients. A
- * backbone that is not served is lent for as long as patches of the stream wait or run.
+ * Runs one stream of patches, in their order. A message waits for room in the queue, and then takes its turn among the
+ * work of all clients. A backbone that is not served is loaned while patches of the stream wait or run.
  *
- * @throws BACKBONE_NOT_FOUND, BACKBONE_TOO_LARGE, ADAPTER_NOT_FOUND, ADAPTER_BACKBONE, ADAPTER_INVALID, PATCHES_SHAPE, FIELD_INVALID, QUEUE_FULL
+ * @throws BACKBONE_NOT_FOUND, BACKBONE_TOO_LARGE, ADAPTER_NOT_FOUND, ADAPTER_BACKBONE, ADAPTER_INVALID, PATCHES_SHAPE,
+ * FIELD_INVALID, QUEUE_FULL
  */
 export function predict(
   context: PredictContext,
@@ -79,7 +84,7 @@ export function predict(
   return responses;
 }
 
-/** Starts a message as soon as it comes and there is room, and ends when all are answered. */
+/** Starts each message on arrival when there is room, and ends when all messages are answered. */
 async function readPatches(
   context: PredictContext,
   requests: AsyncIterable<PredictRequest>,
@@ -94,7 +99,7 @@ async function readPatches(
   // The first failure ends the stream, and all that waits.
   const failed = new AbortController();
   const signal = AbortSignal.any([callSignal, failed.signal]);
-  // Each message that waits listens to it.
+  // Each waiting message adds a listener.
   setMaxListeners(0, signal);
   let answered = Promise.resolve();
   try {
@@ -102,7 +107,7 @@ async function readPatches(
       throwIfAborted(signal, 'Predicting');
       if (responses.closed) break;
       const images = checkPatches(part.value, config);
-      // While its patches wait, the message itself need not.
+      // The message itself can be freed while its patches wait.
       part.value = Buffer.alloc(0);
       const reservation = await context.waiting.reserve(flow, patchesSize(images, config, own), signal);
       const rows = run(context, target, flow, images, reservation, signal);
@@ -117,7 +122,7 @@ async function readPatches(
       answered.catch((error: unknown) => failed.abort(error));
     }
   } finally {
-    // Requests that have come are answered, whatever ends the stream.
+    // Requests that have arrived are answered, no matter how the stream ends.
     await answered;
   }
 }
@@ -151,7 +156,7 @@ async function findTarget(
   return { backbone, precision, adapter: new PrivateBinding(engine, read) };
 }
 
-/** Runs patches on what they need. @returns rows, `[patches, columns]` */
+/** Runs patches on their backbone and binding. @returns rows, `[patches, columns]` */
 async function run(
   { bindings, loans, served }: PredictContext,
   { backbone, precision, adapter }: Target,
@@ -178,7 +183,9 @@ async function run(
   });
 }
 
-/** @throws FIELD_INVALID; PATCHES_SHAPE when the bytes are no whole number of patches, or hold NaN or infinite values */
+/**
+ * @throws FIELD_INVALID; PATCHES_SHAPE when the bytes are no whole number of patches, or hold NaN or infinite values
+ */
 function checkPatches(bytes: Buffer, config: BackboneConfig): Float32Array {
   const { components, imageSize } = config;
   const wanted = `[${components}, ${imageSize}, ${imageSize}]`;

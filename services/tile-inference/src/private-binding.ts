@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { ProgramClient } from '@hyperswap/tensor';
 import type { BindArguments, TileProgram } from './engine/program.js';
 
-/** A binding for one call alone. It is made when work of the call begins, and freed when none is left. */
+/** Binding for a single call. It is created when the first work of the call begins, and freed after the last. */
 export class PrivateBinding {
   /** Name of the binding in the engine. */
   readonly name = `predict ${randomUUID()}`;
@@ -15,7 +15,11 @@ export class PrivateBinding {
     private readonly adapter: () => Promise<Omit<BindArguments, 'digest'>>,
   ) {}
 
-  /** Runs a function while it is bound. @throws ADAPTER_BACKBONE, ADAPTER_INVALID, and what reading the adapter throws */
+  /**
+   * Runs a function while it is bound.
+   *
+   * @throws ADAPTER_BACKBONE, ADAPTER_INVALID, and what reading the adapter throws
+   */
   async use<Result>(run: () => Promise<Result>): Promise<Result> {
     this.users += 1;
     this.ready ??= this.bind();

@@ -14,7 +14,8 @@ export function wantedOutputs(outputs: readonly Output[], field: string): Readon
 }
 
 /**
- * Returns the map of a job that is done, from top to bottom, as blocks of full rows, or as parts of a row that does not fit a message.
+ * Returns the map of a job that is done, from top to bottom, as blocks of full rows, or as parts of a row that does not
+ * fit a message.
  *
  * @throws JOB_NOT_FOUND, JOB_NOT_DONE, FIELD_INVALID when the window or an output cannot be had
  */

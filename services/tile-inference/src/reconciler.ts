@@ -16,9 +16,9 @@ interface Holding {
 }
 
 /**
- * Binds the adapters that pins ask for on this pod, and releases those that they no longer ask for. It runs on every change of
- * a name that has pins, from time to time without one, and again after failures. A version that cannot be loaded has its reason in
- * the status; the others serve.
+ * Binds the adapters that pins ask for on this pod, and releases those that they no longer ask for. It runs on every
+ * change of a name that has pins, from time to time without one, and again after failures. A version that cannot be
+ * loaded has its reason in the status; the others serve.
  */
 export class Reconciler {
   /** By `name@7`. */
@@ -41,7 +41,7 @@ export class Reconciler {
       this.settle = resolve;
     });
     this.unwatch = registry.watch((name, { pins = [] }) => {
-      // Most changes concern no pod.
+      // Most changes do not concern this pod.
       if (pins.length > 0 || this.holds(name)) this.look();
     });
     this.look();
@@ -61,18 +61,18 @@ export class Reconciler {
     this.holdings.clear();
   }
 
-  /** Tells if versions of a name are held. */
+  /** Returns true if this pod holds versions of a name. */
   private holds(name: string): boolean {
     for (const reference of this.holdings.keys()) if (reference.startsWith(`${name}@`)) return true;
     return false;
   }
 
-  /** Reconciles now, or as soon as the run under way is over. */
+  /** Reconciles now, or after the current run. */
   private look(): void {
     this.isStale = true;
     this.running ??= this.reconcile().finally(() => {
       this.running = undefined;
-      // A change that came as the run ended.
+      // A change arrived while the run ended.
       if (this.isStale && !this.isStopped) this.look();
     });
   }
@@ -99,7 +99,7 @@ export class Reconciler {
   }
 
   private async bringAbout(wanted: ReadonlySet<string>): Promise<void> {
-    // New ones first: a version that replaces another is ready before the old one is released.
+    // New versions are bound first, so that a replacement is ready before the old version is released.
     await Promise.all([...wanted].map((reference) => this.hold(reference)));
     for (const [reference, { bound }] of this.holdings) {
       if (wanted.has(reference)) continue;

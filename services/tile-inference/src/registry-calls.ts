@@ -32,7 +32,11 @@ async function* contents<Content>(parts: AsyncIterable<{ readonly value: Content
   for await (const { value } of parts) yield value;
 }
 
-/** Returns a page of versions. @throws FIELD_INVALID when the page is too large; NAME_INVALID, ADAPTER_NOT_FOUND for a token that is no version */
+/**
+ * Returns a page of versions.
+ *
+ * @throws FIELD_INVALID when the page is too large; NAME_INVALID, ADAPTER_NOT_FOUND for a token that is no version
+ */
 export async function listAdapters(
   registry: AdapterRegistry,
   request: ListAdaptersRequest,

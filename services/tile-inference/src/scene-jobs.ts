@@ -29,13 +29,16 @@ export interface SceneJobsContext extends ChunkContext {
   readonly logger: Logger;
 }
 
-/** A job that is done, with what its map is read from. */
+/** Finished job, with the keys of its chunks. */
 export interface FinishedJob extends SceneJob {
   /** Beginning of the keys of its chunks. */
   readonly objects: string;
 }
 
-/** Whole scenes as jobs, cut into chunks that any process may classify. Any process tells how a job goes, whichever was asked for it. */
+/**
+ * Classifications of whole scenes as jobs, cut into chunks that any process may classify. Any process reports the
+ * progress of any job.
+ */
 export class SceneJobs {
   private isDraining = false;
 
@@ -51,8 +54,8 @@ export class SceneJobs {
   /**
    * Starts a job and reports its progress. When the client leaves, the job is cancelled, unless it is detached.
    *
-   * @throws SCENE_NOT_FOUND, SCENE_CHANGED, ADAPTER_NOT_FOUND, ADAPTER_RETIRED, PCA_MISMATCH, ADAPTER_WAVELENGTHS, FIELD_INVALID,
-   *   JOBS_FULL, DRAINING, and what the job failed with
+   * @throws SCENE_NOT_FOUND, SCENE_CHANGED, ADAPTER_NOT_FOUND, ADAPTER_RETIRED, PCA_MISMATCH, ADAPTER_WAVELENGTHS,
+   * FIELD_INVALID, JOBS_FULL, DRAINING, and what the job failed with
    */
   async *classify(request: ClassifySceneRequest, call: CallContext): AsyncGenerator<ClassifySceneResponse> {
     const { runner, logger } = this.context;
@@ -61,7 +64,7 @@ export class SceneJobs {
       yield { event: { $case: 'accepted', value: await this.message(await runner.get(classificationKind, id)) } };
       yield* this.watch(id, call);
     } finally {
-      // The calls of a process that drains are cut off, and another process goes on with their jobs.
+      // A draining process ends its calls, and another process continues their jobs.
       if (call.signal.aborted && !request.detached && !this.isDraining) {
         await this.cancel(id).catch((error: unknown) => {
           logger.warn({ err: error, job: id }, 'a classification could not be cancelled');
@@ -114,7 +117,7 @@ export class SceneJobs {
     return { jobs: [...page], nextPageToken };
   }
 
-  /** From now on, clients that are cut off do not take their jobs with them. */
+  /** From now on, a disconnect does not cancel the job of a client. */
   drain(): void {
     this.isDraining = true;
   }
@@ -187,7 +190,8 @@ function progressOf({ parts }: JobView<SceneJob>): { stage: string; done: number
 }
 
 /**
- * Returns the side of a job's chunks: the one that was asked for, else 64 pixels, or as much more as keeps their number within the limit.
+ * Returns the side of a job's chunks: the one that was asked for, else 64 pixels, or as much more as keeps their number
+ * within the limit.
  *
  * @param wanted side in pixels; 0 for the usual one
  * @throws FIELD_INVALID

@@ -51,11 +51,11 @@ export interface TileInferenceContext {
   readonly bindingBytes: number;
   /** Memory of backbones that are not served. */
   readonly backboneBytes: number;
-  /** Whose adapters are served; undefined: everybody's. */
+  /** Keys whose adapters are served; undefined serves all adapters. */
   readonly trustedKeys?: TrustedKeys;
 }
 
-/** The services, and what of them does not change while they run. */
+/** Services with their constant properties. */
 export interface TileInferenceServices extends ServiceGroup {
   readonly serving: {
     readonly backbone: string;

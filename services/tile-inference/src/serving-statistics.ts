@@ -8,7 +8,7 @@ export interface CountedTime {
   milliseconds: number;
 }
 
-/** Counts of one version's tiles since the start, or since it was last forgotten. */
+/** Counts of one version's tiles since the start, or since it was last dropped. */
 export interface VersionStatistics {
   readonly reference: string;
   readonly digest: string;
@@ -22,7 +22,7 @@ export interface VersionStatistics {
   readonly engine: CountedTime;
 }
 
-/** Versions that are remembered; those not used for longest are forgotten first. */
+/** Maximum number of versions in memory; the least recently used ones are dropped first. */
 const rememberedVersions = 1_000;
 
 /** Statistics of this process by version, of tiles, jobs and Open Inference requests together. */

@@ -19,7 +19,7 @@ export interface ClassifiedTile extends TileLabels {
   readonly times: WorkTimes;
 }
 
-/** Flow that several pieces of work share while any of them is there. */
+/** Flow shared by several pieces of work, as long as one of them exists. */
 interface SharedFlow {
   readonly flow: ScheduledFlow<EngineWork>;
   users: number;
@@ -50,7 +50,8 @@ export class TileClassifier {
   }
 
   /**
-   * Runs a function with a flow that others may share: all chunks of a job in this process, all unary calls of a connection.
+   * Runs a function with a flow that others may share: all chunks of a job in this process, all unary calls of a
+   * connection.
    *
    * @param key of those that share the flow
    */
@@ -79,12 +80,12 @@ export class TileClassifier {
    */
   refused(adapter: AdmittedAdapter | undefined, error: unknown, milliseconds: number): void {
     if (adapter !== undefined) this.context.statistics.failed(adapter, milliseconds);
-    // Clients make up names of adapters that do not exist: such a name is no label.
+    // Clients may send names of adapters that do not exist. Such a name is not used as a label.
     const label = adapter === undefined ? 'unknown' : this.adapterLabel(adapter.reference);
     instruments().adapterTiles.add(1, { adapter: label, outcome: toHyperswapError(error).code });
   }
 
-  /** Returns what a tile has to reserve. */
+  /** Returns the size that a tile has to reserve. */
   sizeOf(tile: TileExtent, adapter: AdmittedAdapter, probabilities: boolean): Size {
     return tileSize(tile, adapter, this.context.config, probabilities);
   }

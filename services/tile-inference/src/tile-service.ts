@@ -20,7 +20,7 @@ export interface TileServiceContext extends ClassifyTilesContext {
 
 /** Returns the service that classifies tiles. */
 export function createTileService(context: TileServiceContext): HostedService {
-  // Found before the first status is asked for.
+  // Determined before the first status request.
   void accelerator().catch(() => undefined);
   const implementation: TileServiceServer = {
     classifyTiles: bidiStreamHandler((requests, call) => classifyTiles(context, requests, call)),

@@ -58,7 +58,7 @@ export function newTileWork(
   };
 }
 
-/** Returns what a tile takes: pixels as they came, normalised on the device, and its results. */
+/** Returns the memory of a tile: pixels as received, pixels normalised on the device, and its results. */
 export function tileSize(
   { window: { height, width }, margins, pixels, rowStep = 1, chosen }: TileExtent,
   { classes }: Pick<AdmittedAdapter, 'classes'>,

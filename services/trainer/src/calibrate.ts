@@ -10,8 +10,8 @@ import type { TrainingContext } from './training-context.js';
 import { validationShare, type LabelledPixels, type TrainingPlan } from './training-plan.js';
 
 /**
- * Returns the plan that calibrates another one: its training pixels without a part of them, which are its test pixels, as far from the
- * others as the map is from all of them.
+ * Returns the plan that calibrates another one: its training pixels without a part of them, which are its test pixels,
+ * as far from the others as the map is from all of them.
  *
  * @throws SPLIT_INVALID if there are too few training pixels
  */
@@ -40,9 +40,9 @@ interface CalibrationOptions {
 }
 
 /**
- * Calibrates an adapter: divides its head by the temperature at which validation pixels are most likely. These are the training's own
- * validation pixels; where it has none, the same recipe is trained once more without a quarter of the training pixels, and they
- * calibrate. Test pixels have no part in it.
+ * Calibrates an adapter: divides its head by the temperature at which validation pixels are most likely. These are the
+ * training's own validation pixels; where it has none, the same recipe is trained once more without a quarter of the
+ * training pixels, and they calibrate. Test pixels have no part in it.
  */
 export async function calibrate(
   fitted: FittedAdapter,

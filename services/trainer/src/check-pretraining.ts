@@ -10,7 +10,8 @@ import { parsePretrainingSettings, sizeConfig } from './training-settings.js';
 const maximumScenes = 10_000;
 
 /**
- * Checks all that decides a pretraining before it is queued: names, the backbone it starts from, size, settings and scenes.
+ * Checks all that decides a pretraining before it is queued: names, the backbone it starts from, size, settings and
+ * scenes.
  *
  * @returns digests of the scenes
  * @throws NAME_INVALID, FIELD_INVALID, BACKBONE_NOT_FOUND, SCENE_NOT_FOUND, SCENE_CHANGED

@@ -20,7 +20,7 @@ export interface Checkpoint extends z.infer<typeof stateSchema> {
   readonly tensors: ReadonlyMap<string, NamedTensor>;
 }
 
-/** Returns what the engine offers as a checkpoint that is kept. */
+/** Converts the engine's state to a stored checkpoint. */
 export function toCheckpoint({ random, losses, accuracies, ...checkpoint }: TrainingCheckpoint): Checkpoint {
   return { ...checkpoint, random: [...random], losses: [...losses], accuracies: [...accuracies] };
 }

@@ -133,7 +133,7 @@ export async function fitAdapter(recipe: AdapterRecipe, context: TrainingContext
 /** Largest number of bands whose wavelengths an adapter stores: its header holds 1 MiB. */
 const describedBands = 16_384;
 
-/** Returns what a scene tells of its bands, for the adapter's metadata. */
+/** Returns the band metadata of a scene, for the adapter's metadata. */
 function bandsOf({
   bands,
   wavelengths,

@@ -21,7 +21,8 @@ interface TunedBackbone {
 }
 
 /**
- * Writes the backbone that full fine-tuning made into a folder of its own and holds it in the engine, for as long as it is used.
+ * Writes the backbone that full fine-tuning made into a folder of its own and holds it in the engine, for as long as it
+ * is used.
  *
  * @param name of the backbone
  */

@@ -21,7 +21,8 @@ export interface Tested {
 }
 
 /**
- * Measures a result on a plan's test pixels: agreement, agreement by distance to the nearest training pixel, and calibration.
+ * Measures a result on a plan's test pixels: agreement, agreement by distance to the nearest training pixel, and
+ * calibration.
  *
  * @param side of the square around a pixel that the method looks at
  */

@@ -31,9 +31,9 @@ export function addPseudoLabels(
 }
 
 /**
- * Adds pseudo-labels (Lee 2013) to a training. A first classifier on its labelled pixels classifies pixels with data drawn
- * from the whole scene. The result is smoothed along the scene's spectra. Some pixels of each class are then drawn from those
- * whose votes agree.
+ * Adds pseudo-labels (Lee 2013) to a training. A first classifier on its labelled pixels classifies pixels with data
+ * drawn from the whole scene. The result is smoothed along the scene's spectra. Some pixels of each class are then
+ * drawn from those whose votes agree.
  *
  * Test pixels may be among them, without their labels: the split's description says so.
  *

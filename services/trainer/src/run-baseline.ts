@@ -36,7 +36,7 @@ export async function runBaseline(request: StartTrainingRequest, context: Traini
     });
   const given = { plan: planned, seed: request.seed };
   const plan = await addLabelsOf(classify, recipe.pseudoLabels, given, context);
-  // The settings stay: labels of the first classifier would vote for its own.
+  // The settings stay the same: chosen on pseudo-labels, they would favour those of the first classifier.
   return fitAndTest(request, plan, { ...recipe, settings, choosesSettings: false }, start, context);
 }
 

@@ -41,7 +41,7 @@ export class SceneSource {
   }
 
   /**
-   * Returns a scene. Whatever is read of it later is of the same content, or the read fails.
+   * Returns a scene. Later reads return the same content, or fail.
    *
    * @param digest content that is meant; undefined or empty for any
    * @throws SCENE_NOT_FOUND; SCENE_CHANGED when it has another content than the one that is meant, or is gone
@@ -125,7 +125,8 @@ export class SceneSource {
   }
 
   /**
-   * Returns all scores of a scene, `[height, width, components]`, and its mask, `[height, width]`, 1 for pixels with data.
+   * Returns all scores of a scene, `[height, width, components]`, and its mask, `[height, width]`, 1 for pixels with
+   * data.
    *
    * @throws SCENE_CHANGED
    */

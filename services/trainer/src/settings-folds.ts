@@ -5,11 +5,13 @@ import { validationShare, type TrainingPlan } from './training-plan.js';
 const foldCount = 4;
 
 /**
- * Returns folds of a plan's training pixels to choose settings on. Each holds a quarter back, as far from the others as the map is from
- * the training pixels: whole blocks in a split by blocks, whose guard band leaves pixels beside them out. Test pixels have no part in it.
+ * Returns folds of a plan's training pixels to choose settings on. Each holds a quarter back, as far from the others as
+ * the map is from the training pixels: whole blocks in a split by blocks, whose guard band leaves pixels beside them
+ * out. Test pixels have no part in it.
  *
  * @param guard pixels of that band
- * @returns of each fold a mark a pixel: 0 trains, 1 is held back, 2 does neither; empty where there are too few training pixels
+ * @returns of each fold a mark a pixel: 0 trains, 1 is held back, 2 does neither; empty where there are too few
+ * training pixels
  */
 export async function settingsFolds(
   { train, split, blockSize, scene }: TrainingPlan,

@@ -27,8 +27,8 @@ export function usableBands({ raster }: Scene): number[] {
 }
 
 /**
- * Returns the spectra of the windows around pixels, `[pixels, side, side, bands]`, in the order of the pixels. Windows are mirrored at the
- * scene's border; pixels without data have the window's own spectrum.
+ * Returns the spectra of the windows around pixels, `[pixels, side, side, bands]`, in the order of the pixels. Windows
+ * are mirrored at the scene's border; pixels without data have the window's own spectrum.
  *
  * @param pixels best in ascending order, so that neighbours are read together
  * @throws SCENE_CHANGED, FIELD_INVALID when the scene keeps no bands
@@ -82,7 +82,11 @@ export async function* spectraWindows(
   }
 }
 
-/** Returns the windows of training pixels. @throws FIELD_INVALID if they are too many, or the scene keeps no bands; SCENE_CHANGED */
+/**
+ * Returns the windows of training pixels.
+ *
+ * @throws FIELD_INVALID if they are too many, or the scene keeps no bands; SCENE_CHANGED
+ */
 export async function gatherSpectra(
   scenes: SceneSource,
   scene: Scene,

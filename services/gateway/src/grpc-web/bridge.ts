@@ -18,7 +18,9 @@ export function isGrpcWeb({ headers }: IncomingMessage): boolean {
   return /^application\/grpc-web(\+proto)?(;|$)/.test(headers['content-type'] ?? '');
 }
 
-/** Answers a call: messages as the service sends them, then its status. Every error travels as a status with details. */
+/**
+ * Answers a call: messages as the service sends them, then its status. Every error travels as a status with details.
+ */
 export async function answerCall(
   request: IncomingMessage,
   response: ServerResponse,
@@ -69,7 +71,11 @@ async function forward(
   }
 }
 
-/** Sends messages as fast as the browser takes them, and cancels the call when it leaves. @returns the status of the call */
+/**
+ * Sends messages as fast as the browser reads them, and cancels the call when the browser disconnects.
+ *
+ * @returns the status of the call
+ */
 async function pump(stream: ClientReadableStream<Buffer>, response: ServerResponse): Promise<StatusObject> {
   const cancel = (): void => stream.cancel();
   response.once('close', cancel);
@@ -81,7 +87,7 @@ async function pump(stream: ClientReadableStream<Buffer>, response: ServerRespon
     }
   } catch (error) {
     stream.cancel();
-    // The status tells why a call failed; other errors are of the connection to the browser.
+    // The status has the reason why a call failed. Other errors belong to the connection to the browser.
     if (!(error instanceof Error && 'metadata' in error)) throw error;
   } finally {
     response.off('close', cancel);

@@ -67,7 +67,7 @@ async function sendFile(
     const { size } = await handle.stat();
     response.setHeader('accept-ranges', 'bytes');
     response.setHeader('etag', tag);
-    // A map never changes; its readers may.
+    // The content of a map never changes, but the permissions of its readers may.
     response.setHeader('cache-control', 'private, no-cache');
     const { range: wanted, 'if-range': condition, 'if-none-match': known } = request.headers;
     if (known === tag) {

@@ -10,7 +10,8 @@ export interface ByteRange {
  * Returns the range that a header names.
  *
  * @param size bytes of the file
- * @returns undefined for the whole file: no header, another unit, or several ranges; `unsatisfiable` when the file has no such bytes
+ * @returns undefined for the whole file: no header, another unit, or several ranges; `unsatisfiable` when the file has
+ * no such bytes
  */
 export function byteRange(header: string | undefined, size: number): ByteRange | 'unsatisfiable' | undefined {
   const found = /^bytes=(\d*)-(\d*)$/.exec(header ?? '');

@@ -13,10 +13,10 @@ import { callUnary, readStream } from '@hyperswap/rpc';
 import { forwardedMetadata } from '../forwarded-metadata.js';
 import type { Channels } from '../routes.js';
 
-/** Milliseconds to look a finished job up. */
+/** Timeout for the look-up of a finished job, in milliseconds. */
 const lookUpMilliseconds = 30_000;
 
-/** Services as one caller may use them. */
+/** Services with the rights of one caller. */
 export class Caller {
   constructor(
     private readonly channels: Channels,

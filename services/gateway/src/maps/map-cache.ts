@@ -1,4 +1,6 @@
-/** Maps as files in a temporary folder: written when somebody asks first, deleted when others need the space. */
+/**
+ * Cache of maps as files in a temporary folder: written at the first request, evicted when other maps need the space.
+ */
 import { mkdtemp, readdir, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -7,23 +9,23 @@ import type { SceneJob } from '@hyperswap/proto';
 import type { Caller } from './caller.js';
 import { writeMap } from './write-map.js';
 
-/** Bytes of maps that are kept. */
+/** Size limit of the cache in bytes. */
 const keptBytes = 8 * 1024 ** 3;
-/** Maps that are written at once. */
+/** Number of maps that are written at the same time. */
 const writtenAtOnce = 2;
 
 interface CachedMap {
   readonly directory: string;
   readonly written: Promise<void>;
   readonly stop: AbortController;
-  /** Requests that read it, or wait for it. */
+  /** Number of requests that read the map or wait for it. */
   users: number;
   bytes: number;
   isWritten: boolean;
 }
 
 export class MapCache {
-  /** By job and smoothing, those used longest ago first. */
+  /** Maps by job and smoothing, least recently used first. */
   private readonly maps = new Map<string, CachedMap>();
   private writing = 0;
 
@@ -35,7 +37,8 @@ export class MapCache {
   }
 
   /**
-   * Lets somebody use the files of a map. The map is written once for all who wait, and no longer than somebody waits.
+   * Runs a function with the files of a map. One write serves all requests that wait for the map; it stops when no
+   * request waits any more.
    *
    * @param reach pixels that smoothing reaches; 0 for none
    * @throws GATEWAY_BUSY when too many maps are written, and what reading the map throws
@@ -90,7 +93,7 @@ export class MapCache {
         throw error;
       },
     );
-    // Those who wait get the error; perhaps nobody does any more.
+    // Waiting requests get the error. There may be none left.
     written.catch(() => undefined);
     const entry: CachedMap = { directory, written, stop, users: 0, bytes: 0, isWritten: false };
     return entry;
@@ -107,14 +110,14 @@ export class MapCache {
       if (HyperswapError.is(error, 'SCENE_NOT_FOUND')) return undefined;
       throw error;
     });
-    // A scene that took the place of the one that was mapped may lie elsewhere.
+    // A scene that replaced the mapped one may have another georeference.
     const own = scene?.digest === job.sceneDigest || sameSize(job, scene?.raster) ? scene : undefined;
     await writeMap(directory, job, own, caller.rows(job, reach, signal));
     const sizes = await Promise.all((await readdir(directory)).map((name) => stat(path.join(directory, name))));
     return sizes.reduce((sum, { size }) => sum + size, 0);
   }
 
-  /** Deletes maps that nobody reads, until the others fit. */
+  /** Evicts maps without readers until the others fit. */
   private async shrink(): Promise<void> {
     let bytes = [...this.maps.values()].reduce((sum, map) => sum + map.bytes, 0);
     for (const [key, map] of this.maps) {
@@ -127,7 +130,7 @@ export class MapCache {
   }
 }
 
-/** Labels that were added to a scene change its digest, and not its place. */
+/** Labels that were added to a scene change its digest, but not its georeference. */
 function sameSize(
   { height, width }: { readonly height: number; readonly width: number },
   other: { readonly height: number; readonly width: number } | undefined,

@@ -4,7 +4,10 @@ import { classValues, CogWriter, OutputFolder, qmlStyle, type AffineTransform } 
 
 const cogType = 'image/tiff; application=geotiff; profile=cloud-optimized';
 
-/** Media types of the files of a map that the gateway writes. `probabilities.tif` is there only where the job kept probabilities. */
+/**
+ * Media types of the files of a map that the gateway writes. `probabilities.tif` is there only where the job kept
+ * probabilities.
+ */
 export const mapFileTypes = {
   'labels.tif': cogType,
   'confidence.tif': cogType,
@@ -20,7 +23,8 @@ export function isMapFile(name: string): name is MapFile {
 /**
  * Writes the map of a job as Cloud Optimized GeoTIFFs, row by row as it comes. All files appear together.
  *
- * @param scene that the map is of, for its place on Earth; undefined when it is gone: the map has no place then
+ * @param scene that the map is of, for its georeference; undefined if the scene was deleted: the map then has no
+ * georeference
  * @throws FILE_UNWRITABLE, and what the rows throw
  */
 export async function writeMap(
@@ -64,7 +68,10 @@ function namesOf({ classes }: AdapterVersion): string[] {
   return classes.map(({ name }) => name);
 }
 
-/** Returns the place of a scene; none for scenes in the geometry of their sensor, whose maps are in that geometry too. */
+/**
+ * Returns the georeference of a scene; none for scenes in the geometry of their sensor, whose maps have that geometry
+ * too.
+ */
 function placeOf(scene: Scene | undefined): {
   readonly crs?: { readonly epsg?: number; readonly wkt?: string };
   readonly transform?: AffineTransform;

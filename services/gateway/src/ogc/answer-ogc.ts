@@ -25,7 +25,7 @@ import {
 } from './processes.js';
 
 const root = '/ogc';
-/** Jobs of the list at most. */
+/** Maximum number of jobs in the list. */
 const maximumJobs = 1000;
 
 export interface OgcContext {
@@ -43,7 +43,7 @@ interface Request {
   readonly base: string;
 }
 
-/** Tells a path of this API from others. */
+/** Returns true for a path of this API. */
 export function isOgc(pathname: string): boolean {
   return pathname === root || pathname.startsWith(`${root}/`);
 }
@@ -164,7 +164,11 @@ async function listJobs({ url, calls, base }: Request): Promise<object> {
   return { jobs, links: [selfLink(`${base}/jobs`)] };
 }
 
-/** Returns links to the files of a map, or the name of a prepared scene. @throws JOB_NOT_DONE, and what the job failed with */
+/**
+ * Returns links to the files of a map, or the name of a prepared scene.
+ *
+ * @throws JOB_NOT_DONE, and what the job failed with
+ */
 function results({ process, status, scene, hasProbabilities }: OgcJob, { url, base }: Request): object {
   const { job, state } = status;
   if (state !== JobState.JOB_STATE_DONE) {

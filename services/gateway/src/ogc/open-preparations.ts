@@ -1,10 +1,13 @@
 import { failure } from '@hyperswap/errors';
 import type { PrepareSceneResponse } from '@hyperswap/proto';
 
-/** Preparations that a gateway holds open at a time. */
+/** Number of preparations that a gateway holds open at the same time. */
 const maximumOpen = 4;
 
-/** Calls that prepare scenes for OGC clients. A preparation reads as long as its call is open, and its client does not wait for it. */
+/**
+ * Calls that prepare scenes for OGC clients. A preparation reads as long as its call is open, and its client does not
+ * wait for it.
+ */
 export class OpenPreparations {
   private readonly closing = new AbortController();
   private readonly calls = new Set<Promise<void>>();

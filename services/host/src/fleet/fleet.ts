@@ -3,15 +3,15 @@ import { PodReport, type FleetJobs, type WatchFleetResponse } from '@hyperswap/p
 import type { Bus } from '@hyperswap/messaging';
 import { ResponseQueue } from '@hyperswap/rpc';
 
-/** Subject on which those who watch ask all processes to report. */
+/** Subject on which watchers ask all processes to report. */
 const wantedSubject = 'fleet.wanted';
 /** Subject of the reports. */
 const reportSubject = 'fleet.reports';
-/** Time between two requests of one who watches. */
+/** Interval between two requests of a watcher. */
 const askMilliseconds = 2_000;
-/** Time that a process reports for after it was asked. */
+/** Time for which a process reports after a request. */
 const reportMilliseconds = 3 * askMilliseconds;
-/** Least time between two counts of jobs, which read all records. */
+/** Minimum interval between two counts of jobs. A count reads all records. */
 const countMilliseconds = 2_000;
 
 export interface FleetContext {
@@ -23,8 +23,9 @@ export interface FleetContext {
 }
 
 /**
- * The processes that share a bus, as they tell of themselves. Nobody reports while nobody watches: a watcher asks on one subject every two
- * seconds, and whoever hears it reports on another one until the asking stops. No process keeps a list of the others.
+ * Reports of the processes that share a bus. Processes report only while a client watches: a watcher sends a request on
+ * one subject every two seconds, and each process that receives it reports on another subject until the requests stop.
+ * No process keeps a list of the others.
  */
 export class Fleet {
   private readonly unsubscribe: () => void;
@@ -75,7 +76,7 @@ export class Fleet {
         const start = performance.now();
         const jobs = await this.context.countJobs();
         news.replace('', { event: { $case: 'jobs', value: jobs } });
-        // Counting takes a tenth of the time at most.
+        // Counting takes at most a tenth of the time.
         return Math.max(countMilliseconds, interval, 10 * (performance.now() - start));
       }),
     ];
@@ -89,7 +90,7 @@ export class Fleet {
     }
   }
 
-  /** Begins to report, or reports more often, since somebody watches. */
+  /** Begins to report, or reports more often, because a client watches. */
   private ask(wanted: unknown): void {
     const { interval } = (wanted ?? {}) as { readonly interval?: unknown };
     if (typeof interval !== 'number' || !(interval > 0) || this.stopping.signal.aborted) return;
@@ -101,14 +102,14 @@ export class Fleet {
     if (!this.isReporting) void this.report();
   }
 
-  /** Reports after each interval until nobody watches. */
+  /** Reports after each interval until no client watches. */
   private async report(): Promise<void> {
     this.isReporting = true;
     const isWanted = (): boolean => performance.now() <= this.wantedUntil && !this.stopping.signal.aborted;
     while (isWanted()) {
       this.pause = new AbortController();
       const start = performance.now();
-      // Those who watch see a process whose reports fail as silent.
+      // Watchers see a process whose reports fail as silent.
       await this.tell().catch(() => undefined);
       const rest = Math.max(0, this.interval - (performance.now() - start));
       await sleep(rest, undefined, { signal: this.pause.signal, ref: false }).catch(() => undefined);
@@ -122,7 +123,7 @@ export class Fleet {
   }
 }
 
-/** Runs a task again and again. A failure, as of a bus that is away, is followed by another try. @param task returns milliseconds to wait */
+/** Repeats a task. After a failure, for example of the bus, it retries. @param task returns milliseconds to wait */
 async function repeat(signal: AbortSignal, task: () => Promise<number>): Promise<void> {
   while (!signal.aborted) {
     const pause = await task().catch(() => askMilliseconds);
@@ -130,7 +131,7 @@ async function repeat(signal: AbortSignal, task: () => Promise<number>): Promise
   }
 }
 
-/** Returns a report; undefined for what is none, as of another release or program. */
+/** Returns a report; undefined if the message is not a report of this release. */
 function reportOf(content: unknown): PodReport | undefined {
   try {
     const report = PodReport.decode(Buffer.from(String(content), 'base64'));

@@ -26,7 +26,7 @@ export interface PodIdentity {
 const startedAt = new Date(performance.timeOrigin);
 const flowClasses = { interactive: FlowClass.FLOW_CLASS_INTERACTIVE, job: FlowClass.FLOW_CLASS_JOB } as const;
 
-/** Makes the report of this process out of its metrics, the same that Prometheus reads. */
+/** Builds the report of this process from its metrics, the same that Prometheus reads. */
 export function podReport(
   { pod, services, serving }: PodIdentity,
   state: PodState,

@@ -5,7 +5,8 @@ const shownCharacters = 120;
 /**
  * Reads the setting of allowed beginnings of URLs.
  *
- * @param setting URLs of http or https separated by commas; one whose path does not end in a slash names a folder, or a single file
+ * @param setting URLs of http or https separated by commas; one whose path does not end in a slash names a folder, or a
+ * single file
  * @throws CONFIG_INVALID
  */
 export function parseSceneUrls(setting: string): readonly URL[] {
@@ -21,8 +22,9 @@ export function parseSceneUrls(setting: string): readonly URL[] {
 }
 
 /**
- * Returns the URL of a scene, if the operator allows it: scheme, host and port are those of an allowed beginning, and the path goes on behind a
- * slash. Paths that a server may read in two ways are refused, so that none leaves the allowed folder.
+ * Returns the URL of a scene, if the operator allows it: scheme, host and port are those of an allowed beginning, and
+ * the path goes on behind a slash. Paths that a server may read in two ways are refused, so that none leaves the
+ * allowed folder.
  *
  * @throws SCENE_SOURCE_REFUSED
  */
@@ -48,7 +50,7 @@ export function nameOfUrl(text: string): string {
 }
 
 function whyNoSceneUrl(text: string): string | undefined {
-  // The parser of URLs would mend these, and a server may read what is left in another way.
+  // The URL parser would normalise these, and a server may interpret the rest differently.
   if (/[\\\s\p{Cc}]/u.test(text)) return 'a URL has no spaces and backslashes';
   if (!/^https?:\/\/[^/]/i.test(text)) return 'it is not a URL of http or https';
   if (text.includes('..') || /%(2e|2f|5c|25|0[0-9a-f]|1[0-9a-f]|7f)/i.test(text)) {

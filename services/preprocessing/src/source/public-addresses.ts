@@ -1,7 +1,10 @@
 import { lookup } from 'node:dns';
 import { BlockList, isIPv6, type LookupFunction } from 'node:net';
 
-/** Networks that are not the public internet: IANA's special-purpose address registries (RFC 6890 and its updates), and multicast. */
+/**
+ * Networks that are not the public internet: IANA's special-purpose address registries (RFC 6890 and its updates), and
+ * multicast.
+ */
 const reserved = new BlockList();
 const ranges4 = [
   ['0.0.0.0', 8],
@@ -22,7 +25,7 @@ const ranges4 = [
 const ranges6 = [
   ['::', 128],
   ['::1', 128],
-  // Addresses that lead to IPv4 through a translator or a tunnel.
+  // Addresses that reach IPv4 through a translator or a tunnel.
   ['64:ff9b::', 96],
   ['64:ff9b:1::', 48],
   ['2001::', 23],
@@ -39,13 +42,13 @@ for (const [network, prefix] of ranges6) reserved.addSubnet(network, prefix, 'ip
 
 /** Tells an address of the public internet from a private, loopback, link-local or otherwise reserved one. */
 function isPublicAddress(address: string): boolean {
-  // An IPv4 address written as IPv6 (::ffff:a.b.c.d) counts as what it is.
+  // An IPv4 address written as IPv6 (::ffff:a.b.c.d) counts as IPv4.
   return !reserved.check(address, isIPv6(address) ? 'ipv6' : 'ipv4');
 }
 
 /**
- * Returns a resolver of names for connections that go to the public internet alone. The address that was checked is the one that the connection
- * goes to, so that a name which answers differently the second time gains nothing.
+ * Returns a resolver of names for connections that go to the public internet alone. The address that was checked is the
+ * one that the connection goes to, so that a name cannot resolve to another address the second time.
  *
  * @param refusal error for a name with an address that is not public
  */

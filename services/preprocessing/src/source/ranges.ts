@@ -6,7 +6,7 @@ export interface Ranges {
   readonly name: string;
   /** Bytes of the file. */
   readonly size: number;
-  /** Changes with the content, as far as its place tells. */
+  /** Version that changes with the content, as far as the source reports it. */
   readonly version: string;
   /**
    * Reads exactly `length` bytes, which are inside the file.
@@ -14,7 +14,7 @@ export interface Ranges {
    * @throws SCENE_SOURCE_UNREADABLE, SCENE_SOURCE_UNREACHABLE, CANCELLED, what the store throws
    */
   read(offset: number, length: number): Promise<Uint8Array<ArrayBuffer>>;
-  /** Requires that the file is still the one that was opened. @throws SCENE_SOURCE_UNREADABLE */
+  /** Checks that the file is still the one that was opened. @throws SCENE_SOURCE_UNREADABLE */
   requireSame(): Promise<void>;
   /** Ends connections. */
   close(): void;
@@ -27,13 +27,16 @@ const maximumRangeBytes = 128 * 1024 ** 2;
 export const pageBytes = 64 * 1024;
 const keptPages = 64;
 
-/** Returns a file whose small parts are read in pages, so that many of them take one request. Parts that are too large are refused. */
+/**
+ * Returns a file whose small parts are read in pages, so that many of them take one request. Parts that are too large
+ * are refused.
+ */
 export function inPages(ranges: Ranges): Ranges {
   const pages = new Map<number, Uint8Array<ArrayBuffer>>();
   const page = async (index: number): Promise<Uint8Array<ArrayBuffer>> => {
     const start = index * pageBytes;
     const found = pages.get(index) ?? (await ranges.read(start, Math.min(pageBytes, ranges.size - start)));
-    // The page used last comes last.
+    // Re-inserting keeps the pages in order of use.
     pages.delete(index);
     pages.set(index, found);
     if (pages.size > keptPages) pages.delete(pages.keys().next().value!);

@@ -11,7 +11,7 @@ const headMilliseconds = 60_000;
 const retryAfterMilliseconds = 5_000;
 /** Bytes of the rows that are taken at once, at most one row more; the reader itself reads more of them at once. */
 const rowsBytes = 1024 * 1024;
-/** Heap of the thread: directories of a file that claims many images stay below it. */
+/** Heap limit of the thread; enough for the directories of a file that claims many images. */
 const heapMegabytes = 512;
 
 const pixelTypes: Readonly<Record<FileInfo['type'], PixelType>> = {
@@ -33,7 +33,7 @@ export class SceneSource {
     private readonly signal: AbortSignal,
     private readonly info: FileInfo,
     private readonly ranges: Ranges,
-    /** Ends the thread. */
+    /** Terminates the thread. */
     readonly close: () => Promise<void>,
   ) {}
 
@@ -103,7 +103,11 @@ export class SceneSource {
     };
   }
 
-  /** Reads the rows from `first` on, some at once. @throws FILE_FORMAT, SCENE_SOURCE_UNREADABLE, SCENE_SOURCE_UNREACHABLE, CANCELLED */
+  /**
+   * Reads the rows from `first` on, some at once.
+   *
+   * @throws FILE_FORMAT, SCENE_SOURCE_UNREADABLE, SCENE_SOURCE_UNREACHABLE, CANCELLED
+   */
   async *rows(first: number): AsyncGenerator<PixelRows> {
     const { height, width, bands, type } = this.info;
     const valueBytes = type === 'i1' ? 2 : Number(type[1]);
@@ -114,7 +118,7 @@ export class SceneSource {
         if (error instanceof HyperswapError) throw error;
         throw this.signal.aborted ? cancelled() : named(this.ranges.name, error);
       });
-      // The last rows are not given away before it is known that all are of one file.
+      // The last rows are yielded only after a check that all rows come from one version of the file.
       if (row + count === height) await this.ranges.requireSame();
       yield { row, values: Buffer.from(read.buffer, read.byteOffset, read.byteLength) };
     }

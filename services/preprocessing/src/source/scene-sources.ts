@@ -39,8 +39,8 @@ export class SceneSources {
    *
    * @param source `store:KEY` or a URL
    * @param signal ends the reading
-   * @throws FIELD_INVALID when it is empty; SCENE_SOURCE_REFUSED, SCENE_SOURCE_UNREADABLE, SCENE_SOURCE_UNREACHABLE, SCENE_SOURCES_BUSY, FILE_FORMAT,
-   *   CANCELLED
+   * @throws FIELD_INVALID when it is empty; SCENE_SOURCE_REFUSED, SCENE_SOURCE_UNREADABLE, SCENE_SOURCE_UNREACHABLE,
+   * SCENE_SOURCES_BUSY, FILE_FORMAT, CANCELLED
    */
   async open(source: string, signal: AbortSignal): Promise<OpenSource> {
     if (source === '')

@@ -23,7 +23,11 @@ export function sourceHeader(header: PrepareSceneHeader, found: RasterInfo): Pre
   throw invalid('header.raster', reason);
 }
 
-/** Returns the pixels of a source, and then the label rows that the client sends. @throws FIELD_INVALID when it sends pixels too */
+/**
+ * Returns the pixels of a source, and then the label rows that the client sends.
+ *
+ * @throws FIELD_INVALID when it sends pixels too
+ */
 export async function* sourceParts(
   rows: AsyncIterable<PixelRows>,
   sent: AsyncIterable<RowsPart>,

@@ -29,14 +29,14 @@ interface Answer {
   readonly version: string;
 }
 
-/** Requests for one range before it is given up. */
+/** Maximum number of requests for one range. */
 const attempts = 3;
 const pauseMilliseconds = 300;
 const retryAfterMilliseconds = 5_000;
 
 /**
- * Opens a file on an HTTP server by range requests (RFC 9110, section 14). Redirects are not followed, and an answer that is not exactly the range
- * that was asked for, of the same version of the file as the first, is refused.
+ * Opens a file on an HTTP server by range requests (RFC 9110, section 14). Redirects are not followed, and an answer
+ * that is not exactly the range that was asked for, of the same version of the file as the first, is refused.
  *
  * @throws SCENE_SOURCE_REFUSED, SCENE_SOURCE_UNREADABLE, SCENE_SOURCE_UNREACHABLE, CANCELLED
  */
@@ -87,7 +87,9 @@ async function request(server: Server, offset: number, length: number): Promise<
   }
 }
 
-/** @throws SCENE_SOURCE_UNREADABLE for answers that no repetition mends; any other error for those that one may mend */
+/**
+ * @throws SCENE_SOURCE_UNREADABLE for answers that a retry cannot fix; any other error for those that a retry may fix
+ */
 async function requestOnce(
   { url, agent }: Server,
   offset: number,

@@ -1,4 +1,7 @@
-/** Tile-inference's program in the executor's worker: bindings and open tiles live here, from tile to labels nothing leaves the device. */
+/**
+ * Program of tile-inference in the executor's worker. It holds bindings and open tiles; from tile to labels, all data
+ * stays on the device.
+ */
 import { Binding, readAdapter, type Classification } from '@hyperswap/adapter';
 import { failure } from '@hyperswap/errors';
 import { reflect } from '@hyperswap/raster';
@@ -48,7 +51,11 @@ export interface TileToOpen {
   readonly width: number;
   /** Pixels around the window; those missing to half a patch are mirrored. */
   readonly margins: TileMargins;
-  /** Rows of pixels from one row of the window to the next: 1 in a tile, the side of a patch where patches are stacked. @default 1 */
+  /**
+   * Rows of pixels from one row of the window to the next: 1 in a tile, the side of a patch where patches are stacked.
+   *
+   * @default 1
+   */
   readonly rowStep?: number;
   /** Pixels of the window that are classified, in ascending order; undefined for all. */
   readonly chosen: Int32Array | undefined;
@@ -86,10 +93,16 @@ interface OpenTile {
 
 const arrayTypes = { uint8: Uint8Array, uint16: Uint16Array, int16: Int16Array, float32: Float32Array } as const;
 const bindings = new Map<string, Binding>();
-/** Backbones that have run once: kernels are made for shapes, so that only the first adapter of a backbone is slower at its first tile. */
+/**
+ * Backbones that have run once. Kernels are compiled per shape, so only the first adapter of a backbone needs a
+ * warm-up.
+ */
 const warm = new WeakSet<ResidentBackbone>();
 const tiles = new Map<number, OpenTile>();
-/** Bindings of batches that run, and in how many. One that is unbound between two blocks lives until the end of its batches. */
+/**
+ * Number of running batches of each binding. A binding that is unbound between two blocks is freed after its last
+ * batch.
+ */
 const inUse = new Map<Binding, number>();
 /** Values of a tile that are normalised at once: a large tile of many bands would take several times its memory. */
 const valuesAtOnce = 4 * 1024 * 1024;
@@ -100,7 +113,7 @@ function findBinding(digest: string): Binding {
   return binding;
 }
 
-/** Runs a batch of a binding, which lives for so long. */
+/** Runs a batch of a binding, and keeps the binding until the end of the batch. */
 async function using<Result>(digest: string, run: (binding: Binding) => Promise<Result>): Promise<Result> {
   const binding = findBinding(digest);
   inUse.set(binding, (inUse.get(binding) ?? 0) + 1);
@@ -138,13 +151,16 @@ function* normalised({ pixels, pixelType, bands, raw }: TileToOpen, binding: Bin
   }
 }
 
-/** Runs a batch of several bindings, which live for so long. */
+/** Runs a batch of several bindings, and keeps them until the end of the batch. */
 async function usingAll<Result>(digests: readonly string[], run: () => Promise<Result>): Promise<Result> {
   const [first, ...others] = digests;
   return first === undefined ? run() : using(first, () => usingAll(others, run));
 }
 
-/** Opens tiles and gathers the patches of a batch, `[components, patches · patchSize²]`. A tile whose last pixels it takes is closed. */
+/**
+ * Opens tiles and gathers the patches of a batch, `[components, patches · patchSize²]`. A tile whose last pixels it
+ * takes is closed.
+ */
 function* gatherBatch({ open, segments }: ClassifyArguments): Steps<Tensor2D> {
   const tf = tensorflow();
   for (const tile of open) {
@@ -166,7 +182,10 @@ function* gatherBatch({ open, segments }: ClassifyArguments): Steps<Tensor2D> {
   });
 }
 
-/** A batch from tiles to labels, a step a block of the backbone. The backbone runs once for all adapters, and each has its own head. */
+/**
+ * A batch from tiles to labels, a step a block of the backbone. The backbone runs once for all adapters, and each has
+ * its own head.
+ */
 function* classifyBatch(args: ClassifyArguments): Steps<Classification> {
   const { segments, probabilities } = args;
   const owners = segments.map(({ digest }) => findBinding(digest));
@@ -249,7 +268,7 @@ function* predictRows(images: Float32Array, resident: ResidentBackbone, binding:
 }
 
 const program = {
-  /** Returns the precision of a choice for a backbone whose error in int8 nobody has measured. @throws FIELD_INVALID */
+  /** Resolves a precision for a backbone without a measured int8 error. @throws FIELD_INVALID */
   precisionOf({ choice }: { choice: PrecisionChoice }): Precision {
     return choice === 'auto' ? learningPrecision(choice) : servingPrecision(choice);
   },
@@ -264,7 +283,11 @@ const program = {
     return unheldBytes();
   },
 
-  /** Lends a backbone until it is returned. Batches run between the blocks of a load. @returns false when it is not there, and none is given */
+  /**
+   * Loans a backbone until it is returned. Batches run between the blocks of a load.
+   *
+   * @returns false when it is not there, and none is given
+   */
   async lendBackbone({ digest, precision, backbone }: LendArguments, context: MethodContext): Promise<boolean> {
     return lendResident(digest, precision, backbone, () => context.pause());
   },
@@ -273,13 +296,18 @@ const program = {
     returnResident(digest, precision);
   },
 
-  /** Holds a backbone to serve. `auto` takes another precision than int8 when that errs too much on this backbone. @throws FIELD_INVALID */
+  /**
+   * Holds a backbone to serve. `auto` takes another precision than int8 when that errs too much on this backbone.
+   *
+   * @throws FIELD_INVALID
+   */
   makeResident({ backbone, precision: choice }: { backbone: Backbone; precision: PrecisionChoice }): Residence {
     return makeServable(backbone, choice);
   },
 
   /**
-   * Builds an adapter's binding, and runs the backbone's first one once, so that its first tile is as fast as the others.
+   * Builds an adapter's binding, and runs the backbone's first one once, so that its first tile is as fast as the
+   * others.
    *
    * @returns bytes of what the binding owns
    */
@@ -304,7 +332,7 @@ const program = {
    * @returns row by row, `[patches, classes]` or `[patches, width]`
    */
   async predict({ images, backboneDigest, precision, adapter }: PredictArguments, context: MethodContext) {
-    // The backbone stays for so long, whatever its borrower does.
+    // The backbone stays loaded until the call ends, even if the loan ends earlier.
     await lendResident(backboneDigest, precision, undefined, () => context.pause());
     try {
       const resident = residentBackbone(backboneDigest, precision);
@@ -320,7 +348,7 @@ const program = {
     }
   },
 
-  /** Frees a binding, at the latest when its batches have ended. */
+  /** Frees a binding, or marks it to be freed after its last batch. */
   unbind({ digest }: { digest: string }): void {
     const binding = bindings.get(digest);
     bindings.delete(digest);
@@ -333,8 +361,9 @@ const program = {
   },
 
   /**
-   * Classifies one batch: segments of any number of tiles, of adapters for which the backbone does the same. A tile whose last pixels it takes is closed, so that
-   * nothing of it is left when its labels are there. Urgent calls, such as binding another adapter, pass between blocks.
+   * Classifies one batch: segments of any number of tiles, of adapters for which the backbone does the same. A tile
+   * whose last pixels it takes is closed, so that nothing of it is left when its labels are there. Urgent calls, such
+   * as binding another adapter, pass between blocks.
    */
   async classify(args: ClassifyArguments, context: MethodContext) {
     return usingAll([...new Set(args.segments.map(({ digest }) => digest))], async () => {
@@ -364,7 +393,7 @@ export interface BindArguments {
 export interface LendArguments {
   readonly digest: string;
   readonly precision: Precision;
-  /** The backbone to load; undefined when it is to be lent only if it is there. */
+  /** Backbone to load; undefined to loan it only if it is loaded already. */
   readonly backbone: Backbone | undefined;
 }
 

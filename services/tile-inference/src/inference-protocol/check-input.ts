@@ -21,8 +21,8 @@ export interface CheckedInput {
  * Checks the input of a request against its model.
  *
  * - `patches` `[n, side, side, bands]`: one label for the centre of each.
- * - `tile` `[rows, columns, bands]` or `[1, rows, columns, bands]`: one label for each pixel, without the `halo` that a parameter
- *   of the tensor says. Pixels that are missing around the edge are mirrored.
+ * - `tile` `[rows, columns, bands]` or `[1, rows, columns, bands]`: one label for each pixel, without the `halo` that a
+ *   parameter of the tensor says. Pixels that are missing around the edge are mirrored.
  *
  * Values are pixels as the sensor gave them, or scores of `scene`, a prepared scene.
  *

@@ -7,7 +7,11 @@ const { DataType } = openInference;
 /** Name of the engine, as a platform or backend of models. */
 export const platform = 'hyperswap';
 
-/** Returns the tensors of a version, with what its classes and bands mean. @param versions numbers of those that can be used */
+/**
+ * Returns the tensors of a version, with what its classes and bands mean.
+ *
+ * @param versions numbers of those that can be used
+ */
 export function modelMetadata(record: AdapterRecord, versions: readonly number[]): openInference.ModelMetadataResponse {
   const { metadata, digest, name, version, aliases } = record;
   const { patchSize, bands, classes, wavelengths, metrics, backbone } = metadata;
@@ -40,8 +44,8 @@ export function modelMetadata(record: AdapterRecord, versions: readonly number[]
 }
 
 /**
- * Returns the configuration of a version. Its first dimension is a batch of patches: dimensions are those of one patch. A tile is
- * the optional input, because a request has one of both.
+ * Returns the configuration of a version. Its first dimension is a batch of patches: dimensions are those of one patch.
+ * A tile is the optional input, because a request has one of both.
  */
 export function modelConfig({ metadata, name }: AdapterRecord): openInference.ModelConfig {
   const { patchSize, bands, classes } = metadata;

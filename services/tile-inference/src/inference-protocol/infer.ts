@@ -32,7 +32,7 @@ const maximumIdBytes = 200;
 /** Longest time that a request can ask for in its parameter `timeout`, in microseconds: an hour. */
 const maximumTimeout = 3_600_000_000;
 
-/** Request that is known to be right, with the version that its model meant when it came. */
+/** Validated request, with the version that its model name meant on arrival. */
 interface AdmittedRequest {
   readonly request: Request;
   readonly adapter: AdmittedAdapter;
@@ -42,10 +42,11 @@ interface AdmittedRequest {
 }
 
 /**
- * Classifies one request. All unary requests of a connection are one flow; one for which there is no room is refused at once.
+ * Classifies one request. All unary requests of a connection are one flow; one for which there is no room is refused at
+ * once.
  *
- * @throws QUEUE_FULL, TENSOR_INVALID, FIELD_INVALID, PCA_MISMATCH, ADAPTER_NOT_FOUND, ADAPTER_RETIRED, ADAPTER_BACKBONE,
- *   CANCELLED, DEADLINE
+ * @throws QUEUE_FULL, TENSOR_INVALID, FIELD_INVALID, PCA_MISMATCH, ADAPTER_NOT_FOUND, ADAPTER_RETIRED,
+ * ADAPTER_BACKBONE, CANCELLED, DEADLINE
  */
 export async function infer(
   context: InferContext,
@@ -61,15 +62,15 @@ export async function infer(
 }
 
 /**
- * Classifies a stream of requests, which is one flow. The next request is read when there is room for it. A request that fails is
- * answered with its error, and the stream goes on.
+ * Classifies a stream of requests, which is one flow. The next request is read when there is room for it. A request
+ * that fails is answered with its error, and the stream goes on.
  */
 export function streamInfer(
   context: InferContext,
   requests: AsyncIterable<Request>,
   { signal }: Pick<CallContext, 'signal'>,
 ): AsyncIterable<StreamResponse> {
-  // Each request that waits listens to it.
+  // Each waiting request adds a listener.
   setMaxListeners(0, signal);
   const responses = new ResponseQueue<StreamResponse>(bytesOf);
   readRequests(context, requests, responses, signal).then(
@@ -106,7 +107,7 @@ async function readRequests(
         .then(
           () => undefined,
           (error: unknown) => {
-            // The stream ends with what ends all its requests.
+            // The stream ends with the error that ended all its requests.
             if (signal.aborted) {
               responses.fail(error);
               return undefined;
@@ -127,7 +128,11 @@ async function readRequests(
   }
 }
 
-/** Finds what a request means. One that is refused is counted. @throws what `check` and `Models.admit` throw, FIELD_INVALID */
+/**
+ * Resolves and validates a request. A refused request is counted.
+ *
+ * @throws what `check` and `Models.admit` throw, FIELD_INVALID
+ */
 async function admit(context: InferContext, request: Request): Promise<AdmittedRequest> {
   const start = performance.now();
   let adapter: AdmittedAdapter | undefined;

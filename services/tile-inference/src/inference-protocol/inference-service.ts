@@ -20,7 +20,9 @@ export interface InferenceServiceContext extends InferContext, RepositoryContext
   readonly isServing: (service: string) => boolean;
 }
 
-/** Returns the service of the Open Inference Protocol, version 2. Calls that Triton has beside these are UNIMPLEMENTED. */
+/**
+ * Returns the service of the Open Inference Protocol, version 2. Calls that Triton has beside these are UNIMPLEMENTED.
+ */
 export function createInferenceService(context: InferenceServiceContext): HostedService {
   const { models, registry, statistics } = context;
   const implementation: openInference.GRPCInferenceServiceServer = {

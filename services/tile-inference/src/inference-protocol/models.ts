@@ -16,8 +16,8 @@ export interface ModelName {
 }
 
 /**
- * Models of the Open Inference Protocol: adapters of the served backbone. A request without a version means the alias `stable`, or
- * the newest version that is not retired where there is no such alias.
+ * Models of the Open Inference Protocol: adapters of the served backbone. A request without a version means the alias
+ * `stable`, or the newest version that is not retired where there is no such alias.
  */
 export class Models {
   /** @param backboneDigest digest of the served backbone */
@@ -27,17 +27,25 @@ export class Models {
     readonly backboneDigest: string,
   ) {}
 
-  /** Returns the version that a request means, for new work. @throws ADAPTER_NOT_FOUND, ADAPTER_RETIRED, NAME_INVALID, FIELD_INVALID */
+  /**
+   * Returns the version that a request means, for new work.
+   *
+   * @throws ADAPTER_NOT_FOUND, ADAPTER_RETIRED, NAME_INVALID, FIELD_INVALID
+   */
   admit(model: ModelName): Promise<AdmittedAdapter> {
     return meaning(model, (reference) => this.bindings.admit(reference));
   }
 
-  /** Returns what is known of a version. @throws ADAPTER_NOT_FOUND, NAME_INVALID, FIELD_INVALID, OBJECT_DAMAGED */
+  /** Returns the description of a version. @throws ADAPTER_NOT_FOUND, NAME_INVALID, FIELD_INVALID, OBJECT_DAMAGED */
   describe(model: ModelName): Promise<AdapterRecord> {
     return meaning(model, (reference) => this.registry.resolve(reference));
   }
 
-  /** Tells if a version exists, is not retired and belongs to the served backbone. @throws NAME_INVALID, FIELD_INVALID, OBJECT_DAMAGED */
+  /**
+   * Tells if a version exists, is not retired and belongs to the served backbone.
+   *
+   * @throws NAME_INVALID, FIELD_INVALID, OBJECT_DAMAGED
+   */
   async isReady(model: ModelName): Promise<boolean> {
     try {
       const { metadata, retired } = await this.describe(model);
@@ -48,7 +56,11 @@ export class Models {
     }
   }
 
-  /** Returns the reference that a pin of a model needs: a version, an alias, or the name for its newest version. @throws as `describe` */
+  /**
+   * Returns the reference that a pin of a model needs: a version, an alias, or the name for its newest version.
+   *
+   * @throws as `describe`
+   */
   reference(model: ModelName): Promise<string> {
     return meaning(model, async (reference) => {
       await this.registry.resolve(reference);
@@ -57,7 +69,7 @@ export class Models {
   }
 }
 
-/** Finds what a model means: with the alias `stable` first, where the request says neither version nor alias. */
+/** Resolves a model: by the alias `stable` first, if the request names neither version nor alias. */
 async function meaning<Found>(
   { name, version, alias }: ModelName,
   find: (reference: string) => Promise<Found>,

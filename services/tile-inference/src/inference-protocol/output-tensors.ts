@@ -9,7 +9,11 @@ export type OutputName = (typeof outputNames)[number];
 /** Shares are answered as bytes by the engine, 255ths. */
 const shareSteps = 255;
 
-/** Returns the outputs that a request wants, in its order; labels and confidence where it names none. @throws TENSOR_INVALID */
+/**
+ * Returns the outputs that a request wants, in its order; labels and confidence where it names none.
+ *
+ * @throws TENSOR_INVALID
+ */
 export function wantedOutputs(
   outputs: readonly Pick<openInference.ModelInferRequest_InferRequestedOutputTensor, 'name'>[],
 ): readonly OutputName[] {
@@ -25,10 +29,9 @@ export function wantedOutputs(
 export type Outputs = Pick<openInference.ModelInferResponse, 'outputs' | 'rawOutputContents'>;
 
 /**
- * Returns what a request wanted of its labels: `labels` as UINT8, from 1; `confidence` and `probabilities` as FP32, from 0 to 1 in
- * steps of 1/255.
- * Probabilities have the classes as one dimension more than the result's shape. With `typed` values go into typed contents,
- * otherwise into raw ones.
+ * Returns what a request wanted of its labels: `labels` as UINT8, from 1; `confidence` and `probabilities` as FP32,
+ * from 0 to 1 in steps of 1/255. Probabilities have the classes as one dimension more than the result's shape. With
+ * `typed` values go into typed contents, otherwise into raw ones.
  */
 export function writeOutputs(
   wanted: readonly OutputName[],

@@ -1,7 +1,9 @@
 import { failure } from '@hyperswap/errors';
 import type { openInference } from '@hyperswap/proto';
 
-/** Parameters of a request or of a tensor. Those that nobody reads are ignored, because clients send parameters of their own. */
+/**
+ * Parameters of a request or of a tensor. Unknown parameters are ignored, because clients send parameters of their own.
+ */
 export type Parameters = Readonly<Record<string, openInference.InferParameter>>;
 type Choice = NonNullable<openInference.InferParameter['parameterChoice']>;
 

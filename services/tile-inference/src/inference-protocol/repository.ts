@@ -35,7 +35,8 @@ export async function repositoryIndex(
 }
 
 /**
- * Makes a model ready in this process, then pins it, so that all processes keep it ready. The parameter `version` names a version.
+ * Binds a model in this process, then pins it, so that all processes keep it bound. The parameter `version` names a
+ * version.
  *
  * @returns the model's name
  * @throws ADAPTER_NOT_FOUND, ADAPTER_RETIRED, ADAPTER_BACKBONE, FIELD_INVALID; CANCELLED, DEADLINE
@@ -53,7 +54,7 @@ export async function loadModel(
 }
 
 /**
- * Takes all pins of a model back, or that of the version or alias that is named.
+ * Removes all pins of a model, or the pin of the named version or alias.
  *
  * @returns the model's name
  * @throws ADAPTER_NOT_FOUND, FIELD_INVALID

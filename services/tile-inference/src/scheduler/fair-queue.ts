@@ -2,17 +2,17 @@ import { Flow, type FlowKind, type WaitingWork } from './flow.js';
 import type { Batch, CutReason, Part, Work } from './work.js';
 
 /**
- * Order of service among flows: start-time fair queueing (Goyal, Vin and Cheng 1996) with patches as the unit of service, and
- * sparse flows first, as in FQ-CoDel (RFC 8290, 4.1).
+ * Order of service among flows: start-time fair queueing (Goyal, Vin and Cheng 1996) with patches as the unit of
+ * service, and sparse flows first, as in FQ-CoDel (RFC 8290, 4.1).
  *
- * - Each batch belongs to the flow with the smallest virtual time. Over any time two busy flows get service in the ratio of
- *   their weights, up to one batch each.
- * - An interactive flow that was idle and has no more than a batch is served next. Such batches alternate with the others' while
- *   both wait, so that clients that come and go do not stop those that stream.
+ * - Each batch belongs to the flow with the smallest virtual time. Over any time two busy flows get service in the
+ *   ratio of their weights, up to one batch each.
+ * - An interactive flow that was idle and has no more than a batch is served next. Such batches alternate with the
+ *   others' while both wait, so that clients that come and go do not stop those that stream.
  * - Such a batch may also be cut alone, to run between two blocks of one that has begun ({@link FairQueue.cutBrief}).
  * - A batch is filled with patches of its group from other flows, the next in turn first. Each flow pays for its own.
  *
- * It has no clock and calls nothing.
+ * The queue has no clock and no dependencies.
  */
 export class FairQueue<W extends Work> {
   private readonly backlogged = new Set<Flow<W>>();
@@ -35,7 +35,7 @@ export class FairQueue<W extends Work> {
     flow.waitingCost += work.patches * work.group.cost;
   }
 
-  /** Takes work out that no batch has taken to its end. */
+  /** Removes work of which some patches are not in a batch yet. */
   remove(flow: Flow<W>, work: W): void {
     const place = flow.waiting.findIndex((waiting) => waiting.work === work);
     if (place < 0) return;
@@ -56,8 +56,8 @@ export class FairQueue<W extends Work> {
   }
 
   /**
-   * Returns a batch of interactive flows that were idle and have no more than a batch; undefined when none waits. No part of its
-   * work is in another batch, so that it may run before batches that were cut earlier.
+   * Returns a batch of interactive flows that were idle and have no more than a batch; undefined when none waits. No
+   * part of its work is in another batch, so that it may run before batches that were cut earlier.
    */
   cutBrief(): Batch<W> | undefined {
     const order = this.inTurn().filter((flow) => flow.isBrief && flow.waiting.every(({ taken }) => taken === 0));
@@ -73,7 +73,7 @@ export class FairQueue<W extends Work> {
     return order;
   }
 
-  /** An idle flow gets work. What it was served more than its share is remembered up to one batch. */
+  /** Adds work to an idle flow. Service beyond its share is remembered, up to one batch. */
   private enter(flow: Flow<W>): void {
     const batch = this.capacity / flow.weight;
     flow.virtualTime = Math.min(Math.max(flow.virtualTime, this.virtualTime), this.virtualTime + batch);

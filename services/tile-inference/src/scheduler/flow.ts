@@ -3,26 +3,26 @@ import type { Work } from './work.js';
 /** Kind of a flow: a client waits for interactive work, jobs run in the background. */
 export type FlowKind = 'interactive' | 'job';
 
-/** Share of the engine that a flow gets beside others. */
+/** Weight of a flow: its share of the engine relative to others. */
 const weights: Readonly<Record<FlowKind, number>> = { interactive: 8, job: 1 };
 
-/** Work that waits, and how much of it batches have taken. */
+/** Waiting work, and the number of its patches that batches have taken. */
 export interface WaitingWork<W extends Work> {
   readonly work: W;
   taken: number;
 }
 
 /**
- * Work of one client in the fair queue, and the account of what it was served. Only the fair queue changes it.
+ * Work of one client in the fair queue, with the account of its service. Only the fair queue changes it.
  *
- * States: idle (nothing waits), backlogged (something waits). While it is backlogged it may have an entry credit left from
- * the moment it stopped being idle.
+ * States: idle (nothing waits), backlogged (something waits). While it is backlogged it may have an entry credit left
+ * from the moment it stopped being idle.
  */
 export class Flow<W extends Work> {
   readonly weight: number;
   /** Work with patches that no batch has taken, the oldest first. */
   waiting: WaitingWork<W>[] = [];
-  /** Cost of what no batch has taken. */
+  /** Cost of the patches that no batch has taken. */
   waitingCost = 0;
   /** Virtual time at which its next patch starts: served cost ÷ weight, moved up to the queue's when it was idle. */
   virtualTime = 0;
@@ -39,7 +39,7 @@ export class Flow<W extends Work> {
     return this.waiting.length === 0;
   }
 
-  /** It was idle a moment ago, and what it has fits the batch that such a flow gets before others. */
+  /** True if the flow was idle a moment ago, and its work fits the batch that such a flow gets before others. */
   get isBrief(): boolean {
     return this.entryCredit > 0 && this.waitingCost <= this.entryCredit;
   }

@@ -11,24 +11,24 @@ interface Waiter {
   readonly account: Account;
   readonly size: Size;
   readonly admit: (reservation: Reservation) => void;
-  /** Reservations that were made while this one was the older. */
+  /** Number of newer reservations that passed this one. */
   overtaken: number;
 }
 
-/** Smaller reservations that may pass one for which there is no room yet; then all wait for it. */
+/** Number of smaller reservations that may pass a waiting one. After that, all wait for it. */
 const maximumOvertaken = 64;
 const dimensions = ['patches', 'bytes'] as const;
 
 /**
  * Room for work that waits or runs, in patches and bytes, shared by all flows.
  *
- * A flow may hold what its own limit allows, and never more than what it leaves free: with n flows that take all they can,
- * each has 1 / (n + 1) of the room, and as much stays free for one that comes (dynamic thresholds, Choudhury and Hahne
- * 1998). So no client uses up what another may. Flows that hold nothing go first.
+ * A flow may hold what its own limit allows, and never more than what it leaves free: with n flows that take all they
+ * can, each has 1 / (n + 1) of the room, and as much stays free for one that comes (dynamic thresholds, Choudhury and
+ * Hahne 1998). No client can therefore use up the share of another. Flows that hold nothing go first.
  */
 export class MemoryBudget {
   private readonly held = { patches: 0, bytes: 0 };
-  /** In the order that they came. */
+  /** Waiting reservations in order of arrival. */
   private readonly waiters = new Set<Waiter>();
 
   /**
@@ -40,7 +40,7 @@ export class MemoryBudget {
     readonly limit: Size,
   ) {}
 
-  /** Room that is taken now. */
+  /** Room that is reserved now. */
   get used(): Size {
     return { ...this.held };
   }
@@ -72,7 +72,7 @@ export class MemoryBudget {
         giveUp = (): void => {
           this.waiters.delete(waiter);
           reject(signal.reason as Error);
-          // It may have been what others waited for.
+          // Other reservations may have waited for this one.
           this.admitWaiters();
         };
         this.waiters.add(waiter);
@@ -111,7 +111,7 @@ export class MemoryBudget {
     });
   }
 
-  /** Tells whether a reservation that comes now may go before those that wait. */
+  /** Returns true if a new reservation may pass those that wait. */
   private mayAdmit(account: Account, size: Size): boolean {
     for (const waiter of this.waiters) {
       if (waiter.overtaken >= maximumOvertaken) return false;
@@ -129,7 +129,10 @@ export class MemoryBudget {
     return new Reservation(this, account, size);
   }
 
-  /** Room was given back: those of flows that hold nothing first, then the others, each in the order that they came. */
+  /**
+   * Serves waiting reservations after room was released: first those of flows that hold nothing, then the others, each
+   * in order of arrival.
+   */
   private admitWaiters(): void {
     if (this.waiters.size === 0) return;
     const late = [...this.waiters].find(({ overtaken }) => overtaken >= maximumOvertaken);
@@ -183,7 +186,7 @@ export class Reservation {
     ({ patches: this.patches, bytes: this.bytes } = size);
   }
 
-  /** Gives back patches as they are classified. @param remaining patches that still wait or run */
+  /** Releases patches as they are classified. @param remaining patches that still wait or run */
   keepPatches(remaining: number): void {
     const released = Math.max(0, this.patches - remaining);
     if (released === 0) return;
@@ -191,7 +194,7 @@ export class Reservation {
     this.budget.release(this.account, { patches: released, bytes: 0 });
   }
 
-  /** Gives back all that is left. A second call changes nothing. */
+  /** Releases the rest. A second call changes nothing. */
   release(): void {
     const { patches, bytes } = this;
     if (patches === 0 && bytes === 0) return;

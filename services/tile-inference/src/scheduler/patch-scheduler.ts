@@ -33,7 +33,7 @@ export function schedulerLimits(batchCost: number, sum: Size): SchedulerLimits {
 }
 
 export interface BatchOptions {
-  /** Aborted when nobody waits for any of the batch. */
+  /** Aborted when no caller waits for any part of the batch. */
   readonly signal: AbortSignal;
   /** The batch may run between two blocks of a batch that has begun, before others that wait. */
   readonly urgent: boolean;
@@ -66,17 +66,20 @@ interface Entry<W extends Work> {
 
 /** A batch in the engine. */
 interface Running<W extends Work> {
-  /** Those of its entries that somebody still waits for. */
+  /** Entries of the batch that a caller still waits for. */
   readonly awaited: Set<Entry<W>>;
   readonly controller: AbortController;
   readonly brief: boolean;
   readonly urgent: boolean;
 }
 
-/** Batches in the engine at once, beside one that is urgent: one runs, one waits behind it, so that the engine never waits for this thread. */
+/**
+ * Batches in the engine at once, beside one that is urgent: one runs, one waits behind it, so that the engine never
+ * waits for this thread.
+ */
 const batchesInFlight = 2;
 
-/** Brings the work of all flows to the engine, batch by batch, in the order of the fair queue. */
+/** Runs the work of all flows in the engine, batch by batch, in the order of the fair queue. */
 export class PatchScheduler<W extends Work> {
   private readonly queue: FairQueue<W>;
   private readonly budget: MemoryBudget;
@@ -86,7 +89,10 @@ export class PatchScheduler<W extends Work> {
   /** Patches that wait or run, by class of flow. */
   private readonly waiting: Record<FlowKind, number> = { interactive: 0, job: 0 };
   private classified = 0;
-  /** An ordinary batch has ended since the last urgent one: small tiles that come one after another leave half of the engine to the others. */
+  /**
+   * An ordinary batch has ended since the last urgent one: small tiles that come one after another leave half of the
+   * engine to the others.
+   */
   private mayPass = true;
 
   constructor(
@@ -170,7 +176,7 @@ export class PatchScheduler<W extends Work> {
     }
   }
 
-  /** Nobody waits for the entry any more: it is done, or was given up. */
+  /** Removes an entry that no caller waits for any more: it is done or abandoned. */
   private leave(entry: Entry<W>): void {
     this.entries.delete(entry.work);
     this.queue.remove(entry.flow, entry.work);
@@ -182,7 +188,7 @@ export class PatchScheduler<W extends Work> {
 
   private dispatch(): void {
     const ordinary = [...this.running].filter(({ urgent }) => !urgent);
-    // It has nothing to gain where others like it run.
+    // A brief batch gains nothing if another one runs.
     if (this.mayPass && ordinary.length > 0 && ordinary.every(({ brief }) => !brief)) {
       const batch = this.queue.cutBrief();
       if (batch !== undefined) {
@@ -236,7 +242,7 @@ export class PatchScheduler<W extends Work> {
   /** Some patches of an entry are classified. */
   private count(entry: Entry<W>, count: number): void {
     this.classified += count;
-    // One that was given up meanwhile is no longer counted.
+    // An abandoned entry is no longer counted.
     if (!this.entries.has(entry.work)) return;
     entry.done += count;
     this.waiting[entry.flow.kind] -= count;
@@ -245,7 +251,7 @@ export class PatchScheduler<W extends Work> {
   }
 }
 
-/** One client's way into the scheduler: it reserves room, then runs its work. */
+/** Flow of one client: it reserves room, then runs its work. */
 export class ScheduledFlow<W extends Work> {
   constructor(
     private readonly scheduler: PatchScheduler<W>,
@@ -253,7 +259,11 @@ export class ScheduledFlow<W extends Work> {
     private readonly account: Account,
   ) {}
 
-  /** Reserves room as soon as there is some: a stream waits here, and is not read further. @throws CANCELLED, DEADLINE */
+  /**
+   * Reserves room as soon as there is some: a stream waits here, and is not read further.
+   *
+   * @throws CANCELLED, DEADLINE
+   */
   reserve(size: Size, signal: AbortSignal): Promise<Reservation> {
     return this.account.reserve(size, signal);
   }
@@ -263,7 +273,11 @@ export class ScheduledFlow<W extends Work> {
     return this.account.tryReserve(size) ?? this.scheduler.refuse(this.flow.kind);
   }
 
-  /** Runs work to its end, as {@link PatchScheduler.run} does. @throws CANCELLED, DEADLINE, and what the engine failed with */
+  /**
+   * Runs work to its end, as {@link PatchScheduler.run} does.
+   *
+   * @throws CANCELLED, DEADLINE, and what the engine failed with
+   */
   run(work: W, reservation: Reservation, signal: AbortSignal): Promise<WorkTimes> {
     return this.scheduler.run(this.flow, work, reservation, signal);
   }

@@ -8,7 +8,7 @@ export class Throughput {
   private patchesPerMillisecond: number | undefined;
   private last: number | undefined;
 
-  /** @param clock milliseconds that never go back */
+  /** @param clock monotonic clock in milliseconds */
   constructor(private readonly clock: () => number = () => performance.now()) {}
 
   /** Some patches were classified just now. A pause before them counts as one in which nothing was asked for. */
@@ -24,7 +24,10 @@ export class Throughput {
         : (1 - freshness) * this.patchesPerMillisecond + freshness * measured;
   }
 
-  /** Time in which as many patches as wait are classified, 0.1 to 30 s; a second before anything is known. */
+  /**
+   * Returns the estimated time to classify as many patches as wait, 0.1 to 30 s; one second before the first
+   * measurement.
+   */
   millisecondsFor(patches: number): number {
     const expected = this.patchesPerMillisecond === undefined ? 1_000 : patches / this.patchesPerMillisecond;
     return Math.round(Math.min(longestRetry, Math.max(shortestRetry, expected)));

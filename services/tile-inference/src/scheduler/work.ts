@@ -1,4 +1,4 @@
-/** Properties that all work shares for which the engine does the same. */
+/** Properties shared by all work that needs the same backbone pass. */
 export interface WorkGroup {
   /** Work of groups with the same key may share a batch. */
   readonly key: string;

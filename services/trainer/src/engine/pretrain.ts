@@ -91,7 +91,8 @@ interface Sampler {
 }
 
 /**
- * Pretrains an encoder on unlabelled scenes as a masked autoencoder. Without a step it returns the weights that it starts with.
+ * Pretrains an encoder on unlabelled scenes as a masked autoencoder. Without a step it returns the weights that it
+ * starts with.
  *
  * @returns the encoder's tensors; the decoder is discarded
  * @throws TRAINING_DIVERGED if the loss is not finite; CANCELLED

@@ -67,7 +67,11 @@ function classifiedOf({ labels, probabilities }: RivalPrediction): {
 }
 
 const program = {
-  /** Holds a backbone for a training. One that stays as it is runs forward only, as in service. @throws FIELD_INVALID */
+  /**
+   * Holds a backbone for a training. One that stays as it is runs forward only, as in service.
+   *
+   * @throws FIELD_INVALID
+   */
   makeResident({ backbone, precision: choice, isFrozen }: HoldArguments): Precision {
     if (isFrozen) return makeServable(backbone, choice).precision;
     const precision = learningPrecision(choice);
@@ -138,7 +142,11 @@ const program = {
     return classifier.classify(scores);
   },
 
-  /** Returns the logits of patches by an adapter, `[patches, classes]`. @param scores `[patches, patchSize, patchSize, components]` */
+  /**
+   * Returns the logits of patches by an adapter, `[patches, classes]`.
+   *
+   * @param scores `[patches, patchSize, patchSize, components]`
+   */
   logits({ name, scores }: { name: string; scores: Float32Array }): Float32Array {
     const logits = classifiers.get(name)?.logits;
     if (logits === undefined) throw failure('INTERNAL', { reason: `${name} is not an adapter that is ready` });

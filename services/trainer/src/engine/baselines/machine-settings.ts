@@ -67,8 +67,8 @@ export interface ChoiceArguments {
 }
 
 /**
- * Chooses the settings that are not given: those with the highest overall accuracy on the pixels that the folds hold back, among equals the
- * smaller window and the smaller cost. Test pixels have no part in it.
+ * Chooses the settings that are not given: those with the highest overall accuracy on the pixels that the folds hold
+ * back, among equals the smaller window and the smaller cost. Test pixels have no part in it.
  *
  * @throws CANCELLED
  */

@@ -1,7 +1,7 @@
 /**
  * Support-vector machine with a Gaussian kernel (Cortes and Vapnik 1995, doi:10.1007/BF00994018), one against one, by
- * libsvm. Many papers of the field omit it from their tables. The kernel has scikit-learn's `gamma="scale"`; window and C are chosen on
- * training pixels.
+ * libsvm. Many papers of the field omit it from their tables. The kernel has scikit-learn's `gamma="scale"`; window and
+ * C are chosen on training pixels.
  */
 import { tensorflow, type Tensor2D } from '@hyperswap/tensor';
 import type { Baseline } from './baseline.js';
