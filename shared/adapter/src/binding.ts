@@ -24,8 +24,8 @@ export interface Classification {
 }
 
 /**
- * An adapter made ready on a backbone: its update merged into copies of the weights it changes, everything else shared.
- * Lives in the executor's worker.
+ * Binding of an adapter to a backbone: its update is merged into copies of the weights that it changes; everything else
+ * is shared. It lives in the executor's worker.
  */
 export class Binding {
   readonly patchSize: number;
@@ -93,7 +93,7 @@ export class Binding {
   }
 
   /**
-   * Raw pixels made what the backbone takes.
+   * Converts raw pixels to the backbone's input.
    *
    * @param pixels `[pixels, bands]`
    * @returns `[components, pixels]`
@@ -106,7 +106,7 @@ export class Binding {
     );
   }
 
-  /** Scores `[pixels, components]` made what the backbone takes, `[components, pixels]`. */
+  /** Converts scores `[pixels, components]` to the backbone's input, `[components, pixels]`. */
   fromScores(scores: Tensor2D): Tensor2D {
     const tf = tensorflow();
     return tf.tidy(() =>
@@ -141,7 +141,8 @@ export class Binding {
   }
 
   /**
-   * Runs the backbone, a step a block. Bindings that leave it as it is, of the same patch size, pooling and number of views, have the same features.
+   * Runs the backbone, a step a block. Bindings that leave it as it is, of the same patch size, pooling and number of
+   * views, have the same features.
    *
    * @param patches `[components, patches · patchSize²]`
    * @returns the pooled features of each view, `[patches, pooledWidth]`; they belong to the caller
@@ -211,7 +212,7 @@ export class Binding {
     return tf.add(tf.matMul(pooled, this.headWeight, false, true), this.headBias);
   }
 
-  /** Patches laid in one of eight ways; the first is as they are. */
+  /** Patches in one of eight orientations; the first leaves them unchanged. */
   private oriented(patches: Tensor2D, way: number): Tensor2D {
     if (way === 0) return patches;
     const tf = tensorflow();

@@ -1,6 +1,6 @@
 /**
- * The adapter blob: one safetensors file with the method's factors, the head, the PCA and the normaliser, and metadata that says
- * what they are. A raw tile and a blob are enough to classify.
+ * The adapter blob: one safetensors file with the method's factors, the head, the PCA and the normaliser, and metadata
+ * that says what they are. A raw tile and a blob are enough to classify.
  */
 import { webcrypto } from 'node:crypto';
 import { failure, HyperswapError } from '@hyperswap/errors';
@@ -26,7 +26,7 @@ import {
 import { isDigestOf, pooledWidth, type BackboneDescription } from '@hyperswap/spectralgpt';
 import { adapterMetadataSchema, thinCurve, writtenCurvePoints, type AdapterMetadata } from './metadata.js';
 
-/** Far above any adapter's size (0.2 MB), far below what would hurt. */
+/** Size limit of a blob: far above any adapter (0.2 MB), and small enough to hold in memory. */
 export const maximumBlobBytes = 64 * 1024 * 1024;
 /** Largest header, which holds the metadata. */
 export const maximumHeaderBytes = 1024 * 1024;
@@ -82,7 +82,7 @@ export function writeAdapter({ metadata, tensors }: Adapter): Uint8Array {
 }
 
 /**
- * Reads a blob as far as it can be checked without its backbone: structure, metadata, finite values.
+ * Reads a blob and makes all checks that need no backbone: structure, metadata, finite values.
  *
  * @param file named in errors
  * @throws ADAPTER_INVALID
@@ -125,7 +125,8 @@ export function* readAdapterSteps(file: string, blob: Uint8Array): WorkSteps<Ada
 }
 
 /**
- * The adapter's method, checked against the backbone it is to run on: its digest, and the exact set, names and shapes of its tensors.
+ * The adapter's method, checked against the backbone it is to run on: its digest, and the exact set, names and shapes
+ * of its tensors.
  *
  * @param reference named in errors
  * @throws ADAPTER_BACKBONE, ADAPTER_INVALID; ADAPTER_OUTDATED when it names the backbone's weights without its config

@@ -71,8 +71,8 @@ const metricsSchema: z.ZodType<Metrics> = z
   });
 
 /**
- * Metadata of an adapter beside its tensors. Serving infers nothing from the shapes of tensors, and every list has a bounded
- * length.
+ * Metadata of an adapter beside its tensors. Serving infers nothing from the shapes of tensors, and every list has a
+ * bounded length.
  */
 export const adapterMetadataSchema = z
   .object({
@@ -92,13 +92,15 @@ export const adapterMetadataSchema = z
       .optional(),
     /** Pooling of the tokens for the head. */
     pooling: z.enum(poolings).default('mean'),
-    /** Ways that each patch is laid to be classified, whose logits are averaged: 1, or the eight quarter turns and mirror images. */
+    /**
+     * Number of orientations of each patch whose logits are averaged: 1, or 8 for all quarter turns and mirror images.
+     */
     views: z.union([z.literal(1), z.literal(8)]).default(1),
     patchSize: count.max(maximumPatchSize).refine((size) => size % 2 === 1, 'must be odd'),
     bands: count.max(65_535),
     /** Names the PCA in the blob. */
     pcaDigest: digest,
-    /** Centre of each band in nanometres; absent where the scene does not tell. */
+    /** Centre of each band in nanometres; absent if the scene does not have them. */
     wavelengths: z.array(z.number()).max(65_535).optional(),
     /** Full width at half maximum of each band in nanometres. */
     fullWidths: z.array(z.number()).max(65_535).optional(),

@@ -1,4 +1,7 @@
-/** A checkpoint of SpectralGPT made a backbone: its size read off its tensors, its positions made those of 32 × 32 patches. */
+/**
+ * Conversion of a SpectralGPT checkpoint to a backbone: the size comes from its tensors, and the positions are resized
+ * for 32 × 32 patches.
+ */
 import { failure } from '@hyperswap/errors';
 import type { TensorSource } from '@hyperswap/safetensors';
 import {
@@ -13,7 +16,8 @@ import { foldPositions, resizeGrid } from './positions.js';
 
 export interface ConversionOptions {
   /**
-   * `folded`: separate tables added into one over all tokens; `separate`: kept; `zero`: one table of zeros, as the original fine-tuning code starts.
+   * `folded`: separate tables added into one over all tokens; `separate`: kept; `zero`: one table of zeros, as the
+   * original fine-tuning code starts.
    *
    * @default 'folded'
    */

@@ -16,8 +16,8 @@ interface OpenCheckpoint extends TensorSource {
 }
 
 /**
- * Reads a checkpoint of SpectralGPT (`torch.save`'s zip, or safetensors) and writes it as a backbone's files. One tensor is in memory at a time, and nothing
- * in the file is executed.
+ * Reads a checkpoint of SpectralGPT (`torch.save`'s zip, or safetensors) and writes it as a backbone's files. One
+ * tensor is in memory at a time, and nothing in the file is executed.
  *
  * @param directory gets `config.json` and `model.safetensors`
  * @throws FILE_UNREADABLE; BACKBONE_INVALID saying what is wrong with the file, and naming tensors that do not fit

@@ -1,8 +1,8 @@
 import { PickledGlobal, PickledObject, PickleError, type PickleOptions } from './pickle-values.js';
 
 /**
- * Values that one pickle may make or remember; an object of a list, dictionary or class counts as several. A checkpoint with its
- * optimiser makes some ten thousand.
+ * Values that one pickle may make or remember; an object of a list, dictionary or class counts as several. A checkpoint
+ * with its optimiser makes some ten thousand.
  */
 const maximumValues = 2_000_000;
 const valuesOfContainer = 4;

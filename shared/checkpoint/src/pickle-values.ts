@@ -18,9 +18,9 @@ export class PickledObject {
 }
 
 /**
- * Makes what stands for an object of a class, or for a call of a function.
+ * Creates the value that represents an object of a class, or a call of a function.
  *
- * @param count is told how many values are copied, before they are
+ * @param count receives the number of values before they are copied
  */
 export type PickleConstructor = (args: readonly unknown[], count: (values: number) => void) => unknown;
 

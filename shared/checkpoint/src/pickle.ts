@@ -1,9 +1,10 @@
 /**
- * Pickles read as data: numbers, text, lists, dictionaries, and objects of classes that the caller names. Nothing is imported and
- * nothing is called but the caller's constructors, so a hostile pickle can only fail. What it may make of its bytes is bounded.
+ * Pickles read as data: numbers, text, lists, dictionaries, and objects of classes that the caller names. Nothing is
+ * imported and nothing is called but the caller's constructors, so a hostile pickle can only fail. The amount of data
+ * that it may create is bounded.
  *
- * The opcodes are those of Python's `pickletools`, protocols 0 to 5, as far as `torch.save` and what people put beside their
- * weights use them.
+ * The opcodes are those of Python's `pickletools`, protocols 0 to 5, as far as `torch.save` and common training scripts
+ * use them.
  */
 import { PickleMachine } from './pickle-machine.js';
 import { opcodes, stop } from './pickle-opcodes.js';

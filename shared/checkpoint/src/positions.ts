@@ -1,4 +1,4 @@
-/** Position tables of a checkpoint made those of a backbone with another number of tokens. */
+/** Conversion of a checkpoint's position tables to a backbone with another number of tokens. */
 
 /** Keys' cubic convolution with a = −0.75, as PyTorch takes it. */
 function cubic(distance: number): number {

@@ -1,4 +1,7 @@
-/** The zip archive that `torch.save` writes: a pickle, and one uncompressed file for each storage. Tensors are read when they are asked for. */
+/**
+ * The zip archive that `torch.save` writes: a pickle, and one uncompressed file for each storage. Tensors are read when
+ * they are asked for.
+ */
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 import { fromFdPromise, type Entry } from 'yauzl';
 import { bfloat16ToFloat32, float16ToFloat32 } from '@hyperswap/safetensors';
@@ -35,7 +38,7 @@ const maximumEntries = 100_000;
 const isCount = (value: unknown): value is number => Number.isSafeInteger(value) && (value as number) >= 0;
 const isCounts = (value: unknown): value is number[] => Array.isArray(value) && value.every(isCount);
 
-/** Things of PyTorch and of training scripts that may stand beside the weights; they are kept as what they are called, and not used. */
+/** Names from PyTorch and training scripts that may occur beside the weights. They are kept by name, and not used. */
 const inert = [
   'argparse.Namespace',
   'torch.Size',

@@ -6,7 +6,10 @@ const loopback = new BlockList();
 loopback.addSubnet('127.0.0.0', 8, 'ipv4');
 loopback.addAddress('::1', 'ipv6');
 
-/** Returns true if only this machine can reach or listen to an address: a host name, or an IP address with or without brackets. */
+/**
+ * Returns true if only this machine can reach or listen to an address: a host name, or an IP address with or without
+ * brackets.
+ */
 function isLoopback(host: string): boolean {
   const bare = host.replace(/^\[(.*)\]$/, '$1');
   const version = isIP(bare);
@@ -15,7 +18,7 @@ function isLoopback(host: string): boolean {
 }
 
 /**
- * Refuses to serve beyond this machine without TLS and without asking who calls.
+ * Refuses to serve beyond this machine without TLS and without authentication of callers.
  *
  * @throws CONFIG_INSECURE naming the setting and what would mend it
  */

@@ -7,8 +7,8 @@ import { failure } from '@hyperswap/errors';
 const fullCodes = ['ENOSPC', 'EDQUOT'];
 
 /**
- * Makes folders in the home folder, and writes a file into each and removes it, so that a home that cannot be used stops the start and not the
- * first training. A full disk does not stop the start, since deleting scenes is what mends it.
+ * Creates folders in the home folder, and tests that each is writable, so that an unusable home stops the start and not
+ * the first training. A full disk does not stop the start, because the user can delete scenes to free space.
  *
  * @param folders paths in the home folder
  * @throws HOME_UNUSABLE; STORE_FULL when a folder is missing and there is no space for it

@@ -2,7 +2,7 @@ import { z } from 'zod';
 
 const byteCount = z.coerce.number().int().positive();
 
-/** Every setting of a process with its default and meaning; `docs/reference/config.md` is made of it. */
+/** Schema of every setting with its default and meaning; `docs/reference/config.md` is generated from it. */
 export const settings = z
   .object({
     home: z.string().min(1).default('./.hyperswap').describe('Folder of the embedded store and bus.'),

@@ -28,7 +28,7 @@ export class HyperswapError extends Error {
     super(message, options);
   }
 
-  /** Tells an error of these codes from all others, and so gives its details their types. */
+  /** Returns true for an error with one of these codes, and narrows the type of its details. */
   static is<Code extends ErrorCode>(error: unknown, ...codes: readonly Code[]): error is ErrorOf<Code> {
     return error instanceof HyperswapError && (codes as readonly ErrorCode[]).includes(error.code);
   }

@@ -1,7 +1,7 @@
 /**
- * The one place that decides which names, ids and keys there are. All of them are made of lower-case ASCII letters, digits, `-`, `_` and `.`:
- * such a text is no path to another folder, no wildcard of a message bus, and the same name on a file system that ignores case, folds Unicode
- * or drops a dot at the end.
+ * Validation of all names, ids and keys, in one place. All of them are made of lower-case ASCII letters, digits, `-`,
+ * `_` and `.`: such a text is no path to another folder, no wildcard of a message bus, and the same name on a file
+ * system that ignores case, folds Unicode or drops a dot at the end.
  */
 import { failure } from './hyperswap-error.js';
 
@@ -86,13 +86,23 @@ export function validateObjectKey(key: string): string {
   return requireValid(isObjectKey(key), 'Object key', key, allowed);
 }
 
-/** Checks what keys of objects begin with: nothing, or a key, perhaps with `/` at its end. @returns the prefix @throws NAME_INVALID */
+/**
+ * Checks what keys of objects begin with: nothing, or a key, perhaps with `/` at its end.
+ *
+ * @returns the prefix
+ * @throws NAME_INVALID
+ */
 export function validateObjectPrefix(prefix: string): string {
   if (prefix !== '') validateObjectKey(prefix.endsWith('/') ? prefix.slice(0, -1) : prefix);
   return prefix;
 }
 
-/** Checks the subject of events: tokens joined by `.`, none of them a wildcard. @returns the subject @throws NAME_INVALID */
+/**
+ * Checks the subject of events: tokens joined by `.`, none of them a wildcard.
+ *
+ * @returns the subject
+ * @throws NAME_INVALID
+ */
 export function validateSubject(subject: string): string {
   const isValid = subject.length <= longestSubject && subject.split('.').every((token) => tokenPattern.test(token));
   const allowed = `use at most ${longestSubject} characters, in parts joined by ".", each of a–z, 0–9, "-" and "_", beginning with a letter or digit`;

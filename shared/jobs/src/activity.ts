@@ -17,7 +17,8 @@ export class Activity {
   }
 
   /**
-   * Waits until nothing has been under way for some time since the call. What was before, such as loading an engine, is no idleness.
+   * Waits until no item has been in progress for some time since the call. Time before the call, such as loading an
+   * engine, does not count as idle.
    *
    * @param signal ends the waiting: the promise stays pending
    */

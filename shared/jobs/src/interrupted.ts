@@ -4,7 +4,9 @@ import { withStatus } from './job-record.js';
 import type { JobRecords, KnownJob } from './job-records.js';
 import { hasEnded } from './job-status.js';
 
-/** Ends a job whose queue ended with its process: it fails with JOB_INTERRUPTED. A job that has ended stays as it is. */
+/**
+ * Ends a job whose queue ended with its process: it fails with JOB_INTERRUPTED. A job that has ended stays as it is.
+ */
 export async function interrupt(records: JobRecords, kind: string, id: string): Promise<void> {
   const reason = serializeError(failure('JOB_INTERRUPTED', { kind, job: id }));
   await records.change(id, (current) =>
@@ -12,7 +14,10 @@ export async function interrupt(records: JobRecords, kind: string, id: string): 
   );
 }
 
-/** Ends a job whose queue belonged to a process that is gone. Takes up to eight seconds where that process was on another machine. */
+/**
+ * Ends a job whose queue belonged to a process that is gone. Takes up to eight seconds where that process was on
+ * another machine.
+ */
 export async function interruptOrphan(
   records: JobRecords,
   bus: Pick<Bus, 'owner' | 'isAlive'>,

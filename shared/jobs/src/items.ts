@@ -7,7 +7,7 @@ import { hasPart } from './parts.js';
 export const jobItemSchema = z.object({
   kind: z.string(),
   job: z.string(),
-  /** Items of another round than the record's are passed over. */
+  /** Round of the item. Workers skip items of another round than the record's. */
   round: z.number().int(),
   part: z.number().int().nonnegative().optional(),
   /** W3C Trace Context of the call that started the job. */
@@ -16,12 +16,15 @@ export const jobItemSchema = z.object({
 
 export type JobItem = Readonly<z.infer<typeof jobItemSchema>>;
 
-/** Parts of a job that are in the queue at once: enough for many processes, few enough that many jobs of many parts need little room. */
+/**
+ * Parts of a job that are in the queue at once: enough for many processes, few enough that many jobs of many parts need
+ * little room.
+ */
 const partsAtOnce = 256;
 
 export type JobQueue = WorkQueue<JobItem>;
 
-/** Name that tries are counted under. */
+/** Key under which attempts are counted. */
 export function itemName({ part }: Pick<JobItem, 'part'>): string {
   return part === undefined ? 'job' : String(part);
 }
@@ -33,8 +36,8 @@ export async function publishJob(queue: JobQueue, kind: string, { id, record }: 
 }
 
 /**
- * Publishes the first parts of a job that are not done; the others follow as these are done, one for one. Where all are done, the last
- * part is published, so that a worker puts them together.
+ * Publishes the first parts of a job that are not done; the others follow as these are done, one for one. Where all are
+ * done, the last part is published, so that a worker puts them together.
  */
 export async function publishParts(queue: JobQueue, kind: string, job: KnownJob): Promise<void> {
   const { total } = job.record.parts!;
@@ -50,7 +53,11 @@ export async function publishNextPart(queue: JobQueue, kind: string, job: KnownJ
   await publishPart(queue, kind, job, done + partsAtOnce);
 }
 
-/** Publishes the first part that is not done of `first`, `first + partsAtOnce` and so on. @returns whether there is any */
+/**
+ * Publishes the first part that is not done of `first`, `first + partsAtOnce` and so on.
+ *
+ * @returns whether there is any
+ */
 async function publishPart(queue: JobQueue, kind: string, job: KnownJob, first: number): Promise<boolean> {
   const { total, finished } = job.record.parts!;
   for (let part = first; part < total; part += partsAtOnce) {

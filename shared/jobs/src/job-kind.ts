@@ -8,13 +8,18 @@ export interface Codec<Value> {
   decode(bytes: Uint8Array): Value;
 }
 
-/** A sort of job: its name, its messages, and its limits. One constant, shared by those who start, watch and do such jobs. */
+/**
+ * Kind of job: its name, its messages, and its limits. One constant, shared by the code that starts, watches and runs
+ * such jobs.
+ */
 export interface JobKind<Request, Result, Progress> {
-  /** Lower-case letters and hyphens: part of the name of its bucket and of the keys of its objects, and shown in errors. */
+  /**
+   * Lower-case letters and hyphens: part of the name of its bucket and of the keys of its objects, and shown in errors.
+   */
   readonly name: string;
   /** Queue of its items. Kinds that name the same queue share its workers, and take turns. @default the name */
   readonly queue?: string;
-  /** Says in a few words what a job is about, as `krona+ on indian-pines`, for operators. */
+  /** Returns a short description of a job for operators, such as `krona+ on indian-pines`. */
   subject(request: Request): string;
   readonly request: Codec<Request>;
   readonly result: Codec<Result>;
@@ -33,32 +38,37 @@ export interface Job<Request> {
 
 export interface JobContext<Progress> {
   /**
-   * Aborted when the job is cancelled, when this process drains, or when another worker took the job over since this process stood
-   * still. The handler then ends soon with any error.
+   * Aborted when the job is cancelled, when this process drains, or when this process paused for longer than its lease
+   * and another worker took the job over. The handler then ends soon with any error.
    */
   readonly signal: AbortSignal;
-  /** Tells watchers. Reports that follow each other quickly are joined: watchers get the newest. */
+  /** Reports progress to watchers. Reports in quick succession are merged: watchers get the newest. */
   readonly report: (progress: Progress) => void;
   /** True if an earlier attempt may have left something to continue from or to clean up. */
   readonly isRepeated: boolean;
 }
 
-/** The way jobs of a kind are done. Each call may be repeated, after a failure or by another process: it must not mind. */
+/**
+ * Handler of the jobs of a kind. Each call may be repeated, after a failure or by another process, so it must be
+ * idempotent.
+ */
 export interface JobHandler<Request, Result, Progress> {
   /**
-   * Does a job; of a kind with parts, puts the finished parts together.
+   * Runs a job; for a kind with parts, combines the finished parts.
    *
    * @returns the result, which is written to the store
-   * @throws errors of the catalogue: retryable ones are tried again, QUEUE_FULL and DRAINING without limit, others fail the job
+   * @throws errors of the catalogue: retryable ones are tried again, QUEUE_FULL and DRAINING without limit, others fail
+   * the job
    */
   run(job: Job<Request>, context: JobContext<Progress>): Promise<Result>;
-  /** Does one part, from 0; only for kinds with parts. What it makes goes into objects of the job. */
+  /** Runs one part, from 0; only for kinds with parts. It stores its output in objects of the job. */
   runPart?(job: Job<Request>, part: number, context: JobContext<Progress>): Promise<void>;
   /**
-   * Removes what was made on the way to the end of a job. Not called when a job with parts fails: those that are done stay, since
-   * the job may be queued again and then goes on with them. With the job itself all of its objects are cleared away anyway.
+   * Removes intermediate data after the end of a job. It is not called when a job with parts fails: finished parts
+   * stay, because the job may be queued again and then continues with them. When the job itself is deleted, all of its
+   * objects are deleted.
    *
-   * @param part only this part: a worker that stood still finished it after the job's end
+   * @param part clear only this part: a worker that had paused finished it after the job's end
    */
   clear?(job: Job<Request>, end: JobEnd, part?: number): Promise<void>;
 }

@@ -31,7 +31,11 @@ export function toStateMessage(state: JobState): StateMessage {
   return states[state];
 }
 
-/** Returns the part of a job's description that all kinds share, as it travels. @param progress latest, where there is any */
+/**
+ * Returns the part of a job's description that all kinds share, as it travels.
+ *
+ * @param progress latest, where there is any
+ */
 export function toJobStatus(job: JobView<unknown>, progress: JobProgress | undefined): JobStatus {
   const { id, kind, status, createdAt, startedAt, endedAt, attempts } = job;
   return {

@@ -15,7 +15,11 @@ export interface CountedJobs {
   readonly busy: ReadonlyMap<string, number>;
 }
 
-/** Observes how many jobs there are in each state, and what this process works on. @returns the function that stops it */
+/**
+ * Observes how many jobs there are in each state, and what this process works on.
+ *
+ * @returns the function that stops it
+ */
 export function observeJobs({ records, busy }: CountedJobs): () => void {
   let counted: Promise<Reading[]> | undefined;
   let countedAt = -Infinity;
@@ -23,7 +27,7 @@ export function observeJobs({ records, busy }: CountedJobs): () => void {
     const readings: Reading[] = [];
     for (const [kind, known] of records()) {
       const counts = await countByState(known);
-      // Zero is a reading: an alert compares with it.
+      // Zero is reported too, because an alert compares with it.
       for (const state of jobStates) readings.push([counts.get(state) ?? 0, { kind, state }]);
     }
     return readings;

@@ -5,9 +5,9 @@ import { hasEnded, type JobStatus } from './job-status.js';
 
 /** Attempts at an item that ended without success. */
 export interface Tries {
-  /** With an error that a retry may mend: so many are allowed. */
+  /** Failures with an error that a retry may fix; their number is limited. */
   readonly failures: number;
-  /** Given back because a queue was full or a process drained: these never count. */
+  /** Returns because a queue was full or a process drained; these never count as failures. */
   readonly returns: number;
 }
 
@@ -37,17 +37,17 @@ export const jobRecordSchema = z.object({
   changedAt: z.number(),
   /** Times that a worker took it, or cut it. */
   attempts: z.number().int(),
-  /** Bytes of its latest progress in base64, of some seconds ago. */
+  /** Latest progress in base64, updated every few seconds. */
   progress: z.string().optional(),
-  /** Raised when its items are published anew: those of earlier rounds are passed over. */
+  /** Number of the round. It increases when the items are published again; workers skip items of earlier rounds. */
   round: z.number().int(),
-  /** Attempt that works on it, of a job in one piece: one that is not named any more was taken for lost. */
+  /** Attempt that works on a job without parts. An attempt that is no longer named here was considered lost. */
   holder: z.string().optional(),
   /** Failed attempts by item: `job` or the number of a part. Items without any are not named. */
   tries: z.record(z.string(), triesSchema),
   /** Absent for a job in one piece. */
   parts: z.object({ total: z.number().int().positive(), finished: z.string() }).optional(),
-  /** Process that takes the job with it when it ends; absent where others go on with it. */
+  /** Process whose end also ends the job; absent if other processes continue it. */
   owner: z.string().optional(),
   /** W3C Trace Context of the call that started it. */
   traceparent: z.string().max(200).optional(),
@@ -55,7 +55,7 @@ export const jobRecordSchema = z.object({
 
 export type JobRecord = Readonly<z.infer<typeof jobRecordSchema>>;
 
-/** A record that nobody has worked on. */
+/** Returns the record of a new job. */
 export function newRecord(given: {
   readonly kind: string;
   readonly request: Uint8Array;
@@ -80,7 +80,7 @@ export function newRecord(given: {
   };
 }
 
-/** The record of a job that is queued again, with all its tries before it. Parts that are done stay so. */
+/** Returns the record of a job that is queued again, with all retries available again. Finished parts stay finished. */
 export function queuedAgain(record: JobRecord): JobRecord {
   const { round } = record;
   return { ...record, status: { state: 'queued', since: Date.now() }, holder: undefined, round: round + 1, tries: {} };

@@ -8,7 +8,7 @@ export interface KnownJob {
   readonly record: JobRecord;
 }
 
-/** Records of the jobs of one kind. One watch of the bucket serves all who listen in this process. */
+/** Records of the jobs of one kind. One watch of the bucket serves all listeners in this process. */
 export class JobRecords {
   private readonly bucket: KeyValue<unknown>;
   private readonly listeners = new Map<string, Set<(record: JobRecord) => void>>();

@@ -21,7 +21,7 @@ import { watchJob, type JobNews } from './watch-job.js';
 /** Bytes of a request at most: it is part of the job's record. */
 const maximumRequestBytes = 256 * 1024;
 const retryAfterMilliseconds = 5_000;
-/** Every process sweeps so often, more or less. */
+/** Interval between two sweeps of a process, with jitter. */
 const sweepMilliseconds = 300_000;
 
 export interface JobRunnerContext {
@@ -30,26 +30,31 @@ export interface JobRunnerContext {
   readonly logger: Logger;
   /** Lease of the bus's work items. */
   readonly leaseMilliseconds: number;
-  /** Jobs that ended are kept so long, with their results. */
+  /** Retention of finished jobs with their results, in milliseconds. */
   readonly keepMilliseconds: number;
-  /** Jobs of one kind that may wait and run at once. */
+  /** Maximum number of jobs of one kind that wait and run at the same time. */
   readonly jobLimit: number;
-  /** Longest pause before another attempt. @default a minute */
+  /** Longest delay before a retry. @default a minute */
   readonly retryMilliseconds?: number;
-  /** A job that nobody has changed for so long is looked for in its queue. @default ten minutes */
+  /** Age of the last change after which a sweep checks that a job is still in its queue. @default ten minutes */
   readonly silenceMilliseconds?: number;
 }
 
 export interface RegistrationOptions {
-  /** Items that this process works on at once; of kinds that share a queue the largest number counts. @default 1 */
+  /**
+   * Number of items that this process works on at the same time. For kinds that share a queue, the largest number
+   * counts.
+   *
+   * @default 1
+   */
   readonly workers?: number;
 }
 
 type AnyKind = JobKind<unknown, unknown, unknown>;
 
 /**
- * Starts, does, watches and keeps jobs of any kind. One a process; it begins to work when its handlers are registered and the process
- * serves. See the package's README for how the parts talk.
+ * Starts, runs, watches and stores jobs of any kind. Each process has one runner. It begins to work when its handlers
+ * are registered and the process serves. The README of the package describes how the parts interact.
  */
 export class JobRunner {
   private readonly draining = new AbortController();
@@ -61,7 +66,7 @@ export class JobRunner {
   /** Items under way by kind. */
   private readonly busy = new Map<string, number>();
   private stopObserving: () => void = () => undefined;
-  /** Last admission of a job by kind; it never fails. */
+  /** Promise of the last admission of a job, by kind; it never rejects. */
   private readonly admissions = new Map<string, Promise<unknown>>();
   private working: Promise<void>[] | undefined;
   private sweeping: Promise<void> = Promise.resolve();
@@ -69,7 +74,7 @@ export class JobRunner {
 
   constructor(private readonly context: JobRunnerContext) {}
 
-  /** Lets this process do jobs of a kind, from `begin` on. */
+  /** Registers the handler of a kind. This process runs its jobs from `begin` on. */
   register<Request, Result, Progress>(
     kind: JobKind<Request, Result, Progress>,
     handler: JobHandler<Request, Result, Progress>,
@@ -81,13 +86,13 @@ export class JobRunner {
     }
     const registration = { kind, handler, records: this.recordsOf(kind.name) } as unknown as Registration;
     this.registrations.set(kind.name, registration);
-    // Zero is a reading: without it an alert could not tell that nobody works.
+    // Zero is reported too: without it an alert could not detect that no process works.
     this.busy.set(kind.name, 0);
     const queue = queueName(kind);
     this.workersOf.set(queue, Math.max(workers, this.workersOf.get(queue) ?? 0));
   }
 
-  /** Takes work from now on, and sweeps the registered kinds. */
+  /** Starts to take work, and to sweep the registered kinds. */
   begin(): void {
     if (this.working !== undefined) return;
     const { bus, store, logger, leaseMilliseconds, retryMilliseconds = 60_000 } = this.context;
@@ -116,9 +121,11 @@ export class JobRunner {
   /**
    * Queues a job.
    *
-   * @param id a UUID that its client knows already; a job that has it is left as it is @default a new one
+   * @param id UUID that the client chose; an existing job with this id is not changed
+   * @default a new UUID
    * @returns its id, a UUID
-   * @throws JOBS_FULL with a hint when to try again; FIELD_INVALID for a request too large or of too many parts; DRAINING
+   * @throws JOBS_FULL with a hint when to try again; FIELD_INVALID for a request too large or of too many parts;
+   * DRAINING
    */
   async start<Request, Result, Progress>(
     kind: JobKind<Request, Result, Progress>,
@@ -148,7 +155,7 @@ export class JobRunner {
     try {
       await this.admit(kind.name, () => records.create(id, record));
     } catch (error) {
-      // Another process started it meanwhile.
+      // Another process has started it in the meantime.
       if (HyperswapError.is(error, 'REVISION_STALE')) return id;
       throw error;
     }
@@ -161,7 +168,8 @@ export class JobRunner {
    * Follows a job to its result, wherever it runs.
    *
    * @param signal ends the news quietly
-   * @throws JOB_NOT_FOUND; what the job failed with; CANCELLED when it was cancelled; DRAINING when this process ends: watch elsewhere
+   * @throws JOB_NOT_FOUND; what the job failed with; CANCELLED when it was cancelled; DRAINING when this process ends:
+   * watch elsewhere
    */
   watch<Request, Result, Progress>(
     kind: JobKind<Request, Result, Progress>,
@@ -217,7 +225,7 @@ export class JobRunner {
     const since = Date.now();
     const record = await this.recordsOf(kind.name).change(id, (current) => {
       const { status, parts } = current;
-      // Nobody else has to stop first.
+      // No other process has to stop first.
       if (status.state === 'queued' || parts !== undefined) return withStatus(current, { state: 'cancelled', since });
       return status.state === 'running' ? withStatus(current, { state: 'cancelling', since }) : current;
     });
@@ -234,7 +242,11 @@ export class JobRunner {
     return (await this.list(kind)).filter(({ status }) => status.state === 'failed');
   }
 
-  /** Queues a job that failed again, with all its tries before it; parts that are done stay so. @throws JOB_NOT_FOUND, JOB_NOT_FAILED, JOBS_FULL */
+  /**
+   * Queues a failed job again, with all retries available again; finished parts stay finished.
+   *
+   * @throws JOB_NOT_FOUND, JOB_NOT_FAILED, JOBS_FULL
+   */
   async requeue(kind: Pick<AnyKind, 'name' | 'queue'>, id: string): Promise<void> {
     const records = this.recordsOf(kind.name);
     const record = await this.admit(kind.name, () =>
@@ -247,18 +259,21 @@ export class JobRunner {
     await publishJob(this.queueOf(kind), kind.name, { id, record });
   }
 
-  /** Resolves when no item has been under way in this process for some time. It stays pending after `drain`. */
+  /** Resolves when no item has been in progress in this process for some time. It stays pending after `drain`. */
   idle(milliseconds: number): Promise<void> {
     return this.activity.idle(milliseconds, this.draining.signal);
   }
 
-  /** Takes no more jobs and items, and ends all watching: callers go to another process. Items under way go on. */
+  /**
+   * Stops taking jobs and items, and ends all watches, so that callers move to another process. Items in progress
+   * continue.
+   */
   drain(): void {
     this.draining.abort(failure('DRAINING', {}));
     clearInterval(this.sweepTimer);
   }
 
-  /** Drains, gives items under way back, and waits until nothing is under way. */
+  /** Drains, returns the items in progress to their queues, and waits until no item is in progress. */
   async stop(): Promise<void> {
     this.drain();
     this.stopObserving();
@@ -281,8 +296,8 @@ export class JobRunner {
   }
 
   /**
-   * Adds a job where there is room for one. Jobs that ask at the same moment are counted one after the other; processes that do so may
-   * take one more each.
+   * Adds a job if the limit allows it. Concurrent calls in this process are counted one after the other; concurrent
+   * processes may each add one job beyond the limit.
    *
    * @throws JOBS_FULL
    */

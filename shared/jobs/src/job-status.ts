@@ -1,15 +1,16 @@
 import type { SerializedError } from '@hyperswap/errors';
 
 /**
- * Status of a job. `since` is when it came to be, in milliseconds since 1970 by the clock of the process that wrote it.
+ * Status of a job. `since` is the time of the change, in milliseconds since 1970 by the clock of the process that wrote
+ * it.
  *
- * - `queued`: waits for a worker. With a reason: an attempt failed so, and another one follows.
- * - `running`: a worker is at it, or, of a kind with parts, its parts are queued. With a reason: since the last part that was done, an attempt
- *   at one failed so, and another one follows.
- * - `cancelling`: somebody cancelled it and its worker has not stopped yet. Jobs with parts are cancelled at once.
+ * - `queued`: waits for a worker. With a reason: an attempt failed with this error, and a retry follows.
+ * - `running`: a worker processes it or, for a kind with parts, its parts are queued. With a reason: an attempt at a
+ *   part failed with this error after the last finished part, and a retry follows.
+ * - `cancelling`: it was cancelled, and its worker has not stopped yet. Jobs with parts are cancelled at once.
  * - `done`: its result is in the store.
- * - `failed`: it ends with the reason; these are the dead letters.
- * - `cancelled`: somebody cancelled it.
+ * - `failed`: it ended with the reason; failed jobs are the dead-letter queue.
+ * - `cancelled`: it was cancelled.
  */
 export type JobStatus =
   | { readonly state: 'queued' | 'running'; readonly since: number; readonly reason?: SerializedError }

@@ -4,7 +4,7 @@ import { hasEnded, type JobStatus } from './job-status.js';
 import { jobObjects } from './objects.js';
 import { countParts } from './parts.js';
 
-/** A job as callers of services are told of it. */
+/** View of a job for callers of the services. */
 export interface JobView<Request, Progress = unknown> {
   readonly id: string;
   readonly kind: string;
@@ -19,7 +19,7 @@ export interface JobView<Request, Progress = unknown> {
   readonly startedAt: Date | undefined;
   /** Time at which it was done, failed or was cancelled. */
   readonly endedAt: Date | undefined;
-  /** Latest progress, of some seconds ago. */
+  /** Latest progress, updated every few seconds. */
   readonly progress: Progress | undefined;
   /** Times that a worker took it, the current one included. */
   readonly attempts: number;

@@ -15,12 +15,12 @@ import { hasPart, withPart } from './parts.js';
 import { progressSubject, Reporter } from './reporter.js';
 import { jittered, judge, maximumLosses, type Verdict } from './retry-policy.js';
 
-/** Time that a worker rests after an item that it could not handle at all. */
+/** Delay of a worker after an item that it could not process at all. */
 const restMilliseconds = 1_000;
-/** An item of a kind that this process does not know, of another version say, goes back for so long. */
+/** Delay before an item of an unknown kind, for example of another version, is delivered again. */
 const unknownKindMilliseconds = 30_000;
 
-/** A kind with the handler that this process registered for it. */
+/** Kind with its registered handler. */
 export interface Registration {
   readonly kind: JobKind<unknown, unknown, unknown>;
   readonly handler: JobHandler<unknown, unknown, unknown>;
@@ -36,13 +36,13 @@ export interface WorkerContext {
   readonly leaseMilliseconds: number;
   /** Counts the items under way. */
   readonly activity: Activity;
-  /** Longest pause before another attempt. */
+  /** Longest delay before a retry. */
   readonly retryMilliseconds: number;
   /** Items under way in this process, by kind. */
   readonly busy: Map<string, number>;
   /** Aborted when this process takes no more items. */
   readonly draining: AbortSignal;
-  /** Aborted when it gives back those that it has. */
+  /** Aborted when it returns its items to the queue. */
   readonly stopping: AbortSignal;
 }
 
@@ -55,7 +55,7 @@ interface Attempt extends Registration {
   readonly holder: string;
 }
 
-/** Takes items of one queue, one after the other, until it is told to stop. */
+/** Processes items of one queue, one after the other, until it is stopped. */
 export class JobWorker {
   constructor(private readonly context: WorkerContext) {}
 
@@ -67,7 +67,7 @@ export class JobWorker {
       const rest = await activity
         .during(() => this.handle(item))
         .catch((error: unknown) => {
-          // Its lease runs out, and it comes again.
+          // Its lease expires, and the queue delivers it again.
           logger.error({ err: error, ...item.content }, 'an item of work could not be handled');
           return jittered(restMilliseconds);
         });
@@ -76,7 +76,7 @@ export class JobWorker {
     }
   }
 
-  /** @returns milliseconds to rest; 0 when all went well */
+  /** @returns delay in milliseconds; 0 when all went well */
   private async handle(item: WorkItem<JobItem>): Promise<number> {
     if (!jobItemSchema.safeParse(item.content).success) {
       this.context.logger.error({ content: item.content }, 'an item of work is none, and is taken away');
@@ -90,7 +90,7 @@ export class JobWorker {
       return jittered(restMilliseconds);
     }
     this.count(kindName, 1);
-    // Signs of life go on while the handler is busy: the engine has a thread of its own.
+    // The lease is renewed while the handler is busy, because the engine has its own thread.
     const heartbeat = setInterval(() => {
       item.working().catch(() => undefined);
     }, this.context.leaseMilliseconds / 3);
@@ -124,11 +124,11 @@ export class JobWorker {
     busy.set(kind, (busy.get(kind) ?? 0) + change);
   }
 
-  /** Takes note of an item whose job goes on without it. */
+  /** Drops an item whose job continues without it. */
   private async passOver({ handler, job, item }: Attempt, record: JobRecord): Promise<void> {
     const { part } = item.content;
     const end = endOf(record.status);
-    // The part belongs to a result, or to a job that may be queued again, unless nobody wants it any more.
+    // The part belongs to a result, or to a job that may be queued again, unless the job was cancelled or deleted.
     if (part !== undefined && end === 'cancelled') await handler.clear?.(job, end, part);
     await item.acknowledge();
   }
@@ -158,7 +158,7 @@ export class JobWorker {
     }
     const stopListening = records.listen(id, look);
     try {
-      // Nothing that happened before it listened is missed.
+      // Changes before this listener was added are not missed.
       look(await records.find(id));
       return await this.attempt(attempt, taken, superseding.signal, async (context) => {
         superseding.signal.throwIfAborted();
@@ -169,7 +169,7 @@ export class JobWorker {
     }
   }
 
-  /** Publishes the parts of a job. Cutting it twice is harmless. */
+  /** Publishes the parts of a job. Repeating this is harmless. */
   private async cut({ kind, records, id, item }: Attempt): Promise<number> {
     const record = await records.get(id);
     if (record !== undefined) await publishParts(this.context.queue, kind.name, { id, record });
@@ -216,7 +216,7 @@ export class JobWorker {
     }
   }
 
-  /** Does an item's work and judges what it throws. @returns milliseconds to rest */
+  /** Runs the work of an item and handles its errors. @returns delay in milliseconds */
   private async attempt(
     attempt: Attempt,
     record: JobRecord,
@@ -251,7 +251,7 @@ export class JobWorker {
     }
   }
 
-  /** @returns milliseconds to rest */
+  /** @returns delay in milliseconds */
   private async judgeAttempt(attempt: Attempt, thrown: unknown, failures: number): Promise<number> {
     const { records, id, item, kind } = attempt;
     const { logger, stopping } = this.context;
@@ -261,7 +261,7 @@ export class JobWorker {
       else await item.acknowledge();
       return 0;
     }
-    // Another worker has it: this one stood still until its lease ran out.
+    // Another worker has the item: this process paused until its lease expired.
     if (!isHolder(record, attempt)) return 0;
     const error = toHyperswapError(thrown);
     if (record.status.state === 'cancelling' || (error.code === 'CANCELLED' && !stopping.aborted)) {
@@ -278,7 +278,7 @@ export class JobWorker {
       return judged.restMilliseconds;
     }
     const outcome = judged.verdict === 'retry' ? 'failures' : 'returns';
-    // A full queue and a process that ends say nothing of the job.
+    // A full queue or an ending process is not a fault of the job.
     const reason = judged.verdict === 'retry' ? error : undefined;
     await records.change(id, (current) =>
       hasEnded(current.status) || !isHolder(current, attempt)
@@ -300,7 +300,7 @@ export class JobWorker {
     await this.end(attempt, (record) => withStatus(record, { state: 'failed', since: Date.now(), reason }));
   }
 
-  /** Ends a job, unless another worker has it, tidies up and takes its item away. */
+  /** Ends a job, unless another worker has it, cleans up and acknowledges its item. */
   private async end(attempt: Attempt, next: (record: JobRecord) => JobRecord): Promise<void> {
     const { records, id, item, handler, job, kind } = attempt;
     // Two workers can finish the last parts at once: one of them ends the job.
@@ -327,7 +327,10 @@ function isHolder({ parts, holder, round }: JobRecord, attempt: Pick<Attempt, 'i
   return round === attempt.item.content.round && (parts !== undefined || holder === attempt.holder);
 }
 
-/** Returns a record after an attempt that is followed by another: a job in one piece waits again, one with parts runs on. */
+/**
+ * Returns a record after an attempt that is followed by another: a job in one piece waits again, one with parts runs
+ * on.
+ */
 function waitingAgain(record: JobRecord, error: Error | undefined): JobRecord {
   const reason = error && { reason: serializeError(error) };
   if (record.parts === undefined) return withStatus(record, { state: 'queued', since: Date.now(), ...reason });

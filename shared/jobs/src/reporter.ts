@@ -2,7 +2,7 @@ import type { Codec } from './job-kind.js';
 
 /** Shortest time between two events of one attempt. */
 const tellMilliseconds = 100;
-/** Time after which progress is also written to the job's record, for lists and for watchers who come late. */
+/** Interval at which progress is also written to the job's record, for lists and for late watchers. */
 const keepMilliseconds = 5_000;
 
 /** Subject of the progress of a job. */
@@ -10,13 +10,13 @@ export function progressSubject(kind: string, id: string): string {
   return `jobs.${kind}.${id}`;
 }
 
-/** Ways that progress takes, as bytes in base64. What is lost on the way is followed by more. */
+/** Transports of progress, as bytes in base64. Lost messages do no harm, because newer ones follow. */
 export interface ReportTargets {
   readonly tell: (progress: string) => Promise<void>;
   readonly keep: (progress: string) => Promise<void>;
 }
 
-/** Passes on the progress of an attempt, not more often than watchers need it: of reports in between the last one counts. */
+/** Publishes the progress of an attempt, at a limited rate. Only the last report of an interval is published. */
 export class Reporter<Progress> {
   private next: Progress | undefined;
   private keptAt = performance.now();
@@ -38,7 +38,7 @@ export class Reporter<Progress> {
     this.timer.unref();
   }
 
-  /** Tells what is left, and ends. */
+  /** Publishes the last report, and ends. */
   close(): void {
     if (this.next !== undefined) this.send();
     this.stop();

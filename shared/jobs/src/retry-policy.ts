@@ -1,32 +1,32 @@
 import { HyperswapError } from '@hyperswap/errors';
 
-/** Attempts with an error that a retry may mend, at a job or a part, before the job fails. */
+/** Maximum number of failed attempts at a job or a part with an error that a retry may fix. */
 const maximumFailures = 5;
-/** Times that a job or a part may lose its worker before the job fails: what it asks for may be what ends processes. */
+/** Maximum number of lost workers of a job or a part: the job itself may crash its workers. */
 export const maximumLosses = 10;
 
-/** Errors that say something of a process at this time, and nothing of the job: another process may do it at once. */
+/** Errors of a process at this time, not of the job. Another process may run the job at once. */
 const errorsOfProcesses = ['QUEUE_FULL', 'DRAINING', 'STORE_CLOCK', 'ENGINE_STOPPED'] as const;
 const firstPauseMilliseconds = 1_000;
 
-/** Decision on an attempt that threw: `return` and `retry` put the item back, only `retry` counts. */
+/** Decision about a failed attempt: `return` and `retry` both requeue the item; only `retry` counts as an attempt. */
 export interface Verdict {
   readonly verdict: 'return' | 'retry' | 'fail';
-  /** Time that the item waits before another attempt. */
+  /** Delay before the next attempt at the item. */
   readonly delayMilliseconds: number;
-  /** Time that the worker rests, so that a process that can do nothing leaves its work to others. */
+  /** Delay of the worker, so that a process that cannot work leaves items to others. */
   readonly restMilliseconds: number;
 }
 
 /**
- * Judges an error.
+ * Decides what follows an error.
  *
  * @param failures attempts before this one that count
  * @param longestPauseMilliseconds before another attempt that counts
  */
 export function judge(error: HyperswapError, failures: number, longestPauseMilliseconds: number): Verdict {
   const { retryable } = error;
-  // An error of another version may not tell the time.
+  // An error of another version may have no retry delay.
   const retryAfterMilliseconds = error.retryAfterMilliseconds || 0;
   const rest = jittered(firstPauseMilliseconds);
   if (HyperswapError.is(error, ...errorsOfProcesses)) {
@@ -41,7 +41,9 @@ export function judge(error: HyperswapError, failures: number, longestPauseMilli
   return { verdict: 'retry', delayMilliseconds, restMilliseconds: rest };
 }
 
-/** Returns a pause between half and one and a half of what is given: many that wait do not come back at once. */
+/**
+ * Returns a delay between 0.5 and 1.5 times the given one (jitter), so that many waiting callers do not return at once.
+ */
 export function jittered(milliseconds: number): number {
   return Math.round(milliseconds * (0.5 + Math.random()));
 }

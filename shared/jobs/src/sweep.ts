@@ -7,7 +7,7 @@ import type { JobRecords, KnownJob } from './job-records.js';
 import { hasEnded } from './job-status.js';
 import { jobObjects } from './objects.js';
 
-/** Jobs of one kind that ended and are kept at most, however young: the oldest are cleared away first. */
+/** Maximum number of finished jobs of one kind; the oldest are deleted first, even within their retention. */
 const maximumKept = 1_000;
 
 export interface SweepContext {
@@ -16,13 +16,16 @@ export interface SweepContext {
   readonly queue: JobQueue;
   readonly bus: Bus;
   readonly store: ObjectStore;
-  /** Jobs that ended are kept so long, with their objects. */
+  /** Retention of finished jobs with their objects, in milliseconds. */
   readonly keepMilliseconds: number;
-  /** A job that nobody has changed for so long is looked for in its queue. */
+  /** Age of the last change after which a sweep checks that a job is still in its queue. */
   readonly silenceMilliseconds: number;
 }
 
-/** Clears away what is old of one kind, and mends what a process that died left half done. Any number of processes may do so at once. */
+/**
+ * Deletes old jobs of one kind, and repairs jobs that a crashed process left unfinished. Any number of processes may
+ * sweep at the same time.
+ */
 export async function sweep(context: SweepContext): Promise<void> {
   const { records, store, kind, keepMilliseconds } = context;
   const jobs = await records.list();
@@ -46,7 +49,7 @@ async function mend(context: SweepContext, { id, record }: KnownJob): Promise<vo
   if (record.owner !== undefined) return interruptOrphan(records, bus, kind, { id, record });
   if (bus.owner !== undefined || record.changedAt + silenceMilliseconds > Date.now()) return;
   if ((await queue.held(id)).size > 0) return;
-  // Its items are lost: the process that was to publish them died, or the bus lost its data.
+  // Its items are lost: the process that had to publish them crashed, or the bus lost its data.
   const changed = await records.change(id, (current) => {
     if (current.round !== record.round || current.changedAt !== record.changedAt) return current;
     if (current.status.state === 'cancelling') return withStatus(current, { state: 'cancelled', since: Date.now() });

@@ -10,10 +10,10 @@ import { toView, type JobView } from './job-view.js';
 import { resultKey } from './objects.js';
 import { progressSubject } from './reporter.js';
 
-/** News can be lost while the bus is away: the record is looked at this often whatever is heard. */
+/** Polling interval of the record, because events can be lost while the bus is unavailable. */
 const lookMilliseconds = 3_000;
 
-/** News of a job. The first is its status; the result is the last. */
+/** Event of a job. The first event is its status; the last is the result. */
 export type JobNews<Request, Result, Progress> =
   | { readonly news: 'status'; readonly job: JobView<Request, Progress> }
   | { readonly news: 'progress'; readonly progress: Progress }
@@ -23,12 +23,12 @@ export interface WatchContext {
   readonly records: JobRecords;
   readonly bus: Bus;
   readonly store: ObjectStore;
-  /** Aborted with the error that ends all watching in this process. */
+  /** Aborted with the error that ends all watches in this process. */
   readonly ending: AbortSignal;
 }
 
 /**
- * Follows a job to its end. Whatever happens between two reads of the caller is joined: it gets the newest status and the newest
+ * Watches a job to its end. Events between two reads of the caller are merged: it gets the newest status and the newest
  * progress.
  *
  * @param signal ends the news quietly
@@ -40,9 +40,9 @@ export async function* watchJob<Request, Result, Progress>(
   { records, bus, store, ending }: WatchContext,
   signal: AbortSignal,
 ): AsyncGenerator<JobNews<Request, Result, Progress>> {
-  // Nothing listens to what is no job.
+  // Without a job, no listener is added.
   await records.find(id);
-  // One look now, and one for each time that something was heard since the last.
+  // Reads the record now, and once for all events since the last read.
   let mustLook = true;
   let progress: string | undefined;
   let wake: () => void = () => undefined;
@@ -60,7 +60,7 @@ export async function* watchJob<Request, Result, Progress>(
   let tending: Promise<void> | undefined;
   const timer = setInterval(() => {
     look();
-    // The process that ran it may have been killed since. News of the job do not wait for that.
+    // The process that ran it may have been killed. Events of the job do not wait for this check.
     tending ??= records
       .find(id)
       .then((record) => interruptOrphan(records, bus, kind.name, { id, record }))

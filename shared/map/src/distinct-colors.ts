@@ -1,4 +1,7 @@
-/** Colours that people can tell apart: distances are those of CIE 1976 L*a*b* (ISO/CIE 11664-4), of sRGB colours under D65. */
+/**
+ * Colours that people can tell apart: distances are those of CIE 1976 L*a*b* (ISO/CIE 11664-4), of sRGB colours under
+ * D65.
+ */
 
 /** Strong colours for the first classes. */
 const firstColors = [0x1f77b4, 0xff7f0e, 0x2ca02c, 0xd62728, 0x9467bd, 0x8c564b, 0xe377c2, 0xbcbd22, 0x17becf];

@@ -7,18 +7,18 @@ import {
   type ToLongitudeLatitude,
 } from '@hyperswap/raster';
 
-/** Place of a map on Earth. */
+/** Georeference of a map. */
 export interface MapPlace {
   readonly transform: AffineTransform;
   readonly crs: Crs | undefined;
   readonly description: CrsDescription | undefined;
-  /** Undefined where the reference system is not known. */
+  /** Undefined if the reference system is not known. */
   readonly toLongitudeLatitude: ToLongitudeLatitude | undefined;
   /** Hectares of a pixel; undefined where coordinates are no metres. */
   readonly hectares: number | undefined;
 }
 
-/** Returns what is known of a place. */
+/** Returns the properties of a georeference. */
 export async function mapPlace(transform: AffineTransform, crs: Crs | undefined): Promise<MapPlace> {
   const description = crs && (await describeCrs(crs));
   const [a, b, , d, e] = transform;

@@ -2,10 +2,10 @@ import { HyperswapError } from '@hyperswap/errors';
 import type { KeyValue } from './bus.js';
 
 /**
- * Changes a value, again when another process was faster.
+ * Changes a value by compare-and-swap, and retries if another process was faster.
  *
  * @param next the new value of the current one; the very same one is not written
- * @returns the value that is there now
+ * @returns the current value
  */
 export async function changeValue<Value>(
   state: KeyValue<Value>,

@@ -3,11 +3,14 @@ import type { KeyValue, Revisioned, ValuePage } from './bus.js';
 import { ValueReader, type DamageListener } from './value-reader.js';
 
 /**
- * State whose values are checked by one function when they are read and before they are written, so that nothing is written that cannot be read.
+ * State whose values are checked by one function when they are read and before they are written, so that nothing is
+ * written that cannot be read.
  */
 export class CheckedKeyValue<Value> implements KeyValue<Value> {
   private readonly reader: ValueReader<unknown, Value>;
-  /** Entries that were checked, as a list of all may hold a hundred thousand that it held before. */
+  /**
+   * Cache of checked entries: a list may have a hundred thousand entries, most of them unchanged since the last list.
+   */
   private readonly checked = new WeakMap<Revisioned<unknown>, Revisioned<Value>>();
 
   constructor(
@@ -43,7 +46,7 @@ export class CheckedKeyValue<Value> implements KeyValue<Value> {
   /** As of any state. @throws FIELD_INVALID when the value could not be read again */
   async update(key: string, value: Value, revision: number): Promise<number> {
     try {
-      // As it will be read: JSON has no NaN and no undefined.
+      // Converted as a reader will see it: JSON has no NaN and no undefined.
       this.read(JSON.parse(JSON.stringify(value)));
     } catch (cause) {
       const reason = `the value cannot be stored (${(cause as Error).message})`;
@@ -68,7 +71,7 @@ export class CheckedKeyValue<Value> implements KeyValue<Value> {
     if (known !== undefined) return known;
     const read = this.reader.readIfWhole(entry);
     if (read === undefined) return undefined;
-    // One object for both, where the check changes nothing.
+    // One object for both, if the check changes nothing.
     const checked = read.value === entry.value ? (entry as Revisioned<Value>) : read;
     this.checked.set(entry, checked);
     return checked;

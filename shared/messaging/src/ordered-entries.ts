@@ -1,13 +1,13 @@
-/** Keys that are added before they are put in their place together: a merge costs time for all keys. */
+/** Number of added keys before a merge into the sorted keys. A merge costs time for all keys. */
 const mostAdded = 4096;
 
 /**
- * Entries by key, which can be read in the order of their keys from any key on. A change costs about the same however many there are, and so does
- * reading some of them.
+ * Entries in the order of their keys, readable from any key. The cost of a change or a page does not grow with the
+ * number of entries.
  */
 export class OrderedEntries<Entry extends { readonly key: string }> {
   private readonly byKey = new Map<string, Entry>();
-  /** Keys in order, but for those that were added lately. */
+  /** Sorted keys, without the recently added ones. */
   private order: string[] = [];
   private added: string[] = [];
 
@@ -15,7 +15,7 @@ export class OrderedEntries<Entry extends { readonly key: string }> {
     return this.byKey.get(key);
   }
 
-  /** Adds an entry, or replaces that of its key. */
+  /** Adds or replaces an entry. */
   set(entry: Entry): void {
     const { key } = entry;
     const isNew = !this.byKey.has(key);
@@ -37,14 +37,14 @@ export class OrderedEntries<Entry extends { readonly key: string }> {
     this.added = [];
   }
 
-  /** Returns entries in order, as many as asked for, beginning with the first whose key is not before `from`. */
+  /** Returns a number of entries in order, beginning with the first key that is not before `from`. */
   from(from: string, most: number): Entry[] {
     this.merge();
     const start = this.position(from);
     return this.order.slice(start, start + most).map((key) => this.byKey.get(key)!);
   }
 
-  /** Puts the keys that were added in their places. */
+  /** Merges the added keys into the sorted keys. */
   private merge(): void {
     const { order, added } = this;
     if (added.length === 0) return;

@@ -1,7 +1,7 @@
 import { failure } from '@hyperswap/errors';
 import type { Revisioned } from './bus.js';
 
-/** A value that is in a bucket and cannot be read. */
+/** Unreadable value in a bucket. */
 export interface DamagedValue {
   readonly bucket: string;
   readonly key: string;
@@ -10,14 +10,14 @@ export interface DamagedValue {
   readonly reason: string;
 }
 
-/** Listener of values that cannot be read; each is told once a revision. */
+/** Listener for unreadable values, called once per revision. */
 export type DamageListener = (damaged: DamagedValue) => void;
 
-/** Reads the values of a bucket one by one, so that one that cannot be read spoils nothing but itself. */
+/** Reads the values of a bucket one by one, so that an unreadable value does not affect the others. */
 export class ValueReader<Stored, Value> {
   private readonly reported = new Map<string, number>();
 
-  /** @param parse makes a value of what is stored; throws for what is none */
+  /** @param parse converts stored JSON to a value; throws if it is not valid */
   constructor(
     private readonly bucket: string,
     private readonly parse: (stored: Stored) => Value,

@@ -1,8 +1,8 @@
 /**
  * LoRA: the weight update is a product of two thin matrices, ΔW = (α / r) · B · A.
  *
- * Hu et al. 2022, arXiv:2106.09685, eq. 3. LoRA+ (Hayou et al. 2024, arXiv:2402.12354) is the same layer: only B's learning
- * rate is λ times A's.
+ * Hu et al. 2022, arXiv:2106.09685, eq. 3. LoRA+ (Hayou et al. 2024, arXiv:2402.12354) is the same layer: only B's
+ * learning rate is λ times A's.
  */
 import { failure } from '@hyperswap/errors';
 import type { WeightUpdate } from '@hyperswap/spectralgpt';

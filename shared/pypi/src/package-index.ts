@@ -1,4 +1,7 @@
-/** Downloads from a package index without Python, by the Simple API: https://packaging.python.org/en/latest/specifications/simple-repository-api/ */
+/**
+ * Downloads from a package index without Python, by the Simple API:
+ * https://packaging.python.org/en/latest/specifications/simple-repository-api/
+ */
 import { createWriteStream } from 'node:fs';
 import path from 'node:path';
 import { Readable } from 'node:stream';

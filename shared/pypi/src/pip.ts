@@ -43,7 +43,8 @@ interface Finished {
 
 function run(command: string, args: readonly string[], showProgress: boolean): Promise<Finished> {
   return new Promise((resolve) => {
-    // pip runs in another folder, where no project's settings can interfere. Standard output belongs to the command that needs the wheel.
+    // pip runs in another folder, where no project's settings can interfere. Standard output belongs to the command
+    // that needs the wheel.
     const child = spawn(command, args, { stdio: ['ignore', showProgress ? 2 : 'pipe', 'pipe'], cwd: tmpdir() });
     let output = '';
     child.stdout?.on('data', (chunk: Buffer) => (output += chunk.toString()));

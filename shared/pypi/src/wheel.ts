@@ -29,8 +29,9 @@ export async function verifyWheel(file: string, sha256: string): Promise<void> {
 }
 
 /**
- * Downloads a wheel and checks its content: with pip, which applies the machine's own index, proxy and certificates, and without Python or
- * pip from the package index itself. A wheel in `folder` that has the right content is not downloaded again.
+ * Downloads a wheel and checks its content: with pip, which applies the machine's own index, proxy and certificates,
+ * and without Python or pip from the package index itself. A wheel in `folder` that has the right content is not
+ * downloaded again.
  *
  * @returns the wheel's path in `folder`
  * @throws DOWNLOAD_FAILED if no index can be reached, HASH_MISMATCH if the content differs

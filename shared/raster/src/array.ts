@@ -86,11 +86,11 @@ export function decodeStored(
   return new constructors[type](buffer, byteOffset, length);
 }
 
-/** Bytes that are decoded before other work of this thread has its turn: a few milliseconds. */
+/** Number of decoded bytes between two yields to the event loop: a few milliseconds of work. */
 const bytesOfTurn = 1024 * 1024;
 
 /**
- * Does the same as {@link decodeStored}, and lets other work of this thread have its turn in between where values need converting.
+ * Does the same as {@link decodeStored}, and yields to the event loop while it converts values.
  *
  * @throws FILE_FORMAT when a 64-bit integer is beyond ±2^53
  */

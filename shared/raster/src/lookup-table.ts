@@ -42,7 +42,8 @@ export async function placeOnMap(
 }
 
 /**
- * Takes labels of a map back to the pixels of the raster. A pixel that lies on several cells takes the label of the first that has one.
+ * Takes labels of a map back to the pixels of the raster. A pixel that lies on several cells takes the label of the
+ * first that has one.
  *
  * @param labels `[table.height, table.width]`
  * @returns `[height, width]` of the raster

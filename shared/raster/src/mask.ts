@@ -3,8 +3,8 @@ import type { ElementType, NumericArray } from './array.js';
 import type { RasterReader } from './raster-info.js';
 
 /**
- * Returns a raster without the pixels that a mask flags: all their bands have the nodata value, of numbers with a fraction NaN where the
- * raster has none.
+ * Returns a raster without the pixels that a mask flags: all their bands have the nodata value, of numbers with a
+ * fraction NaN where the raster has none.
  *
  * @param file name of the raster’s file, for errors
  * @param raster pixels, of any type

@@ -6,7 +6,7 @@ import type { RasterInfo, RasterReader } from './raster-info.js';
 import { cacheRows } from './row-cache.js';
 import { openFile, type RandomAccess } from './source/random-access.js';
 
-/** Bytes by which a format is told. */
+/** Number of bytes that identify a format. */
 const headBytes = 512;
 /** More values than any raster has that is read: pixels times bands fit 2^53 with room for their bytes. */
 const maximumValues = 2 ** 45;
@@ -16,7 +16,8 @@ const maximumBands = 65_535;
  * Opens the raster in a file of any format; the content decides which, the name only where the content does not.
  *
  * @param file path, or the file itself, which the reader closes
- * @throws FILE_UNREADABLE, FILE_FORMAT, VARIABLE_MISSING, AXES_AMBIGUOUS, SCENE_SHAPE, FIELD_INVALID when options do not fit the raster
+ * @throws FILE_UNREADABLE, FILE_FORMAT, VARIABLE_MISSING, AXES_AMBIGUOUS, SCENE_SHAPE, FIELD_INVALID when options do
+ * not fit the raster
  */
 export async function openRaster(file: string | RandomAccess, options: ReadOptions = {}): Promise<RasterReader> {
   const source = typeof file === 'string' ? await openFile(file) : file;
@@ -38,13 +39,16 @@ export async function openRaster(file: string | RandomAccess, options: ReadOptio
   } catch (error) {
     await source.close();
     if (error instanceof HyperswapError) throw error;
-    // A damaged file that a library stumbled over.
+    // A library failed on a damaged file.
     const reason = error instanceof Error ? error.message : String(error);
     throw failure('FILE_FORMAT', { file: source.name, expected: 'raster', reason }, error);
   }
 }
 
-/** Returns a raster without the pixels that a mask flags: the one that the user names, or that of the product beside the file. */
+/**
+ * Returns a raster without the pixels that a mask flags: the one that the user names, or that of the product beside the
+ * file.
+ */
 async function withMask(source: RandomAccess, raster: RasterReader, { mask }: ReadOptions): Promise<RasterReader> {
   const beside = mask === undefined ? raster.maskBeside : undefined;
   if (mask === 'none' || (mask === undefined && beside === undefined)) return raster;
@@ -58,7 +62,11 @@ async function withMask(source: RandomAccess, raster: RasterReader, { mask }: Re
   }
 }
 
-/** Returns the file's description of its raster, with the user's options in place of it. @throws FIELD_INVALID when they do not fit it */
+/**
+ * Returns the file's description of its raster, with the user's options in place of it.
+ *
+ * @throws FIELD_INVALID when they do not fit it
+ */
 export function applyOptions(
   file: string,
   info: RasterInfo,

@@ -8,7 +8,10 @@ export interface Crs {
   readonly wkt?: string;
 }
 
-/** Six numbers a, b, c, d, e, f: x = a·column + b·row + c, y = d·column + e·row + f, for the upper left corner of a pixel. */
+/**
+ * Six numbers a, b, c, d, e, f: x = a·column + b·row + c, y = d·column + e·row + f, for the upper left corner of a
+ * pixel.
+ */
 export type AffineTransform = readonly [number, number, number, number, number, number];
 
 /** Class of a classified raster: its value, name and colour. */

@@ -7,8 +7,8 @@ import { requireWindow, type Window } from './window.js';
 const cachedBytes = 32 * 1024 ** 2;
 
 /**
- * Returns a reader that reads full rows, many at once, and serves windows out of them. Files whose rows are spread over the whole file,
- * or whose blocks cover many rows, are so read a few times instead of once a window.
+ * Returns a reader that reads full rows, many at once, and serves windows out of them. Files whose rows are spread over
+ * the whole file, or whose blocks cover many rows, are so read a few times instead of once a window.
  *
  * @param source reads one window at a time; windows that go down the raster are served best
  */
@@ -21,7 +21,7 @@ export function cacheRows(file: string, source: RasterReader): RasterReader {
 
   const read = async (window: Window, chosen?: readonly number[]): Promise<NumericArray> => {
     const { row, column } = requireWindow(file, source.info, window);
-    // Rows that are kept need no waiting: other work of this thread has its turn before a loop over all windows goes on.
+    // Cached rows need no wait, so this yields to the event loop before a loop over all windows continues.
     await setImmediate();
     if (chosen !== undefined || window.height > rowsKept) return source.readWindow(window, chosen);
     if (kept === undefined || row < kept.first || row + window.height > kept.first + kept.count) {

@@ -2,8 +2,8 @@ import type { NumericArray } from './array.js';
 import type { RasterInfo } from './raster-info.js';
 
 /**
- * Tells the pixels that hold data: a pixel has none when all its bands have the nodata value, are zero where zero means none, or when a
- * band that is used is not finite.
+ * Tells the pixels that hold data: a pixel has none when all its bands have the nodata value, are zero where zero means
+ * none, or when a band that is used is not finite.
  *
  * @param values `[pixels, bands]`
  * @returns one byte a pixel: 1 where it holds data

@@ -8,7 +8,10 @@ export interface XmlElement {
   readonly content: string;
 }
 
-/** Returns the elements of a name in their order, those inside others of the same name left out. Takes time for each character once. */
+/**
+ * Returns the elements of a name in their order, those inside others of the same name left out. Takes time for each
+ * character once.
+ */
 export function elementsOf(xml: string, name: string): XmlElement[] {
   const found: XmlElement[] = [];
   const open = new RegExp(`<${name}(?=[\\s/>])([^<>]*)>`, 'g');

@@ -2,7 +2,7 @@ import { meantBy, type AdapterState, type VersionState } from './adapter-state.j
 import type { Manifest } from './manifest.js';
 import { parseReference } from './reference.js';
 
-/** One version with all that is known of it. */
+/** Version with its description. */
 export interface AdapterRecord extends Manifest {
   readonly name: string;
   readonly version: number;
@@ -12,7 +12,7 @@ export interface AdapterRecord extends Manifest {
   readonly retired: boolean;
 }
 
-/** Returns a version with what is said of it. */
+/** Returns a version with its description. */
 export function describe(
   name: string,
   state: AdapterState,

@@ -1,7 +1,7 @@
 /**
- * Which adapters there are. The blob and its manifest are objects, written once; which versions exist, their aliases and whether they
- * are retired is small shared state, changed by compare-and-swap. The publisher writes blob, manifest, state, in that order, so that
- * whoever sees a version finds all of it.
+ * Registry of adapters. The blob and its manifest are objects, written once. Versions, aliases and retirement are small
+ * shared state, changed by compare-and-swap. The publisher writes blob, manifest and state, in this order, so that
+ * every visible version is complete.
  */
 import type { KeyObject } from 'node:crypto';
 import { blobDigest, readAdapterSteps, validateAgainstBackbone, type Adapter } from '@hyperswap/adapter';
@@ -23,7 +23,7 @@ import { VersionPage, type AdapterPage, type NamedVersion } from './version-page
 /** Subject of the event that a new version makes; its content is `name@version`. */
 export const adapterPublished = 'adapter.published';
 
-/** A version as the shared state has it. */
+/** Version in the shared state. */
 export interface VersionInfo {
   readonly name: string;
   readonly version: number;
@@ -35,12 +35,12 @@ export interface PublishOptions {
   readonly signature?: Signature;
 }
 
-/** Public keys by id; those who sign with others are not believed. */
+/** Trusted public keys by id. Signatures by other keys are refused. */
 export type TrustedKeys = ReadonlyMap<string, KeyObject>;
 
 /** Objects that are read at once. */
 const readsAtOnce = 32;
-/** Names whose versions are looked at together. */
+/** Number of names whose versions are read together. */
 const statesAtOnce = 500;
 
 export class AdapterRegistry {
@@ -59,11 +59,12 @@ export class AdapterRegistry {
   }
 
   /**
-   * Makes a blob the next version of a name, after all checks that binding it makes: a version that is registered can be bound.
+   * Makes a blob the next version of a name, after all checks that binding it makes: a version that is registered can
+   * be bound.
    *
    * @param file named in errors
-   * @throws NAME_INVALID, ADAPTER_INVALID, CLASSES_INVALID, ADAPTER_BACKBONE_UNKNOWN, ADAPTER_OUTDATED, ADAPTER_EXISTS when the name has this very blob,
-   * SIGNATURE_INVALID, STORE_FULL
+   * @throws NAME_INVALID, ADAPTER_INVALID, CLASSES_INVALID, ADAPTER_BACKBONE_UNKNOWN, ADAPTER_OUTDATED, ADAPTER_EXISTS
+   * when the name has this very blob, SIGNATURE_INVALID, STORE_FULL
    */
   async publish(
     name: string,
@@ -108,7 +109,8 @@ export class AdapterRegistry {
   }
 
   /**
-   * The version a reference means now: `name@7` that one, `name:alias` the alias's, `name` the newest that is not retired.
+   * The version a reference means now: `name@7` that one, `name:alias` the alias's, `name` the newest that is not
+   * retired.
    *
    * @throws ADAPTER_NOT_FOUND
    */
@@ -174,7 +176,10 @@ export class AdapterRegistry {
     }
   }
 
-  /** Returns a name with the reason why its state cannot be read; undefined when it was mended or deleted meanwhile. */
+  /**
+   * Returns a name with the reason why its state cannot be read; undefined if it was repaired or deleted in the
+   * meantime.
+   */
   private async damageOf(name: string): Promise<AdapterPage['damaged'][number] | undefined> {
     try {
       await this.states.get(name);
@@ -238,7 +243,8 @@ export class AdapterRegistry {
   }
 
   /**
-   * Keeps what a reference means ready on every pod, from now on: `name@7` that version, `name:alias` whatever the alias comes to mean, `name` the newest.
+   * Pins a reference: every pod keeps its version bound. `name@7` pins that version, `name:alias` the current version
+   * of the alias, `name` the newest version.
    *
    * @throws ADAPTER_NOT_FOUND when it means nothing now
    */
@@ -252,13 +258,13 @@ export class AdapterRegistry {
     return this.resolve(`${name}@${version.version}`);
   }
 
-  /** Takes all pins of a name back: those of versions, of aliases and of the newest. @throws ADAPTER_NOT_FOUND */
+  /** Removes all pins of a name: of versions, of aliases and of the newest version. @throws ADAPTER_NOT_FOUND */
   async unpinAll(name: string): Promise<void> {
     await this.locate(name);
     await this.change(name, (state) => ({ ...state, pins: [] }));
   }
 
-  /** The versions that pods keep ready, as `name@7`. */
+  /** Returns the versions that pods keep bound, as `name@7`. */
   async desired(): Promise<ReadonlySet<string>> {
     const found = new Set<string>();
     for (const { key: name, value: state } of await this.states.list()) {
@@ -270,7 +276,12 @@ export class AdapterRegistry {
     return found;
   }
 
-  /** Clears away retired versions that no alias or pin names: their state first, so that nobody finds half of one. @returns what went, as `name@7` */
+  /**
+   * Deletes retired versions that no alias or pin refers to: their state first, so that no reader finds an incomplete
+   * version.
+   *
+   * @returns the deleted versions, as `name@7`
+   */
   async collectGarbage(): Promise<string[]> {
     const collected: string[] = [];
     for (const { key: name, value } of await this.states.list()) {
@@ -299,7 +310,7 @@ export class AdapterRegistry {
     return collected;
   }
 
-  /** Calls back when a name's state changes, here or in another process; returns the way to stop. */
+  /** Calls back when a name's state changes, here or in another process; returns a function that stops the watch. */
   watch(onChange: (name: string, state: AdapterState) => void): () => void {
     return this.states.watch(({ key, value }) => {
       onChange(key, value);
@@ -315,7 +326,7 @@ export class AdapterRegistry {
     return { name, state, version: found };
   }
 
-  /** @throws SIGNATURE_INVALID where keys are configured and none of them signed it */
+  /** @throws SIGNATURE_INVALID if keys are configured and none of them signed it */
   private requireSignature(adapter: string, name: string, digest: string, signature: Signature | undefined): void {
     if (this.trustedKeys === undefined) return;
     const reason = whyNotSigned(this.trustedKeys, adapterStatement(name, digest), signature);
@@ -347,7 +358,7 @@ export class AdapterRegistry {
     return describe(name, state, version, manifest);
   }
 
-  /** Writes the blob under the first free version; a number taken by a publisher that died in between is passed over. */
+  /** Writes the blob under the first free version. A number that a crashed publisher took is skipped. */
   private async writeBlob(name: string, first: number, blob: Uint8Array): Promise<number> {
     for (let version = first; ; version++) {
       try {
@@ -359,7 +370,7 @@ export class AdapterRegistry {
     }
   }
 
-  /** Changes a name's state, again when another process was faster. */
+  /** Changes a name's state by compare-and-swap, and retries if another process was faster. */
   private async change(name: string, next: (state: AdapterState) => AdapterState): Promise<void> {
     await changeValue(this.states, name, (state = { versions: [], aliases: {} }) => next(state));
   }

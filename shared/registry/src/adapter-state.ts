@@ -1,4 +1,4 @@
-/** The small shared state of a name: which versions there are, and what is said of them. */
+/** Shared state of a name: its versions, aliases and pins. */
 import { z } from 'zod';
 import type { AdapterReference } from './reference.js';
 
@@ -14,9 +14,11 @@ export interface AdapterState {
   readonly versions: readonly VersionState[];
   /** Version by alias. */
   readonly aliases: Readonly<Record<string, number>>;
-  /** Pins, which pods keep ready: `@7` a version, `:stable` the alias's version, an empty text the newest. */
+  /**
+   * Pins, which pods keep bound: `@7` a version, `:stable` the version of the alias, an empty text the newest version.
+   */
   readonly pins?: readonly string[];
-  /** Highest version that ever was: the number of one that was cleared away is not given again. */
+  /** Highest version that was ever used. The numbers of deleted versions are not used again. */
   readonly highest?: number;
 }
 
@@ -29,7 +31,11 @@ const stateSchema = z.object({
   highest: version.optional(),
 });
 
-/** Returns stored JSON as the state of a name, with all that a later release added. @throws an error that names the field which is wrong */
+/**
+ * Returns stored JSON as the state of a name, with all that a later release added.
+ *
+ * @throws an error that names the field which is wrong
+ */
 export function readAdapterState(stored: unknown): AdapterState {
   const { error } = stateSchema.safeParse(stored);
   if (error !== undefined) throw new Error(error.issues.map(({ path, message }) => `${path.join('.')}: ${message}`)[0]);
@@ -45,7 +51,7 @@ export function meantBy(state: AdapterState, { version, alias }: AdapterReferenc
   return state.versions.find((candidate) => candidate.version === wanted);
 }
 
-/** The number that the next version of a name gets. */
+/** Returns the number of the next version of a name. */
 export function nextVersion(state: AdapterState | undefined): number {
   return Math.max(state?.highest ?? 0, state?.versions.at(-1)?.version ?? 0) + 1;
 }

@@ -13,7 +13,7 @@ import {
 } from './backbone-manifest.js';
 import { FolderCache, type HeldFolder } from './folder-cache.js';
 
-/** Bytes of fetched backbones that stay on disk, unless it is told otherwise. */
+/** Default limit of fetched backbones on disk, in bytes. */
 const defaultCacheBytes = 4 * 1024 ** 3;
 
 /** Some backbones, and those whose manifests cannot be read. */
@@ -23,12 +23,12 @@ export interface DescribedBackbones {
 }
 
 /**
- * The backbones there are: those that ship with hyperswap, and those of the store. What they are stands in manifests; weights are
- * read only where they are used, and stay in a folder of this process for the next use.
+ * Registry of backbones: those that ship with hyperswap, and those of the store. Manifests describe them. Weights are
+ * read only where they are used, and are cached in a folder of this process.
  */
 export class Backbones {
   private readonly cache: FolderCache;
-  /** Manifests that are being made, by name. */
+  /** Manifests that are being created, by name. */
   private readonly making = new Map<string, Promise<BackboneDescription>>();
 
   constructor(
@@ -45,7 +45,8 @@ export class Backbones {
   }
 
   /**
-   * Describes a backbone by its manifest alone. One that was stored before there were manifests gets its own now, out of its weights.
+   * Describes a backbone by its manifest alone. A backbone from a release without manifests gets one now, from its
+   * weights.
    *
    * @throws NAME_INVALID, BACKBONE_NOT_FOUND, OBJECT_DAMAGED, BACKBONE_INVALID
    */
@@ -56,7 +57,7 @@ export class Backbones {
     throw failure('BACKBONE_NOT_FOUND', { backbone: name, available: available.join(', ') || 'none' });
   }
 
-  /** Describes many backbones; one that cannot be described spoils nothing else. */
+  /** Describes many backbones. A failure affects only its own entry. */
   async describeAll(names: readonly string[]): Promise<DescribedBackbones> {
     const described: BackboneDescription[] = [];
     const damaged: { name: string; error: HyperswapError }[] = [];
@@ -74,7 +75,8 @@ export class Backbones {
   }
 
   /**
-   * Runs a function on a backbone by name, out of the store, else of those that ship with hyperswap. Its file is there for so long.
+   * Runs a function on a backbone by name, out of the store, else of those that ship with hyperswap. Its file exists
+   * until the function ends.
    *
    * @throws BACKBONE_NOT_FOUND, BACKBONE_INVALID, OBJECT_DAMAGED when the weights are not those of the manifest
    */
@@ -104,13 +106,14 @@ export class Backbones {
   }
 
   /**
-   * Keeps the files of a checked backbone. The config makes it be there and the manifest makes it be found, so that they are written last.
+   * Keeps the files of a checked backbone. The config makes it exist and the manifest makes it visible, so they are
+   * written last.
    *
    * @param directory with the files that `backbone` was read from
    */
   async keep(backbone: BackboneDescription, directory: string): Promise<void> {
     const { name } = backbone;
-    // Of a backbone that is replaced the manifest goes first: nobody takes it for the other's.
+    // The manifest of a replaced backbone is deleted first, so that no reader takes it for the new one's.
     await this.store.delete(backboneKey(name, manifestFile));
     for (const file of backboneFiles.toReversed()) {
       await this.store.putFile(backboneKey(name, file), path.join(directory, file));

@@ -8,7 +8,7 @@ interface Folder {
   readonly bytes: number;
 }
 
-/** A folder that stays until it is released. */
+/** Folder that exists until it is released. */
 export interface HeldFolder {
   readonly directory: string;
   release(): Promise<void>;
@@ -17,13 +17,14 @@ export interface HeldFolder {
 interface Entry {
   readonly ready: Promise<Folder>;
   users: number;
-  /** Size once it is there. */
+  /** Size after it is filled. */
   bytes: number;
 }
 
 /**
- * Folders of files that this process fetched, by the digest of their content, so that each is fetched once. Folders in use stay;
- * of the others those unused longest go when all together are larger than allowed. The cache ends with the process.
+ * Folders of files that this process fetched, by the digest of their content, so that each is fetched once. Folders in
+ * use stay. Of the others, the least recently used ones are evicted when the total exceeds the limit. The cache is
+ * deleted at the end of the process.
  */
 export class FolderCache {
   /** By digest, in order of last use. */
@@ -31,7 +32,7 @@ export class FolderCache {
   private root: Promise<string> | undefined;
   private removeAtExit: (() => void) | undefined;
 
-  /** @param maximumBytes that stay on disk when nobody uses them */
+  /** @param maximumBytes limit of the unused folders on disk */
   constructor(private readonly maximumBytes: number) {}
 
   /**
@@ -82,7 +83,7 @@ export class FolderCache {
 
   private async makeRoot(): Promise<string> {
     const root = await mkdtemp(path.join(tmpdir(), 'hyperswap-backbones-'));
-    // For ends of the process that close nothing.
+    // Handler for process ends that close nothing.
     this.removeAtExit = () => rmSync(root, { recursive: true, force: true });
     process.once('exit', this.removeAtExit);
     return root;

@@ -20,7 +20,7 @@ export interface Manifest {
   /** Learned values, head included. */
   readonly parameters: number;
   readonly metadata: AdapterMetadata;
-  /** Versions of before there was one have none. */
+  /** Absent in versions of earlier releases. */
   readonly lineage?: Lineage;
   readonly signature?: Signature;
 }

@@ -12,7 +12,8 @@ export interface AdapterPage {
   /** The last version of the page, as `name@7`; empty when there are no more. */
   readonly next: string;
   /**
-   * Versions of the page, as `name@7`, whose manifests cannot be read, and names whose state cannot be read; nothing else suffers from it.
+   * Versions of the page, as `name@7`, whose manifests cannot be read, and names whose state cannot be read; other
+   * entries are not affected.
    */
   readonly damaged: readonly { readonly name: string; readonly error: HyperswapError }[];
 }

@@ -12,8 +12,8 @@ import type { IdleConnections } from './idle-connections.js';
 import { toStatus } from './status.js';
 
 /**
- * Admission of calls to a server. It counts open calls, refuses new ones once the server drains, and ends calls whose request
- * does not arrive.
+ * Admission of calls to a server. It counts open calls, refuses new ones once the server drains, and ends calls whose
+ * request does not arrive.
  */
 export class Admission {
   private readonly draining = new AbortController();

@@ -12,8 +12,8 @@ import { allows, type Role } from './roles.js';
 import { toStatus } from './status.js';
 
 /**
- * Makes an interceptor that lets a call through when its bearer token allows it, and removes the token. Methods without a role,
- * such as reflection, need the role reader.
+ * Makes an interceptor that lets a call through when its bearer token allows it, and removes the token. Methods without
+ * a role, such as reflection, need the role reader.
  *
  * @param roleOf role that a method needs, by its path, as `/hyperswap.v1.TrainingService/StartTraining`
  */

@@ -4,7 +4,10 @@ import { PixelType } from '@hyperswap/proto';
 /** Values of bands in the types that services send them in. */
 export type BandValues = Uint8Array | Uint16Array | Int16Array | Float32Array;
 
-/** Returns the values of a `ReadBandsResponse`. They travel little-endian, as every platform has them that Node runs on with us. */
+/**
+ * Returns the values of a `ReadBandsResponse`. They travel little-endian, as every platform has them that Node runs on
+ * with us.
+ */
 export function bandValues(bytes: Uint8Array, type: PixelType): BandValues {
   // A copy begins at an even place of its own memory.
   const own = new Uint8Array(bytes).buffer;

@@ -6,9 +6,9 @@ import { failure } from '@hyperswap/errors';
 import { toStatus } from './status.js';
 
 export interface ClientAccess {
-  /** PEM of the authorities to trust instead of those that Node does; with it, TLS is spoken. */
+  /** PEM of the authorities to trust instead of Node's; enables TLS. */
   readonly trusted?: string;
-  /** PEM of who the client is, for services that ask. */
+  /** PEM with the client's certificate and key, for services that require one. */
   readonly identity?: { readonly certificate: string; readonly key: string };
   /** Name that the service's certificate holds, where the endpoint is another one. */
   readonly serverName?: string;
@@ -16,7 +16,9 @@ export interface ClientAccess {
   readonly tokenFile?: string;
 }
 
-/** Returns the credentials that the settings give a process for services elsewhere; an empty token file means no token. */
+/**
+ * Returns the credentials that the settings give a process for services elsewhere; an empty token file means no token.
+ */
 export function clientAccess({
   tokenFile,
   trusted,

@@ -21,7 +21,7 @@ export interface CallOptions {
   readonly signal?: AbortSignal;
   /** Milliseconds from now. @default 60_000 for unary calls, none for streams */
   readonly timeout?: number;
-  /** Sent with the request, such as the token of somebody that the call is made for. */
+  /** Metadata of the request, such as the token of the user on whose behalf the call is made. */
   readonly metadata?: Metadata;
 }
 
@@ -29,12 +29,12 @@ interface Cancellable {
   cancel(): void;
 }
 
-/** Spreads calls over all addresses that a name has: with one connection only, a client would keep to one pod. */
+/** Spreads calls over all addresses of a name. With one connection, a client would always use the same pod. */
 const serviceConfig = JSON.stringify({ loadBalancingConfig: [{ round_robin: {} }] });
 
 /**
- * Returns a client of one service at an endpoint, for example `localhost:7420` or `https://host:7420`. Connecting waits for the
- * first call. Where the name has several addresses, calls go to them in turn.
+ * Returns a client of one service at an endpoint, for example `localhost:7420` or `https://host:7420`. Connecting waits
+ * for the first call. Where the name has several addresses, calls go to them in turn.
  */
 export function connect<C extends Client>(
   constructor: ClientConstructor<C>,
@@ -156,7 +156,7 @@ async function sendAll<Request>(
   };
   call.once('status', end).once('close', end);
   for await (const request of requests) {
-    // When the call is over, its error reaches the reader; there is nobody left to send to.
+    // After the end of the call, its error reaches the reader, and there is no receiver for more requests.
     if (ended.signal.aborted) return;
     if (!call.write(request)) await once(call, 'drain', { signal: ended.signal }).catch(() => undefined);
   }

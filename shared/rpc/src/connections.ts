@@ -21,11 +21,20 @@ export interface ConnectionLimits {
   readonly handshakeMilliseconds?: number;
   /** Milliseconds for the one request of a call whose method takes no stream. @default 30 s */
   readonly requestMilliseconds?: number;
-  /** Milliseconds without a call until a client is asked to leave. It is cut off after twice the time. @default 5 min */
+  /**
+   * Milliseconds without a call until a client is asked to leave. It is cut off after twice the time.
+   *
+   * @default 5 min
+   */
   readonly idleMilliseconds?: number;
   /** Milliseconds until a connection takes no more calls, which spreads clients over new pods. @default 30 min */
   readonly ageMilliseconds?: number;
-  /** Milliseconds without a byte until the system asks whether the peer is still there, which finds clients that vanished. @default 1 min */
+  /**
+   * Milliseconds without a byte until the system asks whether the peer is still there, which finds clients that
+   * vanished.
+   *
+   * @default 1 min
+   */
   readonly keepaliveMilliseconds?: number;
 }
 

@@ -10,12 +10,12 @@ import {
 import { instruments } from '@hyperswap/telemetry';
 import { codeOf } from './status.js';
 
-/** Name in metrics of all methods that a server does not have: their paths are what clients make up. */
+/** Metric label for unknown methods, because clients may send any path. */
 const unknownMethod = 'unknown';
 
 /**
- * Counts calls whoever ends them: a handler, an interceptor, gRPC itself, or the client. It must be the first interceptor, which is the
- * nearest to the connection.
+ * Counts calls, no matter what ends them: a handler, an interceptor, gRPC itself, or the client. It must be the first
+ * interceptor, which is the nearest to the connection.
  *
  * @param isKnown tells if the server has the method of a path
  */
@@ -31,7 +31,8 @@ export function countCalls(isKnown: (path: string) => boolean): ServerIntercepto
       calls.add(1, { method, code });
       callSeconds.record((performance.now() - start) / 1000, { method });
     };
-    // gRPC itself ends calls on this object, those of messages that are too large for example: no responder hears of them.
+    // gRPC itself ends calls on this object, for example if a message is too large. Responders are not notified of
+    // these.
     const send = call.sendStatus.bind(call);
     call.sendStatus = (status) => {
       count(codeOf(status));
@@ -78,7 +79,7 @@ class HandlersAndOther extends Map<string, unknown> {
 }
 
 /**
- * Brings calls of methods that the server does not have to its interceptors. gRPC would answer them before any of these, and the table of
+ * Routes calls of unknown methods to the interceptors. gRPC would answer them before any of these, and the table of
  * handlers, which is not public, is the only place to see them.
  */
 export function passUnknown(server: Server): void {

@@ -1,4 +1,4 @@
-/** Milliseconds that a client may stay silent in the middle of its requests while the server drains. */
+/** Timeout between two requests of a stream while the server drains, in milliseconds. */
 const silenceMilliseconds = 1_000;
 
 /** Signals of a server that drains. Both have DRAINING as their reason. */
@@ -25,9 +25,9 @@ export function drainingOf(call: object): Draining {
 }
 
 /**
- * Passes on the requests of a stream. A client that keeps its stream open without sending anything would hold up a drain for the
- * whole grace: once the server drains, silence ends the requests. A client that goes on sending may finish until the server closes.
- * Then its requests end, so that those it sent before are answered and not cut off.
+ * Passes on the requests of a stream. A client that keeps its stream open without sending anything would delay a drain
+ * for the whole grace period. During a drain, a timeout therefore ends the requests. A client that goes on sending may
+ * finish until the server closes. Then its requests end, so that those it sent before are answered and not cut off.
  *
  * @throws DRAINING
  */
@@ -48,15 +48,15 @@ export async function* untilDrained<Request>(
       yield request.value;
     }
   } finally {
-    // Where a request is still waited for, the iterator would wait for it too.
+    // While a request is pending, closing the iterator would wait for it too.
     if (!isLeft) await iterator.return?.();
   }
 }
 
-/** Returns what is waited for; undefined when the server closes, or drains and it does not come soon. */
+/** Returns the pending value; undefined if the server closes, or if it drains and the value does not arrive soon. */
 async function unlessEnded<Value>(next: Promise<Value>, { begun, closing }: Draining): Promise<Value | undefined> {
   if (closing.aborted) {
-    // Nobody waits for it any more.
+    // No caller waits for it any more.
     void next.catch(() => undefined);
     return undefined;
   }

@@ -19,8 +19,8 @@ export interface ReceivedDetails {
 }
 
 /**
- * Encodes an error, whose details are shortened already, as `google.rpc.Status`: ErrorInfo with code and details, BadRequest when a field of the request is
- * wrong, and RetryInfo when a retry helps.
+ * Encodes an error, whose details are shortened already, as `google.rpc.Status`: ErrorInfo with code and details,
+ * BadRequest when a field of the request is wrong, and RetryInfo when a retry helps.
  *
  * @param grpcCode number of the gRPC status
  */

@@ -1,4 +1,7 @@
-/** Service methods as plain async functions. Errors, cancellation, deadlines, draining and back-pressure are handled here. */
+/**
+ * Service methods as plain async functions. Errors, cancellation, deadlines, draining and back-pressure are handled
+ * here.
+ */
 import type { Readable } from 'node:stream';
 import type {
   handleBidiStreamingCall,
@@ -19,7 +22,7 @@ import { UndecodableRequest } from './undecodable.js';
 export interface CallContext {
   /** Aborted when the client cancels or goes away, or its deadline passes. */
   readonly signal: AbortSignal;
-  /** Aborted when the server drains, with DRAINING as its reason. Work that could go on for long ends or is handed over. */
+  /** Aborted when the server drains, with DRAINING as its reason. Long work ends or moves to another process. */
   readonly draining: AbortSignal;
   /** Address of the client's connection, as `127.0.0.1:53211`. */
   readonly peer: string;
@@ -86,7 +89,10 @@ function decoded<Request>(request: Request | UndecodableRequest): Request {
   return request;
 }
 
-/** Requests of a call. Plain iteration would destroy the stream after the last one, and no answer could be sent any more. */
+/**
+ * Requests of a call. Plain iteration would destroy the stream after the last one, and no answer could be sent any
+ * more.
+ */
 async function* requestsOf<Request>(
   call: Readable & { readonly metadata: Metadata },
 ): AsyncGenerator<Request, void, undefined> {
@@ -108,8 +114,8 @@ async function answer<Response>(method: () => Promise<Response>, callback: sendU
 }
 
 /**
- * Responses that are written before the client has taken them: one on its way and the next. gRPC's own bound is a number
- * of messages too, but 16 of them, which can be 64 MiB.
+ * Responses that are written before the client has taken them: one on its way and the next. gRPC's own bound is a
+ * number of messages too, but 16 of them, which can be 64 MiB.
  */
 const responsesAhead = 2;
 
@@ -122,7 +128,7 @@ async function send<Request, Response>(
   const isOver = (): boolean => signal.aborted;
   let ahead = 0;
   let taken: () => void = () => undefined;
-  // Nothing is taken any more from a call that is over.
+  // An ended call yields no more responses.
   signal.addEventListener('abort', () => taken(), { once: true });
   try {
     for await (const response of respond()) {
@@ -138,7 +144,8 @@ async function send<Request, Response>(
     return undefined;
   } catch (error) {
     if (signal.aborted && !(error instanceof HyperswapError)) return signal.reason;
-    // Node destroys a stream whose requests are still waited for at the error, and a status behind a message on its way with it.
+    // Node destroys a stream whose requests are still waited for at the error, and a status behind a message on its way
+    // with it.
     while (ahead > 0 && !isOver()) await new Promise<void>((resolve) => (taken = resolve));
     call.emit('error', toStatus(error));
     return error;

@@ -17,8 +17,8 @@ const overall = '';
 const liveness = 'liveness';
 
 /**
- * Health of a server, after https://github.com/grpc/grpc/blob/master/doc/health-checking.md. A hosted service is SERVING while it
- * is ready. The empty name is SERVING while all services are, and `liveness` until the process fails.
+ * Health of a server, after https://github.com/grpc/grpc/blob/master/doc/health-checking.md. A hosted service is
+ * SERVING while it is ready. The empty name is SERVING while all services are, and `liveness` until the process fails.
  */
 export class Health {
   private readonly ready: Map<string, boolean>;

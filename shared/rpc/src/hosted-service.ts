@@ -11,15 +11,15 @@ export interface HostedService {
   readonly roles: Readonly<Record<string, Role>>;
 }
 
-/** Services that live and end together, such as those of a trainer. */
+/** Services that start and stop together, such as those of a trainer. */
 export interface ServiceGroup {
   readonly services: readonly HostedService[];
   /** Resolves when the services are ready, for example when adapters are bound. Absent: they are from the start. */
   readonly ready?: Promise<void>;
-  /** Begins work of its own, once the process serves. */
+  /** Starts background work when the process serves. */
   start?(): void;
-  /** Prepares for the end: no new work of its own. */
+  /** Stops new background work before the end. */
   drain?(): void;
-  /** Ends all that goes on. */
+  /** Stops all work. */
   stop?(): Promise<void>;
 }

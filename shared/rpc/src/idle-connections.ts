@@ -7,8 +7,8 @@ interface Connection {
 }
 
 /**
- * Connections of a server with the number of calls open on each. Those that stay without a call are cut off. grpc-js asks idle
- * clients to leave (`grpc.max_connection_idle_ms`), but keeps a connection on which half a frame has arrived.
+ * Connections of a server with the number of calls open on each. Those that stay without a call are cut off. grpc-js
+ * asks idle clients to leave (`grpc.max_connection_idle_ms`), but keeps a connection on which half a frame has arrived.
  */
 export class IdleConnections {
   /** By the peer's address, as grpc-js names it: `127.0.0.1:53211`. */

@@ -1,6 +1,6 @@
 /**
- * Bytes of data in one message of a server: gRPC's default limit of 4 MiB, without 64 KiB for the fields beside the data.
- * A client with default settings so receives every answer.
+ * Bytes of data in one message of a server: gRPC's default limit of 4 MiB, without 64 KiB for the fields beside the
+ * data. A client with default settings so receives every answer.
  */
 export const defaultMessageBytes = 4 * 1024 * 1024 - 64 * 1024;
 
@@ -45,8 +45,8 @@ interface Window {
 }
 
 /**
- * Cuts a window into parts that each fit one message, from top to bottom and left to right: full rows, or parts of one row where a row does not fit.
- * In the values of the window, row by row, each part is one piece.
+ * Cuts a window into parts that each fit one message, from top to bottom and left to right: full rows, or parts of one
+ * row where a row does not fit. In the values of the window, row by row, each part is one piece.
  *
  * @param pixelBytes bytes of a pixel
  */

@@ -1,7 +1,9 @@
 import { ResponderBuilder, ServerInterceptingCall, ServerListenerBuilder } from '@grpc/grpc-js';
 import type { Metadata, Responder, ServerInterceptingCallInterface, ServerInterceptor } from '@grpc/grpc-js';
 
-/** Requests of a stream that are read before the handler takes them. gRPC's own bound is 16, which can be a gigabyte. */
+/**
+ * Requests of a stream that are read before the handler takes them. gRPC's own bound is 16, which can be a gigabyte.
+ */
 const requestsAhead = 1;
 
 /** Requests of one stream that are read and not taken, and the reading of the next. */
@@ -54,8 +56,8 @@ class PacedCall extends ServerInterceptingCall {
 }
 
 /**
- * Reads the requests of a stream as the handler takes them. What a client sends beyond that waits in its own memory, by HTTP/2's flow control.
- * The handler must call {@link requestTaken} for each request.
+ * Reads the requests of a stream as the handler takes them. What a client sends beyond that waits in its own memory, by
+ * HTTP/2's flow control. The handler must call {@link requestTaken} for each request.
  */
 export const readAhead: ServerInterceptor = ({ requestStream }, call) => {
   if (!requestStream) return new ServerInterceptingCall(call);

@@ -13,14 +13,14 @@ interface Pusher<Response> extends Waiting<Response> {
 
 /**
  * Responses of a stream that are made elsewhere, in any order. They come out when the client is ready for them. At most
- * 1024 wait, and at most a message's bytes (or one larger response); whoever pushes more waits for room. The queue ends
- * when it is told to, or with the first error.
+ * 1024 responses wait, and at most the bytes of one message (or one larger response). Further pushes wait for room. The
+ * queue ends when it is told to, or with the first error.
  */
 export class ResponseQueue<Response> implements AsyncIterable<Response> {
   /** By key of {@link replace}; each pushed response has a key of its own. */
   private readonly waiting = new Map<unknown, Waiting<Response>>();
   private waitingBytes = 0;
-  /** Those that wait for room, in their order. */
+  /** Pushes that wait for room, in order. */
   private readonly pushers: Pusher<Response>[] = [];
   private outcome: { readonly error?: unknown } | undefined;
   private wake: () => void = () => undefined;
@@ -28,7 +28,7 @@ export class ResponseQueue<Response> implements AsyncIterable<Response> {
   /** @param sizeOf bytes of a response; without it only their number is bounded */
   constructor(private readonly sizeOf: (response: Response) => number = () => 0) {}
 
-  /** The queue ended, it failed, or its reader left: what is pushed now is dropped. */
+  /** The queue ended, failed, or lost its reader: further responses are dropped. */
   get closed(): boolean {
     return this.outcome !== undefined;
   }
@@ -43,7 +43,7 @@ export class ResponseQueue<Response> implements AsyncIterable<Response> {
     });
   }
 
-  /** Adds news of something, in place of older news of it that nobody has read. */
+  /** Adds a response that replaces an unread response with the same key. */
   replace(key: string, news: Response): void {
     if (this.closed) return;
     this.take(key);
@@ -93,7 +93,7 @@ export class ResponseQueue<Response> implements AsyncIterable<Response> {
     return found;
   }
 
-  /** Lets those in as far as there is room, in their order. */
+  /** Admits waiting pushes in order, as far as there is room. */
   private admit(): void {
     for (let next; (next = this.pushers[0]) !== undefined && this.hasRoom(next.bytes);) {
       this.pushers.shift();
@@ -107,7 +107,7 @@ export class ResponseQueue<Response> implements AsyncIterable<Response> {
     return this.waiting.size < maximumItems && this.waitingBytes + bytes <= defaultMessageBytes;
   }
 
-  /** The reader left, or has read all: nobody waits any more. */
+  /** The reader left, or has read everything. */
   private close(): void {
     this.outcome ??= {};
     this.waiting.clear();

@@ -1,7 +1,10 @@
 /** Roles of tokens. Each role may do everything that the roles before it may. */
 export const roles = ['reader', 'trainer', 'operator'] as const;
 
-/** `reader` looks and classifies, `trainer` also adds scenes, trainings and adapters, `operator` also changes what others use. */
+/**
+ * `reader` reads and classifies, `trainer` also adds scenes, trainings and adapters, `operator` also changes shared
+ * resources.
+ */
 export type Role = (typeof roles)[number];
 
 /** Returns true if one of the roles held is enough. Unknown roles allow nothing. */

@@ -26,7 +26,7 @@ export interface ServerAddress extends ConnectionLimits {
   readonly port: number;
 }
 
-/** Protection of a server. An empty one lets every client in. */
+/** Protection of a server. Without any, every client may call. */
 export interface ServerGuard {
   /** Certificate and key of the server, in PEM. With them, it speaks TLS. */
   readonly identity?: { readonly certificate: string; readonly key: string };
@@ -47,9 +47,9 @@ export interface RunningServer {
   /** Health of the services. None is ready at the start. */
   readonly health: Health;
   /**
-   * Drains and closes the server: makes every service NOT_SERVING, refuses new calls with DRAINING, ends watches and streams of
-   * silent clients, and waits for the other open calls. After half of the grace it reads no more requests of open streams, and answers
-   * those that it has read.
+   * Drains and closes the server: makes every service NOT_SERVING, refuses new calls with DRAINING, ends watches and
+   * streams of silent clients, and waits for the other open calls. After half of the grace it reads no more requests of
+   * open streams, and answers those that it has read.
    *
    * @param graceMilliseconds time until calls that are still open end with DRAINING
    */
@@ -93,8 +93,9 @@ export async function startServer(
     'grpc.max_send_message_length': maximumMessageBytes,
     'grpc.max_concurrent_streams': maximumStreams,
     'grpc.max_connection_idle_ms': idleMilliseconds,
-    // Open calls may outlast the age of their connection. No keepalive pings of grpc-js: it cannot send one on a connection that takes no
-    // more calls, and then ends its calls (grpc/grpc-node#3068). The listener asks the system to find clients that vanished.
+    // Open calls may outlast the age of their connection. No keepalive pings of grpc-js: it cannot send one on a
+    // connection that takes no more calls, and then ends its calls (grpc/grpc-node#3068). The listener asks the system
+    // to find clients that vanished.
     'grpc.max_connection_age_ms': ageMilliseconds,
   });
   for (const { definition, implementation } of all) {
@@ -117,7 +118,8 @@ export async function startServer(
     drain: async (graceMilliseconds) => {
       health.drain();
       admission.drain(graceMilliseconds / 2);
-      // This asks clients to connect elsewhere, and cuts connections off after the time. The port stays open for health probes.
+      // This asks clients to connect elsewhere, and cuts connections off after the time. The port stays open for health
+      // probes.
       http2.drain(graceMilliseconds + closeMilliseconds);
       await within(graceMilliseconds, admission.idle());
       admission.cutOff();

@@ -85,7 +85,10 @@ interface EndedWith {
   readonly metadata?: Metadata | null;
 }
 
-/** Returns the code of the error that a call ends with: that of the catalogue, or else the name of gRPC's status; `OK` for none. */
+/**
+ * Returns the code of the error that a call ends with: that of the catalogue, or else the name of gRPC's status; `OK`
+ * for none.
+ */
 export function codeOf({ code, metadata }: EndedWith): string {
   const bytes = metadata?.get(detailsKey)[0];
   const received = bytes instanceof Buffer ? decodeDetails(bytes) : undefined;

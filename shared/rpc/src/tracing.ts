@@ -3,7 +3,7 @@ import { InterceptingCall, status as grpcCodes, type Interceptor, type Metadata 
 import { toHyperswapError } from '@hyperswap/errors';
 import { injectTrace, inTrace, startSpan, traceOf } from '@hyperswap/telemetry';
 
-/** Puts each call of a client into a span of its own, and tells the service so. */
+/** Wraps each call of a client in a span, and sends the trace context to the service. */
 export const traceCalls: Interceptor = (options, nextCall) => {
   const name = methodOf(options.method_definition.path);
   const { place, end } = startSpan(name, { kind: 'client', attributes: attributesOf(name) });

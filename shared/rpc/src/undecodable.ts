@@ -1,7 +1,9 @@
 import type { ServiceDefinition } from '@grpc/grpc-js';
 import { failure, type HyperswapError } from '@hyperswap/errors';
 
-/** A request whose bytes are not a message of its method's type. The handlers of this package answer it with its error. */
+/**
+ * A request whose bytes are not a message of its method's type. The handlers of this package answer it with its error.
+ */
 export class UndecodableRequest {
   constructor(readonly error: HyperswapError) {}
 }

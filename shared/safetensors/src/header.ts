@@ -71,7 +71,8 @@ export function headerLength(
  * Reads and checks the header.
  *
  * @param bytes the whole file, or as much of it as holds the header
- * @throws SafetensorsError when the file is truncated, the header is not valid or too large, or tensors do not tile the data exactly
+ * @throws SafetensorsError when the file is truncated, the header is not valid or too large, or tensors do not tile the
+ * data exactly
  */
 export function parseHeader(bytes: Uint8Array, limits: HeaderLimits = {}): Header {
   const { fileBytes = bytes.byteLength } = limits;

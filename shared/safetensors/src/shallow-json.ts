@@ -9,8 +9,8 @@ const backslash = 0x5c;
 const [opening, closing, brace] = [0x5b, 0x5d, 0x20];
 
 /**
- * Parses JSON whose objects and lists are nested no deeper than allowed. The depth is checked before anything is parsed: each
- * level costs the parser 20 to 80 times the bytes that it costs the sender.
+ * Parses JSON whose objects and lists are nested no deeper than allowed. The depth is checked before anything is
+ * parsed: each level costs the parser 20 to 80 times the bytes that it costs the sender.
  *
  * @param json UTF-8
  * @param levels objects and lists inside each other, the outermost one included

@@ -1,9 +1,13 @@
 /**
- * Products of rows in float64, two values at a time, as WebAssembly: AssemblyScript, which `npm run build` compiles beside `src/linear/row-products.ts`.
- * No fused multiply-add and one order of sums, so that every machine gets the same bits.
+ * Products of rows in float64, two values at a time, as WebAssembly: AssemblyScript, which `npm run build` compiles
+ * beside `src/linear/row-products.ts`. No fused multiply-add and one order of sums, so that every machine gets the same
+ * bits.
  */
 
-/** Rows of `a` and of `b` that are taken at once: their nine sums and the values they are made of fit a processor's sixteen registers. */
+/**
+ * Rows of `a` and of `b` that are taken at once: their nine sums and the values they are made of fit a processor's
+ * sixteen registers.
+ */
 const tile: i32 = 3;
 
 /** Adds both lanes of a sum to a float64 in memory. */

@@ -1,4 +1,7 @@
-/** Shapes in which the arrays of a prepared scene are stored. They follow from the raster alone, so that equal rasters have equal chunks. */
+/**
+ * Shapes in which the arrays of a prepared scene are stored. They follow from the raster alone, so that equal rasters
+ * have equal chunks.
+ */
 
 /** Type of the bands' values as they are stored; see {@link storedTypes} for the arrays that hold them. */
 export type StoredType = 'uint8' | 'uint16' | 'int16' | 'float32';
@@ -29,7 +32,9 @@ export interface SceneLayout {
   readonly blockRows: number;
   /** Blocks of the scene. */
   readonly blocks: number;
-  /** Rows of a plane, a chunk of `mask` or of a label map: a multiple of the rows of a block and of 64, or the height. */
+  /**
+   * Rows of a plane, a chunk of `mask` or of a label map: a multiple of the rows of a block and of 64, or the height.
+   */
   readonly planeRows: number;
   /** Planes of the scene, or of a label map. */
   readonly planes: number;

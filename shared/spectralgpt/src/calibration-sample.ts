@@ -81,7 +81,10 @@ export class CalibrationSample {
   }
 }
 
-/** Returns the root mean square error of rows, as a share of the root mean square deviation of the exact ones from their mean. */
+/**
+ * Returns the root mean square error of rows, as a share of the root mean square deviation of the exact ones from their
+ * mean.
+ */
 function relativeError(rows: Float32Array, exact: Float32Array, width: number): number {
   const mean = new Float64Array(width);
   exact.forEach((value, place) => (mean[place % width]! += (value * width) / exact.length));

@@ -43,8 +43,8 @@ export function encoderShapes(config: BackboneConfig): ParameterShapes {
 }
 
 /**
- * Fresh parameters: linear weights uniform by Glorot, positions and tokens normal with deviation 0.02, norms the identity,
- * as the release initialises them.
+ * Fresh parameters: linear weights uniform by Glorot, positions and tokens normal with deviation 0.02, norms the
+ * identity, as the release initialises them.
  */
 export function initialParameters(shapes: ParameterShapes, seed: number): Map<string, NamedTensor> {
   const random = new Random(seed);

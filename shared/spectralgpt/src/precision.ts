@@ -2,7 +2,9 @@
 import { failure } from '@hyperswap/errors';
 import { chooseKernels, usesGpu, type FloatPrecision, type Precision } from '@hyperswap/tensor';
 
-/** Requested precision. `auto` is the one that this machine runs fastest; bfloat16 and int8 have to be clearly faster. */
+/**
+ * Requested precision. `auto` is the one that this machine runs fastest; bfloat16 and int8 have to be clearly faster.
+ */
 export type PrecisionChoice = Precision | 'auto';
 
 /** Bytes of one weight of a block's layer. */

@@ -1,6 +1,7 @@
 /**
- * Backbones on the device of this thread: one copy each, shared by all programs. Whoever serves or trains holds one, outside any bound; calls
- * of readers borrow it within a budget of memory. What nobody uses any more stays as long as there is room.
+ * Backbones on the device of this thread: one copy each, shared by all programs. Whoever serves or trains holds one,
+ * outside any bound; calls of readers borrow it within a budget of memory. What nobody uses any more stays as long as
+ * there is room.
  */
 import { failure } from '@hyperswap/errors';
 import { chooseKernels, finish, release, type DeviceLinear, type Precision, type Steps } from '@hyperswap/tensor';
@@ -31,8 +32,8 @@ export interface ResidentBackbone {
   /** Cache of `preciseLayer`. */
   readonly precise: Map<string, DeviceLinear>;
   /**
-   * Root mean square error of the features of random patches in int8, as a share of their deviation from patch to patch;
-   * undefined in other precisions.
+   * Root mean square error of the features of random patches in int8, as a share of their deviation from patch to
+   * patch; undefined in other precisions.
    */
   readonly int8Error: number | undefined;
 }
@@ -100,8 +101,9 @@ export function makeResident(backbone: Backbone, precision: Precision): void {
 }
 
 /**
- * Lends a backbone within the budget until it is returned. Those that nobody uses any more, the longest unused first, make room for it.
- * Loads let other work have its turn between the blocks; a second loan of the same backbone waits for the first one's load.
+ * Lends a backbone within the budget until it is returned. Those that nobody uses any more, the longest unused first,
+ * make room for it. Loads let other work have its turn between the blocks; a second loan of the same backbone waits for
+ * the first one's load.
  *
  * @param backbone undefined: only one that is resident
  * @returns false when it is not resident, and none is given
@@ -132,7 +134,10 @@ export function returnResident(digest: string, precision: Precision): void {
   freeIdle(budgetBytes);
 }
 
-/** Releases a backbone that was made resident. It stays for the next use as long as there is room. Free everything bound to it before. */
+/**
+ * Releases a backbone that was made resident. It stays for the next use as long as there is room. Free everything bound
+ * to it before.
+ */
 export function releaseResident(digest: string, precision: Precision): void {
   const entry = entries.get(key(digest, precision));
   if (entry === undefined) return;

@@ -12,7 +12,8 @@ export interface Residence {
 }
 
 /**
- * Holds a backbone until `releaseResident`. `auto` takes another precision than int8 when that errs too much on this backbone.
+ * Holds a backbone until `releaseResident`. `auto` takes another precision than int8 when that errs too much on this
+ * backbone.
  *
  * @throws FIELD_INVALID for int8 on a GPU
  */

@@ -9,9 +9,10 @@ const candidateSides = [0, 2, 4, 8, 16, 32];
 const sampledPixels = 100_000;
 
 /**
- * Sets a part of the training pixels aside that is as far from the others as the scene's pixels are from the training pixels, so that
- * what is fitted on it holds for the map. In a split by blocks these are whole blocks. Elsewhere they are single pixels or blocks, of the
- * side at which the median distances are most alike. Labels of test pixels have no part in it.
+ * Sets a part of the training pixels aside that is as far from the others as the scene's pixels are from the training
+ * pixels, so that what is fitted on it holds for the map. In a split by blocks these are whole blocks. Elsewhere they
+ * are single pixels or blocks, of the side at which the median distances are most alike. Labels of test pixels have no
+ * part in it.
  *
  * @param share of the training pixels, between 0 and 1
  * @throws SPLIT_INVALID if a side would be empty

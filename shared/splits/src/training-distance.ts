@@ -6,11 +6,13 @@ export const farthestDistance = 255;
 const pixelsAtOnce = 1_000_000;
 
 /**
- * Returns the Chebyshev distance, in pixels, from each of some pixels to the nearest training pixel; 0 for a training pixel, at most
- * `farthestDistance`. A patch of side 2 · d + 1 holds a training pixel exactly where the distance is at most d.
+ * Returns the Chebyshev distance, in pixels, from each of some pixels to the nearest training pixel; 0 for a training
+ * pixel, at most `farthestDistance`. A patch of side 2 · d + 1 holds a training pixel exactly where the distance is at
+ * most d.
  *
- * Two passes over the scene with the neighbours' smallest distance plus one: exact for this metric, in linear time (Rosenfeld and
- * Pfaltz 1968, doi:10.1016/0031-3203(68)90013-7). The passes pause, so that the thread goes on answering.
+ * Two passes over the scene with the neighbours' smallest distance plus one: exact for this metric, in linear time
+ * (Rosenfeld and Pfaltz 1968, doi:10.1016/0031-3203(68)90013-7). The passes pause, so that the thread goes on
+ * answering.
  *
  * @param train and pixels as row · width + column
  */
@@ -36,7 +38,11 @@ export async function distancesToTraining(
   return Uint8Array.from(pixels, (pixel) => field[place(pixel)]!);
 }
 
-/** Lowers a row's distances by those before it and by those of the row before. @param step 1 for forwards, -1 for backwards */
+/**
+ * Lowers a row's distances by those before it and by those of the row before.
+ *
+ * @param step 1 for forwards, -1 for backwards
+ */
 function relaxRow(field: Uint8Array, start: number, width: number, stride: number, step: 1 | -1): void {
   for (let column = 0, at = start; column < width; column++, at += step) {
     const before = at - step * stride;

@@ -21,9 +21,9 @@ const checksumBytes = 32;
 const pieceBytes = 1024 * 1024;
 
 /**
- * Objects as files under a directory. A file holds the content and then its sha-256, so that a torn or altered file is noticed.
- * Files are written beside their place and renamed or linked into it, which is atomic within a file system; several processes may
- * share the directory.
+ * Objects as files under a directory. A file holds the content and then its sha-256, so that a torn or altered file is
+ * noticed. Files are written beside their place and renamed or linked into it, which is atomic within a file system;
+ * several processes may share the directory.
  */
 export class DirectoryObjectStore implements ObjectStore {
   readonly description: string;

@@ -18,8 +18,9 @@ export interface PutOptions {
 }
 
 /**
- * Objects by key. `validateObjectKey` of `@hyperswap/errors` says which keys there are; every method throws NAME_INVALID for others, so that
- * no key leaves the store. A write is whole or not at all: readers see the old object or the new one.
+ * Objects by key. `validateObjectKey` of `@hyperswap/errors` says which keys there are; every method throws
+ * NAME_INVALID for others, so that no key leaves the store. A write is whole or not at all: readers see the old object
+ * or the new one.
  */
 export interface ObjectStore {
   /** In words, for `doctor`. */
@@ -40,7 +41,8 @@ export interface ObjectStore {
   /** @throws OBJECT_NOT_FOUND */
   describe(key: string): Promise<ObjectFacts>;
   /**
-   * Objects whose key begins with `prefix`, by key. What others left in the store under names that are no keys is left out.
+   * Objects whose key begins with `prefix`, by key. What others left in the store under names that are no keys is left
+   * out.
    *
    * @param prefix empty, or a key, perhaps with `/` at its end
    */

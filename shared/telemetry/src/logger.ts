@@ -3,7 +3,10 @@ import pino, { type Logger } from 'pino';
 
 export type { Logger } from 'pino';
 
-/** JSON lines on standard error; standard output belongs to the command's result. Lines of traced work have its `trace_id` and `span_id`. */
+/**
+ * JSON lines on standard error; standard output belongs to the command's result. Lines of traced work have its
+ * `trace_id` and `span_id`.
+ */
 export function createLogger(level: string, service: string): Logger {
   return pino({ level, base: { service }, mixin: traceIds }, pino.destination({ dest: 2, sync: true }));
 }

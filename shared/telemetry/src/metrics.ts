@@ -104,7 +104,10 @@ export function prometheusName({ name, type }: Pick<MetricDescription, 'name' | 
 type Instruments = Readonly<Record<keyof typeof counters, Counter> & Record<keyof typeof histograms, Histogram>>;
 let known: { readonly provider: MeterProvider; readonly instruments: Instruments } | undefined;
 
-/** Returns the counters and histograms. Look them up at each use: they belong to the exporter that runs now, and cost nothing without one. */
+/**
+ * Returns the counters and histograms. Look them up at each use: they belong to the exporter that runs now, and cost
+ * nothing without one.
+ */
 export function instruments(): Instruments {
   const provider = metrics.getMeterProvider();
   if (known?.provider !== provider) known = { provider, instruments: create(provider) };
@@ -147,7 +150,10 @@ export function observe(
   };
 }
 
-/** Returns a function that keeps the first values of a label, and makes all further ones `other`: labels of metrics must be few. */
+/**
+ * Returns a function that keeps the first values of a label, and makes all further ones `other`: labels of metrics must
+ * be few.
+ */
 export function boundedLabels(limit: number): (value: string) => string {
   const values = new Set<string>();
   return (value) => {

@@ -4,7 +4,9 @@ import { observe } from './metrics.js';
 const nanoseconds = 1e9;
 /** Milliseconds between two looks at the event loop; Node counts them into what it measures. */
 const resolution = 20;
-/** A reading of the event loop's delay covers one to two of these: readers at any pace do not take it from each other. */
+/**
+ * A reading of the event loop's delay covers one to two of these: readers at any pace do not take it from each other.
+ */
 const windowMilliseconds = 10_000;
 
 /** Observes memory and event-loop delay of this process. @returns the function that stops it */

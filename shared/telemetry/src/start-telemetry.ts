@@ -21,7 +21,8 @@ const exportMilliseconds = 60_000;
 
 /**
  * Starts the telemetry of a process that serves. It keeps its metrics, and exports them and its traces over OTLP if
- * `OTEL_EXPORTER_OTLP_ENDPOINT` is set, configured by OpenTelemetry's own variables, and the metrics at `/metrics` if a port is configured.
+ * `OTEL_EXPORTER_OTLP_ENDPOINT` is set, configured by OpenTelemetry's own variables, and the metrics at `/metrics` if a
+ * port is configured.
  *
  * @throws what listening on the port fails with
  */
@@ -32,7 +33,8 @@ export async function startTelemetry(service: string, { host, port }: TelemetryS
 }
 
 /**
- * Exports traces and metrics of a command over OTLP if `OTEL_EXPORTER_OTLP_ENDPOINT` is set. Otherwise nothing is loaded.
+ * Exports traces and metrics of a command over OTLP if `OTEL_EXPORTER_OTLP_ENDPOINT` is set. Otherwise nothing is
+ * loaded.
  *
  * @returns a function that flushes and stops the exporters
  */

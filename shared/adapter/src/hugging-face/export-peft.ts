@@ -1,4 +1,7 @@
-/** Writes adapters as Hugging Face's PEFT saves them, so that `PeftModel.from_pretrained` loads them onto a PyTorch SpectralGPT. */
+/**
+ * Writes adapters as Hugging Face's PEFT saves them, so that `PeftModel.from_pretrained` loads them onto a PyTorch
+ * SpectralGPT.
+ */
 import { failure } from '@hyperswap/errors';
 import { writeSafetensors, type NamedTensor } from '@hyperswap/safetensors';
 import type { Adapter } from '../blob.js';
@@ -14,8 +17,9 @@ export interface PeftFiles {
 const maximumRank = 256;
 
 /**
- * LoRA as LORA. LoKr as LOKR. KronA with a square A as LOKR, whose two factors are full then; PEFT splits both sides of a weight alike, so that another A goes
- * as the LORA that it equals: A ⊗ B = (A ⊗ I)(I ⊗ B), of rank (columns of A) · (rows of B).
+ * LoRA as LORA. LoKr as LOKR. KronA with a square A as LOKR, whose two factors are full then; PEFT splits both sides of
+ * a weight alike, so that another A goes as the LORA that it equals: A ⊗ B = (A ⊗ I)(I ⊗ B), of rank (columns of A) ·
+ * (rows of B).
  *
  * @param reference named in errors
  * @throws PEFT_EXPORT with what to do when PEFT has no such method, or would need a rank that is no adapter's

@@ -1,9 +1,10 @@
 /**
- * Reads adapters of Hugging Face's PEFT (its `save_pretrained`) on SpectralGPT: LORA and LOKR on `attn.q` and `attn.v` of any blocks, with the head as a
- * module to save.
+ * Reads adapters of Hugging Face's PEFT (its `save_pretrained`) on SpectralGPT: LORA and LOKR on `attn.q` and `attn.v`
+ * of any blocks, with the head as a module to save.
  *
- * PEFT scales by α / r, or α / √r for rsLoRA, LoKr with full factors too. Ranks and α may differ by module; here they are the same for all, so that
- * thinner factors are filled up with zeros and their scale goes into B: the update is the same.
+ * PEFT scales by α / r, or α / √r for rsLoRA, LoKr with full factors too. Ranks and α may differ by module; here they
+ * are the same for all, so that thinner factors are filled up with zeros and their scale goes into B: the update is the
+ * same.
  */
 import { failure } from '@hyperswap/errors';
 import { readTensors, SafetensorsError, unusableValue, type NamedTensor, type WorkSteps } from '@hyperswap/safetensors';
@@ -103,7 +104,7 @@ export function* importPeft(configFile: Uint8Array, model: Uint8Array): WorkStep
   return { method, targets, ...(yield* assemble(method, scaled, rank, claim)), headWeight, headBias };
 }
 
-/** The whole adapter: what PEFT's files tell, the rest from an adapter of the same backbone and scene. */
+/** Builds the whole adapter: from PEFT's files, and the rest from an adapter of the same backbone and scene. */
 export function completePeft(peft: PeftAdapter, like: Adapter): Adapter {
   const { method, settings, targets, factors, headWeight, headBias } = peft;
   const pooling = 'mean' as const;
@@ -170,7 +171,7 @@ function scaledLokr(
   };
 }
 
-/** Factors of one rank and scale 1, and the settings that say so. */
+/** Factors with one rank and scale 1, and the matching settings. */
 function* assemble(
   method: string,
   scaled: ReadonlyMap<string, Scaled>,

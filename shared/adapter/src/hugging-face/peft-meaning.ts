@@ -2,7 +2,7 @@
 import { failure } from '@hyperswap/errors';
 
 interface Requirement {
-  /** Tells values with which an adapter computes here what it computes there. */
+  /** Checks for values with which an adapter computes the same here as in PEFT. */
   readonly isRead: (value: unknown) => boolean;
   readonly reason: string;
   readonly mend: string;
@@ -18,7 +18,10 @@ const isOneOf =
   (value: unknown): boolean =>
     isOff(value) || values.includes(value);
 
-/** Fields that do not change what a trained adapter computes: names, choices of modules, dropout, settings of the training. */
+/**
+ * Fields that do not change what a trained adapter computes: names, choices of modules, dropout, settings of the
+ * training.
+ */
 const withoutMeaning: ReadonlySet<string> = new Set([
   'peft_type',
   'peft_version',
@@ -38,14 +41,14 @@ const withoutMeaning: ReadonlySet<string> = new Set([
   'module_dropout',
   'rank_dropout_scale',
   'ensure_weight_tying',
-  // Of initialisations, which have requirements of their own.
+  // Fields of initialisations that have requirements of their own.
   'loftq_config',
   'eva_config',
   'corda_config',
   'lora_ga_config',
   'init_weights',
   'qalora_group_size',
-  // How PEFT chose the shapes of factors, which tell themselves.
+  // Fields about the choice of shapes; the tensors themselves show their shapes.
   'decompose_both',
   'decompose_factor',
   'use_effective_conv2d',
@@ -54,7 +57,10 @@ const withoutMeaning: ReadonlySet<string> = new Set([
 /** Fields that the reader of tensors takes into account. */
 const read: ReadonlySet<string> = new Set(['r', 'lora_alpha', 'alpha', 'use_rslora', 'rank_pattern', 'alpha_pattern']);
 
-/** Initialisations after which the base weights are what they were; with the others the adapter belongs to changed weights. */
+/**
+ * Initialisations after which the base weights are what they were; with the others the adapter belongs to changed
+ * weights.
+ */
 const harmlessInitialisations = [true, 'gaussian', 'orthogonal', 'eva', 'mica'];
 
 const requirements: Readonly<Record<string, Requirement>> = {

@@ -1,6 +1,8 @@
 import { failure } from '@hyperswap/errors';
 
-/** Letters, digits, dots, anchors, classes, groups and alternatives, repeated or not: the same in Python and JavaScript. */
+/**
+ * Letters, digits, dots, anchors, classes, groups and alternatives, repeated or not: the same in Python and JavaScript.
+ */
 const readable = /^(?:[\w.^$|()+*?-]|\\[dw.]|\[[\w-]+\])*$/;
 /** A repeated group takes exponential time on a name that does not match. */
 const repeatedGroup = /\)[+*?]|[+*?]{2}|\(\?/;
@@ -23,7 +25,10 @@ export function checkPattern(file: string, key: string): void {
   });
 }
 
-/** Returns a pattern's value for a module. Keys are regular expressions for the end of the module's name, as PEFT matches them. */
+/**
+ * Returns a pattern's value for a module. Keys are regular expressions for the end of the module's name, as PEFT
+ * matches them.
+ */
 export function byPattern(
   patterns: Readonly<Record<string, number>> | null | undefined,
   module: string,

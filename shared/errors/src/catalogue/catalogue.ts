@@ -8,8 +8,8 @@ import { sceneErrors } from './scenes.js';
 import { tileErrors } from './tiles.js';
 
 /**
- * Every error that a user can meet: a stable code, the gRPC status it travels as, when a retry can help,
- * and a sentence that names the file, field or limit and what would mend it.
+ * Every error that a user can meet: a stable code, the gRPC status it travels as, when a retry can help, and a sentence
+ * that names the file, field or limit and how to fix the problem.
  */
 export const catalogue = {
   ...sceneErrors,
@@ -31,7 +31,7 @@ export function entryOf(code: ErrorCode): CatalogueEntry<DetailKinds> {
   return catalogue[code] as unknown as CatalogueEntry<DetailKinds>;
 }
 
-/** Tells the codes of this catalogue from other text, for instance the codes of a newer version. */
+/** Returns true for codes of this catalogue, and false for other text, such as codes of a newer version. */
 export function isErrorCode(code: string): code is ErrorCode {
   return Object.hasOwn(catalogue, code);
 }

@@ -20,7 +20,9 @@ export const grpcStatusNames = [
 
 export type GrpcStatusName = (typeof grpcStatusNames)[number];
 
-/** Type of each detail of an error. Details travel as text, and the receiver needs to know which of them are numbers. */
+/**
+ * Type of each detail of an error. Details travel as text, and the receiver needs to know which of them are numbers.
+ */
 export type DetailKinds = Readonly<Record<string, 'text' | 'number'>>;
 
 type DetailOf<Kind extends 'text' | 'number'> = Kind extends 'number' ? number : string;
@@ -48,7 +50,7 @@ export interface CatalogueEntry<Kinds extends DetailKinds> extends EntryOptions<
  *
  * @param status gRPC status that the error travels as
  * @param kinds names and types of the details
- * @param sentence names the file, field or limit, and what would mend it
+ * @param sentence names the file, field or limit, and how to fix the problem
  */
 export function entry<const Kinds extends DetailKinds>(
   status: CatalogueEntry<Kinds>['status'],

@@ -49,16 +49,16 @@ interface Guess {
 }
 
 /**
- * Active refinement: it begins with a grid, interpolates the probabilities between classified pixels, and lets the model
- * classify where the two most probable classes are closest, round after round, until few enough wrong labels are to be
- * expected. A random sample is classified too, and is not interpolated from, so that it measures the result.
+ * Active refinement: it begins with a grid, interpolates the probabilities between classified pixels, and lets the
+ * model classify where the two most probable classes are closest, round after round, until few enough wrong labels are
+ * to be expected. A random sample is classified too, and is not interpolated from, so that it measures the result.
  */
 export class Refinement {
   private readonly pixels: Int32Array;
   /** Pixels that are interpolated from. */
   private readonly isKnown: Uint8Array;
   private readonly isSampled: Uint8Array;
-  /** The model's answers, `[height · width]` and `[height · width, classes]`; 0 where it gave none. */
+  /** Results of the model, `[height · width]` and `[height · width, classes]`; 0 where it has not classified. */
   private readonly exactLabels: Uint8Array;
   private readonly exactProbabilities: Uint8Array;
   private readonly wrongLabels = new WrongLabels();

@@ -37,7 +37,9 @@ export function accuracyByDistance(distances: Uint8Array, labels: Uint8Array, pr
   });
 }
 
-/** Returns the number of pixels at distance 1, 2 and so on, as far as there are any; from distance 64 on they are one. */
+/**
+ * Returns the number of pixels at distance 1, 2 and so on, as far as there are any; from distance 64 on they are one.
+ */
 export function distanceHistogram(distances: Uint8Array): number[] {
   const histogram: number[] = [];
   for (const distance of distances) {

@@ -1,4 +1,7 @@
-/** Differences of two classifications over folds, with an interval that heeds the dependence of neighbouring pixels. */
+/**
+ * Differences of two classifications over folds, with an interval that accounts for the dependence of neighbouring
+ * pixels.
+ */
 import { Random } from '@hyperswap/random';
 
 /** Two classifications of the test pixels of one fold. */
@@ -43,9 +46,10 @@ const samples = 2000;
 const tail = 0.025;
 
 /**
- * Returns the mean differences over the folds with their percentile bootstrap intervals. Whole blocks of the scene are drawn with
- * replacement, with their pixels of all folds, because neighbouring pixels, and folds of one scene, depend on each other (Roberts et al.
- * 2017, doi:10.1111/ecog.02881). The average accuracy of a draw is over the classes that it holds.
+ * Returns the mean differences over the folds with their percentile bootstrap intervals. Whole blocks of the scene are
+ * drawn with replacement, with their pixels of all folds, because neighbouring pixels, and folds of one scene, depend
+ * on each other (Roberts et al. 2017, doi:10.1111/ecog.02881). The average accuracy of a draw is over the classes that
+ * it holds.
  *
  * @param folds at least one, of at least one pixel each
  */

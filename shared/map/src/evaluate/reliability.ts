@@ -14,8 +14,8 @@ export interface ReliabilityBin {
 const bins = 15;
 
 /**
- * Returns the reliability curve: the bins that hold pixels, from the lowest confidence to the highest. All arguments are of the same
- * pixels.
+ * Returns the reliability curve: the bins that hold pixels, from the lowest confidence to the highest. All arguments
+ * are of the same pixels.
  *
  * @param confidence in 255ths, as a map stores it
  */
@@ -36,7 +36,9 @@ export function reliabilityCurve(
     .map(({ confidence: sum, pixels, correct }) => ({ confidence: sum / pixels, pixels, correct }));
 }
 
-/** Returns the expected calibration error of a curve: the mean difference of confidence and accuracy over the pixels. */
+/**
+ * Returns the expected calibration error of a curve: the mean difference of confidence and accuracy over the pixels.
+ */
 export function calibrationError(curve: readonly ReliabilityBin[]): number {
   const total = curve.reduce((sum, { pixels }) => sum + pixels, 0);
   const gaps = curve.map(({ confidence, pixels, correct }) => Math.abs(confidence * pixels - correct));

@@ -27,8 +27,9 @@ export function meanLoss({ logits, labels, classes }: LabelledLogits, scale: num
 }
 
 /**
- * Returns the temperature with the lowest negative log-likelihood of pixels, by Newton's method within an interval that halves where
- * a step leaves it. One more pixel, of no class in particular, keeps the temperature above 0 where all pixels are right.
+ * Returns the temperature with the lowest negative log-likelihood of pixels, by Newton's method within an interval that
+ * halves where a step leaves it. One more pixel, of no class in particular, keeps the temperature above 0 where all
+ * pixels are right.
  *
  * @param given at least one pixel
  */
@@ -48,7 +49,9 @@ export function fitTemperature(given: LabelledLogits): number {
   return 1 / scale;
 }
 
-/** Returns the derivatives of the loss with respect to 1 / T: the mean logit less the label's, and the logits' variance. */
+/**
+ * Returns the derivatives of the loss with respect to 1 / T: the mean logit less the label's, and the logits' variance.
+ */
 function slopeAt(
   { logits, labels, classes }: LabelledLogits,
   scale: number,

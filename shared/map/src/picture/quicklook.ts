@@ -59,7 +59,9 @@ export function drawQuicklook({ height, width, colors, labels, classes, title }:
   return canvas.toBuffer('image/png');
 }
 
-/** Values of a band as bytes: the 2nd percentile of the valid pixels becomes 0, the 98th 255. Pixels without data become 0. */
+/**
+ * Values of a band as bytes: the 2nd percentile of the valid pixels becomes 0, the 98th 255. Pixels without data become 0.
+ */
 export function stretch(values: Float32Array, mask: Uint8Array): Uint8ClampedArray {
   const valid = values.filter((value, pixel) => mask[pixel] === 1 && Number.isFinite(value)).sort();
   const at = (share: number): number => valid[Math.round(share * (valid.length - 1))] ?? 0;

@@ -1,4 +1,6 @@
-/** Pixels of one class that touch each other by their sides, found by union-find (Tarjan 1975). Takes 4 bytes a pixel. */
+/**
+ * Pixels of one class that touch each other by their sides, found by union-find (Tarjan 1975). Takes 4 bytes a pixel.
+ */
 export class Components {
   /** First pixel of each pixel's component; of a first pixel the negative number of its pixels. */
   private readonly parents: Int32Array;

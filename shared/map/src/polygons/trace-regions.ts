@@ -6,8 +6,9 @@ export interface Region {
   readonly label: number;
   readonly pixels: number;
   /**
-   * Borders along the sides of pixels, each as x, y, x, y…: corners of pixels, columns and rows from the upper left, without the first point
-   * again. The outer border comes first, counterclockwise as seen on the map with rows downwards; holes are clockwise.
+   * Borders along the sides of pixels, each as x, y, x, y…: corners of pixels, columns and rows from the upper left,
+   * without the first point again. The outer border comes first, counterclockwise as seen on the map with rows
+   * downwards; holes are clockwise.
    */
   readonly rings: readonly (readonly number[])[];
 }
@@ -19,7 +20,10 @@ const steps = [
   [1, 0],
   [0, -1],
 ] as const;
-/** Pixel ahead on the left of a corner, for each direction; the one on the right is that of the direction to the left of it. */
+/**
+ * Pixel ahead on the left of a corner, for each direction; the one on the right is that of the direction to the left of
+ * it.
+ */
 const aheadLeft = [
   [-1, 0],
   [0, 0],
@@ -28,8 +32,8 @@ const aheadLeft = [
 ] as const;
 
 /**
- * Returns the regions of a label map, each as soon as its last pixel is met in reading order. Rings do not cross themselves: where pixels of a
- * region touch by a corner alone, an outer border and a hole touch there.
+ * Returns the regions of a label map, each as soon as its last pixel is met in reading order. Rings do not cross
+ * themselves: where pixels of a region touch by a corner alone, an outer border and a hole touch there.
  *
  * @param labels `[height, width]`; 0 for pixels of no class
  * @param minimumPixels smaller regions are left out

@@ -28,7 +28,11 @@ export class SpectralEdges {
     return edges;
   }
 
-  /** Takes the edges of pixels without data away: no walk reaches or passes them. @param mask `[height, width]`, 1 for pixels with data */
+  /**
+   * Takes the edges of pixels without data away: no walk reaches or passes them.
+   *
+   * @param mask `[height, width]`, 1 for pixels with data
+   */
   cut(mask: Uint8Array): void {
     const { right, below, width } = this;
     mask.forEach((isValid, pixel) => {

@@ -1,6 +1,9 @@
 import type { MapClass } from '@hyperswap/raster';
 
-/** Returns classes as STAC's classification extension describes them: 1.1.0 asks for a description, 2.0.0 for a name of few characters. */
+/**
+ * Returns classes as STAC's classification extension describes them: 1.1.0 asks for a description, 2.0.0 for a name of
+ * few characters.
+ */
 export function stacClasses(classes: readonly MapClass[]): object[] {
   const used = new Set<string>();
   return classes.map(({ value, name, color }, index) => {

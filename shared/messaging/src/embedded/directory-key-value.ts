@@ -6,16 +6,16 @@ import type { KeyValue, Revisioned, ValuePage } from '../bus.js';
 import { ValueReader, type DamageListener } from '../value-reader.js';
 import { codeOf, diskFailure } from './disk-failure.js';
 
-/** Changes of other processes are noticed within this time. */
+/** Polling interval for changes of other processes. */
 const pollMilliseconds = 500;
-/** Old revisions stay this long, so that a slow writer cannot take the place of one that was cleared away. */
+/** Retention of old revisions, so that a slow writer cannot reuse the number of a deleted revision. */
 const keptRevisions = 64;
 /** Values that are read at once. */
 const readsAtOnce = 64;
 
 /**
- * Key-value state in a directory, shared by processes: `<key>/<revision>.json`, the highest revision is the value. A revision is
- * linked into its place, which fails when another process was faster: that is the compare-and-swap.
+ * Key-value state in a directory, shared by processes: `<key>/<revision>.json`, the highest revision is the value. A
+ * revision is linked into its place, which fails when another process was faster: that is the compare-and-swap.
  */
 export class DirectoryKeyValue implements KeyValue<unknown> {
   private readonly watchers = new Set<(entry: Revisioned<unknown>) => void>();
@@ -56,7 +56,7 @@ export class DirectoryKeyValue implements KeyValue<unknown> {
   }
 
   private async keys(): Promise<string[]> {
-    // Files of others, under names that are no keys, are no values.
+    // Files of other programs, whose names are not keys, are ignored.
     return (await namesIn(this.directory)).filter(isKey).sort();
   }
 
@@ -67,12 +67,12 @@ export class DirectoryKeyValue implements KeyValue<unknown> {
     const next = revision + 1;
     const staged = path.join(folder, `.${randomUUID()}`);
     try {
-      // The folder of a key that is there is never made anew: it may just have been deleted.
+      // The folder of an existing key is never created again: the key may just have been deleted.
       if (revision === 0) await mkdir(folder, { recursive: true });
       await writeFile(staged, JSON.stringify(value), { flush: true });
       await link(staged, this.file(key, next));
     } catch (cause) {
-      // Another was faster, or deleted the key.
+      // Another process was faster, or deleted the key.
       if (['EEXIST', 'ENOENT'].includes(codeOf(cause))) throw stale(cause);
       throw diskFailure(key, cause);
     } finally {
@@ -109,7 +109,7 @@ export class DirectoryKeyValue implements KeyValue<unknown> {
     this.poll = undefined;
   }
 
-  /** Looks for revisions that are news, and reads those alone: looking twice a second at what is known is cheap. */
+  /** Looks for new revisions, and reads only those. Two scans a second are cheap. */
   private look(onEntry: (entry: Revisioned<unknown>) => void): void {
     if (this.isLooking) return;
     this.isLooking = true;
@@ -129,7 +129,7 @@ export class DirectoryKeyValue implements KeyValue<unknown> {
         }
       },
       (error: unknown) => {
-        // The next look tries again; whoever reads or writes is told.
+        // The next scan retries; callers that read or write get the error.
         if (!HyperswapError.is(error, 'STORE_UNREACHABLE', 'STORE_FULL')) throw error;
       },
     );
@@ -179,7 +179,7 @@ export class DirectoryKeyValue implements KeyValue<unknown> {
       try {
         return { key, value: await readFile(this.file(key, revision), 'utf8'), revision };
       } catch (cause) {
-        // Deleted since, or so old by now that it was cleared away.
+        // Deleted in the meantime, or removed because of its age.
         if (codeOf(cause) !== 'ENOENT') throw diskFailure(key, cause);
       }
     }

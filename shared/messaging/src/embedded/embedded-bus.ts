@@ -15,7 +15,7 @@ export interface EmbeddedBusSettings {
   /** Folder of state and, for `kept` work, of the queues. */
   readonly directory: string;
   /**
-   * `kept`: work outlives the process, and the next one on the folder goes on with it; one process at a time.
+   * `kept`: work outlives the process, and the next process with the folder continues it; one process at a time.
    * `private`: work is this process's own and ends with it; any number of processes at a time.
    */
   readonly work: 'kept' | 'private';
@@ -25,7 +25,7 @@ export interface EmbeddedBusSettings {
   readonly onDamaged?: DamageListener;
 }
 
-/** Names that the bus's own files have beside the folders of buckets. */
+/** Names of the bus's own files beside the folders of buckets. */
 const ownNames = ['lock', 'processes', 'work'];
 
 /** Events inside this process, queues in it or in a directory, state in a directory. */

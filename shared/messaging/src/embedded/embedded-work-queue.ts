@@ -9,8 +9,8 @@ interface Entry<Content> extends QueuedItem<Content> {
 type Puller<Content> = (entry: Entry<Content> | undefined) => void;
 
 /**
- * Work queue inside one process. With files, its items outlive the process: the next one on the same folder gets those that were not
- * acknowledged, also those that were worked on, with the count of their deliveries.
+ * Work queue inside one process. With files, its items outlive the process: the next process with the folder gets all
+ * unacknowledged items, including those in progress, with their delivery counts.
  */
 export class EmbeddedWorkQueue<Content> implements WorkQueue<Content> {
   /** Items that wait or are worked on, by id. */
@@ -30,7 +30,7 @@ export class EmbeddedWorkQueue<Content> implements WorkQueue<Content> {
     private readonly files?: ItemFiles<Content>,
   ) {
     this.loaded = files === undefined ? Promise.resolve() : this.load(files);
-    // Told to whoever uses the queue.
+    // Error for the next caller of the queue.
     this.loaded.catch(() => undefined);
   }
 
@@ -100,9 +100,9 @@ export class EmbeddedWorkQueue<Content> implements WorkQueue<Content> {
   private async lease(entry: Entry<Content>): Promise<WorkItem<Content>> {
     entry.deliveries += 1;
     let timer = this.after(this.leaseMilliseconds, entry);
-    // An item whose count cannot be written, since the disk is full say, is worked on all the same.
+    // An item is delivered even if its count cannot be written, for example because the disk is full.
     await this.files?.write(entry).catch(() => undefined);
-    /** Ends the lease; false when it has run out before and the item is back already. */
+    /** Ends the lease; returns false if the lease has expired and the item is back in the queue. */
     const end = (): boolean => {
       clearTimeout(timer);
       return this.timers.delete(timer);
@@ -129,7 +129,7 @@ export class EmbeddedWorkQueue<Content> implements WorkQueue<Content> {
     };
   }
 
-  /** Offers an item again after a while, unless the timer that is returned is ended before. */
+  /** Delivers an item again after a delay, unless the returned timer is cleared. */
   private after(milliseconds: number, entry: Entry<Content>): NodeJS.Timeout {
     const timer = setTimeout(() => {
       this.timers.delete(timer);

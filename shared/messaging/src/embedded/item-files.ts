@@ -20,14 +20,14 @@ const itemSchema = z.object({
   deliveries: z.number().int().nonnegative(),
 });
 
-/** Files of a work queue, one an item. A file is renamed into its place, so that one is whole or not there. */
+/** Files of a work queue, one an item. A file is renamed into its place, so that it is either complete or absent. */
 export class ItemFiles<Content> {
   private made: Promise<unknown> | undefined;
 
   /** @param directory that belongs to this process alone */
   constructor(private readonly directory: string) {}
 
-  /** Reads all items, the first one first. A file that is no item, or cannot be read, is left where it is and skipped. */
+  /** Reads all items in order. A file that is not an item, or cannot be read, stays and is skipped. */
   async read(): Promise<QueuedItem<Content>[]> {
     const names = await readdir(this.directory).catch((error: unknown) => {
       if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [] as string[];

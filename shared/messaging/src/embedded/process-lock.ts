@@ -6,27 +6,32 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { failure } from '@hyperswap/errors';
 import { z } from 'zod';
 
-/** A process on another machine, or in another container, is known to live by its file, which it touches this often. */
+/**
+ * Interval at which a process touches its file, to show processes on other machines or in other containers that it is
+ * alive.
+ */
 const touchMilliseconds = 2_000;
-/** Age of a file that nobody touches any more. */
+/** Age from which a file counts as abandoned. */
 const staleMilliseconds = 8_000;
 
 const holderSchema = z.object({ host: z.string(), pid: z.number().int().positive(), started: z.string() });
 
 type Holder = z.infer<typeof holderSchema>;
 
-/** Lock files that this process holds: a file with its process id that is not among them is one of an earlier process. */
+/**
+ * Lock files that this process holds: a file with its process id that is not among them is one of an earlier process.
+ */
 const held = new Set<string>();
 
-/** A file that says which process holds something. */
+/** Lock file that names the process that holds it. */
 export interface ProcessLock {
   release(): Promise<void>;
 }
 
 /**
- * Takes a lock file. One whose process is gone is taken over.
+ * Takes a lock file, also from a process that has ended.
  *
- * @throws HOME_IN_USE when a process that lives holds it
+ * @throws HOME_IN_USE if a live process holds it
  */
 export async function takeLock(file: string): Promise<ProcessLock> {
   const absolute = path.resolve(file);
@@ -35,7 +40,7 @@ export async function takeLock(file: string): Promise<ProcessLock> {
   const staged = `${absolute}.${randomUUID()}`;
   await writeFile(staged, JSON.stringify(own));
   try {
-    // A link fails when its place is taken.
+    // Creating a link fails if the file exists.
     while (!(await isLinked(staged, absolute))) {
       const holder = await readHolder(absolute);
       if (await isHeld(absolute)) {
@@ -50,7 +55,7 @@ export async function takeLock(file: string): Promise<ProcessLock> {
   held.add(absolute);
   const touching = setInterval(() => {
     const now = new Date();
-    // A folder that was removed has nothing to hold.
+    // A removed folder has no lock to release.
     utimes(absolute, now, now).catch(() => undefined);
   }, touchMilliseconds);
   touching.unref();
@@ -63,7 +68,10 @@ export async function takeLock(file: string): Promise<ProcessLock> {
   };
 }
 
-/** Returns true if a running process holds a lock file. It takes up to eight seconds if that process is on another machine. */
+/**
+ * Returns true if a running process holds a lock file. It takes up to eight seconds if that process is on another
+ * machine.
+ */
 export async function isHeld(file: string): Promise<boolean> {
   const absolute = path.resolve(file);
   const holder = await readHolder(absolute);
@@ -119,11 +127,13 @@ async function isRunning({ pid, started }: Holder): Promise<boolean> {
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ESRCH') return false;
   }
-  // The number may belong to another process by now.
+  // The process id may belong to another process now.
   return (await startOf(pid)) === started && !(await hasExited(pid));
 }
 
-/** Start of a process in clock ticks since the machine's, with the machine's own; empty where the system does not tell. */
+/**
+ * Start of a process in clock ticks since the machine's, with the machine's own; empty where the system does not tell.
+ */
 async function startOf(pid: number): Promise<string> {
   try {
     const ticks = (await statusFields(pid))[19] ?? '';
@@ -134,7 +144,7 @@ async function startOf(pid: number): Promise<string> {
   }
 }
 
-/** Tells whether a process has ended and only its number is left, as its parent has not asked for its exit code yet. */
+/** Returns true for a zombie: a process that has ended, but whose parent has not read its exit code yet. */
 async function hasExited(pid: number): Promise<boolean> {
   try {
     return ['Z', 'X'].includes((await statusFields(pid))[0] ?? '');
@@ -143,7 +153,10 @@ async function hasExited(pid: number): Promise<boolean> {
   }
 }
 
-/** Reads the fields of `/proc/<pid>/stat` from the third, the state, on: the second, the program's name, may hold spaces. */
+/**
+ * Reads the fields of `/proc/<pid>/stat` from the third, the state, on: the second, the program's name, may hold
+ * spaces.
+ */
 async function statusFields(pid: number): Promise<string[]> {
   const line = await readFile(`/proc/${pid}/stat`, 'utf8');
   return line.slice(line.lastIndexOf(')') + 2).split(' ');
@@ -156,7 +169,7 @@ async function isTouched(file: string): Promise<boolean> {
       () => undefined,
     );
   const first = await age();
-  // Waited for instead of compared with the clock: clocks of two machines differ.
+  // Observed for a while instead of compared with the clock, because clocks of two machines differ.
   for (let waited = 0; waited < staleMilliseconds; waited += 500) {
     await sleep(500);
     const now = await age();

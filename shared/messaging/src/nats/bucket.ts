@@ -4,17 +4,17 @@ import type { Revisioned } from '../bus.js';
 import { ValueReader, type DamageListener } from '../value-reader.js';
 import { repeatOnBus } from './connection.js';
 
-/** A value as it was read; undefined, which no JSON is, where it cannot be read. */
+/** Value as read; undefined (which is not JSON) if it cannot be read. */
 export type ReadValue = Revisioned<unknown>;
 
 /** Position in a bucket's stream. */
 export interface StreamState {
-  /** Time at which the stream was made; another one after a server lost its data. */
+  /** Time at which the stream was created; it changes after a server lost its data. */
   readonly created: string;
   readonly lastRevision: number;
 }
 
-/** A key-value bucket of JetStream, made when it is not there. */
+/** Key-value bucket of JetStream, created on demand. */
 export class NatsBucket {
   private readonly codec = JSONCodec();
   private readonly reader: ValueReader<Uint8Array, unknown>;
@@ -48,7 +48,7 @@ export class NatsBucket {
     return this.reader.readIfWhole(stored) ?? { key: stored.key, revision: stored.revision, value: undefined };
   }
 
-  /** Returns all values in one answer of the server: a request for each would take seconds for ten thousand. */
+  /** Returns all values with one request. One request per value would take seconds for ten thousand values. */
   async all(): Promise<ReadValue[]> {
     return this.ask(async (bucket) => {
       const { values } = await bucket.status();
@@ -66,7 +66,11 @@ export class NatsBucket {
     });
   }
 
-  /** Repeats a request while the server does not answer. @throws BUS_UNREACHABLE, and what `isFinal` says is an answer */
+  /**
+   * Retries a request while the server does not answer.
+   *
+   * @throws BUS_UNREACHABLE, and errors for which `isFinal` returns true
+   */
   async ask<Result>(request: (bucket: KV) => Promise<Result>, isFinal?: (error: unknown) => boolean): Promise<Result> {
     return repeatOnBus(async () => {
       try {
@@ -84,7 +88,7 @@ export class NatsBucket {
     return this.opened;
   }
 
-  /** Makes the next request look for the bucket again. */
+  /** Resets the bucket, so that the next request opens it again. */
   forget(): void {
     this.opened = undefined;
   }
@@ -95,7 +99,7 @@ export async function streamState(bucket: KV): Promise<StreamState> {
   return { created: streamInfo.created, lastRevision: streamInfo.state.last_seq };
 }
 
-/** Tells that a value can be read. */
+/** Returns true if a value can be read. */
 export function isWhole({ value }: ReadValue): boolean {
   return value !== undefined;
 }

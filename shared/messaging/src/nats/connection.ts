@@ -2,7 +2,10 @@ import { failure } from '@hyperswap/errors';
 import { connect, ErrorCode, NatsError, type NatsConnection } from 'nats';
 import pRetry from 'p-retry';
 
-/** Time, in milliseconds, for which a request is retried while the server does not answer, so that a restart goes unnoticed. */
+/**
+ * Time for which a request is retried while the server does not answer, in milliseconds, so that a restart causes no
+ * errors.
+ */
 const patienceMilliseconds = 30_000;
 
 /** For `tls:`, PEM of the authorities to trust instead of those that Node does, and of who this process is. */
@@ -12,7 +15,7 @@ export interface NatsSecurity {
 }
 
 /**
- * Connects, and stays: a lost connection is looked for again with growing, random pauses, for ever.
+ * Connects, and reconnects after a lost connection, with exponential backoff and jitter, without limit.
  *
  * @param url `nats://[user:password@]host:port`, or `tls://` to insist on TLS; several separated by commas
  * @throws BUS_UNREACHABLE when the first connection fails
@@ -39,7 +42,11 @@ export async function connectToNats(url: string, { trusted, identity }: NatsSecu
   }
 }
 
-/** Repeats a request while the server does not answer. @throws BUS_UNREACHABLE, and what `isFinal` says is an answer */
+/**
+ * Retries a request while the server does not answer.
+ *
+ * @throws BUS_UNREACHABLE, and errors for which `isFinal` returns true
+ */
 export async function repeatOnBus<Result>(
   request: () => Promise<Result>,
   isFinal: (error: unknown) => boolean = () => false,
@@ -59,7 +66,9 @@ export async function repeatOnBus<Result>(
   }
 }
 
-/** JetStream's answer when a stream is not there: a server that lost its data has none until it is made again. */
+/**
+ * Error code of JetStream for a missing stream: a server that lost its data has no stream until it is created again.
+ */
 const streamNotFound = 10_059;
 
 /** Returns true if the same request can succeed later: no answer came, or one about the server's state. */

@@ -4,31 +4,32 @@ import type { Revisioned } from '../bus.js';
 import { OrderedEntries } from '../ordered-entries.js';
 import { decodeKey, isWhole, streamState, type NatsBucket, type ReadValue, type StreamState } from './bucket.js';
 
-/** Interval, with jitter, at which it is asked whether a change was missed, in milliseconds. */
+/** Interval of the check for missed changes, with jitter, in milliseconds. */
 const checkMilliseconds = 30_000;
-/** Time for which changes that are on their way are waited for, in milliseconds, while none comes. */
+/** Timeout of the wait for the next expected change, in milliseconds. */
 const catchUpMilliseconds = 1_000;
 
 /**
- * A copy of a bucket that follows its changes. All values are read once, in the order of their revisions. After a lost connection the copy goes on after
- * the last revision that it has seen, so that a restart of the server costs what has changed meanwhile, however many values and however many copies there are. Only a server that
- * lost its data makes it begin anew.
+ * Local copy of a bucket that follows its changes. It reads all values once, in the order of their revisions. After a
+ * lost connection it continues after the last revision that it has seen. A restart of the server therefore costs only
+ * the changes since then, no matter how many values and copies there are. Only a server that lost its data makes the
+ * copy start again.
  */
 export class FollowedCopy {
   private readonly entries = new OrderedEntries<ReadValue>();
-  /** Position that the copy has seen; undefined before the first value. */
+  /** Last position of the stream in the copy; undefined before the first value. */
   private seen: StreamState | undefined;
-  /** True once the copy has all values. */
+  /** True if the copy has all values. */
   private isWhole = false;
-  /** Keys of a former copy that the server may not have any more. */
+  /** Keys of the previous copy that the server may no longer have. */
   private readonly former = new Set<string>();
-  /** Number of values that came, to tell that more are on their way. */
+  /** Number of received values, to detect whether more are arriving. */
   private arrived = 0;
   private readonly waiting = new Set<() => void>();
   private endRound: () => void = () => undefined;
   private readonly stopped = new AbortController();
 
-  /** @param onNews is told of every change from now on, also of those that came while the server was away */
+  /** @param onNews is called for every change from now on, including changes while the server was unavailable */
   constructor(
     private readonly bucket: NatsBucket,
     connection: NatsConnection,
@@ -44,9 +45,9 @@ export class FollowedCopy {
     this.isWhole = false;
   }
 
-  /** Returns the copy if it holds all that the server does, now or in a moment; undefined otherwise. */
+  /** Returns the copy if it has all values of the server, now or within the timeout; undefined otherwise. */
   async newest(): Promise<OrderedEntries<ReadValue> | undefined> {
-    // A copy that is on its way is waited for: reading all beside it would take longer.
+    // Waits for a copy that is loading, because a second read of all values would take longer.
     await this.waitUntil(() => this.isWhole);
     if (!this.isWhole) return undefined;
     const wanted = await this.bucket.ask(streamState);
@@ -63,7 +64,7 @@ export class FollowedCopy {
     return this.isWhole && this.seen?.created === created && this.seen.lastRevision >= lastRevision;
   }
 
-  /** Waits until something holds, or nothing has come for a while. */
+  /** Waits until a condition holds, or no value has arrived for the timeout. */
   private async waitUntil(holds: () => boolean): Promise<void> {
     while (!holds() && !this.isStopped) {
       const { arrived } = this;
@@ -80,9 +81,9 @@ export class FollowedCopy {
     }
   }
 
-  /** Follows changes in rounds, which end with the connection. */
+  /** Follows changes in rounds; a round ends with the connection. */
   private async follow(): Promise<void> {
-    // Values of the first read are no news: they were there before anybody watched.
+    // Values of the first read are not changes: they existed before the watch.
     let isFirst = true;
     while (!this.isStopped && !this.bucket.isClosed) {
       try {
@@ -94,7 +95,7 @@ export class FollowedCopy {
         const changes = await bucket.watch(seen.lastRevision > 0 ? { resumeFromRevision: seen.lastRevision + 1 } : {});
         await this.round(bucket, changes, (entry) => {
           this.take(entry, !isFirst);
-          // JetStream says with each value how many more of those that are there come.
+          // JetStream sends with each value the number of existing values that follow.
           const revision =
             this.isWhole || entry.delta !== 0 ? entry.revision : Math.max(entry.revision, state.lastRevision);
           this.seen = { created: state.created, lastRevision: revision };
@@ -109,7 +110,7 @@ export class FollowedCopy {
     }
   }
 
-  /** Returns the position to go on at: the one that was seen, or the very first where the server has lost that. */
+  /** Returns the position to continue from: the last one in the copy, or the first one if the server has lost it. */
   private begin({ created, lastRevision }: StreamState): StreamState {
     if (this.seen?.created === created && this.seen.lastRevision <= lastRevision) return this.seen;
     this.isWhole = false;
@@ -125,7 +126,7 @@ export class FollowedCopy {
     for (const look of [...this.waiting]) look();
   }
 
-  /** Hands on changes until the connection is lost, or one was missed. */
+  /** Forwards changes until the connection is lost, or a change was missed. */
   private async round(bucket: KV, changes: QueuedIterator<KvEntry>, onEntry: (entry: KvEntry) => void): Promise<void> {
     const end = (): void => changes.stop();
     this.endRound = end;
@@ -144,7 +145,9 @@ export class FollowedCopy {
     }
   }
 
-  /** Ends the round when the server has a change that did not come, or lost one that did: the next begins anew. */
+  /**
+   * Ends the round if the server has a change that did not arrive, or lost one that did. The next round starts again.
+   */
   private async endWhenMissing(bucket: KV, over: AbortSignal): Promise<void> {
     const hasEnded = (): boolean => over.aborted || this.isStopped;
     for (;;) {
@@ -152,7 +155,7 @@ export class FollowedCopy {
       const milliseconds = checkMilliseconds * (0.75 + 0.5 * Math.random());
       await pause(milliseconds, undefined, { signal: over, ref: false }).catch(() => undefined);
       if (hasEnded()) return;
-      // All values take long when many copies begin at once.
+      // A first read takes long if many copies start at the same time.
       if (!this.isWhole && arrived !== this.arrived) continue;
       const before = this.seen;
       // The connection itself notices a server that does not answer.

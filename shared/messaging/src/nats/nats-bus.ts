@@ -13,14 +13,14 @@ export interface NatsSettings extends NatsSecurity {
   readonly url: string;
   /** Names of work items. */
   readonly leaseMilliseconds?: number;
-  /** Is told of values that cannot be read. */
+  /** Listener for values that cannot be read. */
   readonly onDamaged?: DamageListener;
 }
 
 /** Queues and state in JetStream, events over plain NATS. */
 export class NatsBus implements Bus {
   readonly description: string;
-  /** Work is in the server: any process goes on with it. */
+  /** Work is in the server: any process continues it. */
   readonly owner = undefined;
   readonly events: Events;
   private readonly queues = new Map<string, NatsWorkQueue<unknown>>();
@@ -47,7 +47,7 @@ export class NatsBus implements Bus {
             try {
               content = codec.decode(message.data);
             } catch {
-              // Another program's message.
+              // Message of another program.
               return;
             }
             onEvent(content);

@@ -10,8 +10,8 @@ import { FollowedCopy } from './followed-copy.js';
 const wrongLastSequence = 10_071;
 
 /**
- * State in a key-value bucket of JetStream. While somebody watches, a copy is kept, so that looking at all of it costs one small question: whether
- * the copy is the newest.
+ * State in a key-value bucket of JetStream. While the bucket is watched, this process keeps a copy. A list of all
+ * values then costs one small request: whether the copy is current.
  */
 export class NatsKeyValue implements KeyValue<unknown> {
   private readonly bucket: NatsBucket;
@@ -29,7 +29,7 @@ export class NatsKeyValue implements KeyValue<unknown> {
   async get(key: string): Promise<Revisioned<unknown> | undefined> {
     validateKey(key);
     const entry = await this.bucket.ask((bucket) => bucket.get(encodeKey(key)));
-    // Of a deleted key a marker stays.
+    // A deleted key leaves a marker.
     return entry?.operation === 'PUT' ? this.bucket.read(entry) : undefined;
   }
 
@@ -87,13 +87,13 @@ export class NatsKeyValue implements KeyValue<unknown> {
     this.copy = undefined;
   }
 
-  /** Returns the revision of the marker that a deleted key leaves; undefined where a value or nothing is. */
+  /** Returns the revision of the marker of a deleted key; undefined if the key has a value or never existed. */
   private async deletionMarker(key: string): Promise<number | undefined> {
     const entry = await this.bucket.ask((bucket) => bucket.get(encodeKey(key)));
     return entry === null || entry.operation === 'PUT' ? undefined : entry.revision;
   }
 
-  /** Returns all that the server holds. */
+  /** Returns all values of the server. */
   private async newest(): Promise<OrderedEntries<ReadValue>> {
     const copied = await this.copy?.newest();
     if (copied !== undefined) return copied;

@@ -14,13 +14,16 @@ import { validateSubject } from '@hyperswap/errors';
 import type { WorkItem, WorkQueue } from '../bus.js';
 import { repeatOnBus } from './connection.js';
 
-/** Time that an id is remembered, so that an item is taken once. */
+/** Deduplication window of item ids. */
 const duplicateWindow = nanos(10 * 60_000);
-/** Time that a request for work waits at the server; then it is asked anew, so that a lost request is not waited for. */
+/** Timeout of a pull request at the server. The request is then sent again, in case it was lost. */
 const pullMilliseconds = 2_000;
 const consumerName = 'workers';
 
-/** A work queue as a JetStream stream of its own: items stay until they are acknowledged, and come again when their lease runs out. */
+/**
+ * A work queue as a JetStream stream of its own: items stay until they are acknowledged, and are delivered again when
+ * their lease expires.
+ */
 export class NatsWorkQueue<Content> implements WorkQueue<Content> {
   private readonly codec = JSONCodec<Content>();
   private readonly stream: string;
@@ -75,7 +78,7 @@ export class NatsWorkQueue<Content> implements WorkQueue<Content> {
     return `${this.subject}.item.${id}`;
   }
 
-  /** Waits for the next message; undefined after a while without one, or while the server is away. */
+  /** Waits for the next message; undefined after the timeout, or while the server is unavailable. */
   private async next(signal: AbortSignal): Promise<JsMsg | undefined> {
     try {
       await this.ensureStreams();
@@ -90,7 +93,7 @@ export class NatsWorkQueue<Content> implements WorkQueue<Content> {
         signal.removeEventListener('abort', stop);
       }
     } catch {
-      // The server is away, or lost its streams: they are made again when it is back.
+      // The server is unavailable, or lost its streams: they are created again when it is back.
       this.made = undefined;
       if (this.connection.isClosed()) return undefined;
       await setTimeout(200 + 300 * Math.random(), undefined, { signal }).catch(() => undefined);
@@ -112,7 +115,7 @@ export class NatsWorkQueue<Content> implements WorkQueue<Content> {
     return {
       content,
       deliveries: message.info.deliveryCount,
-      // Acknowledged for sure: an acknowledgement that is lost would hand the item out again.
+      // Confirmed acknowledgement: the server would deliver the item again if the acknowledgement was lost.
       acknowledge: async () => {
         await repeatOnBus(() => message.ackAck()).catch(() => undefined);
       },

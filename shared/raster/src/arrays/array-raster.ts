@@ -8,7 +8,7 @@ import type { ArrayContainer, ArrayReader, Box } from './array-reader.js';
 import { axesOf, type Axes } from './axes.js';
 import { chooseArray } from './choose-array.js';
 
-/** Values that are put in order before other work of this thread has its turn: a few milliseconds. */
+/** Number of values between two yields to the event loop: a few milliseconds of work. */
 const valuesOfTurn = 256 * 1024;
 
 /**

@@ -1,6 +1,9 @@
 import type { NumericArray, StorageType } from '../array.js';
 
-/** Box of values out of an array. The value at logical place (i, j, …) of the box is `values[i · strides[0] + j · strides[1] + …]`. */
+/**
+ * Box of values out of an array. The value at logical place (i, j, …) of the box is
+ * `values[i · strides[0] + j · strides[1] + …]`.
+ */
 export interface Box {
   readonly values: NumericArray;
   readonly strides: readonly number[];

@@ -1,7 +1,10 @@
 import { failure } from '@hyperswap/errors';
 import type { ReadOptions } from '../raster-format.js';
 
-/** Axes of an array that rows, columns and bands lie on. The band axis is undefined for an array of one band without one. */
+/**
+ * Axes of an array that rows, columns and bands lie on. The band axis is undefined for an array of one band without
+ * one.
+ */
 export interface Axes {
   readonly row: number;
   readonly column: number;
@@ -9,8 +12,9 @@ export interface Axes {
 }
 
 /**
- * Tells the axes of an array: by the format, else by the user, else by the shape where it leaves no doubt. An array whose first
- * axis looks like the bands (it is the shortest, or the other two are equal) is not taken for one with the bands last.
+ * Tells the axes of an array: by the format, else by the user, else by the shape where it leaves no doubt. An array
+ * whose first axis looks like the bands (it is the shortest, or the other two are equal) is not taken for one with the
+ * bands last.
  *
  * @throws SCENE_SHAPE when the array has no or too many dimensions, AXES_AMBIGUOUS
  */

@@ -22,7 +22,7 @@ export function chooseArray(file: string, { arrays }: ArrayContainer, options: R
   const candidates = arrays.filter((array) => isCandidate(array, content));
   if (candidates.length === 1) return candidates[0]!;
   const numeric = arrays.filter(({ type }) => type !== undefined);
-  // A file of one array is taken as that array; what does not fit it is told of its shape.
+  // A file with one array is read as that array; errors then report its shape.
   if (candidates.length === 0 && arrays.length === 1 && numeric.length === 1) return numeric[0]!;
   const wanted = content === 'scene' ? 'of three dimensions' : 'of two dimensions';
   throw missing(file, candidates.length === 0 ? wanted : `that is the only one ${wanted}`, arrays);

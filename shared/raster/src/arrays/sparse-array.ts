@@ -5,7 +5,7 @@ import type { ArrayReader, Box } from './array-reader.js';
 
 /** Columns of a sparse matrix whose places are read together. */
 const maximumColumns = 2 ** 26;
-/** Values and columns that are placed before other work of this thread has its turn: a few milliseconds. */
+/** Number of values and columns between two yields to the event loop: a few milliseconds of work. */
 const stepsOfTurn = 256 * 1024;
 
 /** Sparse matrix, compressed by columns: the row of each value, and where each column begins among them. */

@@ -1,7 +1,8 @@
 /**
- * EMIT L2A surface reflectance, NetCDF-4 (NASA JPL, "EMIT L2A Algorithm: Surface Reflectance and Scene Content Classification"): a raster
- * in the sensor's geometry. It has no affine transform; the product's lookup table (`location/glt_x`, `glt_y`) places its pixels. Its
- * numbers count from 1, 0 is a cell without a pixel, and a negative one is a cell that the nearest pixel fills.
+ * EMIT L2A surface reflectance, NetCDF-4 (NASA JPL, "EMIT L2A Algorithm: Surface Reflectance and Scene Content
+ * Classification"): a raster in the sensor's geometry. It has no affine transform; the product's lookup table
+ * (`location/glt_x`, `glt_y`) places its pixels. Its numbers count from 1, 0 is a cell without a pixel, and a negative
+ * one is a cell that the nearest pixel fills.
  */
 import { memoryType, type NumericArray } from '../array.js';
 import { arrayWindow } from '../arrays/array-raster.js';
@@ -73,12 +74,17 @@ function maskNameBeside(name: string, beside: readonly string[]): string | undef
   return wanted === name.toLowerCase() ? undefined : beside.find((other) => other.toLowerCase() === wanted);
 }
 
-/** Layers of the variable `mask`: cloud, cirrus, water, spacecraft, dilated cloud, two that are quantities, and their sum. */
+/**
+ * Layers of the variable `mask`: cloud, cirrus, water, spacecraft, dilated cloud, two that are quantities, and their
+ * sum.
+ */
 const maskLayers = 8;
 /** Layers that hide the ground: cloud, cirrus, spacecraft and dilated cloud. Water is land cover. */
 const hidingLayers = [0, 1, 3, 4];
 
-/** Mask file of EMIT L2A, as a raster of one band: 1 where the ground is hidden (NASA, "How to: Use EMIT Quality Data"). */
+/**
+ * Mask file of EMIT L2A, as a raster of one band: 1 where the ground is hidden (NASA, "How to: Use EMIT Quality Data").
+ */
 export const emitMaskProduct: Hdf5Product = {
   name: 'EMIT L2A mask',
   matches: (file) => file.find('mask')?.shape.length === 3 && file.find('band_mask') !== undefined,

@@ -1,6 +1,6 @@
 /**
- * EnMAP L2A surface reflectance ("EnMAP HSI Level 1B, 1C and 2A Product Specification", DLR): a GeoTIFF of all bands, and an XML file that
- * tells their wavelengths, gains and quality. Either is opened by the other's name, in any case.
+ * EnMAP L2A surface reflectance ("EnMAP HSI Level 1B, 1C and 2A Product Specification", DLR): a GeoTIFF of all bands,
+ * and an XML file that tells their wavelengths, gains and quality. Either is opened by the other's name, in any case.
  */
 import { failure } from '@hyperswap/errors';
 import type { RasterFormat } from '../raster-format.js';

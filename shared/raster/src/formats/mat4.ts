@@ -1,6 +1,6 @@
 /**
- * MATLAB level 4 MAT-files: matrices one after another, each with a header of five 32-bit words.
- * "MAT-File Format", The MathWorks, appendix on version 4. They have two dimensions, so that they hold labels rather than scenes.
+ * MATLAB level 4 MAT-files: matrices one after another, each with a header of five 32-bit words. "MAT-File Format", The
+ * MathWorks, appendix on version 4. They have two dimensions, so that they hold labels rather than scenes.
  */
 import { failure } from '@hyperswap/errors';
 import { bytesOf, type StorageType } from '../array.js';

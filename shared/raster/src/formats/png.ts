@@ -1,6 +1,6 @@
 /**
- * PNG (W3C, "Portable Network Graphics", third edition): images of one channel, grey or with a palette, as labels are drawn. Read here
- * rather than by a library: those of npm inflate whatever a damaged file claims.
+ * PNG (W3C, "Portable Network Graphics", third edition): images of one channel, grey or with a palette, as labels are
+ * drawn. Read here rather than by a library: those of npm inflate whatever a damaged file claims.
  */
 import { promisify } from 'node:util';
 import { inflate } from 'node:zlib';

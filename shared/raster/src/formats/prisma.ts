@@ -1,7 +1,8 @@
 /**
- * PRISMA L2D surface reflectance, HDF5-EOS ("PRISMA Products Specification Document", ASI): two cubes [rows, bands, columns] of 16 bits
- * whose bands run from long to short wavelengths and overlap. Bands are returned by ascending wavelength; of the overlap those of VNIR
- * are kept. Values become reflectance: minimum + value / 65,535 · (maximum − minimum), with the limits of each cube.
+ * PRISMA L2D surface reflectance, HDF5-EOS ("PRISMA Products Specification Document", ASI): two cubes [rows, bands,
+ * columns] of 16 bits whose bands run from long to short wavelengths and overlap. Bands are returned by ascending
+ * wavelength; of the overlap those of VNIR are kept. Values become reflectance: minimum + value / 65,535 · (maximum −
+ * minimum), with the limits of each cube.
  */
 import type { RasterInfo, RasterReader } from '../raster-info.js';
 import { requireWindow, type Window } from '../window.js';

@@ -1,6 +1,7 @@
 /**
- * TIFF, GeoTIFF, BigTIFF and Cloud Optimized GeoTIFF: TIFF 6.0, read here rather than by the library geotiff, which decodes big-endian
- * files with predictors and samples of 12 bits wrongly, and takes what a damaged file claims for true.
+ * TIFF, GeoTIFF, BigTIFF and Cloud Optimized GeoTIFF: TIFF 6.0, read here rather than by the library geotiff, which
+ * decodes big-endian files with predictors and samples of 12 bits wrongly, and takes what a damaged file claims for
+ * true.
  */
 import { emptyArray, memoryType, type NumericArray } from '../array.js';
 import type { ArrayDescription } from '../arrays/array-reader.js';
@@ -19,7 +20,11 @@ const paletteColors = 3;
 
 export const tiffFormat: RasterFormat = { name: 'TIFF', sniff: isTiff, open: openTiff };
 
-/** Opens the image of a file, or a stack of its pages where they are all of one size and type. @throws FILE_FORMAT, VARIABLE_MISSING */
+/**
+ * Opens the image of a file, or a stack of its pages where they are all of one size and type.
+ *
+ * @throws FILE_FORMAT, VARIABLE_MISSING
+ */
 export async function openTiff(source: RandomAccess, options: ReadOptions): Promise<RasterReader> {
   const pages: TiffImage[] = [];
   for (const directory of await readDirectories(source)) {

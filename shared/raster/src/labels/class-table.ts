@@ -18,8 +18,8 @@ const columnNames = {
 };
 
 /**
- * Reads a table of classes: a style of QGIS (`.qml`, of a paletted raster), the header of an ENVI classification, or text with columns
- * `value` and `name`, and perhaps `color` (`#rrggbb`) or `red`, `green` and `blue`.
+ * Reads a table of classes: a style of QGIS (`.qml`, of a paletted raster), the header of an ENVI classification, or
+ * text with columns `value` and `name`, and perhaps `color` (`#rrggbb`) or `red`, `green` and `blue`.
  *
  * @throws FILE_UNREADABLE, FILE_FORMAT
  */

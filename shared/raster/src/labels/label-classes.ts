@@ -33,8 +33,8 @@ export interface FinishedClasses {
 }
 
 /**
- * Classes of the labels of one scene. All its label files share them, so that a code or name means the same class in each.
- * Labels are provisional until all files are read: {@link finish} gives the numbers.
+ * Classes of the labels of one scene. All its label files share them, so that a code or name means the same class in
+ * each. Labels are provisional until all files are read: {@link finish} gives the numbers.
  */
 export class LabelClasses {
   private readonly names: string[];
@@ -54,7 +54,8 @@ export class LabelClasses {
   /**
    * Returns the provisional label of a value: a number, the name of a class, or a number as text.
    *
-   * @param nodata value of pixels that are not labelled, beside 0; where it is given and the codes are mapped, 0 is a code like others
+   * @param nodata value of pixels that are not labelled, beside 0; where it is given and the codes are mapped, 0 is a
+   * code like others
    * @returns undefined when the value is none
    */
   labelOf(value: number | string, nodata: number | undefined): number | undefined {
@@ -97,7 +98,8 @@ export class LabelClasses {
   /**
    * Gives label maps their final numbers, in place.
    *
-   * @returns classes, where the files or the user name them or the codes are mapped automatically; codes that the mapping left out
+   * @returns classes, where the files or the user name them or the codes are mapped automatically; codes that the
+   * mapping left out
    */
   finish(maps: readonly Uint8Array[]): FinishedClasses {
     const unmapped = [...this.unmapped].sort((a, b) => a - b);

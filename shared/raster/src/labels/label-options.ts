@@ -23,7 +23,9 @@ export interface LabelTarget {
 export interface LabelOptions extends ReadOptions {
   /** Property of features, or column of a table, that holds the class. */
   readonly labelProperty?: string | undefined;
-  /** EPSG code of the coordinates of shapes, or `pixels`; without it the file says it, else RFC 7946 and the scene do. */
+  /**
+   * EPSG code of the coordinates of shapes, or `pixels`; without it the file says it, else RFC 7946 and the scene do.
+   */
   readonly shapesCrs?: number | 'pixels' | undefined;
 }
 

@@ -12,7 +12,8 @@ const blockValues = 512 * 1024;
 /**
  * Reads labels out of a raster of the scene's size.
  *
- * @throws LABELS_SHAPE when it is not of the scene's size; LABELS_VALUES when a value is no label; what opening a raster throws
+ * @throws LABELS_SHAPE when it is not of the scene's size; LABELS_VALUES when a value is no label; what opening a
+ * raster throws
  */
 export async function readLabelRaster(
   source: RandomAccess,

@@ -21,11 +21,13 @@ const companions: Readonly<Record<ShapesFormat, readonly string[]>> = {
 const namedFeatures = 10;
 
 /**
- * Reads labels out of points and polygons: GeoJSON (RFC 7946), Shapefile, GeoPackage, or regions of ENVI. A property of each holds the number
- * of its class, or its name. A pixel belongs to a polygon when its centre does, as GDAL rasterises; later features lie over earlier ones.
+ * Reads labels out of points and polygons: GeoJSON (RFC 7946), Shapefile, GeoPackage, or regions of ENVI. A property of
+ * each holds the number of its class, or its name. A pixel belongs to a polygon when its centre does, as GDAL
+ * rasterises; later features lie over earlier ones.
  *
- * Coordinates are those that the file names, if it does, or as the user says; else longitude and latitude when they can be
- * and the scene has a reference system, else the scene's own: of its reference system, or pixels (x the column, y the row).
+ * Coordinates are those that the file names, if it does, or as the user says; else longitude and latitude when they can
+ * be and the scene has a reference system, else the scene's own: of its reference system, or pixels (x the column, y
+ * the row).
  *
  * @throws LABELS_VALUES naming the feature, CRS_UNKNOWN, VARIABLE_MISSING when the file holds several layers
  */

@@ -50,8 +50,8 @@ export function isLabelTable(head: Uint8Array): boolean {
 }
 
 /**
- * Reads labels of single pixels out of a table with one pixel a line, rows and columns from 0. The separator is that of its first
- * line: a comma, semicolon, tab, bar or spaces. Labels are numbers or names of classes.
+ * Reads labels of single pixels out of a table with one pixel a line, rows and columns from 0. The separator is that of
+ * its first line: a comma, semicolon, tab, bar or spaces. Labels are numbers or names of classes.
  *
  * @throws LABELS_VALUES naming the line
  */
@@ -106,7 +106,7 @@ export async function readLabelTable(
     for (const line of lines) take(line.endsWith('\r') ? line.slice(0, -1) : line);
     if (rest.length > maximumLineLength)
       throw invalid(`or the one after it has more than ${maximumLineLength} characters`);
-    // Other work of this thread has its turn.
+    // Yields to the event loop.
     await setImmediate();
   }
   take((rest + decoder.end()).replace(/\r$/, ''));

@@ -12,8 +12,8 @@ import { isLabelTable, readLabelTable } from './label-table.js';
 const headBytes = 4096;
 
 /**
- * Reads labels of a scene out of a file: a raster of its size in any format, a table of pixels, or points and polygons in a vector format.
- * The content decides which.
+ * Reads labels of a scene out of a file: a raster of its size in any format, a table of pixels, or points and polygons
+ * in a vector format. The content decides which.
  *
  * @param file path, or the file itself, which is closed at the end
  * @param classes shared by all label files of the scene

@@ -22,8 +22,8 @@ export interface Compressed {
 }
 
 /**
- * Returns compressed bytes as if they were not. They are inflated piece by piece, only as far as they are read, beside the event
- * loop, and kept in memory while they are few, else in a temporary file.
+ * Returns compressed bytes as a readable source of the inflated bytes. They are inflated piece by piece, only as far as
+ * they are read, beside the event loop, and kept in memory while they are few, else in a temporary file.
  *
  * @throws FILE_FORMAT from `read` when the bytes are damaged, end too early or exceed the limit
  */
@@ -49,14 +49,14 @@ class InflatedBytes implements RandomAccess {
     this.inflater =
       wrapping === 'zlib' ? createInflate({ chunkSize: chunkBytes }) : createInflateRaw({ chunkSize: chunkBytes });
     this.feeding = this.inflater[Symbol.asyncIterator]() as AsyncIterator<Uint8Array>;
-    // Told to whoever reads next.
+    // Error for the next read.
     this.inflater.on('error', () => undefined);
     void this.feed();
   }
 
   async read(offset: number, length: number): Promise<Uint8Array<ArrayBuffer>> {
     requireInside(this, offset, length);
-    // One read at a time moves the inflater on.
+    // Only one read at a time advances the inflater.
     const advanced = this.turn.then(() => this.advance(offset + length));
     this.turn = advanced.catch(() => undefined);
     await advanced;
@@ -78,7 +78,7 @@ class InflatedBytes implements RandomAccess {
     this.scratch = undefined;
   }
 
-  /** Hands the compressed bytes over as the inflater takes them. */
+  /** Writes the compressed bytes at the pace of the inflater. */
   private async feed(): Promise<void> {
     const { source, offset, length } = this.compressed;
     try {
@@ -101,7 +101,7 @@ class InflatedBytes implements RandomAccess {
     }
   }
 
-  /** Inflates until there are so many bytes. */
+  /** Inflates up to a number of bytes. */
   private async advance(needed: number): Promise<void> {
     while (this.produced < needed) {
       const next = await this.feeding.next().catch((cause: unknown) => {

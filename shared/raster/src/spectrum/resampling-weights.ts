@@ -22,15 +22,17 @@ interface Band {
 }
 
 /**
- * Returns the weights that turn a spectrum of one sensor into that of another. Where the full widths of both are known, a band is the mean
- * of the source's bands that overlap it, weighted by its Gaussian response over the overlap (as `BandResampler` of Spectral Python);
- * otherwise, and where none overlaps, the value between its neighbours (as `numpy.interp`). Bad bands of the source are not used. A band
- * up to half the distance of bands beyond the source's ends takes the last value; so do bad bands of the target, which nothing uses.
+ * Returns the weights that turn a spectrum of one sensor into that of another. Where the full widths of both are known,
+ * a band is the mean of the source's bands that overlap it, weighted by its Gaussian response over the overlap (as
+ * `BandResampler` of Spectral Python); otherwise, and where none overlaps, the value between its neighbours (as
+ * `numpy.interp`). Bad bands of the source are not used. A band up to half the distance of bands beyond the source's
+ * ends takes the last value; so do bad bands of the target, which nothing uses.
  *
  * @param file named in errors
  * @param source bands of the pixels
  * @param target bands that are wanted
- * @throws FIELD_INVALID when a band of the target lies outside the source's range, or fewer than two bands of the source are good
+ * @throws FIELD_INVALID when a band of the target lies outside the source's range, or fewer than two bands of the
+ * source are good
  */
 export function resamplingWeights(file: string, source: SensorBands, target: SensorBands): BandWeights[] {
   const given = sortedBands(source).filter(({ index }) => source.goodBands?.[index] !== false);

@@ -26,8 +26,8 @@ const columns = [
 ];
 
 /**
- * Returns the `.aux.xml` beside a label raster, GDAL's Persistent Auxiliary Metadata: category names, which GDAL and QGIS read, and a raster
- * attribute table, which ArcGIS reads as well.
+ * Returns the `.aux.xml` beside a label raster, GDAL's Persistent Auxiliary Metadata: category names, which GDAL and
+ * QGIS read, and a raster attribute table, which ArcGIS reads as well.
  */
 export function auxXml({ classes, nodata, pixels, crs }: AuxXmlOptions): string {
   const categories = categoryNames(classes, nodata).map((name) => `      <Category>${escapeXml(name)}</Category>`);
@@ -54,7 +54,10 @@ function section(name: string, lines: readonly string[]): string {
   return lines.length === 0 ? '' : `    <${name}>\n${lines.join('\n')}\n    </${name}>\n`;
 }
 
-/** Returns the colours of values beyond a byte, which the raster itself does not hold; none where the list would be long. */
+/**
+ * Returns the colours of values beyond a byte, which the raster itself does not hold; none where the list would be
+ * long.
+ */
 function colorTable(classes: readonly MapClass[]): string[] {
   const last = Math.max(...classes.map(({ value }) => value));
   if (last <= 255 || last > largestCategory) return [];
@@ -66,7 +69,9 @@ function colorTable(classes: readonly MapClass[]): string[] {
   });
 }
 
-/** Returns a name for each value from 0 on, empty ones for values that are not used; none where this list would be long. */
+/**
+ * Returns a name for each value from 0 on, empty ones for values that are not used; none where this list would be long.
+ */
 function categoryNames(classes: readonly MapClass[], nodata: number): string[] {
   const last = Math.max(...classes.map(({ value }) => value));
   if (last > largestCategory) return [];

@@ -12,7 +12,11 @@ export interface ClassValues {
 /** Largest value of a label raster. */
 const largestValue = 65_535;
 
-/** Returns the values: codes where every class has one from 0 to 65535, else numbers from 1 on. @param classes with unique codes */
+/**
+ * Returns the values: codes where every class has one from 0 to 65535, else numbers from 1 on.
+ *
+ * @param classes with unique codes
+ */
 export function classValues(classes: readonly { readonly code?: number | undefined }[]): ClassValues {
   const codes = classes.flatMap(({ code }) => code ?? []);
   const unfit = codes.filter((code) => !Number.isInteger(code) || code < 0 || code > largestValue);

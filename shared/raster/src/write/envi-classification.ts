@@ -12,7 +12,9 @@ export interface EnviClassification {
   readonly transform: AffineTransform | undefined;
 }
 
-/** Returns the header. A transform that ENVI cannot tell, with shear or mirrored, is left out: see {@link enviTells}. */
+/**
+ * Returns the header. A transform that ENVI cannot tell, with shear or mirrored, is left out: see {@link enviTells}.
+ */
 export function enviClassificationHeader({
   description,
   height,

@@ -17,8 +17,8 @@ interface Part {
 }
 
 /**
- * Files that appear in a folder together, when all of them are complete. Until then they have other names, so that a full disk or a crash
- * leaves no incomplete file under a final name, and what was there stays.
+ * Files that appear in a folder together, when all of them are complete. Until then they have other names, so that a
+ * full disk or a crash leaves no incomplete file under a final name, and what was there stays.
  */
 export class OutputFolder {
   private readonly parts: Part[] = [];

@@ -1,7 +1,10 @@
 import type { MapClass } from './map-class.js';
 import { escapeXml } from './xml.js';
 
-/** Returns a style of QGIS, which QGIS takes by itself when it lies beside a raster of the same name: a palette with a label for each class. */
+/**
+ * Returns a style of QGIS, which QGIS takes by itself when it lies beside a raster of the same name: a palette with a
+ * label for each class.
+ */
 export function qmlStyle(classes: readonly MapClass[]): string {
   const entries = classes.map(
     ({ value, name, color }) =>

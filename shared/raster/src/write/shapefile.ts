@@ -1,6 +1,6 @@
 /**
- * Polygons of a map as a Shapefile ("ESRI Shapefile Technical Description", July 1998), in the map's reference system. Headers tell the
- * lengths of their files, so the polygons are passed over twice rather than kept.
+ * Polygons of a map as a Shapefile ("ESRI Shapefile Technical Description", July 1998), in the map's reference system.
+ * Headers tell the lengths of their files, so the polygons are passed over twice rather than kept.
  */
 import { failure } from '@hyperswap/errors';
 import { emptyBox, extendBox, hexColor, type Box, type MapPolygon, type PolygonLayer } from './map-polygons.js';

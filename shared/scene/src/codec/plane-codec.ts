@@ -1,4 +1,7 @@
-/** Compression of masks and label maps, one byte a pixel: Zarr's `gzip` codec, which makes large areas of one class small. */
+/**
+ * Compression of masks and label maps, one byte a pixel: Zarr's `gzip` codec, which makes large areas of one class
+ * small.
+ */
 import { gunzipSync, gzipSync } from 'node:zlib';
 
 /** Codec as the metadata of an array names it. */

@@ -1,6 +1,6 @@
 /**
- * Sums in float64 whose rounding errors are summed too (Kahan and Babuška, as improved by Neumaier 1974): the result is as exact as if
- * it were summed with twice the digits.
+ * Sums in float64 whose rounding errors are summed too (Kahan and Babuška, as improved by Neumaier 1974): the result is
+ * as exact as if it were summed with twice the digits.
  */
 export class CompensatedSums {
   readonly high: Float64Array;

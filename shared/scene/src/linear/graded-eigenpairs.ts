@@ -4,9 +4,9 @@ import type { Eigenpairs } from './leading-eigenpairs.js';
 const maximumSweeps = 30;
 
 /**
- * Returns all eigenpairs of a positive semidefinite matrix by Jacobi's rotations. Where the matrix is graded, large at one end of its
- * diagonal and small at the other, also the small eigenvalues and their eigenvectors are accurate, relative to themselves
- * (Demmel and Veselić 1992): other methods are accurate relative to the largest eigenvalue.
+ * Returns all eigenpairs of a positive semidefinite matrix by Jacobi's rotations. Where the matrix is graded, large at
+ * one end of its diagonal and small at the other, also the small eigenvalues and their eigenvectors are accurate,
+ * relative to themselves (Demmel and Veselić 1992): other methods are accurate relative to the largest eigenvalue.
  *
  * @param matrix `[size, size]` row by row, symmetric; overwritten
  */

@@ -1,7 +1,7 @@
 /**
- * Leading eigenpairs of a symmetric matrix, in float64, as LAPACK's `dsyevx` finds them: Householder reflections make the matrix
- * tridiagonal, bisection finds the largest eigenvalues, inverse iteration their eigenvectors, and the reflections turn these back.
- * The cost is 4/3 · size³ operations, whatever the number of eigenpairs.
+ * Leading eigenpairs of a symmetric matrix, in float64, as LAPACK's `dsyevx` finds them: Householder reflections make
+ * the matrix tridiagonal, bisection finds the largest eigenvalues, inverse iteration their eigenvectors, and the
+ * reflections turn these back. The cost is 4/3 · size³ operations, whatever the number of eigenpairs.
  */
 
 /** Eigenvalues, the largest first, and their eigenvectors. */
@@ -210,7 +210,10 @@ function scaleToUnit(vector: Float64Array): void {
   for (let i = 0; i < vector.length; i++) vector[i]! /= length;
 }
 
-/** Factorizes T − value · I with partial pivoting, and returns what solves a system with it in place. Pivots of zero become `tiny`. */
+/**
+ * Factorizes T − value · I with partial pivoting, and returns what solves a system with it in place. Pivots of zero
+ * become `tiny`.
+ */
 function shiftedSolver(
   diagonal: Float64Array,
   beside: Float64Array,

@@ -1,4 +1,7 @@
-/** Products of rows by `kernels/row-products.ts`: three times as fast as the same loop in JavaScript, which has no instructions for two values at once. */
+/**
+ * Products of rows by `kernels/row-products.ts`: three times as fast as the same loop in JavaScript, which has no
+ * instructions for two values at once.
+ */
 import { readFileSync } from 'node:fs';
 
 /** Part of the standard's JavaScript interface that is used; TypeScript has it in its libraries for browsers only. */
@@ -23,7 +26,10 @@ export function paddedRows(rows: number): number {
   return Math.ceil(rows / tileRows) * tileRows;
 }
 
-/** Two matrices and the inner products of their rows, in float64, in a memory of their own. Rows that were added to fill a tile are zero. */
+/**
+ * Two matrices and the inner products of their rows, in float64, in a memory of their own. Rows that were added to fill
+ * a tile are zero.
+ */
 export class RowProducts {
   /** Values of a row; one more than was asked for where that is odd. */
   readonly length: number;

@@ -37,7 +37,11 @@ export interface BlockPass {
   readonly onBlock: () => void;
 }
 
-/** Reads the blocks of a scene once, each thread a group at a time. @throws OBJECT_DAMAGED, CANCELLED, what `use` throws */
+/**
+ * Reads the blocks of a scene once, each thread a group at a time.
+ *
+ * @throws OBJECT_DAMAGED, CANCELLED, what `use` throws
+ */
 export async function passOverBlocks(source: BlockSource, pass: BlockPass): Promise<void> {
   const { groups, threads, signal, use, onBlock } = pass;
   let nextGroup = 0;

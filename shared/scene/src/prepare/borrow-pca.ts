@@ -17,8 +17,8 @@ interface Borrower {
 /**
  * Reads the PCA of a prepared scene for another scene of the same sensor.
  *
- * @throws SCENE_NOT_FOUND, OBJECT_DAMAGED; FIELD_INVALID when bands, wavelengths, scale or offset differ, or a band that the PCA uses is bad
- *   in the other scene
+ * @throws SCENE_NOT_FOUND, OBJECT_DAMAGED; FIELD_INVALID when bands, wavelengths, scale or offset differ, or a band
+ * that the PCA uses is bad in the other scene
  */
 export async function borrowPca(
   store: ObjectStore,

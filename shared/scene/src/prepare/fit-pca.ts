@@ -27,8 +27,8 @@ export interface FitContext {
 }
 
 /**
- * Fits the principal components of a scene's pixels with data. The blocks, and the order in which their sums are merged, do not
- * depend on the threads, so that the result is the same to the last bit on any machine.
+ * Fits the principal components of a scene's pixels with data. The blocks, and the order in which their sums are
+ * merged, do not depend on the threads, so that the result is the same to the last bit on any machine.
  *
  * @param count of components, at most the number of good bands
  * @throws NO_VALID_PIXELS, OBJECT_DAMAGED, CANCELLED

@@ -9,7 +9,12 @@ export interface MaskedLabels {
   readonly pixelsWithoutData: number;
 }
 
-/** Takes labels away from pixels without data. @param labels of a plane; overwritten @param mask 1 for pixels with data */
+/**
+ * Takes labels away from pixels without data.
+ *
+ * @param labels of a plane; overwritten
+ * @param mask 1 for pixels with data
+ */
 export function maskLabels(labels: Uint8Array, mask: Uint8Array): MaskedLabels {
   let [labelledPixels, pixelsWithoutData] = [0, 0];
   for (let pixel = 0; pixel < labels.length; pixel++) {

@@ -1,9 +1,10 @@
 /**
  * Principal components of spectra, equal to scikit-learn's `PCA(svd_solver="full")` up to sign.
  *
- * The covariance is summed in float64, which squares the condition of the data: where the leading components' variances differ so
- * much that the small ones drown in the rounding errors of the large ones, the covariance is summed once more in the coordinates that it
- * gave. There each error is small beside its own component, and Jacobi's rotations keep it so (Drmač and Veselić 2008).
+ * The covariance is summed in float64, which squares the condition of the data: where the leading components' variances
+ * differ so much that the small ones drown in the rounding errors of the large ones, the covariance is summed once more
+ * in the coordinates that it gave. There each error is small beside its own component, and Jacobi's rotations keep it
+ * so (Drmač and Veselić 2008).
  */
 import { gradedEigenpairs } from '../linear/graded-eigenpairs.js';
 import { leadingEigenpairs, orthonormalize, type Eigenpairs } from '../linear/leading-eigenpairs.js';
@@ -33,7 +34,10 @@ export interface Components {
   readonly totalVariance: number;
 }
 
-/** Ratio of the first to the last component's variance up to which a covariance of bands is exact enough: it leaves errors of about 1e-8. */
+/**
+ * Ratio of the first to the last component's variance up to which a covariance of bands is exact enough: it leaves
+ * errors of about 1e-8.
+ */
 const wellConditioned = 1e7;
 
 /** Components of a first pass; with coordinates for a second one where the first is not exact enough. */
@@ -54,7 +58,10 @@ export function fitCovariance(sums: CovarianceAccumulator, coordinates: Coordina
   return { components, rotated: { origin: mean, basis } };
 }
 
-/** Returns the principal components of pixels whose covariance was summed in the coordinates of {@link FirstFit.rotated}. */
+/**
+ * Returns the principal components of pixels whose covariance was summed in the coordinates of
+ * {@link FirstFit.rotated}.
+ */
 export function fitRotated(sums: CovarianceAccumulator, coordinates: Coordinates, count: number): Components {
   const { bands } = sums;
   const covariance = sums.covariance();
@@ -74,8 +81,8 @@ export function fitRotated(sums: CovarianceAccumulator, coordinates: Coordinates
 }
 
 /**
- * Returns the principal components of fewer pixels than bands, from the products of pixels with each other, which are fewer than those
- * of bands. Components beyond the pixels' rank have no variance, and any direction.
+ * Returns the principal components of fewer pixels than bands, from the products of pixels with each other, which are
+ * fewer than those of bands. Components beyond the pixels' rank have no variance, and any direction.
  *
  * @param spectra `[pixels, good bands]` row by row; overwritten
  */

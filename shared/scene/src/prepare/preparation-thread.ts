@@ -153,7 +153,11 @@ export interface FitArguments {
 
 export type PreparationOperations = typeof operations;
 
-/** Returns the values of a stored block, without rows beyond the scene, their bytes and their mask. @throws OBJECT_DAMAGED */
+/**
+ * Returns the values of a stored block, without rows beyond the scene, their bytes and their mask.
+ *
+ * @throws OBJECT_DAMAGED
+ */
 async function open({ block, key, stored }: StoredBlock): Promise<{
   readonly values: StoredArray;
   readonly bytes: Uint8Array;

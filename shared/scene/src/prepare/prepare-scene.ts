@@ -62,13 +62,15 @@ export interface PreparationContext {
 }
 
 /**
- * Reduces a scene, block by block, and keeps it. Until the last write, that of the manifest, nothing of it is seen, and a scene of the same
- * name stays whole. Preparing the same content again changes nothing. Memory does not grow with the scene: at most some blocks a
- * thread, 64 rows of scores a thread, and the sums of the covariance.
+ * Reduces a scene, block by block, and keeps it. Until the last write, that of the manifest, nothing of it is seen, and
+ * a scene of the same name stays whole. Preparing the same content again changes nothing. Memory does not grow with the
+ * scene: at most some blocks a thread, 64 rows of scores a thread, and the sums of the covariance.
  *
- * @returns the manifest of the scene that has the name now. Its arrays are other than those given when the same content was there before
- * @throws TOO_FEW_BANDS, FIELD_INVALID when the PCA of another scene does not fit, SCENE_NOT_FOUND when there is no such scene, NO_VALID_PIXELS, CLASSES_INVALID, PIXELS_OVERFLOW, SCENE_EXISTS, OBJECT_DAMAGED when a part of the upload is missing or damaged, or
- *   when a scene of the name cannot be read and is not to be replaced; STORE_FULL, CANCELLED
+ * @returns the manifest of the scene that has the name now. Its arrays are other than those given when the same content
+ * was there before
+ * @throws TOO_FEW_BANDS, FIELD_INVALID when the PCA of another scene does not fit, SCENE_NOT_FOUND when there is no
+ * such scene, NO_VALID_PIXELS, CLASSES_INVALID, PIXELS_OVERFLOW, SCENE_EXISTS, OBJECT_DAMAGED when a part of the upload
+ * is missing or damaged, or when a scene of the name cannot be read and is not to be replaced; STORE_FULL, CANCELLED
  */
 export async function prepareScene(
   store: ObjectStore,

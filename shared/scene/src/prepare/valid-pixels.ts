@@ -16,8 +16,8 @@ export interface PixelRule {
 const largestMagnitude = Math.sqrt((2 - 2 ** -23) * 2 ** 127);
 
 /**
- * Writes a mask of some pixels: 1 for those with data. A pixel has none when one of its good bands is NaN, infinite or so large that its
- * square overflows, or when all of its good bands have the nodata value.
+ * Writes a mask of some pixels: 1 for those with data. A pixel has none when one of its good bands is NaN, infinite or
+ * so large that its square overflows, or when all of its good bands have the nodata value.
  *
  * @param values `[pixels, bands]` row by row
  * @param mask `[pixels]`

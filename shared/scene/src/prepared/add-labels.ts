@@ -34,11 +34,13 @@ export interface LabelsToAdd {
 }
 
 /**
- * Adds a label map to a scene. Its arrays come first, its manifest last, so that nobody finds half of it. What is there already is never
- * changed: those who work with the scene as it was keep what they read. Pixels without data get no label.
+ * Adds a label map to a scene. Its arrays come first, its manifest last, so that nobody finds half of it. What is there
+ * already is never changed: those who work with the scene as it was keep what they read. Pixels without data get no
+ * label.
  *
  * @returns the manifest with the new label map
- * @throws FIELD_INVALID for a name that is taken, or labels that the scene cannot have; NAME_INVALID, CLASSES_INVALID, SCENE_CHANGED
+ * @throws FIELD_INVALID for a name that is taken, or labels that the scene cannot have; NAME_INVALID, CLASSES_INVALID,
+ * SCENE_CHANGED
  */
 export async function addLabels(
   store: ObjectStore,

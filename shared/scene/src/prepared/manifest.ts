@@ -79,7 +79,10 @@ const secondSchema = z
   })
   .strict();
 
-/** `scenes/<name>/scene.json`: what a prepared scene is, and where its arrays are. Writing it is what makes the scene appear. */
+/**
+ * `scenes/<name>/scene.json`: what a prepared scene is, and where its arrays are. Writing it is what makes the scene
+ * appear.
+ */
 const manifestSchema = z.discriminatedUnion('formatVersion', [firstSchema, secondSchema]);
 
 export type SceneManifest = Readonly<z.infer<typeof manifestSchema>>;

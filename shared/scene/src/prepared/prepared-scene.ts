@@ -100,8 +100,8 @@ export class PreparedScene {
    *
    * @param window that is wanted; all by default
    * @returns `[window.height, window.width]`, one byte a pixel
-   * @throws FIELD_INVALID when the scene has no such map, or, without a name, its maps name different classes for a pixel; OBJECT_DAMAGED,
-   *   SCENE_CHANGED
+   * @throws FIELD_INVALID when the scene has no such map, or, without a name, its maps name different classes for a
+   * pixel; OBJECT_DAMAGED, SCENE_CHANGED
    */
   async readLabels(name?: string, window: Window = this.whole()): Promise<Uint8Array> {
     const { labelMaps } = this.manifest;
@@ -223,7 +223,11 @@ export class PreparedScene {
     }
   }
 
-  /** Arrays of a scene that was replaced are gone: what looks damaged may be old. @throws SCENE_CHANGED, OBJECT_DAMAGED, or the error itself */
+  /**
+   * Arrays of a scene that was replaced are gone: what looks damaged may be old.
+   *
+   * @throws SCENE_CHANGED, OBJECT_DAMAGED, or the error itself
+   */
   private async explain(path: string, error: unknown): Promise<never> {
     const { name, arrays } = this.manifest;
     const isSame = await readPinned(this.store, name).then(

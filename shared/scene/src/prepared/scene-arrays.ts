@@ -1,4 +1,7 @@
-/** Arrays of a prepared scene: a Zarr v3 group with `bands`, `scores`, `mask`, `labels/<map>`, `pca/mean`, `pca/components`, and `lookup` of scenes in the geometry of their sensor. */
+/**
+ * Arrays of a prepared scene: a Zarr v3 group with `bands`, `scores`, `mask`, `labels/<map>`, `pca/mean`,
+ * `pca/components`, and `lookup` of scenes in the geometry of their sensor.
+ */
 import { failure, HyperswapError } from '@hyperswap/errors';
 import type { ObjectStore } from '@hyperswap/storage';
 import * as zarr from 'zarrita';

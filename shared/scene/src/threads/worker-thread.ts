@@ -20,7 +20,10 @@ export class WorkerThread<Offered extends Operations> {
   private readonly waiting: Waiting[] = [];
   private ended: Error | undefined;
 
-  /** @param program module that calls `serveOperations` @param resourceLimits of its heap; a thread that exceeds them ends */
+  /**
+   * @param program module that calls `serveOperations`
+   * @param resourceLimits of its heap; a thread that exceeds them ends
+   */
   constructor(program: URL, data?: unknown, resourceLimits: ResourceLimits = {}) {
     this.worker = new Worker(program, { workerData: data, resourceLimits });
     this.worker.on('message', (answer: OperationAnswer) => {

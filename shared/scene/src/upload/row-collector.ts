@@ -10,8 +10,8 @@ export interface Rows {
 }
 
 /**
- * Makes chunks of rows that come in order. One chunk is stored while the next is filled, so that memory holds two; rows count as stored
- * when their chunk is.
+ * Makes chunks of rows that come in order. One chunk is stored while the next is filled, so that memory holds two; rows
+ * count as stored when their chunk is.
  */
 export class RowCollector {
   private chunk = new Uint8Array(0);

@@ -23,14 +23,17 @@ export interface S3Settings {
   readonly identity?: { readonly certificate: string; readonly key: string };
 }
 
-/** Time, in milliseconds, for which requests are retried while the server does not answer, so that a restart goes unnoticed. */
+/**
+ * Time, in milliseconds, for which requests are retried while the server does not answer, so that a restart goes
+ * unnoticed.
+ */
 const patienceMilliseconds = 20_000;
 /** Files above this go up in parts. */
 const partBytes = 64 * 1024 * 1024;
 
 /**
- * Objects in a bucket of MinIO or any S3. The content's sha-256 travels with it and is compared when it is read. Requests that get no answer are repeated
- * with growing, random pauses.
+ * Objects in a bucket of MinIO or any S3. The content's sha-256 travels with it and is compared when it is read.
+ * Requests that get no answer are repeated with growing, random pauses.
  */
 export class S3ObjectStore implements ObjectStore {
   readonly description: string;

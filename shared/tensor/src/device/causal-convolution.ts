@@ -8,9 +8,9 @@ import { silu } from './silu.js';
 export const laneWidth = 16;
 
 /**
- * Computes silu(bias + Σ weights[tap] · x[step − taps + 1 + tap]) of each channel, with a gradient of all inputs; steps before the
- * first count as zero. On CPUs it is one op of ours (`kernels/sequence-kernels.cc`); elsewhere, and for channels that are no
- * multiple of 16, TensorFlow's own ops do it.
+ * Computes silu(bias + Σ weights[tap] · x[step − taps + 1 + tap]) of each channel, with a gradient of all inputs; steps
+ * before the first count as zero. On CPUs it is one op of ours (`kernels/sequence-kernels.cc`); elsewhere, and for
+ * channels that are no multiple of 16, TensorFlow's own ops do it.
  *
  * @param x `[sequences, length, channels]`, also the result's shape
  * @param weights `[channels, taps]`, the last tap is the own step's

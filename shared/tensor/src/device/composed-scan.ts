@@ -1,6 +1,6 @@
 /**
- * Selective scan and its gradient, composed of TensorFlow's own ops, for devices without our kernels. The sequence is cut into about
- * √length chunks: all chunks step together, then their last states are carried from chunk to chunk.
+ * Selective scan and its gradient, composed of TensorFlow's own ops, for devices without our kernels. The sequence is
+ * cut into about √length chunks: all chunks step together, then their last states are carried from chunk to chunk.
  */
 import { tensorflow, type Tensor, type Tensor3D } from '../tensorflow.js';
 import { silu } from './silu.js';

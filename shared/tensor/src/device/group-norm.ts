@@ -14,9 +14,9 @@ export interface GroupNormShape {
 }
 
 /**
- * Computes silu(scale · standard + shift), where `standard` has mean 0 and variance 1 over each group's channels and all rows
- * (Wu and He 2018, arXiv:1803.08494), with a gradient of all inputs. On CPUs it is one op of ours; elsewhere, and for channels
- * that are no multiple of 16, TensorFlow's own ops do it.
+ * Computes silu(scale · standard + shift), where `standard` has mean 0 and variance 1 over each group's channels and
+ * all rows (Wu and He 2018, arXiv:1803.08494), with a gradient of all inputs. On CPUs it is one op of ours; elsewhere,
+ * and for channels that are no multiple of 16, TensorFlow's own ops do it.
  *
  * @param x `[rows, channels]`, also the result's shape
  * @param scale `[channels]`

@@ -1,8 +1,8 @@
 /**
  * Transformer blocks whose layers are 8-bit integers, in kernels of our own (`kernels/int8-block.cc`). Weights have a
- * scale per output; activations get a scale and an offset per token, found while they are written. A token's result does
- * not depend on the other tokens of a batch, and integer sums are exact, so that labels do not depend on how a scene was
- * cut. TensorFlow's own 8-bit product has one scale for all rows of a batch.
+ * scale per output; activations get a scale and an offset per token, found while they are written. A token's result
+ * does not depend on the other tokens of a batch, and integer sums are exact, so that labels do not depend on how a
+ * scene was cut. TensorFlow's own 8-bit product has one scale for all rows of a batch.
  *
  * Any processor can run them; processors with AVX-512 VNNI run them faster than bfloat16.
  */

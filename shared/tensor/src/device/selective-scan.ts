@@ -25,9 +25,9 @@ export interface ScanInputs {
 const mostStates = 64;
 
 /**
- * Computes h ← e^(Δ A) h + Δ B x and (Σ C h + D x) · silu(z) with Δ = softplus(raw), step by step from h = 0, with a gradient of all
- * inputs. On CPUs it is one op of ours, which keeps a state every 32 steps for the gradient (`kernels/selective-scan.h`); elsewhere,
- * and for channels that are no multiple of 16, TensorFlow's own ops do it.
+ * Computes h ← e^(Δ A) h + Δ B x and (Σ C h + D x) · silu(z) with Δ = softplus(raw), step by step from h = 0, with a
+ * gradient of all inputs. On CPUs it is one op of ours, which keeps a state every 32 steps for the gradient
+ * (`kernels/selective-scan.h`); elsewhere, and for channels that are no multiple of 16, TensorFlow's own ops do it.
  */
 export function selectiveScan({ x, raw, b, c, logarithms, skip, z }: ScanInputs): Tensor3D {
   const tf = tensorflow();

@@ -8,15 +8,22 @@ import { driverLibrary, nvidiaWheels, oldestDriver } from './nvidia-libraries.js
 export interface Accelerator {
   /** Build of TensorFlow. */
   readonly build: BuiltEngine['flavour'];
-  /** Version of NVIDIA's driver; `unknown` if its library loads, but no kernel module tells one; empty without a driver. */
+  /**
+   * Version of NVIDIA's driver; `unknown` if its library loads, but no kernel module tells one; empty without a driver.
+   */
   readonly driver: string;
-  /** Libraries of CUDA that do not load, by their names, for example `libcudnn.so.9`; always empty for the CPU build. */
+  /**
+   * Libraries of CUDA that do not load, by their names, for example `libcudnn.so.9`; always empty for the CPU build.
+   */
   readonly missingLibraries: readonly string[];
 }
 
 let found: Promise<Accelerator> | undefined;
 
-/** Looks for the driver and, in the CUDA build, for CUDA's libraries, which another process loads in up to seconds; once a process. */
+/**
+ * Looks for the driver and, in the CUDA build, for CUDA's libraries, which another process loads in up to seconds; once
+ * a process.
+ */
 export function accelerator(): Promise<Accelerator> {
   found ??= find(builtEngine());
   return found;
@@ -34,7 +41,9 @@ async function find({ flavour, root }: BuiltEngine): Promise<Accelerator> {
   };
 }
 
-/** Returns the version of the driver's kernel module; undefined without one, or under WSL, which has none of its own. */
+/**
+ * Returns the version of the driver's kernel module; undefined without one, or under WSL, which has none of its own.
+ */
 async function driverVersion(): Promise<string | undefined> {
   const text = await readFile('/proc/driver/nvidia/version', 'utf8').catch(() => '');
   return /Kernel Module.*?\s(\d+(?:\.\d+)+)\s/.exec(text)?.[1];

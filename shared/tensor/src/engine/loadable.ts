@@ -4,7 +4,10 @@ import { promisify } from 'node:util';
 /** Seconds are enough to load all of CUDA from a disk that is not cached. */
 const timeout = 120_000;
 
-/** Prints what dlopen says about each argument: nothing, or its reason. Node refuses a library that is no addon after loading it. */
+/**
+ * Prints what dlopen says about each argument: nothing, or its reason. Node refuses a library that is no addon after
+ * loading it.
+ */
 const program = `
 const { RTLD_LAZY } = require('node:os').constants.dlopen;
 const said = process.argv.slice(1).map((library) => {

@@ -14,8 +14,8 @@ export const oldestDriver = '525.60.13';
 export const driverLibrary = 'libcuda.so.1';
 
 /**
- * Wheels that the extra `and-cuda` of TensorFlow 2.21 asks for, in the versions of CUDA 12.9. They unpack to `nvidia/`, where the
- * run path of TensorFlow's libraries looks for them: `$ORIGIN/../nvidia/cublas/lib` and so on.
+ * Wheels that the extra `and-cuda` of TensorFlow 2.21 asks for, in the versions of CUDA 12.9. They unpack to `nvidia/`,
+ * where the run path of TensorFlow's libraries looks for them: `$ORIGIN/../nvidia/cublas/lib` and so on.
  */
 export const nvidiaWheels: readonly NvidiaWheel[] = [
   wheel('cublas', '12.9.1.4', 'manylinux_2_27', '453611eb21a7c1f2c2156ed9f3a45b691deda0440ec550860290dc901af5b4c2', [

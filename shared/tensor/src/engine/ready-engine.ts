@@ -5,8 +5,8 @@ import { engineCacheDirectory } from './cache-directory.js';
 import { setUpEngine } from './set-up-engine.js';
 
 /**
- * Sets up the engine that the environment asks for: `ENGINE=cuda` selects the CUDA build; `TENSORFLOW_WHEEL` names a wheel and
- * `NVIDIA_WHEELS` a folder of wheels that were downloaded before.
+ * Sets up the engine that the environment asks for: `ENGINE=cuda` selects the CUDA build; `TENSORFLOW_WHEEL` names a
+ * wheel and `NVIDIA_WHEELS` a folder of wheels that were downloaded before.
  *
  * @returns folder of the built addon
  * @throws the errors of `setUpEngine`; CONFIG_INVALID for another ENGINE
@@ -29,8 +29,8 @@ export async function setUpChosenEngine(report: (line: string) => void): Promise
 let ready: Promise<void> | undefined;
 
 /**
- * Sets up the engine at its first use on this machine, once a process, and says so on standard error. An engine that is there is left as
- * it is.
+ * Sets up the engine at its first use on this machine, once a process, and says so on standard error. An engine that is
+ * there is left as it is.
  *
  * @throws the errors of `setUpChosenEngine`
  */

@@ -46,9 +46,10 @@ export interface EngineSetup {
 
 /**
  * Makes TensorFlow loadable through @tensorflow/tfjs-node-gpu. It extracts TensorFlow's libraries from its Python
- * wheel, and for CUDA NVIDIA's libraries from theirs, compiles tfjs-node's addon and our kernels against them, and links the
- * addon into tfjs-node's folder. The build is cached by the content of all its inputs; a cached build is found in milliseconds.
- * A release has the addon for some platforms, made from the same inputs: there nothing is compiled.
+ * wheel, and for CUDA NVIDIA's libraries from theirs, compiles tfjs-node's addon and our kernels against them, and
+ * links the addon into tfjs-node's folder. The build is cached by the content of all its inputs; a cached build is
+ * found in milliseconds. A release has the addon for some platforms, made from the same inputs: there nothing is
+ * compiled.
  *
  * @returns folder of the built addon
  * @throws ENGINE_SETUP (platform, compiler, folder that cannot be written), DOWNLOAD_FAILED, HASH_MISMATCH

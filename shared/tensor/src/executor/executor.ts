@@ -10,7 +10,10 @@ export interface CallOptions {
   /** Buffers of the arguments that move to the worker instead of being copied. The caller can no longer use them. */
   readonly transfer?: readonly ArrayBufferLike[];
   readonly onProgress?: (value: unknown) => void;
-  /** Places the call before all waiting calls that are not urgent, and between two steps of a running call that lets urgent calls pass. */
+  /**
+   * Places the call before all waiting calls that are not urgent, and between two steps of a running call that lets
+   * urgent calls pass.
+   */
   readonly urgent?: boolean;
 }
 
@@ -63,7 +66,8 @@ export class Executor {
    * Makes the worker import a program. The first use on a machine sets up the engine, which takes a minute or more.
    *
    * @param program URL of a module whose default export is `P`
-   * @throws ENGINE_MISSING when TensorFlow does not load; ENGINE_SETUP, DOWNLOAD_FAILED, HASH_MISMATCH when it cannot be set up
+   * @throws ENGINE_MISSING when TensorFlow does not load; ENGINE_SETUP, DOWNLOAD_FAILED, HASH_MISMATCH when it cannot
+   * be set up
    */
   async load<P extends Program>(program: URL): Promise<ProgramClient<P>> {
     await readyEngine();

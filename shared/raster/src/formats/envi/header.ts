@@ -45,7 +45,11 @@ export class EnviHeader {
     return this.values.get(key);
   }
 
-  /** Returns a whole number that is not negative. @throws FILE_FORMAT when it is missing without a default, or something else */
+  /**
+   * Returns a whole number that is not negative.
+   *
+   * @throws FILE_FORMAT when it is missing without a default, or something else
+   */
   whole(key: string, fallback?: number): number {
     const text = this.values.get(key);
     if (text === undefined && fallback !== undefined) return fallback;

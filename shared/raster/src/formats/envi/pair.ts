@@ -12,7 +12,11 @@ export function headerOf(name: string, beside: readonly string[]): string | unde
     .find((found) => found !== name);
 }
 
-/** Returns the binary of a header among the files beside it. @throws FILE_FORMAT when there is none, or none that stands out */
+/**
+ * Returns the binary of a header among the files beside it.
+ *
+ * @throws FILE_FORMAT when there is none, or none that stands out
+ */
 function binaryOf(name: string, beside: readonly string[]): string {
   const stem = name.replace(/\.hdr$/i, '');
   const usual = binaryEndings

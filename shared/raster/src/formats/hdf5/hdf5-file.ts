@@ -7,11 +7,11 @@ import type { NumericArray } from '../../array.js';
 import type { RandomAccess } from '../../source/random-access.js';
 import type { Hdf5Answer, Hdf5Attributes, Hdf5Dataset, Hdf5Order, Hdf5Reply } from './messages.js';
 
-/** Loading the library may take this long on a busy machine. */
+/** Timeout for loading the library, on a busy machine. */
 const startMilliseconds = 60_000;
-/** A file that is not damaged tells what it holds at once. */
+/** Timeout of the list of contents: an intact file answers at once. */
 const openMilliseconds = 4000;
-/** One read is of a few rows, also from a slow disk. */
+/** Timeout of one read: a few rows, also from a slow disk. */
 const readMilliseconds = 60_000;
 const copyBytes = 4 * 1024 ** 2;
 /** Files without a path on this machine are copied, up to this size. */

@@ -1,6 +1,6 @@
 /**
- * A thread that reads one HDF5 file by h5wasm, which is libhdf5 as WebAssembly: its calls block, and a damaged file may make them
- * fail or never return. It says `ready` once the library is loaded.
+ * A thread that reads one HDF5 file by h5wasm, which is libhdf5 as WebAssembly: its calls block, and a damaged file may
+ * make them fail or never return. It says `ready` once the library is loaded.
  */
 import { parentPort } from 'node:worker_threads';
 import { failure, serializeError } from '@hyperswap/errors';

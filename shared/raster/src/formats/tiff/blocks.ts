@@ -47,8 +47,8 @@ export interface Block {
 }
 
 /**
- * Blocks of one image. Decoded blocks are kept, so that rows read one after the other decode each block once: in memory, or in a temporary file
- * where those beside each other are too large for it.
+ * Blocks of one image. Decoded blocks are kept, so that rows read one after the other decode each block once: in
+ * memory, or in a temporary file where those beside each other are too large for it.
  */
 export class TiffBlocks {
   private readonly cache = new Map<number, Block>();

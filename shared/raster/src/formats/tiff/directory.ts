@@ -1,4 +1,7 @@
-/** Directories of TIFF 6.0 and BigTIFF files; each count that they claim is checked against the file before it is believed. */
+/**
+ * Directories of TIFF 6.0 and BigTIFF files; each count that they claim is checked against the file before it is
+ * believed.
+ */
 import { failure } from '@hyperswap/errors';
 import type { RandomAccess } from '../../source/random-access.js';
 

@@ -1,4 +1,6 @@
-/** GDAL's metadata in tag 42112: `<GDALMetadata><Item name="…" sample="0" role="…" domain="…">…</Item></GDALMetadata>`. */
+/**
+ * GDAL's metadata in tag 42112: `<GDALMetadata><Item name="…" sample="0" role="…" domain="…">…</Item></GDALMetadata>`.
+ */
 import { nanometresOf } from '../../spectrum/nanometres.js';
 
 /** Facts of bands; each list has one value a band. */

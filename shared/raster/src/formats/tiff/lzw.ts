@@ -6,7 +6,8 @@ const firstFree = 258;
 const tableSize = 4096;
 
 /**
- * Unpacks a block. The library geotiff never ends on some damaged blocks; this one takes each code once, and stops at `limit` bytes.
+ * Unpacks a block. The library geotiff never ends on some damaged blocks; this one takes each code once, and stops at
+ * `limit` bytes.
  *
  * @returns the bytes, at most `limit`; fewer when the block ends before
  * @throws Error when a code is none

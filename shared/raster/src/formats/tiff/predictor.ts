@@ -11,12 +11,13 @@ export interface RowLayout {
   readonly littleEndian: boolean;
 }
 
-/** Bytes that are undone before other work of this thread has its turn. */
+/** Number of decoded bytes between two yields to the event loop. */
 const turnBytes = 8 * 1024 ** 2;
 
 /**
- * Turns differences back into values, in place: TIFF 6.0 section 14 (predictor 2), Adobe's "TIFF Technical Note 3" (predictor 3),
- * as libtiff does: values are brought to this machine's byte order first, and predictor 3 has one order in all files.
+ * Turns differences back into values, in place: TIFF 6.0 section 14 (predictor 2), Adobe's "TIFF Technical Note 3"
+ * (predictor 3), as libtiff does: values are brought to this machine's byte order first, and predictor 3 has one order
+ * in all files.
  *
  * @returns whether the bytes are in this machine's order (little-endian) now, whatever the file's is
  */

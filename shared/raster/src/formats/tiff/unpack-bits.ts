@@ -1,7 +1,8 @@
 import { emptyArray, type ElementType, type NumericArray, type StorageType } from '../../array.js';
 
 /**
- * Unpacks samples of 1 to 31 bits, the most significant bit first; rows begin at whole bytes (TIFF 6.0, "BitsPerSample").
+ * Unpacks samples of 1 to 31 bits, the most significant bit first; rows begin at whole bytes (TIFF 6.0,
+ * "BitsPerSample").
  *
  * @returns `[height, rowValues]`
  */

@@ -57,7 +57,9 @@ export function parseDbf(
   });
 }
 
-/** Returns the decoder of an encoding as a file `.cpg` names it: `UTF-8`, `1252`, `ANSI 1252`, `ISO-8859-1`, `88591`. */
+/**
+ * Returns the decoder of an encoding as a file `.cpg` names it: `UTF-8`, `1252`, `ANSI 1252`, `ISO-8859-1`, `88591`.
+ */
 function decoderOf(encoding = 'utf-8'): TextDecoder {
   const name = encoding.trim().toLowerCase();
   const page = /^(?:ansi |cp|windows-)?(125\d)$/.exec(name)?.[1];

@@ -1,6 +1,7 @@
 /**
- * Regions of interest of ENVI: the XML files of ENVI 5 ("ROI files", NV5) with polygons and points, and the text that "Output ROIs to
- * ASCII" writes, one pixel a line. The binary files of ENVI Classic are not documented; ENVI writes them as XML.
+ * Regions of interest of ENVI: the XML files of ENVI 5 ("ROI files", NV5) with polygons and points, and the text that
+ * "Output ROIs to ASCII" writes, one pixel a line. The binary files of ENVI Classic are not documented; ENVI writes
+ * them as XML.
  */
 import { failure } from '@hyperswap/errors';
 import { attributesOf, elementsOf, textOf } from '../../xml.js';

@@ -10,8 +10,8 @@ interface Edge {
 }
 
 /**
- * Tells the pixels whose centre is inside a polygon, by the even–odd rule along each row, as GDAL does: of centres on an edge, those on
- * an upper or right one count as inside. Takes time for each edge, crossing and pixel once.
+ * Tells the pixels whose centre is inside a polygon, by the even–odd rule along each row, as GDAL does: of centres on
+ * an edge, those on an upper or right one count as inside. Takes time for each edge, crossing and pixel once.
  *
  * @param rings of columns and rows with fractions, holes among them
  * @param fill is called with the first pixel of a run and the one after its last

@@ -1,4 +1,7 @@
-/** GeoPackage 1.x (OGC 12-128): a SQLite database whose feature tables hold geometries as well-known binary behind a header. */
+/**
+ * GeoPackage 1.x (OGC 12-128): a SQLite database whose feature tables hold geometries as well-known binary behind a
+ * header.
+ */
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -8,7 +11,9 @@ import type { Crs } from '../../raster-info.js';
 import type { Feature, FeatureCollection, Shape } from './feature.js';
 import { parseWkb } from './wkb.js';
 
-/** Bytes of a header that say how the database is written: 2 with a file of changes beside it, which this copy has not. */
+/**
+ * Bytes of a header that say how the database is written: 2 with a file of changes beside it, which this copy has not.
+ */
 const journalBytes = [18, 19] as const;
 const maximumFeatures = 5_000_000;
 /** Bytes of the envelope by its kind. */

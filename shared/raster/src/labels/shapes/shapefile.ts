@@ -1,6 +1,7 @@
 /**
- * Shapefiles ("ESRI Shapefile Technical Description", July 1998): shapes in `.shp`, properties in `.dbf`, the reference system in `.prj`.
- * Read here rather than by a library: those of npm take damaged lengths for true, and never end or fill the memory.
+ * Shapefiles ("ESRI Shapefile Technical Description", July 1998): shapes in `.shp`, properties in `.dbf`, the reference
+ * system in `.prj`. Read here rather than by a library: those of npm take damaged lengths for true, and never end or
+ * fill the memory.
  */
 import { failure } from '@hyperswap/errors';
 import { parseDbf } from './dbf.js';

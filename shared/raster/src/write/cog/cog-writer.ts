@@ -1,7 +1,8 @@
 /**
- * Cloud Optimized GeoTIFFs of one byte a sample, or of two where classes have codes beyond 255: OGC 21-026. All directories come before the
- * data, then the overviews from the coarsest to the finest, then the raster itself, in tiles that are compressed by deflate. Memory is one row
- * of tiles for each resolution; compressed tiles wait in files beside the result until the size of each is known.
+ * Cloud Optimized GeoTIFFs of one byte a sample, or of two where classes have codes beyond 255: OGC 21-026. All
+ * directories come before the data, then the overviews from the coarsest to the finest, then the raster itself, in
+ * tiles that are compressed by deflate. Memory is one row of tiles for each resolution; compressed tiles wait in files
+ * beside the result until the size of each is known.
  */
 import { describeCrs, type CrsDescription } from '../../crs.js';
 import type { AffineTransform, Crs } from '../../raster-info.js';
@@ -25,7 +26,10 @@ export interface CogOptions extends GdalMetadata {
   readonly width: number;
   /** Method of the overviews: the most frequent value, or the mean of pixels with data. */
   readonly overviews: keyof typeof reductions;
-  /** Colours of the values from 1 on, as 0xRRGGBB, of a raster of one band. A raster of 16 bits has its colours beside it. */
+  /**
+   * Colours of the values from 1 on, as 0xRRGGBB, of a raster of one band. A raster of 16 bits has its colours beside
+   * it.
+   */
   readonly palette?: readonly number[];
   /** Values that are written for the values from 1 on, and for 0. */
   readonly values?: ClassValues;
@@ -90,7 +94,7 @@ export class CogWriter {
     }
   }
 
-  /** Puts the file together. @throws FILE_UNWRITABLE */
+  /** Assembles the file. @throws FILE_UNWRITABLE */
   async finish(): Promise<void> {
     const bytes = this.levels.flatMap(({ byteCounts }) => byteCounts).reduce((sum, count) => sum + count, 0);
     const classic = this.frame({ isBig: false });

@@ -10,7 +10,10 @@ export interface GdalMetadata {
   readonly scale?: number | undefined;
 }
 
-/** Returns the text of tag 42112, as GDAL's GeoTIFF driver reads it: values are escaped twice, as GDAL itself writes them. */
+/**
+ * Returns the text of tag 42112, as GDAL's GeoTIFF driver reads it: values are escaped twice, as GDAL itself writes
+ * them.
+ */
 export function gdalMetadata({ facts, descriptions, scale }: GdalMetadata): string {
   const item = (name: string, value: string, band?: number, role?: string): string => {
     const place = band === undefined ? '' : ` sample="${band}"`;

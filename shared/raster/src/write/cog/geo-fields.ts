@@ -23,8 +23,8 @@ const userDefined = 32767;
 const longestWkt = 2380;
 
 /**
- * Returns the fields of a place. A reference system without an EPSG code is written as its WKT in the citation, in the form of ESRI's
- * software, which GDAL reads as well.
+ * Returns the fields of a place. A reference system without an EPSG code is written as its WKT in the citation, in the
+ * form of ESRI's software, which GDAL reads as well.
  */
 export function geoFields(transform: AffineTransform | undefined, crs: CrsDescription | undefined): TiffField[] {
   if (transform === undefined) return [];

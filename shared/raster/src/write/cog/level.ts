@@ -13,7 +13,10 @@ export interface LevelSize {
   readonly tileSide: number;
 }
 
-/** One resolution of a raster: takes rows from top to bottom, compresses them tile by tile, and passes halved rows on. Holds one row of tiles. */
+/**
+ * One resolution of a raster: takes rows from top to bottom, compresses them tile by tile, and passes halved rows on.
+ * Holds one row of tiles.
+ */
 export class Level {
   /** Compressed bytes of each tile, row by row. */
   readonly byteCounts: number[] = [];

@@ -42,8 +42,8 @@ export function directoryBytes(kind: TiffKind, fields: readonly TiffField[]): nu
 }
 
 /**
- * Returns a directory, and after it the values that do not fit its table. Positions are those of the directory in the file, which is even,
- * and of the directory after it, 0 for none.
+ * Returns a directory, and after it the values that do not fit its table. Positions are those of the directory in the
+ * file, which is even, and of the directory after it, 0 for none.
  */
 export function writeDirectory(
   kind: TiffKind,
