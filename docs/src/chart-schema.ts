@@ -8,7 +8,11 @@ const ofTheChart = new Set(
   ),
 );
 
-/** Returns `values.schema.json` with `config` as the schema of the configuration has it. @param written the file as it is */
+/**
+ * Returns `values.schema.json` with `config` as the schema of the configuration has it.
+ *
+ * @param written the file as it is
+ */
 export function chartSchema(written: string): string {
   const schema = JSON.parse(written) as { properties: Record<string, unknown> };
   const properties = Object.fromEntries(Object.entries(settingsSchema()).filter(([key]) => !ofTheChart.has(key)));

@@ -1,7 +1,7 @@
 /**
- * Writes what is generated from protos, command line, errors and settings: the reference pages, the exceptions of the Python client, and the
- * settings in the Helm chart's schema.
- * With `--check` it only compares them, and fails where one is out of date.
+ * Writes what is generated from protos, command line, errors and settings: the reference pages, the exceptions of the
+ * Python client, and the settings in the Helm chart's schema. With `--check` it only compares them, and fails where one
+ * is out of date.
  */
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';

@@ -1,7 +1,9 @@
 /** Exception classes of the Python client, from the catalogue. */
 import { catalogue, type CatalogueEntry, type DetailKinds, type GrpcStatusName } from '@hyperswap/errors';
 
-/** Class in `_error_base.py` that the exceptions of a gRPC status derive from; others derive from HyperswapError itself. */
+/**
+ * Class in `_error_base.py` that the exceptions of a gRPC status derive from; others derive from HyperswapError itself.
+ */
 const baseOf: Partial<Record<GrpcStatusName, string>> = {
   INVALID_ARGUMENT: 'InvalidArgumentError',
   OUT_OF_RANGE: 'InvalidArgumentError',

@@ -1,6 +1,6 @@
 /**
- * Preparation of a large scene by the command line, from a sparse ENVI file that is made here and removed: seconds, and the peak memory of
- * client and server, each with its child processes.
+ * Preparation of a large scene by the command line, from a sparse ENVI file that is made here and removed: seconds, and
+ * the peak memory of client and server, each with its child processes.
  *
  * `node tests/dist/bench/large-scene.js [--gigabytes 20] [--folder DIR] [--minutes 60]`
  */

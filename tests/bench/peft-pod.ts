@@ -1,4 +1,7 @@
-/** Measurement of one pod for `make bench-peft`, by a client in this process: the same tiles and adapters as `peft_case.py`. */
+/**
+ * Measurement of one pod for `make bench-peft`, by a client in this process: the same tiles and adapters as
+ * `peft_case.py`.
+ */
 import { callUnary } from '@hyperswap/rpc';
 import type { Tile, TileResult } from '@hyperswap/proto';
 import { startPod, type Pod } from '../support/fleet.js';
@@ -44,7 +47,10 @@ export interface PeftMeasured {
   readonly swap?: number;
   /** Milliseconds of PEFT's `set_adapter`. */
   readonly setAdapter?: number;
-  /** Milliseconds over a usual tile: from the alias's move, or from reading the files, to the first tile by a new adapter. */
+  /**
+   * Milliseconds over a usual tile: from the alias's move, or from reading the files, to the first tile by a new
+   * adapter.
+   */
   readonly published?: number;
 }
 

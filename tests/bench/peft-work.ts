@@ -1,4 +1,7 @@
-/** Work of `make bench-peft`, the same on both sides: tiles of a scene's scores, and LoRA adapters in a pod's home and as PEFT's files. */
+/**
+ * Work of `make bench-peft`, the same on both sides: tiles of a scene's scores, and LoRA adapters in a pod's home and
+ * as PEFT's files.
+ */
 import { mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { exportPeft, readAdapter } from '@hyperswap/adapter';
@@ -32,7 +35,8 @@ export interface Work {
 }
 
 /**
- * Prepares a scene and registers adapters `a0`, `a1`, … and versions of `p`, one more than are measured, through a pod that ends before the measurements.
+ * Prepares a scene and registers adapters `a0`, `a1`, … and versions of `p`, one more than are measured, through a pod
+ * that ends before the measurements.
  *
  * @param environment of the pod, with its home
  * @param folder gets `tiles.f32` and a folder of PEFT's files for each adapter

@@ -1,12 +1,13 @@
 /**
- * `make bench-peft`: one pod beside PyTorch that switches LoRA adapters by Hugging Face's PEFT, on the same tiles. Writes
- * out/bench/peft.json.
+ * `make bench-peft`: one pod beside PyTorch that switches LoRA adapters by Hugging Face's PEFT, on the same tiles.
+ * Writes out/bench/peft.json.
  *
  * - hyperswap: a pod, asked through gRPC; the client shares its cores.
  * - set_adapter: PyTorch in its own process, one tile at a time, without a network.
  * - adapter_names: the same with several tiles in a batch, each by its own adapter.
  *
- * Each side is a process of its own. Sides take turns; `--only` picks some of them. A rate is the best of all rounds, a time the median of a round, the least of all rounds.
+ * Each side is a process of its own. Sides take turns; `--only` picks some of them. A rate is the best of all rounds, a
+ * time the median of a round, the least of all rounds.
  */
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { cpus, tmpdir } from 'node:os';

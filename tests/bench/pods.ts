@@ -1,8 +1,11 @@
 /**
- * `make bench-pods`: pods behind one registry (NATS and MinIO), all on this machine. Writes out/bench/pods.json and out/bench/drain.svg.
+ * `make bench-pods`: pods behind one registry (NATS and MinIO), all on this machine. Writes out/bench/pods.json and
+ * out/bench/drain.svg.
  *
- * - pods: 1, 2 and 4 pods with one engine thread each, and 1 pod with all threads: pixels a second of all streams together, p50, p99.
- * - drain: two pods under load, one of them is told to stop and another one comes: what clients see, and that no tile is lost.
+ * - pods: 1, 2 and 4 pods with one engine thread each, and 1 pod with all threads: pixels a second of all streams
+ *   together, p50, p99.
+ * - drain: two pods under load, one of them is told to stop and another one comes: what clients see, and that no tile
+ *   is lost.
  * - offered: one pod and tiles at a fixed rate, sent by ghz: p50, p99 and the share that is refused or too late.
  *
  * The clients share the cores with the pods.

@@ -1,7 +1,8 @@
 /**
- * Pods of the simulation at scale, many in one process: each has a connection of its own to NATS, the registry, and the part of
- * tile-inference that follows it. Only the engine is left out: a binding takes no time and no memory. The parent process asks by
- * messages ({@link Question}) and gets one answer each ({@link Answer}); news of the moved alias come on their own.
+ * Pods of the simulation at scale, many in one process: each has a connection of its own to NATS, the registry, and the
+ * part of tile-inference that follows it. Only the engine is left out: a binding takes no time and no memory. The
+ * parent process asks by messages ({@link Question}) and gets one answer each ({@link Answer}); news of the moved alias
+ * come on their own.
  */
 import { readFileSync } from 'node:fs';
 import { setTimeout } from 'node:timers/promises';

@@ -1,9 +1,9 @@
 /**
- * `make bench-scaling`: many adapters and many pods on one nats-server, with the real registry and the part of a pod that follows it.
- * Writes out/bench/scaling.json; docs/scaling.md says what it means.
+ * `make bench-scaling`: many adapters and many pods on one nats-server, with the real registry and the part of a pod
+ * that follows it. Writes out/bench/scaling.json; docs/scaling.md says what it means.
  *
- * Pods are simulated, some dozens in a process ({@link module:scaling-pods}): each has its connection, its copy of the shared state
- * and its bindings, and no engine. Objects are in a folder, in memory where the machine has `/dev/shm`.
+ * Pods are simulated, some dozens in a process ({@link module:scaling-pods}): each has its connection, its copy of the
+ * shared state and its bindings, and no engine. Objects are in a folder, in memory where the machine has `/dev/shm`.
  */
 import { fork, type ChildProcess } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';

@@ -1,7 +1,8 @@
 /**
- * `make soak`: one pod for 38 minutes, which is longer than a connection takes calls. A new version of an adapter is bound every
- * second under a light, steady load. Writes out/bench/soak.json and docs/soak.svg, and tells of each curve whether it is flat: the
- * trend over the last two thirds, when the caches are full, is less than a tenth of the mean. Ends with 1 when one is not.
+ * `make soak`: one pod for 38 minutes, which is longer than a connection takes calls. A new version of an adapter is
+ * bound every second under a light, steady load. Writes out/bench/soak.json and docs/soak.svg, and tells of each curve
+ * whether it is flat: the trend over the last two thirds, when the caches are full, is less than a tenth of the mean.
+ * Ends with 1 when one is not.
  */
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { readdirSync } from 'node:fs';
@@ -149,7 +150,10 @@ async function sample({ process: { pid } }: Pod): Promise<void> {
   }
 }
 
-/** Returns the change that a straight line through the last two thirds of a curve makes from their begin to their end, and their mean. */
+/**
+ * Returns the change that a straight line through the last two thirds of a curve makes from their begin to their end,
+ * and their mean.
+ */
 function trend(of: (sample: Sample) => number): { readonly change: number; readonly mean: number } {
   const late = samples.slice(Math.floor(samples.length / 3));
   const [x, y] = [late.map(({ minutes }) => minutes), late.map(of)];

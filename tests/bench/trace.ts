@@ -1,6 +1,6 @@
 /**
- * `make trace-picture`: one trace of a map, from the command line over NATS to the engines of two pods, as `out/bench/trace.svg`. The pods
- * send it to an OpenTelemetry collector, as they would send it to yours.
+ * `make trace-picture`: one trace of a map, from the command line over NATS to the engines of two pods, as
+ * `out/bench/trace.svg`. The pods send it to an OpenTelemetry collector, as they would send it to yours.
  *
  * A row is a span, a bar its time. Of each pod's tiles, and of each tile's batches, the first ones are drawn.
  */

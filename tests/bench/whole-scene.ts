@@ -1,8 +1,9 @@
 /**
- * Seconds for the map of Indian Pines, end to end through `classify`: adaptive in int8, with `--exact` also exact in int8
- * and in bfloat16 (15 minutes more on base), beside PyTorch's bfloat16 forward pass for every pixel when `--python` names an
- * interpreter with torch. On base the backbone has random weights: that changes no speed, and makes a map noisier, so that adaptive
- * mode has more to classify. A home that is named is kept, and its adapter serves again.
+ * Seconds for the map of Indian Pines, end to end through `classify`: adaptive in int8, with `--exact` also exact in
+ * int8 and in bfloat16 (15 minutes more on base), beside PyTorch's bfloat16 forward pass for every pixel when
+ * `--python` names an interpreter with torch. On base the backbone has random weights: that changes no speed, and makes
+ * a map noisier, so that adaptive mode has more to classify. A home that is named is kept, and its adapter serves
+ * again.
  *
  *   node tests/dist/bench/whole-scene.js --backbone base [--method krona+ --epochs 10] [--python PYTHON] [--agreement 0.99] [--exact] [--home FOLDER]
  */

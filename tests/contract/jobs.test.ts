@@ -572,7 +572,8 @@ for (const [name, { place: open, skip }] of Object.entries(implementations)) {
       const kind = freshKind();
       const asked = await makeRunner();
       const id = await asked.start(kind, { text: '' });
-      // Workers that vanish: they pull and are never heard of again. Given back at once, so that no test waits for leases.
+      // Workers that vanish: they pull and are never heard of again. Given back at once, so that no test waits for
+      // leases.
       const queue = (await bus()).workQueue(`jobs-${kind.name}`);
       for (let loss = 0; loss < 10; loss++) await (await queue.pull(forever))!.giveBack();
       const worker = await makeRunner();

@@ -1,4 +1,6 @@
-/** Probes of store and bus. They fail within their time when the server is gone or hangs, and succeed when it is back. */
+/**
+ * Probes of store and bus. They fail within their time when the server is gone or hangs, and succeed when it is back.
+ */
 import assert from 'node:assert/strict';
 import { mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';

@@ -322,7 +322,8 @@ test('a disk without space changes nothing and says so', async (t) => {
   const directory = await mkdtemp(path.join(tmpdir(), 'hyperswap-full-'));
   const store = new DirectoryObjectStore(directory);
   await store.put('a', Buffer.from('before'));
-  // A file larger than RLIMIT_FSIZE fails as a full disk does; without a way to fill a disk, the same path is taken by a size limit.
+  // A file larger than RLIMIT_FSIZE fails as a full disk does; without a way to fill a disk, the same path is taken by
+  // a size limit.
   const { spawnSync } = await import('node:child_process');
   const program = `
     const { DirectoryObjectStore } = await import(${JSON.stringify(import.meta.resolve('@hyperswap/storage'))});

@@ -57,7 +57,10 @@ describe('the console', () => {
     await page.goto(`${services.host.console}/#/${hash}`);
   };
 
-  /** Checks the page that is open for people who cannot see or point, at both widths; keeps a picture where a folder is named. */
+  /**
+   * Checks the page that is open for people who cannot see or point, at both widths; keeps a picture where a folder is
+   * named.
+   */
   async function checkPage(name: string): Promise<void> {
     for (const width of [1280, 390]) {
       await page.setViewportSize({ width, height: 900 });

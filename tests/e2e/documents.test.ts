@@ -1,4 +1,7 @@
-/** The tutorial and the how-to pages, followed: every `sh` block in them runs, in order, on the files that the tutorial names. */
+/**
+ * The tutorial and the how-to pages, followed: every `sh` block in them runs, in order, on the files that the tutorial
+ * names.
+ */
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { readdir, readFile, rm } from 'node:fs/promises';

@@ -30,7 +30,8 @@ let scene: Scene;
 const toy = toyScene();
 
 before(async () => {
-  // Maps that were made two ways are compared pixel by pixel: bfloat16 would round scores apart that differ in float32's last bit.
+  // Maps that were made two ways are compared pixel by pixel: bfloat16 would round scores apart that differ in
+  // float32's last bit.
   services = await startServices({ precision: 'float32' });
   scene = await prepareToy(services);
   await train(services, { method: 'krona+', settings: { epochs: '3' } });

@@ -1,4 +1,7 @@
-/** Runs the tests of clients/python, which start a server as its users do, and counts each of them; then checks types, style and packages. */
+/**
+ * Runs the tests of clients/python, which start a server as its users do, and counts each of them; then checks types,
+ * style and packages.
+ */
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';

@@ -1,4 +1,6 @@
-/** The npm package of a release, on a machine that has Node and npm and nothing else: no compiler, no Python, no tools. */
+/**
+ * The npm package of a release, on a machine that has Node and npm and nothing else: no compiler, no Python, no tools.
+ */
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { mkdir, mkdtemp, readdir, readFile, realpath, rm, symlink, writeFile } from 'node:fs/promises';
@@ -40,7 +42,8 @@ describe('the npm package', () => {
     for (const file of stdout.trim().split('\n')) {
       await symlink(await realpath(file), path.join(programs, path.basename(file)));
     }
-    // TensorFlow's libraries (270 MB of download) are the only thing taken from this machine; the addon comes from the package.
+    // TensorFlow's libraries (270 MB of download) are the only thing taken from this machine; the addon comes from the
+    // package.
     const userCache = process.env.XDG_CACHE_HOME ?? path.join(homedir(), '.cache');
     const engines = process.env.HYPERSWAP_ENGINE_CACHE ?? path.join(userCache, 'hyperswap', 'engine');
     const libraries = (await readdir(engines)).find((name) => /^tensorflow-[0-9a-f]{16}$/.test(name))!;

@@ -1,4 +1,6 @@
-/** A product in the geometry of its sensor (EMIT L2A): labels come from a map, and the classified map goes back there. */
+/**
+ * A product in the geometry of its sensor (EMIT L2A): labels come from a map, and the classified map goes back there.
+ */
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import path from 'node:path';

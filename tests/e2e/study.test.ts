@@ -204,7 +204,8 @@ test('a published split is decoded, and its preset trains and tests on its label
   await mkdir(from);
   const shape = [24, 30];
   const { labels: truth } = toyScene();
-  // DASE numbers Corn-notill 1 and Alfalfa 10; its file has a pixel of class 11, which the ground truth calls otherwise.
+  // DASE numbers Corn-notill 1 and Alfalfa 10; its file has a pixel of class 11, which the ground truth calls
+  // otherwise.
   const numbers = [10, 1, 2];
   const given = truth.map((label, pixel) => (label > 0 && pixel % 3 === 0 ? numbers[label - 1]! : 0));
   given[0] = 11;

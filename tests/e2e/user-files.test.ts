@@ -1,6 +1,7 @@
 /**
- * Small files with traits that users' files have (`tests/parity/make_cases.py`), through the command line and the services: each is
- * prepared with the options that its owner would give, and what the services then hold is compared with what is right.
+ * Small files with traits that users' files have (`tests/parity/make_cases.py`), through the command line and the
+ * services: each is prepared with the options that its owner would give, and what the services then hold is compared
+ * with what is right.
  */
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';

@@ -1,4 +1,7 @@
-/** Scenes that the service reads itself, while something else happens: a cancel, a kill, a change of the file, names that lead inside. */
+/**
+ * Scenes that the service reads itself, while something else happens: a cancel, a kill, a change of the file, names
+ * that lead inside.
+ */
 import assert from 'node:assert/strict';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';

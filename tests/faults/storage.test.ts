@@ -59,7 +59,9 @@ describe('a store that fails', { skip: serversMissing }, () => {
       assert.match(found.error?.message ?? '', reason);
     });
 
-  /** A map for which there is no space: its job says why it waits, and fails with that when it has waited often enough. */
+  /**
+   * A map for which there is no space: its job says why it waits, and fails with that when it has waited often enough.
+   */
   async function mapFailsWithoutSpace(): Promise<void> {
     const waits = new Set<string | undefined>();
     let isOver = false;

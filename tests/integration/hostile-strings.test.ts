@@ -1,6 +1,6 @@
 /**
- * Every RPC of a real process with hostile text in every place of its requests where text goes. RPCs and places come from the descriptors, so that new
- * ones are tried too.
+ * Every RPC of a real process with hostile text in every place of its requests where text goes. RPCs and places come
+ * from the descriptors, so that new ones are tried too.
  */
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';

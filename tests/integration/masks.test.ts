@@ -20,7 +20,10 @@ import { send, sceneHeader } from '../support/uploads.js';
 const { height, width, bands, values, labels } = toyScene();
 const pixels = height * width;
 const chunkSize = 8;
-/** The first two rows of chunks of the left two chunks of each, a column across the third row of chunks, and single pixels. */
+/**
+ * The first two rows of chunks of the left two chunks of each, a column across the third row of chunks, and single
+ * pixels.
+ */
 const isMasked = (pixel: number): boolean => {
   const [row, column] = [Math.floor(pixel / width), pixel % width];
   return (row < 16 && column < 16) || (row >= 16 && column === 5) || pixel % 97 === 3;

@@ -1,4 +1,7 @@
-/** The Open Inference Protocol, called by Triton's own client for Python and by a client of ours that does what it cannot. */
+/**
+ * The Open Inference Protocol, called by Triton's own client for Python and by a client of ours that does what it
+ * cannot.
+ */
 import assert from 'node:assert/strict';
 import { setMaxListeners } from 'node:events';
 import path from 'node:path';

@@ -1,6 +1,6 @@
 /**
- * Pauses of event loops, measured from inside the process concerned, while it does its heaviest work; and its memory at the peak.
- * The numbers are printed with each test.
+ * Pauses of event loops, measured from inside the process concerned, while it does its heaviest work; and its memory at
+ * the peak. The numbers are printed with each test.
  */
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';

@@ -1,4 +1,7 @@
-/** Reflection as its users meet it: `grpcurl`, which has no proto files of its own, lists, describes and calls every service. */
+/**
+ * Reflection as its users meet it: `grpcurl`, which has no proto files of its own, lists, describes and calls every
+ * service.
+ */
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { grpcurl, grpcurlMissing } from '../support/grpcurl.js';

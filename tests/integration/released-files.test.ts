@@ -1,6 +1,6 @@
 /**
- * Files of released versions: the present version reads what each of them wrote. A home folder of each is in tests/fixtures/released; the
- * README.md there tells how to add one.
+ * Files of released versions: the present version reads what each of them wrote. A home folder of each is in
+ * tests/fixtures/released; the README.md there tells how to add one.
  */
 import assert from 'node:assert/strict';
 import { cp, mkdtemp, readdir, rm } from 'node:fs/promises';

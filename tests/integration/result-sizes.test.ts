@@ -1,4 +1,7 @@
-/** Results with the probabilities of many classes, for a client with gRPC's default settings: it refuses messages above 4 MiB. */
+/**
+ * Results with the probabilities of many classes, for a client with gRPC's default settings: it refuses messages above
+ * 4 MiB.
+ */
 import assert from 'node:assert/strict';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';

@@ -1,6 +1,6 @@
 /**
- * Complaints of users of other adapter servers, each as a test against pods on a real NATS and MinIO. docs/serving.md has the table
- * of complaints with these names.
+ * Complaints of users of other adapter servers, each as a test against pods on a real NATS and MinIO. docs/serving.md
+ * has the table of complaints with these names.
  */
 import { credentials } from '@grpc/grpc-js';
 import assert from 'node:assert/strict';

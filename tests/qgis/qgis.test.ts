@@ -1,4 +1,7 @@
-/** `make test-qgis`: the Processing provider in QGIS without a screen, against real services. Each of its own tests counts. */
+/**
+ * `make test-qgis`: the Processing provider in QGIS without a screen, against real services. Each of its own tests
+ * counts.
+ */
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';

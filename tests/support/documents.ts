@@ -43,8 +43,8 @@ export async function codeBlocks(document: string): Promise<CodeBlock[]> {
 }
 
 /**
- * Lists the commands of hyperswap in the shell blocks of a document. Those with an ellipsis are incomplete, and left out. In a block that
- * begins with `$ `, the other lines are what the commands print.
+ * Lists the commands of hyperswap in the shell blocks of a document. Those with an ellipsis are incomplete, and left
+ * out. In a block that begins with `$ `, the other lines are what the commands print.
  */
 export async function commandsOf(document: string): Promise<DocumentCommand[]> {
   const found: DocumentCommand[] = [];

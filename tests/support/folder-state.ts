@@ -2,7 +2,11 @@ import { createHash } from 'node:crypto';
 import { readdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
 
-/** Returns the sha-256 of every file in a folder, and `folder` for every folder, by path from there. @param isLeftOut paths that do not count */
+/**
+ * Returns the sha-256 of every file in a folder, and `folder` for every folder, by path from there.
+ *
+ * @param isLeftOut paths that do not count
+ */
 export async function folderState(
   directory: string,
   isLeftOut: (relative: string) => boolean = () => false,

@@ -44,7 +44,10 @@ export const hostileKeys: Readonly<Record<string, string>> = {
 /** Bytes that stand for the text in a request, and are replaced by others that are no UTF-8. */
 export const notUtf8 = 'NO-UTF-8';
 
-/** Texts that a caller may send in any field. Protobuf has no way to write half of a surrogate pair; `no UTF-8` takes its place. */
+/**
+ * Texts that a caller may send in any field. Protobuf has no way to write half of a surrogate pair; `no UTF-8` takes
+ * its place.
+ */
 export const hostileTexts: Readonly<Record<string, string>> = {
   ...Object.fromEntries(Object.entries(hostileKeys).filter(([kind]) => kind !== halfPair)),
   'object member': 'constructor',

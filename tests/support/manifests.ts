@@ -54,8 +54,8 @@ export async function renderChart(...args: readonly string[]): Promise<Manifest[
 }
 
 /**
- * Checks manifests against the schemas: values by JSON schema, and names of fields, which those schemas leave open, by the types
- * made of them.
+ * Checks manifests against the schemas: values by JSON schema, and names of fields, which those schemas leave open, by
+ * the types made of them.
  *
  * @returns a sentence for each problem
  */

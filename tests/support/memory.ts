@@ -9,8 +9,8 @@ const run = promisify(execFile);
  * Runs JavaScript in a fresh process.
  *
  * @param code of an ES module; packages of the repository can be imported
- * @param heapMebibytes limit of the heap of JavaScript: code that keeps more ends the process. Without it the peak depends
- *   on how late the runtime collects garbage, which differs from version to version.
+ * @param heapMebibytes limit of the heap of JavaScript: code that keeps more ends the process. Without it the peak
+ * depends on how late the runtime collects garbage, which differs from version to version.
  * @returns the largest resident set of the process, in MiB, and what it printed
  */
 export async function peakMemory(

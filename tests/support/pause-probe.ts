@@ -13,9 +13,9 @@ export interface Pause {
 }
 
 /**
- * Watches the event loop of this process's main thread. What blocks it computes: so the measure is processor time of the thread, which does
- * not grow when other processes of a shared machine have the processors. Linux tells it in `/proc/self/schedstat`
- * (Documentation/scheduler/sched-stats); elsewhere the time on the clock counts.
+ * Watches the event loop of this process's main thread. What blocks it computes: so the measure is processor time of
+ * the thread, which does not grow when other processes of a shared machine have the processors. Linux tells it in
+ * `/proc/self/schedstat` (Documentation/scheduler/sched-stats); elsewhere the time on the clock counts.
  *
  * @param onPause is told each pause
  */

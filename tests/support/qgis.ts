@@ -16,7 +16,8 @@ export interface QgisPython {
 }
 
 /**
- * Finds a Python with QGIS: `QGIS_PYTHON`, `/usr/bin/python3` or `python3`. Without one, root installs Debian's package (about 100 s).
+ * Finds a Python with QGIS: `QGIS_PYTHON`, `/usr/bin/python3` or `python3`. Without one, root installs Debian's package
+ * (about 100 s).
  *
  * @param requirements packages to install beside those of QGIS
  * @throws Error that tells how to get QGIS

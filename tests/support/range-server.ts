@@ -1,4 +1,6 @@
-/** HTTP server of one file that answers requests for ranges, and, by the name that is asked for, as servers should not. */
+/**
+ * HTTP server of one file that answers requests for ranges, and, by the name that is asked for, as servers should not.
+ */
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';

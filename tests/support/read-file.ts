@@ -1,6 +1,6 @@
 /**
- * Program that reads a file as the command line does, and prints what that cost: `pixels FILE`, or `labels FILE HEIGHT WIDTH`.
- * Its output is JSON of {@link ReadingCost}.
+ * Program that reads a file as the command line does, and prints what that cost: `pixels FILE`, or
+ * `labels FILE HEIGHT WIDTH`. Its output is JSON of {@link ReadingCost}.
  */
 import { setTimeout } from 'node:timers/promises';
 import { LabelClasses, openRaster, readLabels } from '@hyperswap/raster';

@@ -1,4 +1,7 @@
-/** Loaded before the program of a process with `--import`: writes its pauses to the file that `PAUSES_FILE` names, a JSON object a line. */
+/**
+ * Loaded before the program of a process with `--import`: writes its pauses to the file that `PAUSES_FILE` names, a
+ * JSON object a line.
+ */
 import { openSync, writeSync } from 'node:fs';
 import { isMainThread } from 'node:worker_threads';
 import { watchPauses } from './pause-probe.js';

@@ -1,4 +1,7 @@
-/** Requests of every RPC, made from the descriptors that the server itself shows, so that an RPC or field that is new is tried too. */
+/**
+ * Requests of every RPC, made from the descriptors that the server itself shows, so that an RPC or field that is new is
+ * tried too.
+ */
 import { readFileSync } from 'node:fs';
 import {
   createFileRegistry,
@@ -28,7 +31,10 @@ export interface PlacedText {
   readonly text: string;
 }
 
-/** Values for a request that looks like a real one, by the name of a field, or by that of its message and its own: `Split.seed`. */
+/**
+ * Values for a request that looks like a real one, by the name of a field, or by that of its message and its own:
+ * `Split.seed`.
+ */
 export interface Hints {
   /** Values of text fields; keys of a map have its name and ` key`. */
   readonly texts: Readonly<Record<string, string>>;
@@ -74,7 +80,8 @@ export function nameOf({ fields, side }: TextPlace): string {
 }
 
 /**
- * Returns the messages of one call, serialized: one of a unary request, one for each part of a request that is a stream of parts.
+ * Returns the messages of one call, serialized: one of a unary request, one for each part of a request that is a stream
+ * of parts.
  *
  * @param placed text that goes to one place; without it the request is as the hints say
  * @param isFull also sets what is optional, and numbers without a hint

@@ -28,7 +28,9 @@ export interface MadeUpOptions {
   readonly config?: BackboneConfig;
 }
 
-/** Registers an adapter that nobody trained, for a prepared scene and the served backbone, of mini's size by default. */
+/**
+ * Registers an adapter that nobody trained, for a prepared scene and the served backbone, of mini's size by default.
+ */
 export async function registerMadeUp(
   services: Pick<ServiceClients, 'tiles' | 'scenes' | 'adapters'>,
   scene: Scene,

@@ -8,7 +8,9 @@ import { hasCode } from '../support/errors.js';
 const never = new AbortController().signal;
 const described = (digest: string) => ({ name: digest, digest });
 
-/** Loans of an engine with room for one backbone, whose reading of a backbone's files ends a while after it was lent. */
+/**
+ * Loans of an engine with room for one backbone, whose reading of a backbone's files ends a while after it was lent.
+ */
 function loansOfOne(): BackboneLoans {
   let lent: string | undefined;
   const engine = {

@@ -1,4 +1,7 @@
-/** Adapters that are ready, within a budget of bytes. The engine here notes what it is asked; tests of maps use the real one. */
+/**
+ * Adapters that are ready, within a budget of bytes. The engine here notes what it is asked; tests of maps use the real
+ * one.
+ */
 import assert from 'node:assert/strict';
 import { beforeEach, test } from 'node:test';
 import { setImmediate } from 'node:timers/promises';

@@ -82,7 +82,9 @@ test('an option of one name takes one kind of value', () => {
       kinds.set(long, (kinds.get(long) ?? new Set()).add(value));
     }
   }
-  /** Places to write to, values that a command takes in more forms, and the settings of one command of several methods. */
+  /**
+   * Places to write to, values that a command takes in more forms, and the settings of one command of several methods.
+   */
   const meant = new Map([
     ['--out', ['dir', 'file', 'file.png']],
     ['--scene', ['name', 'name or file', 'file[:variable]']],

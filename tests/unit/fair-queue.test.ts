@@ -26,7 +26,9 @@ interface Served {
   readonly latencies: number[];
 }
 
-/** Runs clients for some virtual time, in which a patch of cost 1 takes 1; two batches are in the engine, as in service. */
+/**
+ * Runs clients for some virtual time, in which a patch of cost 1 takes 1; two batches are in the engine, as in service.
+ */
 function simulate(clients: readonly Client[], duration: number): Map<string, Served> {
   const queue = new FairQueue<Tile>(capacity);
   const served = new Map<string, Served>(clients.map(({ name }) => [name, { patches: 0, latencies: [] }]));

@@ -3,7 +3,9 @@ import { test } from 'node:test';
 import { pairedDifference, type PairedFold } from '@hyperswap/map';
 import { Random } from '@hyperswap/random';
 
-/** Blocks of ten pixels; in each the first classification has `gain` more right ones than the second, which has five. */
+/**
+ * Blocks of ten pixels; in each the first classification has `gain` more right ones than the second, which has five.
+ */
 function fold(gains: readonly number[]): PairedFold {
   const labels = new Uint8Array(10 * gains.length).fill(1);
   const right = (count: number, i: number): number => (i % 10 < count ? 1 : 2);

@@ -1,6 +1,6 @@
 /**
- * Truncated and bit-flipped copies of the fixtures of each format, the same ones each time: 200 a format, fewer of HDF5 and of shapes (a
- * thread each). `FUZZ_MUTATIONS` sets another number. Of each copy the first window is read too.
+ * Truncated and bit-flipped copies of the fixtures of each format, the same ones each time: 200 a format, fewer of HDF5
+ * and of shapes (a thread each). `FUZZ_MUTATIONS` sets another number. Of each copy the first window is read too.
  */
 import assert from 'node:assert/strict';
 import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';

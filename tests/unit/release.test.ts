@@ -1,4 +1,7 @@
-/** A release: its parts have one version, its notes come from the changelog, and its checksums are those that sha256sum checks. */
+/**
+ * A release: its parts have one version, its notes come from the changelog, and its checksums are those that sha256sum
+ * checks.
+ */
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { mkdir, mkdtemp, readFile, writeFile } from 'node:fs/promises';

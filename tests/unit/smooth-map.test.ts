@@ -84,7 +84,8 @@ test('pixels without a value keep to themselves, and harm no other', async () =>
 });
 
 test('votes never pass pixels without data, whatever their scores are, and such pixels stay without a class', async () => {
-  // A strip of two fields with a gap between; in the gap the score is 0, as in a prepared scene, much like that of the fields.
+  // A strip of two fields with a gap between; in the gap the score is 0, as in a prepared scene, much like that of the
+  // fields.
   const labels = Uint8Array.of(1, 1, 1, 0, 0, 2, 3, 3);
   const confidence = Uint8Array.of(255, 255, 255, 0, 0, 10, 10, 10);
   const values = [0.1, 0.1, 0.1, 0, 0, 0.1, 9, 9];

@@ -157,7 +157,8 @@ test('labels are the same however a scene is cut, batched and interleaved with o
           const y = place.row + Math.floor(pixel / place.width);
           const at = y * scene.width + place.column + (pixel % place.width);
           assert.equal(work.labels[pixel], all.labels[at]);
-          // The order of sums depends on the number of rows of a product: a share at the edge of two 255ths may fall on either.
+          // The order of sums depends on the number of rows of a product: a share at the edge of two 255ths may fall on
+          // either.
           assert.ok(Math.abs(work.confidence[pixel]! - all.confidence[at]!) <= 1);
           for (let i = 0; i < classes; i++) {
             const [share, other] = [work.probabilities[pixel * classes + i]!, all.probabilities[at * classes + i]!];
