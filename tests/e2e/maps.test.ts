@@ -157,10 +157,7 @@ test('what cannot be written is refused with the reason, before anything is clas
     assert.notEqual(code, 0);
     return stderr;
   };
-  assert.match(
-    await refuse('--scene', 'field', '--polygons', '1'),
-    /map of field has no place on Earth.*no georeference/,
-  );
+  assert.match(await refuse('--scene', 'field', '--polygons', '1'), /map of field has no georeference/);
   assert.match(await refuse('--scene', 'placed', '--polygons', '0'), /--polygons.*at least 1 pixel/);
   assert.match(await refuse('--scene', 'placed', '--format', 'bmp'), /Allowed choices are tif, envi/);
   await writeEnvi(

@@ -239,5 +239,5 @@ test('bands first are turned by the option, of files to prepare and to classify,
   };
   assert.deepEqual(await mapOf('bands_first.npy', '--bands-first'), await mapOf('bands_last.npy', '--bands-last'));
   await writeFile(path.join(workspace.directory, 'cubic.npy'), npy([14, 14, 14], new Float32Array(14 ** 3)));
-  assert.match(await refused('cubic.npy'), /Say which of the two.*--bands-first or --bands-last/);
+  assert.match(await refused('cubic.npy'), /Choose one of the two.*--bands-first or --bands-last/);
 });

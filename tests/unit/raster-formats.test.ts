@@ -160,7 +160,7 @@ test('a file of several arrays lists them with shapes and types', async () => {
       /cube \[11, 13, 6\] u2; doubles \[11, 13\] f8.*cells \[1, 2\] cell; cells\{1\} \[11, 13, 6\] u2/,
     ),
   );
-  await assert.rejects(readRaster(rasterFixture('mat5_plain.mat')), hasCode('VARIABLE_MISSING', /Name the variable/));
+  await assert.rejects(readRaster(rasterFixture('mat5_plain.mat')), hasCode('VARIABLE_MISSING', /Choose the variable/));
 });
 
 test('a raster is the same from memory as from disk', async () => {

@@ -124,7 +124,7 @@ test('a file of two label maps says so, and gives the one that is named', async 
   const scene = { height: 20, width: 20 };
   await assert.rejects(
     labelsFrom(file, scene),
-    hasCode('VARIABLE_MISSING', /TR \[20, 20\] u1; TE \[20, 20\] u1.*Name the variable/),
+    hasCode('VARIABLE_MISSING', /TR \[20, 20\] u1; TE \[20, 20\] u1.*Choose the variable/),
   );
   const classes = new LabelClasses();
   const { labels: train } = await readLabels(file, scene, classes, { variable: 'TR' });
@@ -143,5 +143,5 @@ test('bands first are turned when the user says so, and asked for when sizes do 
     'latin1',
   );
   const bytes = Buffer.concat([cubic, Buffer.from(values.buffer, values.byteOffset, 14 ** 3 * 4)]);
-  await assert.rejects(readRaster('cubic.npy', {}, bytes), hasCode('AXES_AMBIGUOUS', /Say which of the two/));
+  await assert.rejects(readRaster('cubic.npy', {}, bytes), hasCode('AXES_AMBIGUOUS', /Choose one of the two/));
 });

@@ -29,16 +29,19 @@ export interface LabelFlags {
 /** Adds the options of a scene file to a command. */
 export function addFileOptions(command: Command): Command {
   return command
-    .option('--variable <key>', 'variable of the scene in a file that holds several; FILE:VARIABLE says the same')
+    .option('--variable <key>', 'variable of the scene in a file that holds several; the same as FILE:VARIABLE')
     .option('--bands-first', 'the file is bands × height × width')
     .option('--bands-last', 'the file is height × width × bands')
-    .option('--nodata <value>', 'value of pixels without data, or nan; without it what the file says')
-    .option('--scale <factor>', 'factor that turns values into reflectance; without it what the file says')
-    .option('--wavelengths <file>', 'table of the bands’ wavelengths, and perhaps full widths, one band a line')
-    .option('--bad-bands <list>', 'bands that are not used, from 1, as 104-108,220; beside those that the file names')
+    .option('--nodata <value>', 'value of pixels without data, or nan; by default that of the file')
+    .option('--scale <factor>', 'factor that turns values into reflectance; by default that of the file')
+    .option('--wavelengths <file>', 'table of the bands’ wavelengths, and optionally full widths, one band a line')
+    .option(
+      '--bad-bands <list>',
+      'bands that are not used, from 1, such as 104-108,220; in addition to those of the file',
+    )
     .option(
       '--mask <file[:variable] or none>',
-      'raster whose pixels other than 0 hold no data; none: not even the mask of a product beside its file',
+      'raster: pixels where it is not 0 hold no data; none: ignore also the mask that a product has beside its file',
     );
 }
 
@@ -46,8 +49,8 @@ export function addFileOptions(command: Command): Command {
 export function addLabelOptions(command: Command): Command {
   return command
     .option('--label-property <name>', 'property of features, or column of a table, with the class')
-    .option('--labels-nodata <value>', 'value of unlabelled pixels beside 0')
-    .option('--labels-crs <EPSG:code or pixels>', 'coordinates of shapes; without it what the file and RFC 7946 say')
+    .option('--labels-nodata <value>', 'value of unlabelled pixels, in addition to 0')
+    .option('--labels-crs <EPSG:code or pixels>', 'coordinates of shapes; by default those of the file, or of RFC 7946')
     .option(
       '--map-classes <pairs or auto>',
       'classes of codes, as 11=1,41=2; auto: the codes that are present, in order',

@@ -2,10 +2,10 @@ import type { ErrorCode, ErrorDetails, HyperswapError } from '@hyperswap/errors'
 
 type Hints = { readonly [Code in ErrorCode]?: string | ((details: ErrorDetails<Code>) => string) };
 
-/** Commands, flags and variables that mend an error, where the error's own sentence names neither. */
+/** Commands, flags and variables that fix an error, if the sentence of the error does not name them. */
 const hints: Hints = {
-  AXES_AMBIGUOUS: 'Say which with --bands-first or --bands-last.',
-  VARIABLE_MISSING: 'Name the variable with --variable.',
+  AXES_AMBIGUOUS: 'Choose with --bands-first or --bands-last.',
+  VARIABLE_MISSING: 'Choose the variable with --variable.',
   SCENE_NOT_FOUND: '"hyperswap scenes list" prints the scenes.',
   SCENE_EXISTS: ({ scene }) =>
     `"hyperswap scenes delete ${scene}" deletes it, and "hyperswap scenes prepare --replace" replaces it.`,
@@ -17,9 +17,9 @@ const hints: Hints = {
   TRAINING_DIVERGED: ({ learningRate }) => `Lower it with --set learningRate=${learningRate / 10}.`,
   SIGNATURE_INVALID: 'The services trust the keys in HYPERSWAP_TRUSTED_KEYS; "hyperswap keys create" makes a key.',
   TOKEN_MISSING: 'Name the file of the token with --token-file or HYPERSWAP_TOKEN_FILE.',
-  TOKEN_INVALID: '"hyperswap keys token" makes tokens, for those who have the key.',
-  CONFIG_INSECURE: 'In a network where you trust all others, add --insecure or set HYPERSWAP_INSECURE=true.',
-  STORE_FULL: 'HYPERSWAP_HOME or S3_BUCKET choose another place.',
+  TOKEN_INVALID: '"hyperswap keys token" makes tokens with the private key.',
+  CONFIG_INSECURE: 'If you trust everybody in the network, add --insecure or set HYPERSWAP_INSECURE=true.',
+  STORE_FULL: 'HYPERSWAP_HOME or S3_BUCKET selects another store.',
   STORE_REFUSED: 'The access key is in S3_ACCESS_KEY and S3_SECRET_KEY.',
   BUS_UNREACHABLE: 'The address is in NATS_URL.',
   JOBS_FULL: 'HYPERSWAP_JOB_LIMIT sets the limit of the services.',

@@ -4,7 +4,7 @@ import type { Split } from '@hyperswap/proto';
 /** Values of `--split`, for its help. */
 export const splitHelp =
   'TRAIN/TEST label maps; COUNT[:SMALL] or COUNT,COUNT,… pixels a class, or SHARE% of it, at random; ' +
-  'blocks[:SIZE[:SHARE%[:LIMIT]]], spatially disjoint. MAP@ before it draws from that label map alone';
+  'blocks[:SIZE[:SHARE%[:LIMIT]]], spatially disjoint. MAP@ in front draws only from that label map';
 
 /** Values of `--split` where no test is needed. */
 export const trainingSplitHelp = `${splitHelp}; all: every labelled pixel trains, and nothing is tested`;

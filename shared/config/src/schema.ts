@@ -12,7 +12,7 @@ export const settings = z
       .string()
       .default('')
       .describe(
-        'Address of the services for clients, or preprocessing=host:port,trainer=host:port,tile-inference=host:port; empty: the default port where something listens there, else services that the command starts itself.',
+        'Address of the services for clients, or preprocessing=host:port,trainer=host:port,tile-inference=host:port; empty: services on the default port, or else services that the command starts itself.',
       ),
     backbone: z
       .string()
@@ -51,7 +51,7 @@ export const settings = z
       .min(1024 ** 2)
       .default(512 * 1024 ** 2)
       .describe(
-        'Memory of ready adapters that nothing pins; those used longest ago are freed, and loaded again when they are used.',
+        'Memory of bound adapters that are not pinned, in bytes; the least recently used ones are evicted, and loaded again at their next use.',
       ),
     backboneBytes: z.coerce
       .number()
@@ -59,7 +59,7 @@ export const settings = z
       .nonnegative()
       .default(2 * 1024 ** 3)
       .describe(
-        'Memory of backbones that are not served, for Predict; those used longest ago are freed, and loaded again when they are used.',
+        'Memory of backbones that are not served, for Predict, in bytes; the least recently used ones are evicted, and loaded again at their next use.',
       ),
     batchSize: z.coerce
       .number()
@@ -75,19 +75,19 @@ export const settings = z
       .string()
       .default('')
       .describe(
-        'Beginnings of URLs, separated by commas, under which this process reads scenes itself, as https://data.example.org/scenes/; empty: none.',
+        'URL prefixes, separated by commas, from which this process reads scenes itself, such as https://data.example.org/scenes/; empty: none.',
       ),
     sceneUrlMilliseconds: z.coerce
       .number()
       .int()
       .min(100)
       .default(20_000)
-      .describe('Milliseconds that the answer to each request for a part of such a scene may take.'),
+      .describe('Timeout of each range request for such a scene, in milliseconds.'),
     sceneUrlsPrivate: z
       .union([z.boolean(), z.stringbool()])
       .default(false)
       .describe(
-        'Names in those URLs may resolve to private, loopback and link-local addresses; an address in place of a name is taken as it is.',
+        'Allows names in those URLs that resolve to private, loopback and link-local addresses; an address in place of a name is not checked.',
       ),
     uploadLimit: z.coerce
       .number()
@@ -96,31 +96,31 @@ export const settings = z
       .max(1000)
       .default(32)
       .describe(
-        'Uploads of scenes that may be open at once, interrupted ones included; more are refused with a hint when to try again.',
+        'Uploads of scenes that may be open at the same time, including interrupted ones; more are refused with a retry delay.',
       ),
     keepUploadsHours: z.coerce
       .number()
       .positive()
       .default(24)
-      .describe('Hours that an interrupted upload is kept, so that its client can continue it.'),
+      .describe('Retention of interrupted uploads in hours, so that clients can continue them.'),
     backboneCacheBytes: z.coerce
       .number()
       .int()
       .nonnegative()
       .default(4 * 1024 ** 3)
-      .describe('Bytes of backbones, fetched from the store, that a process keeps in the folder for temporary files.'),
+      .describe('Size limit of the cache of fetched backbones in the folder for temporary files, in bytes.'),
     metricsPort: z.coerce
       .number()
       .int()
       .min(0)
       .max(65_535)
       .default(0)
-      .describe('Port of the metrics for Prometheus at /metrics; 0: there is no such page.'),
+      .describe('Port of the metrics for Prometheus at /metrics; 0: no metrics are served.'),
     metricsHost: z
       .string()
       .min(1)
       .default('127.0.0.1')
-      .describe('Address that the metrics for Prometheus are served on, in plain HTTP to everybody who reaches it.'),
+      .describe('Address that the metrics for Prometheus are served on, in plain HTTP and without authentication.'),
     gateway: z
       .union([z.boolean(), z.stringbool()])
       .default(true)
@@ -131,46 +131,44 @@ export const settings = z
       .min(0)
       .max(65_535)
       .default(0)
-      .describe('Port of the gateway; 0: 20 above the port of gRPC, or a free one where that is 0.'),
+      .describe('Port of the gateway; 0: the gRPC port plus 20, or a free port if the gRPC port is 0.'),
     gatewayHosts: z
       .string()
       .default('')
       .describe(
-        'Names, separated by commas, that browsers may use for the gateway without a token, beside loopback and the address to listen on.',
+        'Host names, separated by commas, that browsers may use for the gateway without a token, in addition to loopback and the address to listen on.',
       ),
     maximumConnections: z.coerce
       .number()
       .int()
       .positive()
       .default(1000)
-      .describe('Connections at a time; one more is closed at once.'),
+      .describe('Maximum number of open connections; a further one is closed at once.'),
     maximumStreams: z.coerce
       .number()
       .int()
       .positive()
       .default(128)
-      .describe('Calls at a time of one connection; clients hold back more.'),
+      .describe('Maximum number of open calls on one connection; clients hold further ones back.'),
     handshakeMilliseconds: z.coerce
       .number()
       .int()
       .min(100)
       .default(10_000)
-      .describe('Milliseconds that a client may take for the TLS handshake, and then for the start of HTTP/2.'),
+      .describe('Timeout of the TLS handshake, and then of the HTTP/2 preface, in milliseconds.'),
     idleMilliseconds: z.coerce
       .number()
       .int()
       .min(100)
       .default(5 * 60_000)
-      .describe(
-        'Milliseconds that a connection may stay without a call until it is asked to end; after twice the time it is closed.',
-      ),
+      .describe('Milliseconds without a call until a connection gets a GOAWAY; after twice the time it is closed.'),
     connectionAgeMilliseconds: z.coerce
       .number()
       .int()
       .min(1000)
       .default(30 * 60_000)
       .describe(
-        'Milliseconds after which a connection takes no more calls, so that its client connects anew and finds new pods. Open calls go on.',
+        'Age in milliseconds after which a connection takes no more calls, so that its client reconnects and finds new pods. Open calls continue.',
       ),
     healthMilliseconds: z.coerce
       .number()
@@ -178,7 +176,7 @@ export const settings = z
       .min(100)
       .default(2_000)
       .describe(
-        'Milliseconds between probes of object store and bus, and limit of each answer; after three failures services report NOT_SERVING.',
+        'Interval of the probes of object store and bus, and timeout of each probe, in milliseconds; after three failures services report NOT_SERVING.',
       ),
     drainMilliseconds: z.coerce
       .number()
@@ -186,7 +184,7 @@ export const settings = z
       .nonnegative()
       .default(30_000)
       .describe(
-        'Milliseconds that open calls get after SIGTERM. Streams that still send are ended after half of it, and what they sent before is answered.',
+        'Time that open calls get after SIGTERM, in milliseconds. Streams that still send are ended after half of it; the service answers what they sent before.',
       ),
     idleExitSeconds: z.coerce
       .number()
@@ -194,20 +192,22 @@ export const settings = z
       .nonnegative()
       .default(0)
       .describe(
-        'Seconds without a job after which the process drains and ends with exit code 0; 0: it serves until SIGTERM.',
+        'Seconds without a job after which the process drains and exits with code 0; 0: it serves until SIGTERM.',
       ),
     leaseMilliseconds: z.coerce
       .number()
       .int()
       .min(1000)
       .default(30_000)
-      .describe('Milliseconds after which the work of a process that stopped answering goes to another one.'),
+      .describe(
+        'Lease of a work item in milliseconds: if a process does not renew it, another process takes the work.',
+      ),
     keepJobsHours: z.coerce
       .number()
       .positive()
       .default(24)
       .describe(
-        'Hours that jobs are kept after their end, with their maps and predictions. Adapters, backbones and scenes stay.',
+        'Retention of finished jobs with their maps and predictions, in hours. Adapters, backbones and scenes stay.',
       ),
     jobLimit: z.coerce
       .number()
@@ -215,14 +215,14 @@ export const settings = z
       .min(1)
       .max(10_000)
       .default(64)
-      .describe('Jobs of one kind that may wait and run at once; more are refused with a hint when to try again.'),
+      .describe('Jobs of one kind that may wait and run at the same time; more are refused with a retry delay.'),
     jobRetryMilliseconds: z.coerce
       .number()
       .int()
       .min(1)
       .default(60_000)
       .describe(
-        'Longest pause in milliseconds before another attempt at a job, or a part of one, whose failure may pass, as a full store. The fifth failure fails it.',
+        'Longest delay in milliseconds before a retry of a job, or of a part of one, after an error that may pass, such as a full store. The fifth failure fails it.',
       ),
     natsUrl: z
       .string()
@@ -244,26 +244,26 @@ export const settings = z
       .string()
       .default('')
       .describe(
-        'PEM file of authorities that services, NATS and S3 are trusted by, beside those of the machine. With it clients speak TLS to services.',
+        'PEM file of authorities to trust for services, NATS and S3, in addition to those of the machine. With it, clients use TLS to services.',
       ),
     tlsCertificate: z
       .string()
       .default('')
       .describe(
-        'PEM file of the certificate that this process shows to clients, and to services, NATS and S3 that ask for one.',
+        'PEM file of the certificate that this process presents to clients, and to services, NATS and S3 that require one.',
       ),
     tlsKey: z.string().default('').describe('PEM file of the key of that certificate.'),
     tlsClients: z
       .enum(['any', 'verified'])
       .default('any')
-      .describe('verified: clients of the services must show a certificate of the authority.'),
+      .describe('verified: clients of the services must present a certificate of the authority.'),
     tokenKeys: z
       .string()
       .default('')
-      .describe('JWKS file of the public keys whose tokens are accepted; empty: no token is asked for.'),
+      .describe('JWKS file of the public keys whose tokens are accepted; empty: no token is required.'),
     tokenAudience: z.string().min(1).default('hyperswap').describe('Audience that tokens must name.'),
     tokenIssuer: z.string().default('').describe('Issuer that tokens must name; empty: any.'),
-    tokenFile: z.string().default('').describe('File with the token that this process shows to services.'),
+    tokenFile: z.string().default('').describe('File with the token that this process sends to services.'),
     signingKey: z.string().default('').describe('JWK file of the Ed25519 key that signs adapters registered here.'),
     trustedKeys: z
       .string()
@@ -272,6 +272,6 @@ export const settings = z
     insecure: z
       .union([z.boolean(), z.stringbool()])
       .default(false)
-      .describe('The network is trusted: neither TLS nor tokens are asked for on addresses other than loopback.'),
+      .describe('The network is trusted: neither TLS nor tokens are required on addresses other than loopback.'),
   })
   .strict();

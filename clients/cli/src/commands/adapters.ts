@@ -57,7 +57,7 @@ export function addAdapterCommands(program: Command): void {
     .command('import')
     .argument('<path>', 'an adapter.safetensors, or a folder of Hugging Face PEFT (LORA or LOKR)')
     .requiredOption('--name <name>', 'name of the adapter')
-    .option('--like <ref>', 'adapter of the same scene, from which a PEFT one gets classes, PCA and normaliser')
+    .option('--like <ref>', 'adapter of the same scene; a PEFT adapter takes classes, PCA and normaliser from it')
     .description('register a blob as the next version of a name')
     .action((file: string, { name, like = '' }: { name: string; like?: string }, command: Command) =>
       withSession(
@@ -102,7 +102,7 @@ export function addAdapterCommands(program: Command): void {
     .command('alias')
     .argument('<ref>')
     .argument('<alias>')
-    .description('move an alias to a version; streams that use it change with their next tile')
+    .description('move an alias to a version; open streams use it from their next tile')
     .action((adapter: string, alias: string, _: unknown, command: Command) =>
       withSession(
         command,
@@ -115,8 +115,8 @@ export function addAdapterCommands(program: Command): void {
   adapters
     .command('pin')
     .argument('<ref>', 'name, name@7 or name:alias')
-    .option('--undo', 'release it again')
-    .description('keep an adapter ready on every pod')
+    .option('--undo', 'remove the pin')
+    .description('keep an adapter loaded on every pod')
     .action((adapter: string, { undo = false }: { undo?: boolean }, command: Command) =>
       withSession(
         command,

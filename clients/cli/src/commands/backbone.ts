@@ -52,7 +52,7 @@ export function addBackboneCommands(program: Command): void {
     .addOption(
       new Option('--pooling <tokens>', 'tokens that are averaged').choices(['skip-first', 'all']).default('skip-first'),
     )
-    .option('--heads <count>', 'attention heads, for widths of no known size')
+    .option('--heads <count>', 'attention heads; needed if the width is not that of a known size')
     .action(async (file: string, _: unknown, command: Command) => {
       const flags = command.optsWithGlobals<ImportFlags>();
       const { positions, pooling } = flags;
@@ -108,10 +108,10 @@ export function addBackboneCommands(program: Command): void {
 
   backbone
     .command('fetch')
-    .description('download a published checkpoint; goes on where it stopped')
+    .description('download a published checkpoint; resumes an interrupted download')
     .addOption(new Option('--url <url>', 'address of the file').default(releaseUrl, 'SpectralGPT+ at Zenodo'))
-    .option('--sha256 <digest>', 'what it must be; without it the digest found is printed')
-    .option('--out <file>', 'where it goes', 'SpectralGPT+.pth')
+    .option('--sha256 <digest>', 'expected digest of the file; without it the digest is printed')
+    .option('--out <file>', 'file to write', 'SpectralGPT+.pth')
     .action(async (_: unknown, command: Command) => {
       const flags = command.optsWithGlobals<FetchFlags>();
       const progress = new Progress();

@@ -50,7 +50,7 @@ const tileSize = 16;
 export function addDemoCommand(program: Command): void {
   program
     .command('demo')
-    .description('make a first map of a public scene: fetch, train, classify, and swap adapters meanwhile')
+    .description('make a first map of a public scene: fetch, train, classify, and swap adapters while it classifies')
     .option('--out <dir>', 'folder for the maps and the report', 'out/demo')
     .option('--label-maps <dir>', 'folder of a published split (docs/datasets.md); without it a random split')
     .addOption(new Option('--split <dir>').hideHelp())
@@ -58,7 +58,7 @@ export function addDemoCommand(program: Command): void {
     .option('--patch-size <pixels>', 'odd side of a patch; 0 for the default', '0')
     .option('--calibrate', calibrationHelp)
     .option('--seed <number>', 'seed of the split and the training', '1')
-    .option('--set <key=value>', 'a setting, as epochs=20; repeat', collect, [])
+    .option('--set <key=value>', 'a setting, such as epochs=20; repeatable', collect, [])
     .action(async (own: DemoFlags, command: Command) => {
       const flags = command.optsWithGlobals<DemoFlags>();
       const home = flags.home ?? path.join(flags.out, 'home');

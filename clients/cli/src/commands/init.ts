@@ -30,7 +30,7 @@ type Ask = (question: string) => Promise<string>;
 export function addInitCommand(program: Command): void {
   program
     .command('init')
-    .description('make a first map: find scene and labels in a folder, propose, explain, run')
+    .description('make a first map: find scene and labels in a folder, propose options, run the commands')
     .argument('[folder]', 'folder to look in', '.')
     .option('--scene <file[:variable]>', 'scene file, or FILE:VARIABLE, where the folder has several')
     .option('--labels <file>', 'label file, or :VARIABLE of the scene file, where there are several')

@@ -1,10 +1,10 @@
-/** Reading what options were given. */
+/** Parsers of option values. */
 import { failure } from '@hyperswap/errors';
 
 /** Help of `--smooth`. */
 export const smoothing =
-  'let pixels of like spectra up to about so far around each vote for its class, by their confidence; ' +
-  '0 for the map as it was classified';
+  'smooth the map: pixels with similar spectra within about this distance vote for the class of a pixel, weighted by ' +
+  'their confidence; 0: no smoothing';
 
 const furthestReach = 1000;
 
@@ -15,7 +15,7 @@ export function smoothingReach(given: string): number {
   throw failure('FIELD_INVALID', { field: '--smooth', reason: `${reach} is more than ${furthestReach} pixels` });
 }
 
-/** For options that may be repeated. */
+/** Collects the values of a repeatable option. */
 export function collect(value: string, all: readonly string[]): string[] {
   return [...all, value];
 }
@@ -39,5 +39,5 @@ export function wholeNumber(field: string, given: string): number {
 
 /** Help of `--calibrate`. */
 export const calibrationHelp =
-  'make the confidence mean how often the map is right: training pixels that a first adapter leaves out tell by how much to ' +
-  'scale it; takes about twice as long';
+  'calibrate the confidence, so that it equals the share of right pixels: held-back training pixels give the scale; ' +
+  'takes about twice as long';

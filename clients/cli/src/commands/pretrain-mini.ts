@@ -30,8 +30,13 @@ export function addPretrainMiniCommand(program: Command): void {
     .description('pretrain the shipped backbone again, from a folder of real scenes')
     .requiredOption('--data <dir>', 'the folder of scenes')
     .requiredOption('--out <dir>', 'folder for the backbone, its loss curve and a list of its scenes')
-    .option('--resume', 'go on at the last checkpoint of an earlier run')
-    .option('--set <key=value>', 'a setting, as steps=1000; repeat', (value, all: string[]) => [...all, value], [])
+    .option('--resume', 'continue from the last checkpoint of an earlier run')
+    .option(
+      '--set <key=value>',
+      'a setting, such as steps=1000; repeatable',
+      (value, all: string[]) => [...all, value],
+      [],
+    )
     .action(async (own: PretrainMiniFlags, command: Command) => {
       const flags = command.optsWithGlobals<PretrainMiniFlags>();
       const session = await openSession({ ...flags, home: flags.home ?? path.join(flags.out, 'home') });

@@ -23,17 +23,17 @@ export function addPretrainCommand(program: Command): void {
   program
     .command('pretrain')
     .description('pretrain a backbone on unlabelled prepared scenes, as a masked autoencoder')
-    .option('--scene <name>', 'prepared scene; repeat for several', collect, [])
-    .option('--simulated <count>', 'made-up scenes to add', '0')
+    .option('--scene <name>', 'prepared scene; repeatable', collect, [])
+    .option('--simulated <count>', 'number of simulated scenes to add', '0')
     .option('--size <name>', 'size of the backbone: mini, base, large, huge', 'mini')
-    .option('--from <backbone>', 'backbone to go on from, with its size: continued pretraining on your own scenes')
-    .option('--resume', 'go on at the last checkpoint of an earlier run')
+    .option('--from <backbone>', 'backbone to start from, with its size: continued pretraining on your own scenes')
+    .option('--resume', 'continue from the last checkpoint of an earlier run')
     .option('--curve <file>', 'file for the loss curve, SVG')
     .requiredOption('--name <name>', 'name of the backbone')
     .option('--seed <number>', 'seed of the start, the patches and the masks', '1')
     .option(
       '--set <key=value>',
-      'a setting, as steps=1000; weights=random takes only the structure of --from; repeat',
+      'a setting, such as steps=1000; weights=random takes only the structure of --from; repeatable',
       collect,
       [],
     )

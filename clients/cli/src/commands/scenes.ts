@@ -44,18 +44,18 @@ export function addSceneCommands(program: Command): void {
     )
     .option(
       '--labels <[map=]file[:variable] or [map=]:variable>',
-      'labels: a raster, a table of row,column,label, GeoJSON, a Shapefile, a GeoPackage or ENVI regions; repeat for several',
+      'labels: a raster, a table of row,column,label, GeoJSON, a Shapefile, a GeoPackage or ENVI regions; repeatable',
       collect,
       [],
     )
     .option('--name <name>', 'name of the scene (the file’s by default)')
-    .option('--class <name[#rrggbb]>', 'name and colour of the next class; repeat', collect, [])
+    .option('--class <name[#rrggbb]>', 'name and colour of the next class; repeatable', collect, [])
     .option('--attribution <text>', 'source and licence, kept with the scene')
     .option('--replace', 'replace another scene of that name')
     .option('--keep-bands', 'keep the 12 bands of the file as they are, without a PCA')
     .option('--pca-of <scene>', 'take the PCA of a prepared scene of the same sensor, so that its adapters fit')
     .option('--resample', 'with --pca-of: resample the spectra to the bands of that scene')
-    .description('prepare a scene: reduce its bands to 12 components and keep it')
+    .description('prepare a scene: reduce its bands to 12 components and store it')
     .action(async (given: string, own: PrepareFlags, command: Command) => {
       const flags = command.optsWithGlobals<PrepareFlags>();
       const { file: place, variable } = isRemotePlace(given)
@@ -118,7 +118,7 @@ export function addSceneCommands(program: Command): void {
     .command('show')
     .argument('<name>')
     .option('--histogram', 'count the values of valid pixels, in rows spread over the scene')
-    .description('describe a scene: size, bands, labels, classes, place')
+    .description('describe a scene: size, bands, labels, classes, georeference')
     .action((name: string, { histogram }: { histogram?: boolean }, command: Command) =>
       withSession(
         command,

@@ -48,22 +48,22 @@ const columns = ['method', 'OA', 'overlap', 'AA', 'kappa', 'ECE', 'values', 'sec
 export function addStudyCommand(program: Command): void {
   program
     .command('study')
-    .description('compute the paper’s tables for a scene: methods × seeds; goes on where it stopped')
+    .description('compute the paper’s tables for a scene: methods × seeds; resumes after an interruption')
     .requiredOption('--scene <name>', 'prepared scene with labels')
     .option('--methods <names>', 'methods, separated by commas', paperMethods)
     .option('--seeds <numbers>', 'seeds, separated by commas', '1,2,3')
     .option(
       '--backbones <names>',
-      'backbones to compare, separated by commas; “random” stands for the first one’s structure with random weights, and shows what its pretraining is worth; the configured one by default',
+      'backbones to compare, separated by commas; “random” is the structure of the first one with random weights, which shows the gain of the pretraining; the configured one by default',
     )
     .option('--lambdas <numbers>', 'values of lambda to try for the "+" methods, separated by commas', '')
     .option('--preset <name>', 'the paper’s settings of a known scene')
     .option('--split <split>', `${splitHelp} (the preset’s, or 50:15)`)
     .option('--patch-size <pixels>', 'odd side of a patch; 0 for the preset’s or 15', '0')
-    .option('--set <[method:]key=value>', 'a setting of all methods or of one; repeat', collect, [])
+    .option('--set <[method:]key=value>', 'a setting of all methods or of one; repeatable', collect, [])
     .option(
       '--control-patches <sizes>',
-      'patch sizes at which svm and linear-probe run too, as controls that see hardly more than a spectrum; empty for none',
+      'patch sizes at which svm and linear-probe run too, as controls that see little more than a spectrum; empty for none',
       '1,3',
     )
     .option('--calibrate', calibrationHelp)

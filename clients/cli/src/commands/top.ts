@@ -26,8 +26,8 @@ export function addTopCommand(program: Command): void {
   program
     .command('top')
     .description('show what the processes of a fleet do: live on a terminal, else once')
-    .option('--interval <seconds>', 'time between two looks, 0.2 to 60', '1')
-    .option('--once', 'look once, print, and end')
+    .option('--interval <seconds>', 'time between two updates, 0.2 to 60', '1')
+    .option('--once', 'print one interval, and end')
     .addOption(new Option('--sort <order>', 'order of the processes').choices(sortings).default('load'))
     .action(async (_: unknown, command: Command) => {
       const flags = command.optsWithGlobals<TopFlags>();

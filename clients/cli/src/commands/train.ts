@@ -34,11 +34,11 @@ export function addTrainCommand(program: Command): void {
     .option('--preset <name>', 'the paper’s settings of a known scene; see "hyperswap presets"')
     .option('--split <split>', `${trainingSplitHelp} (the preset’s, or 50:15)`)
     .option('--patch-size <pixels>', 'odd side of a patch; 0 for the preset’s or 15; auto to choose by validation', '0')
-    .option('--resume', 'go on at the last checkpoint of an earlier run')
+    .option('--resume', 'continue from the last checkpoint of an earlier run')
     .option('--validate', 'evaluate on a part of the training pixels and register nothing: for choosing settings')
     .option('--calibrate', calibrationHelp)
     .option('--seed <number>', 'seed of the split, the start and the order', '1')
-    .option('--set <key=value>', 'a setting, as learningRate=0.003; repeat', collect, [])
+    .option('--set <key=value>', 'a setting, such as learningRate=0.003; repeatable', collect, [])
     .action(async (own: TrainFlags, command: Command) => {
       const flags = command.optsWithGlobals<TrainFlags>();
       const session = await openSession(flags);

@@ -15,14 +15,14 @@ export interface MapFlags {
 
 /** Files for the folder of `--out`. */
 export const outContents =
-  'gets labels.tif and confidence.tif (Cloud Optimized GeoTIFF), labels.qml for QGIS, map.png, report.html, map.json and item.json (STAC)';
+  'folder for labels.tif and confidence.tif (Cloud Optimized GeoTIFF), labels.qml for QGIS, map.png, report.html, map.json and item.json (STAC)';
 
 /** Adds the options to a command. */
 export function addMapOptions(command: Command): Command {
   return command
     .option('--smooth <pixels>', smoothing, '0')
     .option('--probabilities', 'also write probabilities.tif, one band a class')
-    .option('--polygons <pixels>', 'also write the regions as polygons, without those of fewer pixels')
+    .option('--polygons <pixels>', 'also write the regions as polygons, without regions of fewer pixels')
     .addOption(
       new Option('--polygon-format <format>', 'geojson: in longitude and latitude; gpkg, shp: in the scene’s system')
         .choices(polygonFormats)

@@ -144,19 +144,19 @@ class FileFormatError(InvalidArgumentError):
 
 
 class VariableMissingError(InvalidArgumentError):
-    """‹file› has no usable variable ‹wanted›; it has ‹found›. Name the variable to read."""
+    """‹file› has no usable variable ‹wanted›; it has ‹found›. Choose the variable to read."""
 
     code: ClassVar[str] = "VARIABLE_MISSING"
     kinds: ClassVar[dict[str, str]] = {"file": "text", "wanted": "text", "found": "text"}
-    sentence: ClassVar[str] = "{file} has no usable variable {wanted}; it has {found}. Name the variable to read."
+    sentence: ClassVar[str] = "{file} has no usable variable {wanted}; it has {found}. Choose the variable to read."
 
 
 class AxesAmbiguousError(InvalidArgumentError):
-    """‹file› of ‹shape› can be ‹bandsFirst› or ‹bandsLast›. Say which of the two it is."""
+    """‹file› of ‹shape› can be ‹bandsFirst› or ‹bandsLast›. Choose one of the two."""
 
     code: ClassVar[str] = "AXES_AMBIGUOUS"
     kinds: ClassVar[dict[str, str]] = {"file": "text", "shape": "text", "bandsLast": "text", "bandsFirst": "text"}
-    sentence: ClassVar[str] = "{file} of {shape} can be {bandsFirst} or {bandsLast}. Say which of the two it is."
+    sentence: ClassVar[str] = "{file} of {shape} can be {bandsFirst} or {bandsLast}. Choose one of the two."
 
 
 class SceneShapeError(InvalidArgumentError):
@@ -222,12 +222,12 @@ class LabelsValuesError(InvalidArgumentError):
 
 
 class CrsUnknownError(InvalidArgumentError):
-    """‹file› cannot be placed: the reference system ‹crs› is not known. Transform the file to
-    the scene's reference system, or to longitude and latitude."""
+    """‹file› cannot be georeferenced: the reference system ‹crs› is not known. Transform the
+    file to the scene's reference system, or to longitude and latitude."""
 
     code: ClassVar[str] = "CRS_UNKNOWN"
     kinds: ClassVar[dict[str, str]] = {"file": "text", "crs": "text"}
-    sentence: ClassVar[str] = "{file} cannot be placed: the reference system {crs} is not known. Transform the file to the scene's reference system, or to longitude and latitude."
+    sentence: ClassVar[str] = "{file} cannot be georeferenced: the reference system {crs} is not known. Transform the file to the scene's reference system, or to longitude and latitude."
 
 
 class MapNotPlacedError(PreconditionError):
@@ -272,12 +272,12 @@ class SceneNotFoundError(NotFoundError):
 
 
 class UploadNotFoundError(NotFoundError):
-    """There is no upload ‹job› to continue: none was started, it was cancelled, or it was
-    interrupted so long ago that it was cleared away. Prepare the scene again from its first row."""
+    """Upload ‹job› does not exist: it was never started, it was cancelled, or it was interrupted
+    so long ago that it was deleted. Prepare the scene again from its first row."""
 
     code: ClassVar[str] = "UPLOAD_NOT_FOUND"
     kinds: ClassVar[dict[str, str]] = {"job": "text"}
-    sentence: ClassVar[str] = "There is no upload {job} to continue: none was started, it was cancelled, or it was interrupted so long ago that it was cleared away. Prepare the scene again from its first row."
+    sentence: ClassVar[str] = "Upload {job} does not exist: it was never started, it was cancelled, or it was interrupted so long ago that it was deleted. Prepare the scene again from its first row."
 
 
 class SceneSourceRefusedError(AccessError):
@@ -291,12 +291,12 @@ class SceneSourceRefusedError(AccessError):
 
 
 class SceneSourceUnreadableError(PreconditionError):
-    """The scene at ‹source› cannot be read: ‹reason›. It must be there, unchanged, and its
-    server must answer requests for ranges of bytes."""
+    """The scene at ‹source› cannot be read: ‹reason›. The file must exist and stay unchanged,
+    and its server must answer range requests."""
 
     code: ClassVar[str] = "SCENE_SOURCE_UNREADABLE"
     kinds: ClassVar[dict[str, str]] = {"source": "text", "reason": "text"}
-    sentence: ClassVar[str] = "The scene at {source} cannot be read: {reason}. It must be there, unchanged, and its server must answer requests for ranges of bytes."
+    sentence: ClassVar[str] = "The scene at {source} cannot be read: {reason}. The file must exist and stay unchanged, and its server must answer range requests."
 
 
 class SceneSourceUnreachableError(UnavailableError):
@@ -309,22 +309,22 @@ class SceneSourceUnreachableError(UnavailableError):
 
 
 class SceneSourcesBusyError(BusyError):
-    """This process reads ‹limit› scenes from the store or from URLs, and no more at once: try
-    again in ‹retryAfterMilliseconds› ms, or send the pixels of the file from here."""
+    """This process reads ‹limit› scenes from the store or from URLs, which is the limit. Try
+    again in ‹retryAfterMilliseconds› ms, or upload the pixels of the file from the client."""
 
     code: ClassVar[str] = "SCENE_SOURCES_BUSY"
     kinds: ClassVar[dict[str, str]] = {"limit": "number", "retryAfterMilliseconds": "number"}
-    sentence: ClassVar[str] = "This process reads {limit} scenes from the store or from URLs, and no more at once: try again in {retryAfterMilliseconds} ms, or send the pixels of the file from here."
+    sentence: ClassVar[str] = "This process reads {limit} scenes from the store or from URLs, which is the limit. Try again in {retryAfterMilliseconds} ms, or upload the pixels of the file from the client."
 
 
 class UploadsFullError(BusyError):
-    """‹limit› preparations of scenes receive or read pixels, and more are not taken: try again
-    in ‹retryAfterMilliseconds› ms, cancel one that was interrupted, or raise
+    """‹limit› preparations of scenes receive or read pixels, which is the limit. Try again in
+    ‹retryAfterMilliseconds› ms, cancel one that was interrupted, or raise
     HYPERSWAP_UPLOAD_LIMIT."""
 
     code: ClassVar[str] = "UPLOADS_FULL"
     kinds: ClassVar[dict[str, str]] = {"limit": "number", "retryAfterMilliseconds": "number"}
-    sentence: ClassVar[str] = "{limit} preparations of scenes receive or read pixels, and more are not taken: try again in {retryAfterMilliseconds} ms, cancel one that was interrupted, or raise HYPERSWAP_UPLOAD_LIMIT."
+    sentence: ClassVar[str] = "{limit} preparations of scenes receive or read pixels, which is the limit. Try again in {retryAfterMilliseconds} ms, cancel one that was interrupted, or raise HYPERSWAP_UPLOAD_LIMIT."
 
 
 class SceneChangedError(PreconditionError):
@@ -371,12 +371,12 @@ class FieldInvalidError(InvalidArgumentError):
 
 
 class TileBytesError(InvalidArgumentError):
-    """Tile ‹tile› has ‹found› bytes; ‹shape› need ‹wanted›. Send the window and what surrounds
-    it row by row, the bands of a pixel together, little-endian."""
+    """Tile ‹tile› has ‹found› bytes; ‹shape› need ‹wanted›. Send the window and the pixels
+    around it row by row, the bands of a pixel together, little-endian."""
 
     code: ClassVar[str] = "TILE_BYTES"
     kinds: ClassVar[dict[str, str]] = {"tile": "text", "found": "number", "wanted": "number", "shape": "text"}
-    sentence: ClassVar[str] = "Tile {tile} has {found} bytes; {shape} need {wanted}. Send the window and what surrounds it row by row, the bands of a pixel together, little-endian."
+    sentence: ClassVar[str] = "Tile {tile} has {found} bytes; {shape} need {wanted}. Send the window and the pixels around it row by row, the bands of a pixel together, little-endian."
 
 
 class TileHaloError(InvalidArgumentError):
@@ -459,11 +459,11 @@ class AdapterRetiredError(PreconditionError):
 
 
 class AdapterExistsError(ConflictError):
-    """The blob of ‹adapter› is registered already as ‹existing›."""
+    """The blob of ‹adapter› is already registered as ‹existing›."""
 
     code: ClassVar[str] = "ADAPTER_EXISTS"
     kinds: ClassVar[dict[str, str]] = {"adapter": "text", "existing": "text"}
-    sentence: ClassVar[str] = "The blob of {adapter} is registered already as {existing}."
+    sentence: ClassVar[str] = "The blob of {adapter} is already registered as {existing}."
 
 
 class AdapterInvalidError(InvalidArgumentError):
@@ -511,22 +511,22 @@ class PeftUnsupportedError(InvalidArgumentError):
 
 class AdapterOutdatedError(PreconditionError):
     """Adapter ‹adapter› names the weights of backbone ‹backbone› but not its config, because an
-    older release wrote it: which heads, positions and pooling it was trained with is unknown.
-    Train it again on ‹backbone›."""
+    older release wrote it. Its heads, positions and pooling are unknown. Train it again on
+    ‹backbone›."""
 
     code: ClassVar[str] = "ADAPTER_OUTDATED"
     kinds: ClassVar[dict[str, str]] = {"adapter": "text", "backbone": "text"}
-    sentence: ClassVar[str] = "Adapter {adapter} names the weights of backbone {backbone} but not its config, because an older release wrote it: which heads, positions and pooling it was trained with is unknown. Train it again on {backbone}."
+    sentence: ClassVar[str] = "Adapter {adapter} names the weights of backbone {backbone} but not its config, because an older release wrote it. Its heads, positions and pooling are unknown. Train it again on {backbone}."
 
 
 class AdapterBackboneUnknownError(PreconditionError):
-    """Adapter ‹adapter› belongs to backbone ‹wanted›, which is not in the store; there are
+    """Adapter ‹adapter› belongs to backbone ‹wanted›, which is not in the store. Available:
     ‹available›. Import that backbone with the same heads, positions and pooling, or train the
     adapter again."""
 
     code: ClassVar[str] = "ADAPTER_BACKBONE_UNKNOWN"
     kinds: ClassVar[dict[str, str]] = {"adapter": "text", "wanted": "text", "available": "text"}
-    sentence: ClassVar[str] = "Adapter {adapter} belongs to backbone {wanted}, which is not in the store; there are {available}. Import that backbone with the same heads, positions and pooling, or train the adapter again."
+    sentence: ClassVar[str] = "Adapter {adapter} belongs to backbone {wanted}, which is not in the store. Available: {available}. Import that backbone with the same heads, positions and pooling, or train the adapter again."
 
 
 class BackboneNotFoundError(NotFoundError):
@@ -538,22 +538,21 @@ class BackboneNotFoundError(NotFoundError):
 
 
 class BackboneTooLargeError(PreconditionError):
-    """Backbone ‹backbone› takes ‹bytes› bytes in memory, and those that are not served have
-    ‹limit›. Raise HYPERSWAP_BACKBONE_BYTES, or start a process that serves it."""
+    """Backbone ‹backbone› takes ‹bytes› bytes in memory; the limit for backbones that are not
+    served is ‹limit›. Raise HYPERSWAP_BACKBONE_BYTES, or start a process that serves it."""
 
     code: ClassVar[str] = "BACKBONE_TOO_LARGE"
     kinds: ClassVar[dict[str, str]] = {"backbone": "text", "bytes": "number", "limit": "number"}
-    sentence: ClassVar[str] = "Backbone {backbone} takes {bytes} bytes in memory, and those that are not served have {limit}. Raise HYPERSWAP_BACKBONE_BYTES, or start a process that serves it."
+    sentence: ClassVar[str] = "Backbone {backbone} takes {bytes} bytes in memory; the limit for backbones that are not served is {limit}. Raise HYPERSWAP_BACKBONE_BYTES, or start a process that serves it."
 
 
 class BackbonesFullError(BusyError):
-    """Backbone ‹backbone› takes ‹bytes› bytes in memory, and other calls use those of the
-    ‹limit› bytes that backbones have which are not served. Try again in ‹retryAfterMilliseconds›
-    ms."""
+    """Backbone ‹backbone› takes ‹bytes› bytes in memory, and other calls use the ‹limit› bytes
+    for backbones that are not served. Try again in ‹retryAfterMilliseconds› ms."""
 
     code: ClassVar[str] = "BACKBONES_FULL"
     kinds: ClassVar[dict[str, str]] = {"backbone": "text", "bytes": "number", "limit": "number", "retryAfterMilliseconds": "number"}
-    sentence: ClassVar[str] = "Backbone {backbone} takes {bytes} bytes in memory, and other calls use those of the {limit} bytes that backbones have which are not served. Try again in {retryAfterMilliseconds} ms."
+    sentence: ClassVar[str] = "Backbone {backbone} takes {bytes} bytes in memory, and other calls use the {limit} bytes for backbones that are not served. Try again in {retryAfterMilliseconds} ms."
 
 
 class BackboneExistsError(ConflictError):
@@ -634,12 +633,12 @@ class JobsFullError(BusyError):
 
 
 class JobLostError(ConflictError):
-    """The ‹kind› ‹job› was given up, because processes that worked on it ended or stopped
-    answering ‹times› times. Look for the reason in their logs; often memory is too small."""
+    """The ‹kind› ‹job› failed, because processes that worked on it ended or stopped answering
+    ‹times› times. Check their logs for the reason; often the memory is too small."""
 
     code: ClassVar[str] = "JOB_LOST"
     kinds: ClassVar[dict[str, str]] = {"kind": "text", "job": "text", "times": "number"}
-    sentence: ClassVar[str] = "The {kind} {job} was given up, because processes that worked on it ended or stopped answering {times} times. Look for the reason in their logs; often memory is too small."
+    sentence: ClassVar[str] = "The {kind} {job} failed, because processes that worked on it ended or stopped answering {times} times. Check their logs for the reason; often the memory is too small."
 
 
 class JobInterruptedError(ConflictError):
@@ -693,11 +692,11 @@ class RoleMissingError(AccessError):
 
 class ConfigInsecureError(PreconditionError):
     """Setting ‹key› is ‹value›, which others on the network can reach or read: ‹mend›, or set
-    insecure when all in the network are trusted."""
+    insecure if you trust everybody in the network."""
 
     code: ClassVar[str] = "CONFIG_INSECURE"
     kinds: ClassVar[dict[str, str]] = {"key": "text", "value": "text", "mend": "text"}
-    sentence: ClassVar[str] = "Setting {key} is {value}, which others on the network can reach or read: {mend}, or set insecure when all in the network are trusted."
+    sentence: ClassVar[str] = "Setting {key} is {value}, which others on the network can reach or read: {mend}, or set insecure if you trust everybody in the network."
 
 
 class HostRefusedError(AccessError):
@@ -759,12 +758,12 @@ class StoreClockError(UnavailableError):
 
 
 class StoreRefusedError(PreconditionError):
-    """The object store refuses access to ‹key›: ‹reason›. Check the access key and what it may
-    do."""
+    """The object store refuses access to ‹key›: ‹reason›. Check the access key and its
+    permissions."""
 
     code: ClassVar[str] = "STORE_REFUSED"
     kinds: ClassVar[dict[str, str]] = {"key": "text", "reason": "text"}
-    sentence: ClassVar[str] = "The object store refuses access to {key}: {reason}. Check the access key and what it may do."
+    sentence: ClassVar[str] = "The object store refuses access to {key}: {reason}. Check the access key and its permissions."
 
 
 class BusUnreachableError(UnavailableError):
@@ -852,11 +851,11 @@ class ServiceUnknownError(NotFoundError):
 
 
 class NotServingError(UnavailableError):
-    """‹service› at ‹endpoint› is not serving: it starts, drains, or waits for what it needs."""
+    """‹service› at ‹endpoint› is not serving: it starts, drains, or waits for a dependency."""
 
     code: ClassVar[str] = "NOT_SERVING"
     kinds: ClassVar[dict[str, str]] = {"service": "text", "endpoint": "text"}
-    sentence: ClassVar[str] = "{service} at {endpoint} is not serving: it starts, drains, or waits for what it needs."
+    sentence: ClassVar[str] = "{service} at {endpoint} is not serving: it starts, drains, or waits for a dependency."
 
 
 class ConfigInvalidError(InvalidArgumentError):

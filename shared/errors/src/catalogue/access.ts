@@ -21,6 +21,6 @@ export const accessErrors = {
     'FAILED_PRECONDITION',
     { key: 'text', value: 'text', mend: 'text' },
     ({ key, value, mend }) =>
-      `Setting ${key} is ${value}, which others on the network can reach or read: ${mend}, or set insecure when all in the network are trusted.`,
+      `Setting ${key} is ${value}, which others on the network can reach or read: ${mend}, or set insecure if you trust everybody in the network.`,
   ),
 };

@@ -16,7 +16,7 @@ export const adapterErrors = {
   ADAPTER_EXISTS: entry(
     'ALREADY_EXISTS',
     { adapter: 'text', existing: 'text' },
-    ({ adapter, existing }) => `The blob of ${adapter} is registered already as ${existing}.`,
+    ({ adapter, existing }) => `The blob of ${adapter} is already registered as ${existing}.`,
   ),
   ADAPTER_INVALID: entry(
     'INVALID_ARGUMENT',
@@ -49,13 +49,13 @@ export const adapterErrors = {
     'FAILED_PRECONDITION',
     { adapter: 'text', backbone: 'text' },
     ({ adapter, backbone }) =>
-      `Adapter ${adapter} names the weights of backbone ${backbone} but not its config, because an older release wrote it: which heads, positions and pooling it was trained with is unknown. Train it again on ${backbone}.`,
+      `Adapter ${adapter} names the weights of backbone ${backbone} but not its config, because an older release wrote it. Its heads, positions and pooling are unknown. Train it again on ${backbone}.`,
   ),
   ADAPTER_BACKBONE_UNKNOWN: entry(
     'FAILED_PRECONDITION',
     { adapter: 'text', wanted: 'text', available: 'text' },
     ({ adapter, wanted, available }) =>
-      `Adapter ${adapter} belongs to backbone ${wanted}, which is not in the store; there are ${available}. Import that backbone with the same heads, positions and pooling, or train the adapter again.`,
+      `Adapter ${adapter} belongs to backbone ${wanted}, which is not in the store. Available: ${available}. Import that backbone with the same heads, positions and pooling, or train the adapter again.`,
   ),
   BACKBONE_NOT_FOUND: entry(
     'NOT_FOUND',
@@ -66,13 +66,13 @@ export const adapterErrors = {
     'FAILED_PRECONDITION',
     { backbone: 'text', bytes: 'number', limit: 'number' },
     ({ backbone, bytes, limit }) =>
-      `Backbone ${backbone} takes ${bytes} bytes in memory, and those that are not served have ${limit}. Raise HYPERSWAP_BACKBONE_BYTES, or start a process that serves it.`,
+      `Backbone ${backbone} takes ${bytes} bytes in memory; the limit for backbones that are not served is ${limit}. Raise HYPERSWAP_BACKBONE_BYTES, or start a process that serves it.`,
   ),
   BACKBONES_FULL: entry(
     'RESOURCE_EXHAUSTED',
     { backbone: 'text', bytes: 'number', limit: 'number', retryAfterMilliseconds: 'number' },
     ({ backbone, bytes, limit, retryAfterMilliseconds }) =>
-      `Backbone ${backbone} takes ${bytes} bytes in memory, and other calls use those of the ${limit} bytes that backbones have which are not served. Try again in ${retryAfterMilliseconds} ms.`,
+      `Backbone ${backbone} takes ${bytes} bytes in memory, and other calls use the ${limit} bytes for backbones that are not served. Try again in ${retryAfterMilliseconds} ms.`,
     { retryAfterMilliseconds: ({ retryAfterMilliseconds }) => retryAfterMilliseconds },
   ),
   BACKBONE_EXISTS: entry(

@@ -18,7 +18,7 @@ export const jobErrors = {
     'ABORTED',
     { kind: 'text', job: 'text', times: 'number' },
     ({ kind, job, times }) =>
-      `The ${kind} ${job} was given up, because processes that worked on it ended or stopped answering ${times} times. Look for the reason in their logs; often memory is too small.`,
+      `The ${kind} ${job} failed, because processes that worked on it ended or stopped answering ${times} times. Check their logs for the reason; often the memory is too small.`,
   ),
   JOB_INTERRUPTED: entry(
     'ABORTED',

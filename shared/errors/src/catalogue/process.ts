@@ -26,7 +26,7 @@ export const processErrors = {
     'FAILED_PRECONDITION',
     { key: 'text', reason: 'text' },
     ({ key, reason }) =>
-      `The object store refuses access to ${key === '' ? 'the bucket' : key}: ${reason}. Check the access key and what it may do.`,
+      `The object store refuses access to ${key === '' ? 'the bucket' : key}: ${reason}. Check the access key and its permissions.`,
   ),
   BUS_UNREACHABLE: entry(
     'UNAVAILABLE',
@@ -79,7 +79,7 @@ export const processErrors = {
     'UNAVAILABLE',
     { service: 'text', endpoint: 'text' },
     ({ service, endpoint }) =>
-      `${service} at ${endpoint} is not serving: it starts, drains, or waits for what it needs.`,
+      `${service} at ${endpoint} is not serving: it starts, drains, or waits for a dependency.`,
     { retryAfterMilliseconds: 2_000 },
   ),
   CONFIG_INVALID: entry(

@@ -21,13 +21,13 @@ export const sceneErrors = {
     'INVALID_ARGUMENT',
     { file: 'text', wanted: 'text', found: 'text' },
     ({ file, wanted, found }) =>
-      `${file} has no usable variable ${wanted}; it has ${found}. Name the variable to read.`,
+      `${file} has no usable variable ${wanted}; it has ${found}. Choose the variable to read.`,
   ),
   AXES_AMBIGUOUS: entry(
     'INVALID_ARGUMENT',
     { file: 'text', shape: 'text', bandsLast: 'text', bandsFirst: 'text' },
     ({ file, shape, bandsLast, bandsFirst }) =>
-      `${file} of ${shape} can be ${bandsFirst} or ${bandsLast}. Say which of the two it is.`,
+      `${file} of ${shape} can be ${bandsFirst} or ${bandsLast}. Choose one of the two.`,
   ),
   SCENE_SHAPE: entry(
     'INVALID_ARGUMENT',
@@ -76,11 +76,11 @@ export const sceneErrors = {
     'INVALID_ARGUMENT',
     { file: 'text', crs: 'text' },
     ({ file, crs }) =>
-      `${file} cannot be placed: the reference system ${crs} is not known. Transform the file to the scene's reference system, or to longitude and latitude.`,
+      `${file} cannot be georeferenced: the reference system ${crs} is not known. Transform the file to the scene's reference system, or to longitude and latitude.`,
   ),
   MAP_NOT_PLACED: entry('FAILED_PRECONDITION', { scene: 'text', crs: 'text' }, ({ scene, crs }) =>
     crs === ''
-      ? `The map of ${scene} has no place on Earth, which polygons need: the scene has no georeference. Prepare it from a georeferenced file.`
+      ? `The map of ${scene} has no georeference, which polygons need. Prepare the scene from a georeferenced file.`
       : `The map of ${scene} cannot be written in longitude and latitude: its reference system ${crs} is not known. Prepare the scene in a system with an EPSG code, or ask for gpkg or shp.`,
   ),
   CLASSES_INVALID: entry(
@@ -110,7 +110,7 @@ export const sceneErrors = {
     'NOT_FOUND',
     { job: 'text' },
     ({ job }) =>
-      `There is no upload ${job} to continue: none was started, it was cancelled, or it was interrupted so long ago that it was cleared away. Prepare the scene again from its first row.`,
+      `Upload ${job} does not exist: it was never started, it was cancelled, or it was interrupted so long ago that it was deleted. Prepare the scene again from its first row.`,
     { field: 'resume_job' },
   ),
   SCENE_SOURCE_REFUSED: entry(
@@ -124,7 +124,7 @@ export const sceneErrors = {
     'FAILED_PRECONDITION',
     { source: 'text', reason: 'text' },
     ({ source, reason }) =>
-      `The scene at ${source} cannot be read: ${reason}. It must be there, unchanged, and its server must answer requests for ranges of bytes.`,
+      `The scene at ${source} cannot be read: ${reason}. The file must exist and stay unchanged, and its server must answer range requests.`,
     { field: 'header.source' },
   ),
   SCENE_SOURCE_UNREACHABLE: entry(
@@ -138,14 +138,14 @@ export const sceneErrors = {
     'RESOURCE_EXHAUSTED',
     { limit: 'number', retryAfterMilliseconds: 'number' },
     ({ limit, retryAfterMilliseconds }) =>
-      `This process reads ${limit} scenes from the store or from URLs, and no more at once: try again in ${retryAfterMilliseconds} ms, or send the pixels of the file from here.`,
+      `This process reads ${limit} scenes from the store or from URLs, which is the limit. Try again in ${retryAfterMilliseconds} ms, or upload the pixels of the file from the client.`,
     { retryAfterMilliseconds: ({ retryAfterMilliseconds }) => retryAfterMilliseconds },
   ),
   UPLOADS_FULL: entry(
     'RESOURCE_EXHAUSTED',
     { limit: 'number', retryAfterMilliseconds: 'number' },
     ({ limit, retryAfterMilliseconds }) =>
-      `${limit} preparations of scenes receive or read pixels, and more are not taken: try again in ${retryAfterMilliseconds} ms, cancel one that was interrupted, or raise HYPERSWAP_UPLOAD_LIMIT.`,
+      `${limit} preparations of scenes receive or read pixels, which is the limit. Try again in ${retryAfterMilliseconds} ms, cancel one that was interrupted, or raise HYPERSWAP_UPLOAD_LIMIT.`,
     { retryAfterMilliseconds: ({ retryAfterMilliseconds }) => retryAfterMilliseconds },
   ),
   SCENE_CHANGED: entry(

@@ -6,7 +6,7 @@ export const tileErrors = {
     'INVALID_ARGUMENT',
     { tile: 'text', found: 'number', wanted: 'number', shape: 'text' },
     ({ tile, found, wanted, shape }) =>
-      `Tile ${tile} has ${found} bytes; ${shape} need ${wanted}. Send the window and what surrounds it row by row, the bands of a pixel together, little-endian.`,
+      `Tile ${tile} has ${found} bytes; ${shape} need ${wanted}. Send the window and the pixels around it row by row, the bands of a pixel together, little-endian.`,
     { field: 'tile.pixels' },
   ),
   TILE_HALO: entry(
