@@ -1,17 +1,17 @@
-/** Tiles there and labels back, over as many connections as it takes. */
+/** Exchange of tiles and labels over one or more connections. */
 import { setTimeout } from 'node:timers/promises';
 import type { ClassifyTilesHeader, ClassifyTilesResponse, Tile, TileServiceClient } from '@hyperswap/proto';
 import { exchange } from '@hyperswap/rpc';
 import { isCutOff, patienceMilliseconds } from './keep-watching.js';
 
-/** Tiles that are sent and not answered. They stay in memory, to be sent again if the connection is cut off. */
+/** Maximum number of unanswered tiles. They stay in memory, to be sent again after a lost connection. */
 const maximumOpen = 16;
-/** Pause before another attempt, in milliseconds. */
+/** Delay before a retry, in milliseconds. */
 const pauseMilliseconds = { first: 200, longest: 5_000 };
 
 /**
- * Sends tiles and yields their answers. When the connection is cut off, or the server drains, tiles without an answer go to whatever
- * server answers next, so that each tile is answered once.
+ * Sends tiles and yields their answers. When the connection is cut off, or the server drains, tiles without an answer
+ * go to the next server that answers, so that each tile is answered once.
  *
  * @param tiles with ids that differ; read as answers come, at most 16 ahead
  * @throws what the service refuses, and SERVICE_UNREACHABLE or DRAINING when no server has answered for two minutes
@@ -25,7 +25,7 @@ export async function* exchangeTiles(
   const open = new Map<string, Tile>();
   const source = tiles[Symbol.asyncIterator]();
   let wake: () => void = () => undefined;
-  /** Read of the source under way. It outlives a connection that is cut off meanwhile. */
+  /** Read of the source in progress. It outlives a lost connection. */
   let reading: Promise<Tile | undefined> | undefined;
   const read = async (): Promise<Tile | undefined> => {
     const next = await source.next();
@@ -51,7 +51,7 @@ export async function* exchangeTiles(
   let pause = pauseMilliseconds.first;
   try {
     for (;;) {
-      // A read that a cut-off connection left behind is waited for: its tile belongs to the next connection.
+      // Waits for the read of a lost connection, because its tile belongs to the next connection.
       await reading;
       reading = undefined;
       try {

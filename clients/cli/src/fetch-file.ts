@@ -6,14 +6,15 @@ import { pipeline } from 'node:stream/promises';
 import { failure, HyperswapError, throwIfAborted } from '@hyperswap/errors';
 
 export interface FetchOptions {
-  /** In hexadecimal; another content is thrown away. */
+  /** Expected digest in hexadecimal; other content is deleted. */
   readonly sha256: string | undefined;
   readonly report: (done: number, total: number) => void;
   readonly signal: AbortSignal;
 }
 
 /**
- * Downloads a file. What came so far stays beside it as `.part`, and a repeated call goes on there if the server can; the file itself appears when it is whole.
+ * Downloads a file. A partial download stays beside it as `.part`, and a repeated call resumes it if the server
+ * supports that. The file itself appears when it is complete.
  *
  * @throws DOWNLOAD_FAILED, HASH_MISMATCH, CANCELLED
  */
@@ -29,7 +30,7 @@ export async function fetchFile(
     const present = await sizeOf(part);
     const headers = new Headers(present > 0 ? { range: `bytes=${present}-` } : {});
     const response = await fetch(url, { headers, signal });
-    // 416: all of it is here already.
+    // 416: the file is already complete.
     if (response.status !== 416) {
       if (!response.ok || response.body === null) throw failed(`the server answered ${response.status}`);
       const resumed = response.status === 206;

@@ -140,7 +140,10 @@ function parseBands(given: string): number[] {
 /** Largest table of bands that is read. */
 const maximumTableBytes = 4 * 1024 ** 2;
 
-/** Reads wavelengths of bands: numbers, one band a line, the second of a line its full width; lines without numbers are passed over. */
+/**
+ * Reads wavelengths of bands: numbers, one band a line, the second of a line its full width; lines without numbers are
+ * passed over.
+ */
 async function readBandTable(file: string): Promise<BandTable> {
   const bytes = await readFile(file).catch((cause: unknown) => {
     throw failure('FILE_UNREADABLE', { file, reason: (cause as NodeJS.ErrnoException).code ?? 'unknown' }, cause);

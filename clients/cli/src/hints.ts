@@ -32,7 +32,7 @@ const hints: Hints = {
     'Delete the folder ~/.cache/hyperswap/engine (or HYPERSWAP_ENGINE_CACHE): the next command sets the engine up again.',
 };
 
-/** Returns what to do on the command line about an error; undefined where its sentence says all. */
+/** Returns how to fix an error on the command line; undefined if its sentence says everything. */
 export function hintFor({ code, details }: HyperswapError): string | undefined {
   const hint = hints[code] as string | ((given: typeof details) => string) | undefined;
   return typeof hint === 'function' ? hint(details) : hint;

@@ -1,8 +1,11 @@
-/** Following what goes on without whoever watches it: its end is not that of the connection, which pods and balancers cut off. */
+/**
+ * Watching of long work that does not depend on the connection. Pods and load balancers may close the connection before
+ * the work ends.
+ */
 import { HyperswapError } from '@hyperswap/errors';
 import pRetry from 'p-retry';
 
-/** Time without an answer after which a client gives up, in milliseconds. */
+/** Timeout without any answer, in milliseconds. */
 export const patienceMilliseconds = 120_000;
 
 /** Returns true if a call ended because its connection did. */
@@ -11,9 +14,9 @@ export function isCutOff(error: unknown): boolean {
 }
 
 /**
- * Watches to the end, anew whenever the connection is cut off, on whatever process answers then.
+ * Watches to the end, and reconnects after a lost connection to any process that answers.
  *
- * @param watch watches once; it calls `heard` when it is told something
+ * @param watch watches once; it calls `heard` for each message
  * @throws what is watched failed with, and SERVICE_UNREACHABLE when nobody has answered for two minutes
  */
 export function keepWatching<Result>(
@@ -29,7 +32,7 @@ export function keepWatching<Result>(
     try {
       return await watch(heard);
     } catch (error) {
-      // What could be watched for longer than patience lasts was connected, though nothing may have been told.
+      // A watch that lasted longer than the timeout was connected, even if it received no message.
       if (performance.now() - start > patienceMilliseconds) heard();
       throw error;
     }

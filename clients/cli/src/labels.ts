@@ -3,7 +3,11 @@ import { placeWindow, type Window } from '@hyperswap/raster';
 import { readStream } from '@hyperswap/rpc';
 import type { Session } from './session.js';
 
-/** Reads a label map of a scene, `[height, width]`; an empty name merges all of them. @throws FIELD_INVALID when there is none; SCENE_CHANGED */
+/**
+ * Reads a label map of a scene, `[height, width]`; an empty name merges all of them.
+ *
+ * @throws FIELD_INVALID when there is none; SCENE_CHANGED
+ */
 export async function readLabelMap(
   { scenes, signal }: Session,
   { name, digest, raster }: Scene,
@@ -16,7 +20,7 @@ export async function readLabelMap(
   return all;
 }
 
-/** Returns a reader of the first label map of a scene that has one; the others may disagree with it. */
+/** Returns a reader of the first label map of a scene, if it has one; the others may disagree with it. */
 export function truthOf(
   { scenes, signal }: Session,
   { name, digest, labelMaps }: Scene,

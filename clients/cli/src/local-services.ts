@@ -1,6 +1,6 @@
 /**
- * The services that a command starts for itself, as a child process. The command stays a gRPC client: reading a large file here never
- * delays the services there, and the process that holds TensorFlow ends with the command.
+ * The services that a command starts for itself, as a child process. The command stays a gRPC client: reading a large
+ * file here never delays the services there, and the process that holds TensorFlow ends with the command.
  */
 import { fork, type ChildProcess } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
@@ -15,7 +15,7 @@ export interface LocalServices {
   /** Object store and bus in words, for `doctor`. */
   readonly store: string;
   readonly bus: string;
-  /** Lets open work end within a second, then ends the process. */
+  /** Waits up to a second for open work, then ends the process. */
   stop(): Promise<void>;
 }
 
@@ -26,11 +26,12 @@ const stopMilliseconds = 10_000;
  * Starts services in a child process and waits until they serve.
  *
  * @param names services to start; fewer start faster
- * @throws what the host fails with at its start, as BACKBONE_NOT_FOUND or ENGINE_MISSING; INTERNAL when the process ends without a reason
+ * @throws what the host fails with at its start, as BACKBONE_NOT_FOUND or ENGINE_MISSING; INTERNAL when the process
+ * ends without a reason
  */
 export async function startLocalServices(config: Config, names: readonly ServiceName[]): Promise<LocalServices> {
   const program = fileURLToPath(import.meta.resolve('@hyperswap/host/private-program'));
-  // Standard output belongs to the command's result; what the services print goes to standard error.
+  // Standard output belongs to the command's result, so the output of the services goes to standard error.
   const child = fork(program, [], { stdio: ['ignore', 2, 'pipe', 'ipc'] });
   passOn(child.stderr!, process.stderr);
   const answer = await firstAnswer(child, { config, services: names });

@@ -8,7 +8,7 @@ import { printError } from './terminal.js';
 
 const exitFailed = 1;
 const exitUsage = 2;
-/** Commands that are no work of one trace. */
+/** Commands without a trace of their own. */
 const untraced = new Set(['up', 'completion', 'complete']);
 
 /** Runs one command line. The exit code is 0 when done, 1 when it failed, 2 for wrong usage. */
@@ -18,7 +18,8 @@ export async function run(argv: readonly string[]): Promise<void> {
   try {
     const { operands, unknown } = program.parseOptions(argv.slice(2));
     const [name] = operands;
-    // `up` serves: its exporters begin and end with its services, and it is no work of one trace. Completion must be quick.
+    // `up` serves: its exporters begin and end with its services, and it is no work of one trace. Completion must be
+    // quick.
     if (name === undefined && unknown.length === 0) await showNextStep(program.opts());
     else if (name === undefined || untraced.has(name)) await program.parseAsync([...argv]);
     else {
@@ -37,7 +38,7 @@ export async function run(argv: readonly string[]): Promise<void> {
     else printError(hint === undefined ? failed.message : `${failed.message}\n${hint}`);
     process.exitCode = exitFailed;
   } finally {
-    // A collector that does not answer fails no command.
+    // A collector that does not answer does not fail a command.
     await stopTelemetry().catch(() => undefined);
   }
 }

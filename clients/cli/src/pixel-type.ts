@@ -1,7 +1,10 @@
 import { PixelType } from '@hyperswap/proto';
 import { type NumericArray, type RasterInfo } from '@hyperswap/raster';
 
-/** Returns the type that values of a raster travel as in scenes. Signed bytes, which the protocol does not have, become 16 bits. */
+/**
+ * Returns the type that values of a raster travel as in scenes. Signed bytes, which the protocol does not have, become
+ * 16 bits.
+ */
 export function scenePixelType(type: RasterInfo['type']): PixelType {
   switch (type) {
     case 'u1':
@@ -28,7 +31,10 @@ export function rasterType(pixelType: PixelType): RasterInfo['type'] {
   return types.find((type) => scenePixelType(type) === pixelType) ?? 'f4';
 }
 
-/** Returns the type that values travel as in tiles, which know fewer: as they are where they are known, otherwise as float32. */
+/**
+ * Returns the type that values travel as in tiles, which know fewer: as they are where they are known, otherwise as
+ * float32.
+ */
 export function tilePixelType(type: RasterInfo['type']): PixelType {
   const known = [PixelType.PIXEL_TYPE_UINT8, PixelType.PIXEL_TYPE_UINT16, PixelType.PIXEL_TYPE_INT16];
   const own = scenePixelType(type);

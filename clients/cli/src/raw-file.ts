@@ -14,11 +14,12 @@ const tileSize = 64;
 const maximumProbabilities = 2 ** 31;
 
 /**
- * Classifies a raw scene without preparing it: the adapter carries its PCA, so raw tiles are enough. Tiles are read by windows. Pixels
- * without data get label 0, confidence 0 and probabilities of 0.
+ * Classifies a raw scene without preparing it: the adapter carries its PCA, so raw tiles are enough. Tiles are read by
+ * windows. Pixels without data get label 0, confidence 0 and probabilities of 0.
  *
  * @param probabilities are wanted too: they stay in memory, one byte a class and pixel
- * @throws FIELD_INVALID when the probabilities are too many; what reading the raster throws, and what tile-inference refuses
+ * @throws FIELD_INVALID when the probabilities are too many; what reading the raster throws, and what tile-inference
+ * refuses
  */
 export async function classifyRawFile(
   session: Session,
@@ -107,8 +108,8 @@ export async function classifyRawFile(
 }
 
 /**
- * Reads a window, and fills pixels without data with the mean of the others, which leaves their neighbours' patches as they are as far as
- * can be.
+ * Reads a window, and fills pixels without data with the mean of the others, which changes the patches of their
+ * neighbours as little as possible.
  */
 export async function readFilled(
   raster: RasterReader,

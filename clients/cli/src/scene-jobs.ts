@@ -1,4 +1,7 @@
-/** Scene jobs from the client's side: started, followed to their end also where the process that was asked dies, and their maps read. */
+/**
+ * Scene jobs from the client's side: starts them, watches them to their end even if the contacted process crashes, and
+ * reads their maps.
+ */
 import { failure } from '@hyperswap/errors';
 import { Output, SceneJobMode, type ClassifySceneResponse, type Scene, type SceneJob } from '@hyperswap/proto';
 import { placeWindow } from '@hyperswap/raster';
@@ -34,7 +37,7 @@ export async function runSceneJob(
     const events = readStream(sceneJobs, sceneJobs.classifyScene(request), signal);
     return await follow(events, progress, (id) => (job = id));
   } catch (error) {
-    // The job goes on without the process that was asked.
+    // The job continues without the contacted process.
     if (job === undefined || !isCutOff(error)) throw error;
     return watchSceneJob(session, job, progress);
   }
@@ -51,7 +54,7 @@ export async function classifyScene(
   return readMap(session, await runSceneJob(session, scene, adapter, progress), progress, reach);
 }
 
-/** Starts a job that goes on by itself. @returns its id */
+/** Starts a detached job. @returns its id */
 export async function startSceneJob(
   { sceneJobs, signal }: Session,
   scene: string,
@@ -75,7 +78,7 @@ function requestOf({ probabilities = false, agreement }: SceneJobOptions): {
   return { probabilities, mode, agreement };
 }
 
-/** Follows a job to its end, on whatever process answers. @throws JOB_NOT_FOUND, and what the job failed with */
+/** Watches a job to its end, on any process that answers. @throws JOB_NOT_FOUND, and what the job failed with */
 export async function watchSceneJob(
   { sceneJobs, signal }: Session,
   job: string,

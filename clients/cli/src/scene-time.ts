@@ -19,9 +19,9 @@ export interface SceneTime {
   readonly speeds: readonly PatchSpeed[];
 }
 
-/** Patches of the first run, which makes kernels ready. */
+/** Patches of the warm-up run. */
 const warmUpPatches = 16;
-/** Time that a measurement aims at. */
+/** Target duration of a measurement. */
 const aimedSeconds = 2;
 /** Patches of a message: 3 MiB of the largest backbone. */
 const patchesPerMessage = 64;

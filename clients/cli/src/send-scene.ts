@@ -7,14 +7,14 @@ import type { Session } from './session.js';
 /** Rows of a scene, read when they are to be sent. */
 export interface SceneRows {
   readonly header: PrepareSceneHeader;
-  /** Returns the messages from the rows on that the service named. */
+  /** Returns the messages that begin at the rows that the service named. */
   from(accepted: PreparationAccepted): AsyncIterable<PrepareSceneRequest>;
 }
 
-/** Calls in a row that end without a stored row before the upload is given up. */
+/** Maximum number of consecutive calls without a stored row. */
 const attempts = 6;
 const firstPauseMilliseconds = 500;
-/** Errors of a process, or of what it depends on, that pass. */
+/** Temporary errors of a process or its dependencies. */
 const passing = [
   'SERVICE_UNREACHABLE',
   'DRAINING',
@@ -26,10 +26,10 @@ const passing = [
 ] as const;
 
 /**
- * Sends a scene and waits until it is prepared. An upload that is cut off goes on at the row that the service names, on a new
- * connection, as long as any rows get through.
+ * Sends a scene and waits until it is prepared. After a lost connection the upload continues on a new one at the row
+ * that the service names, as long as rows arrive.
  *
- * @param onProgress told what the service tells
+ * @param onProgress receives the progress of the service
  * @throws what the service refuses, and SERVICE_UNREACHABLE after some attempts
  */
 export async function sendScene(
@@ -78,7 +78,9 @@ async function* requestsOf(
   yield* rows.from(await acceptance);
 }
 
-/** Tells errors after which an upload can go on: the connection, or the process at its other end, is gone. */
+/**
+ * Returns true for errors after which an upload can continue: the connection or the process at its other end is lost.
+ */
 function mayPass(error: unknown): boolean {
   return (
     error instanceof HyperswapError &&

@@ -56,7 +56,9 @@ export interface Session {
   close(): Promise<void>;
 }
 
-/** The configuration of a command, and a logger; commands that embed the services keep quiet unless told otherwise. */
+/**
+ * Returns the configuration of a command, and a logger. Commands that embed the services log only errors by default.
+ */
 export function configure(flags: GlobalFlags, defaultLogLevel: string): { config: Config; logger: Logger } {
   const { endpoint, home, backbone, precision, logLevel, tokenFile, insecure } = flags;
   const environment = { HYPERSWAP_LOG_LEVEL: defaultLogLevel, ...process.env };
@@ -69,8 +71,8 @@ export function configure(flags: GlobalFlags, defaultLogLevel: string): { config
 }
 
 /**
- * Connects to the services: at the endpoint named, else at the default port when something listens there, else in a process of its own.
- * Ctrl-C cancels what the session does.
+ * Connects to the services: at the given endpoint, else at the default port if something listens there, else in a
+ * process of its own. Ctrl-C cancels the work of the session.
  *
  * @param services to start; fewer for commands that need no more
  */
@@ -85,7 +87,11 @@ export async function openSession(
   return connectSession(config, local.endpoint, local);
 }
 
-/** Connects to services that run, and starts none. @returns undefined when no endpoint is set and nothing listens on the default port */
+/**
+ * Connects to running services, and starts none.
+ *
+ * @returns undefined when no endpoint is set and nothing listens on the default port
+ */
 export async function openRunningSession(flags: GlobalFlags): Promise<Session | undefined> {
   const { config } = configure(flags, 'error');
   const running = await runningEndpoint(config);
@@ -136,7 +142,7 @@ function connectSession(config: Config, endpoint: string, local: LocalServices |
 /**
  * Runs a command that makes a few calls and prints their result.
  *
- * @param services to start where none are reachable
+ * @param services to start if none are reachable
  */
 export async function withSession<Result>(
   command: Command,

@@ -8,7 +8,11 @@ import type { Progress } from './terminal.js';
 /** Values that are read at once. */
 const blockValues = 2 * 1024 * 1024;
 
-/** Smooths the map of a raw scene along its spectra. Maps of prepared scenes are smoothed by the service. @param reach pixels; 0 changes nothing */
+/**
+ * Smooths the map of a raw scene along its spectra. Maps of prepared scenes are smoothed by the service.
+ *
+ * @param reach pixels; 0 changes nothing
+ */
 export async function smoothRawMap(
   { signal }: Session,
   map: SceneMap,

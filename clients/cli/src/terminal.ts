@@ -7,7 +7,7 @@ export function printResult(json: boolean | undefined, value: unknown, lines: re
   else for (const line of lines) console.log(fold(line, process.stdout));
 }
 
-/** Tells the user something that does not stop the command. Goes to standard error. */
+/** Prints a warning on standard error. */
 export function warn(text: string): void {
   printError(`Warning: ${text}`);
 }
@@ -27,7 +27,9 @@ export function outputColumns(): number {
   return process.stdout.isTTY ? process.stdout.columns : 80;
 }
 
-/** Returns text in bold where standard output is a terminal that shows it; `NO_COLOR` (no-color.org) switches it off. */
+/**
+ * Returns text in bold where standard output is a terminal that shows it; `NO_COLOR` (no-color.org) switches it off.
+ */
 export function bold(text: string): string {
   return showsStyles() ? `\u001B[1m${text}\u001B[22m` : text;
 }
@@ -37,7 +39,10 @@ function showsStyles(): boolean {
   return process.stdout.isTTY && process.stdout.hasColors();
 }
 
-/** Progress of long work: bars on a terminal, otherwise a line at each tenth. It goes to standard error, results to standard output. */
+/**
+ * Progress of long work: bars on a terminal, otherwise a line at each tenth. It goes to standard error, results to
+ * standard output.
+ */
 export class Progress {
   private readonly bars: MultiBar | undefined;
   private readonly active = new Map<string, SingleBar>();
@@ -54,7 +59,7 @@ export class Progress {
     }
   }
 
-  /** @param note what to say beside the bar */
+  /** @param note text beside the bar */
   update(stage: string, done: number, total: number, note = ''): void {
     if (this.quiet || total === 0) return;
     if (this.bars !== undefined) {
@@ -70,7 +75,7 @@ export class Progress {
     process.stderr.write(`${stage}: ${tenth * 10}% ${note}`.trimEnd() + '\n');
   }
 
-  /** Tells the user something that does not stop the work. */
+  /** Prints a warning. */
   warn(text: string): void {
     if (!this.quiet) warn(text);
   }

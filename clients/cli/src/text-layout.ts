@@ -20,8 +20,8 @@ export function foldLine(line: string, columns: number, indented?: number): stri
 }
 
 /**
- * Returns a table, its columns as wide as their widest cell. One that is wider than `columns` has its widest columns narrowed, and long cells on
- * several lines.
+ * Returns a table, its columns as wide as their widest cell. One that is wider than `columns` has its widest columns
+ * narrowed, and long cells on several lines.
  */
 export function layOutTable(
   header: readonly string[],
@@ -67,7 +67,9 @@ function foldWords(text: string, columns: number): string[] {
   return [...lines, line];
 }
 
-/** Folds a cell between words; a word that is wider than the column is cut, so that the columns beside it stay in place. */
+/**
+ * Folds a cell between words; a word that is wider than the column is cut, so that the columns beside it stay in place.
+ */
 function foldCell(cell: string, columns: number): string[] {
   return foldWords(cell, columns).flatMap((line) =>
     widthOf(line) <= columns ? [line] : (line.match(new RegExp(`.{1,${columns}}`, 'gu')) ?? []),

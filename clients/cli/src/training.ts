@@ -5,7 +5,7 @@ import { keepWatching } from './keep-watching.js';
 import type { Session } from './session.js';
 import type { Progress } from './terminal.js';
 
-/** Starts a training, shows how far it is, and waits for its end; leaving early cancels it. */
+/** Starts a training, shows its progress, and waits for its end; an early exit cancels it. */
 export async function trainAdapter(
   session: Session,
   request: StartTrainingRequest,

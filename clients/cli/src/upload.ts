@@ -1,4 +1,4 @@
-/** Sends raw scenes to be prepared: files are read and decoded here by windows of rows, and travel as rows of pixels and labels. */
+/** Upload of raw scenes: files are read and decoded here by windows of rows, and sent as rows of pixels and labels. */
 import path from 'node:path';
 import {
   Reduction,
@@ -85,7 +85,11 @@ export async function uploadScene(session: Session, scene: SceneToUpload, progre
   }
 }
 
-/** Opens a file of this machine; of one that the service reads itself only the description. @throws what the readers and the service refuse */
+/**
+ * Opens a file of this machine; of one that the service reads itself only the description.
+ *
+ * @throws what the readers and the service refuse
+ */
 async function openScene(session: Session, { file, options, resample }: SceneToUpload): Promise<RasterReader> {
   if (!isRemote(file.content)) return openRaster(await sourceOf(file), options);
   if (resample === true) {
@@ -157,7 +161,9 @@ async function readLabelMaps(
   return { maps, classes: mergeClasses(classes, found), warnings };
 }
 
-/** Returns the classes that the user lists, with what the label files add: codes, and colours that the user leaves open. */
+/**
+ * Returns the classes that the user lists, with what the label files add: codes, and colours that the user leaves open.
+ */
 function mergeClasses(given: readonly LandCoverClass[], found: FinishedClasses['classes']): readonly LandCoverClass[] {
   if (given.length > found.length) return given;
   return found.map(({ name, color, code }, index) => {
@@ -166,7 +172,7 @@ function mergeClasses(given: readonly LandCoverClass[], found: FinishedClasses['
   });
 }
 
-/** Returns what the service is told of a raster. */
+/** Returns the description of a raster for the service. */
 function rasterMessage({ info }: RasterReader): RasterInfo {
   const { height, width, bands, type } = info;
   return {

@@ -1,4 +1,6 @@
-/** The npm package `hyperswap`: the command line with all that it needs of this repository, as a folder for `npm pack`. */
+/**
+ * The npm package `hyperswap`: the command line with all that it needs of this repository, as a folder for `npm pack`.
+ */
 import { cp, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { setUpChosenEngine } from '@hyperswap/tensor';
@@ -23,10 +25,10 @@ interface Locked {
 }
 
 /**
- * Writes the folder. Packages of this repository are bundled, without types and source maps. Packages of others that they name are pinned
- * to the versions that were tested. tfjs-node is bundled without its install script, which would fetch a TensorFlow of 2022. The addon of the
- * engine for Linux x64 is inside, so that users need no compiler. package-lock.json, which npm does not pack, has all versions for the bill of
- * materials.
+ * Writes the folder. Packages of this repository are bundled, without types and source maps. Packages of others that
+ * they name are pinned to the versions that were tested. tfjs-node is bundled without its install script, which would
+ * fetch a TensorFlow of 2022. The addon of the engine for Linux x64 is inside, so that users need no compiler.
+ * package-lock.json, which npm does not pack, has all versions for the bill of materials.
  */
 export async function stageCommand(directory: string): Promise<void> {
   await rm(directory, { recursive: true, force: true });
@@ -88,7 +90,10 @@ async function bundleTfjsNode(to: string): Promise<void> {
   await writeJson(path.join(to, 'package.json'), withoutDevelopment(await readManifest(from)));
 }
 
-/** Returns a manifest without `scripts`, so that npm runs nothing at the installation, and without `gypfile`, so that it compiles nothing. */
+/**
+ * Returns a manifest without `scripts`, so that npm runs nothing at the installation, and without `gypfile`, so that it
+ * compiles nothing.
+ */
 function withoutDevelopment(manifest: Manifest): object {
   return without(manifest, 'devDependencies', 'scripts', 'private', 'gypfile');
 }
@@ -107,7 +112,8 @@ async function bundleAddon(to: string): Promise<void> {
 }
 
 /**
- * Returns the packages of others that the bundled ones name, in the versions that were tested. npm installs nothing else for bundled packages.
+ * Returns the packages of others that the bundled ones name, in the versions that were tested. npm installs nothing
+ * else for bundled packages.
  *
  * @throws Error if two of them need different versions of one, which could not be installed
  */

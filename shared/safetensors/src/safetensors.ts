@@ -111,7 +111,10 @@ export function encodeHeader(
   return Buffer.concat([length, headerBytes]);
 }
 
-/** The sha-256 over all tensors' names, shapes and float32 values: a name for weights however they are stored. */
+/**
+ * The sha-256 over all tensors' names, shapes and float32 values: an identity of weights that does not depend on the
+ * storage format.
+ */
 export function* tensorsDigest(tensors: TensorSource): WorkSteps<string> {
   const hash = createHash('sha256');
   for (const name of sortedNames(tensors.shapes)) {

@@ -3,10 +3,10 @@ import { setImmediate } from 'node:timers/promises';
 /** Work in steps, each of some milliseconds. */
 export type WorkSteps<Result> = Generator<void, Result>;
 
-/** Milliseconds of work after which others of the event loop get their turn. */
+/** Milliseconds of work between two yields to the event loop. */
 const turnMilliseconds = 10;
 
-/** Does the work without a break: for threads where nobody waits. */
+/** Runs the work without yielding, for worker threads. */
 export function atOnce<Result>(steps: WorkSteps<Result>): Result {
   for (;;) {
     const { done, value } = steps.next();
@@ -14,7 +14,7 @@ export function atOnce<Result>(steps: WorkSteps<Result>): Result {
   }
 }
 
-/** Does the work in turns of the event loop: for threads that answer calls. */
+/** Runs the work and yields to the event loop, for threads that answer calls. */
 export async function inTurns<Result>(steps: WorkSteps<Result>): Promise<Result> {
   let start = performance.now();
   for (;;) {

@@ -8,7 +8,7 @@ export interface SimulatedScene {
 }
 
 /**
- * A made-up scene for pretraining: convex fields of a few materials with mixed borders, slow gradients of illumination
+ * Simulated scene for pretraining: convex fields of a few materials with mixed borders, slow gradients of illumination
  * and moisture inside a field, row texture as of crops, and sensor noise. Later components carry less of the materials
  * and more of the noise, as PCA scores do.
  */

@@ -18,7 +18,7 @@ import { layerNames, viewLayer, type BlockLayers, type FoldedLayer, type LayerNa
 import { pool } from './pooling.js';
 import type { Weights } from './weights.js';
 
-/** Random patches on their way through the blocks of a backbone in float32. Each block tells what its layers see. */
+/** Random patches that pass the blocks of a backbone in float32. Each block returns the inputs of its layers. */
 export class CalibrationSample {
   private readonly embedded: Tensor2D;
   private state: DeviceTensor;

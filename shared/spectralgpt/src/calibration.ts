@@ -1,4 +1,4 @@
-/** Patches that stand for any scene, to find out what a backbone's layers usually see. */
+/** Random patches that represent any scene, to measure the typical inputs of a backbone's layers. */
 import { Random } from '@hyperswap/random';
 import { tensorflow, type Tensor2D } from '@hyperswap/tensor';
 import type { BackboneConfig } from './config.js';

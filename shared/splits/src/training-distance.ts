@@ -11,8 +11,8 @@ const pixelsAtOnce = 1_000_000;
  * most d.
  *
  * Two passes over the scene with the neighbours' smallest distance plus one: exact for this metric, in linear time
- * (Rosenfeld and Pfaltz 1968, doi:10.1016/0031-3203(68)90013-7). The passes pause, so that the thread goes on
- * answering.
+ * (Rosenfeld and Pfaltz 1968, doi:10.1016/0031-3203(68)90013-7). The passes yield to the event loop, so that the thread
+ * keeps answering.
  *
  * @param train and pixels as row · width + column
  */

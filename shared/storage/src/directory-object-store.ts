@@ -22,7 +22,7 @@ const pieceBytes = 1024 * 1024;
 
 /**
  * Objects as files under a directory. A file holds the content and then its sha-256, so that a torn or altered file is
- * noticed. Files are written beside their place and renamed or linked into it, which is atomic within a file system;
+ * noticed. Files are written beside their final path and renamed or linked to it, which is atomic within a file system;
  * several processes may share the directory.
  */
 export class DirectoryObjectStore implements ObjectStore {
@@ -88,7 +88,7 @@ export class DirectoryObjectStore implements ObjectStore {
       await mkdir(this.staging, { recursive: true });
       await mkdir(path.dirname(target), { recursive: true });
       await writeDurably(staged, content);
-      // A link fails when its place is taken; a rename replaces.
+      // A link fails if the file exists; a rename replaces it.
       if (onlyIfAbsent) await link(staged, target);
       else await rename(staged, target);
     } catch (cause) {
@@ -211,7 +211,7 @@ async function writeDurably(file: string, content: Iterable<Uint8Array> | AsyncI
   }
 }
 
-/** Returns what is in a folder; nothing where there is none. */
+/** Returns the entries of a folder; none if the folder does not exist. */
 async function entriesOf(folder: string): Promise<Dirent[]> {
   try {
     return await readdir(folder, { withFileTypes: true });

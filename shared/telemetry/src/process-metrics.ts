@@ -2,10 +2,11 @@ import { monitorEventLoopDelay, type IntervalHistogram } from 'node:perf_hooks';
 import { observe } from './metrics.js';
 
 const nanoseconds = 1e9;
-/** Milliseconds between two looks at the event loop; Node counts them into what it measures. */
+/** Sampling interval of the event loop in milliseconds; Node includes it in its measurement. */
 const resolution = 20;
 /**
- * A reading of the event loop's delay covers one to two of these: readers at any pace do not take it from each other.
+ * Window of the event-loop delay. A reading covers one to two windows, so that several readers do not reset each
+ * other's data.
  */
 const windowMilliseconds = 10_000;
 

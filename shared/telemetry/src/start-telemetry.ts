@@ -72,7 +72,7 @@ async function keep(service: string, readers: readonly MetricReader[]): Promise<
   ]);
   const resource = resourceFromAttributes({ 'service.name': process.env.OTEL_SERVICE_NAME ?? service });
   const provider = new MeterProvider({ resource, readers: [...readers] });
-  // False where another host of this process has begun: its metrics are those of the process.
+  // False if another host of this process has started: its metrics are those of the process.
   const isFirst = metrics.setGlobalMeterProvider(provider);
   return async () => {
     if (isFirst) metrics.disable();

@@ -16,7 +16,7 @@ const tracerName = 'hyperswap';
 /** Header of W3C Trace Context. */
 const traceparentKey = 'traceparent';
 
-/** Place in a trace: what is begun in it becomes a child of its span. */
+/** Position in a trace: spans that start there become children of its span. */
 export type Trace = Context;
 
 export interface SpanSettings {
@@ -37,7 +37,7 @@ const kinds = {
   internal: SpanKind.INTERNAL,
 } as const;
 
-/** Returns the place in a trace where this code runs. */
+/** Returns the active position in a trace. */
 export function activeTrace(): Trace {
   return context.active();
 }
@@ -99,7 +99,7 @@ export function isRecorded(place: Trace): boolean {
   return trace.getSpan(place)?.isRecording() === true;
 }
 
-/** Adds a span of something that is over. @param startedAt, endedAt milliseconds since 1970 */
+/** Adds a span for work that has ended. @param startedAt, endedAt milliseconds since 1970 */
 export function recordSpan(
   name: string,
   parent: Trace,

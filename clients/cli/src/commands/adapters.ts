@@ -88,7 +88,7 @@ export function addAdapterCommands(program: Command): void {
         withSession(
           command,
           async (session) => {
-            // A name means one version only, also where another is registered meanwhile.
+            // Resolved once, so that a name means the same version even if another one is registered in the meantime.
             const version = await getAdapter(session, adapter);
             const files = await fetchFiles(session, referenceOf(version), adapterFormats[format]);
             files.set('item.json', [describeModel(version, [...files.keys()])]);

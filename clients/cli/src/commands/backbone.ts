@@ -59,7 +59,7 @@ export function addBackboneCommands(program: Command): void {
       const heads = flags.heads === undefined ? {} : { heads: headCount(flags.heads) };
       const directory = await mkdtemp(path.join(tmpdir(), 'hyperswap-checkpoint-'));
       try {
-        // Converted before anything is started: a bad file costs nothing.
+        // Converted before services start, so that a bad file costs nothing.
         const options: ConversionOptions = { positions, pooling, ...heads };
         await importCheckpoint(file, directory, options);
         const session = await openSession(flags, ['trainer']);

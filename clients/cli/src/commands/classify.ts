@@ -107,7 +107,7 @@ function wantedAgreement({ mode, agreement }: ClassifyFlags): number | undefined
   return share;
 }
 
-/** Starts a job that goes on by itself, and prints its id. @throws FIELD_INVALID when it would end with this process */
+/** Starts a detached job, and prints its id. @throws FIELD_INVALID when it would end with this process */
 async function detach(
   session: Session,
   { scene, adapter, json }: ClassifyFlags,
@@ -131,7 +131,7 @@ async function classifyRaw(session: Session, flags: FlagsWithFolder, progress: P
   const given = await readOptions(flags);
   const raster = await openRaster(file, { ...given, variable: variable ?? given.variable });
   try {
-    // A raster in the geometry of the sensor is classified as it is; its map is placed by the table of its product.
+    // A raster in the geometry of the sensor is classified as it is; the lookup table of the product places its map.
     const onMap = raster.lookupTable ?? raster.info;
     const place = await placeOfRaster(onMap);
     checkPolygons({ ...options, scene: path.basename(file), place, size: onMap });

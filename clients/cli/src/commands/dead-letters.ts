@@ -7,7 +7,7 @@ import { jobKindName, jobKinds } from '../names.js';
 import { withSession, type Session } from '../session.js';
 import { shortTime, table } from '../terminal.js';
 
-/** Adds the commands for jobs of all kinds that failed. Where tokens are asked for, they need the role operator. */
+/** Adds the commands for jobs of all kinds that failed. If tokens are required, the commands need the role operator. */
 export function addDeadLetterCommands(jobs: Command): void {
   const letters = jobs
     .command('dead-letters')
@@ -56,7 +56,11 @@ async function listDeadLetters({ jobs, signal }: Session, kind: JobKind): Promis
   return pages.flatMap(({ deadLetters }) => deadLetters);
 }
 
-/** Queues a job again, whatever its kind. @throws JOB_NOT_FOUND, JOB_NOT_FAILED; FIELD_INVALID when it would end with this command */
+/**
+ * Queues a job of any kind again.
+ *
+ * @throws JOB_NOT_FOUND, JOB_NOT_FAILED; FIELD_INVALID when it would end with this command
+ */
 async function requeue(session: Session, job: string): Promise<{ readonly job: string; readonly kind: string }> {
   if (session.local !== undefined) {
     const reason =

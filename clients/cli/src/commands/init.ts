@@ -70,12 +70,12 @@ function printPlan({ json }: InitFlags, plan: Plan, commands: readonly string[][
   ]);
 }
 
-/** Asks whether to run the commands; without somebody to ask they are not run. */
+/** Asks whether to run the commands; without a terminal they are not run. */
 async function wantsToRun(ask: Ask | undefined): Promise<boolean> {
   return ask !== undefined && /^(y|yes|)$/i.test(await ask('\nRun these commands now? [Y/n]'));
 }
 
-/** @throws FILE_UNREADABLE, FIELD_INVALID when there is no scene, or no labels, or several and nobody to ask */
+/** @throws FILE_UNREADABLE, FIELD_INVALID when there is no scene, or no labels, or several and no terminal to ask at */
 async function makePlan(folder: string, flags: InitFlags, ask: Ask | undefined): Promise<Plan> {
   const found = await chooseScene(folder, flags, ask);
   const { scene, labels } = await chooseLabels(found, flags, ask);
@@ -141,7 +141,7 @@ async function chooseLabels(
   throw failure('FIELD_INVALID', { field: '--labels', reason });
 }
 
-/** Returns one of several, asking where there is somebody to ask; the first is the likeliest. */
+/** Returns one of several candidates, and asks at a terminal; the first is the likeliest. */
 async function choose(field: string, question: string, all: readonly string[], ask: Ask | undefined): Promise<string> {
   if (all.length === 1) return all[0]!;
   if (ask === undefined) {

@@ -86,7 +86,7 @@ export function addJobCommands(program: Command): void {
     );
 }
 
-/** Returns the scene of a job, for its place and its labels; undefined where another scene has its name by now. */
+/** Returns the scene of a job, for its georeference and labels; undefined if another scene has its name now. */
 async function sceneOf(
   { scenes, signal }: Session,
   { scene: name, sceneDigest }: SceneJob,

@@ -12,7 +12,7 @@ interface TokenFlags {
   readonly hours: string;
 }
 
-/** For those who have no identity provider: keys, and tokens that they sign. */
+/** Commands for keys and signed tokens, for installations without an identity provider. */
 export function addKeyCommands(program: Command): void {
   const keys = program.command('keys').description('create keys, and tokens with them');
 

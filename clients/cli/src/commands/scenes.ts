@@ -153,7 +153,9 @@ export function addSceneCommands(program: Command): void {
     );
 }
 
-/** Reads `file`, `map=file`, either with `:variable` after it, or `map=:variable`, a variable of the scene's own file. */
+/**
+ * Reads `file`, `map=file`, either with `:variable` after it, or `map=:variable`, a variable of the scene's own file.
+ */
 async function parseLabels(given: string, options: LabelOptions): Promise<LabelsToUpload> {
   const split = given.indexOf('=');
   const name = split < 0 ? 'labels' : given.slice(0, split);
@@ -190,7 +192,7 @@ function describeVariance({ explainedVarianceRatio }: Scene): string[] {
   return rows.length === 0 ? [] : table(['component', 'variance', 'together'], rows);
 }
 
-/** Describes what the file of a scene told: pixels without data, wavelengths, bad bands, place on Earth. */
+/** Describes the metadata of a scene's file: pixels without data, wavelengths, bad bands, georeference. */
 function describeRaster({ raster, validPixels, lookupTable }: Scene): string[] {
   const { height, width, wavelengths, fullWidths, goodBands, nodata, zeroIsNodata } = raster!;
   const georeference = (lookupTable ?? raster!).georeference;

@@ -4,13 +4,13 @@ import { openRunningSession, type GlobalFlags, type Session } from '../session.j
 import { findPresent } from '../start/present.js';
 import type { NameKind } from './complete.js';
 
-/** Milliseconds that services may take: who presses the tab key is waiting. */
+/** Timeout of the services in milliseconds, short because the user waits after the tab key. */
 const timeout = 1_500;
 const page = { pageSize: 200, pageToken: '' };
 
 /**
- * Returns names for completion: of services that run, otherwise of the home folder, which knows scenes and adapters. Says nothing of errors: a
- * completion that finds nothing is empty.
+ * Returns names for completion from running services, or else from the home folder, which has scenes and adapters.
+ * Errors are ignored: the completion is then empty.
  */
 export async function knownNames(kind: NameKind, flags: GlobalFlags): Promise<readonly string[]> {
   try {

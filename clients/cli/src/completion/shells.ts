@@ -1,6 +1,6 @@
 /**
- * Completion scripts. Each hands the words up to the cursor to `hyperswap complete`, which prints a candidate and its note a line, and last what
- * kind of paths the shell is to add.
+ * Completion scripts. Each hands the words up to the cursor to `hyperswap complete`, which prints a candidate and its
+ * note a line, and last what kind of paths the shell is to add.
  */
 
 const bash = `# Completion of hyperswap for bash 4 and later.

@@ -1,4 +1,7 @@
-/** Published splits of Indian Pines, whose files are not part of hyperswap: a user has them, and they are renumbered here. */
+/**
+ * Published splits of Indian Pines, whose files are not part of hyperswap: a user has them, and they are renumbered
+ * here.
+ */
 import { access } from 'node:fs/promises';
 import path from 'node:path';
 import { failure } from '@hyperswap/errors';
@@ -21,7 +24,10 @@ interface Source {
   readonly maps: readonly [string, string];
 }
 
-/** Ground-truth number of each class of the TR and TE maps of miniGCN and SpectralFormer, which number them in another order. */
+/**
+ * Ground-truth number of each class of the TR and TE maps of miniGCN and SpectralFormer, which number them in another
+ * order.
+ */
 const spectralFormerNumbers = [2, 3, 4, 5, 6, 8, 10, 11, 12, 13, 14, 15, 16, 1, 7, 9];
 /** The same of the training map of IEEE GRSS DASE. */
 const daseNumbers = [2, 3, 5, 6, 8, 10, 11, 12, 14, 1, 4, 7, 9, 13, 15, 16];

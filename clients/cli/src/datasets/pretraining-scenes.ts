@@ -5,8 +5,8 @@ import { openFile, openMat5, readWholeArray, writeNpy } from '@hyperswap/raster'
 import { fileToUpload, type SceneToUpload } from '../upload.js';
 
 /**
- * The real scenes that `spectralgpt-mini` is pretrained on: all of a data folder (its README describes them) but Indian Pines, which
- * is kept for the test.
+ * The real scenes that `spectralgpt-mini` is pretrained on: all of a data folder (its README describes them) but Indian
+ * Pines, which is kept for the test.
  *
  * @throws FILE_UNREADABLE, FILE_FORMAT
  */

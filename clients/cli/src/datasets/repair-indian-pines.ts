@@ -1,7 +1,8 @@
 /**
- * The copy of Indian Pines in tensorly 0.9 and 0.10 is damaged: a line-ending conversion made every byte 0x0D a 0x0A, so that
- * values 3328 to 3583 read 768 too low. Each value that reads 2560 to 2815 is kept or raised by 768, whichever is nearer to what
- * neighbouring bands predict. (Low bytes suffered too, 3 counts each; those cannot be told apart and stay.)
+ * The copy of Indian Pines in tensorly 0.9 and 0.10 is damaged: a line-ending conversion made every byte 0x0D a 0x0A,
+ * so that values 3328 to 3583 read 768 too low. Each value that reads 2560 to 2815 is kept or raised by 768, whichever
+ * is nearer to what neighbouring bands predict. (Low bytes suffered too, 3 counts each; those cannot be told apart and
+ * stay.)
  */
 import { Matrix, solve } from 'ml-matrix';
 

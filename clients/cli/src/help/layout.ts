@@ -7,7 +7,10 @@ const widest = 100;
 const termColumns = 26;
 const usualColumns = 80;
 
-/** Lays out the help of a command and of those that are added to it later: it fits into the columns of the terminal, 80 where there is none. */
+/**
+ * Lays out the help of a command and of those that are added to it later: it fits into the columns of the terminal, 80
+ * where there is none.
+ */
 export function layOutHelp(program: Command): void {
   program.configureOutput({
     getOutHelpWidth: () => columnsOf(process.stdout),

@@ -17,7 +17,11 @@ export interface Histogram {
   readonly rows: number;
 }
 
-/** Counts the values of rows spread over the scene; undefined where none of them holds data. @throws FIELD_INVALID, SCENE_CHANGED */
+/**
+ * Counts the values of rows spread over the scene; undefined where none of them holds data.
+ *
+ * @throws FIELD_INVALID, SCENE_CHANGED
+ */
 export async function sceneHistogram(session: Session, scene: Scene): Promise<Histogram | undefined> {
   const { height, width, bands, goodBands, scale = 1, offset = 0 } = scene.raster!;
   const step = Math.max(1, Math.floor(height / sampledRows));

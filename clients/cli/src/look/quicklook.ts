@@ -13,7 +13,12 @@ const longestSide = 2000;
 /** Labels over a picture: a label map of the scene, or a raster file of its size, as `labels.tif` of a map. */
 export type Overlay = { readonly labelMap: string } | { readonly file: string };
 
-/** Draws a scene. Of large scenes every k-th pixel of every k-th row is drawn. @returns a PNG @throws FIELD_INVALID, SCENE_CHANGED */
+/**
+ * Draws a scene. Of large scenes every k-th pixel of every k-th row is drawn.
+ *
+ * @returns a PNG
+ * @throws FIELD_INVALID, SCENE_CHANGED
+ */
 export async function makeQuicklook(
   session: Session,
   scene: Scene,

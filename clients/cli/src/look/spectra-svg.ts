@@ -6,8 +6,9 @@ import type { ClassSpectrum } from './spectra.js';
 const size = { width: 1000, height: 560, left: 80, right: 270, top: 40, bottom: 50 };
 
 /**
- * Draws the mean spectrum of each class as a line in its colour, with a band of one standard deviation around it, over wavelength, or over the
- * number of the band where wavelengths are not known. Bad bands are left out, and lines are broken there.
+ * Draws the mean spectrum of each class as a line in its colour, with a band of one standard deviation around it, over
+ * wavelength, or over the number of the band where wavelengths are not known. Bad bands are left out, and lines are
+ * broken there.
  */
 export function spectraSvg(
   title: string,
@@ -82,7 +83,9 @@ function axis(values: readonly number[], start: number, end: number): Axis {
   return { ticks: ticksOf(low, low + range), place: (value) => start + ((end - start) * (value - low)) / range };
 }
 
-/** Cuts bands into runs without a bad band between them, and without a gap that is four times wider than the one before. */
+/**
+ * Cuts bands into runs without a bad band between them, and without a gap that is four times wider than the one before.
+ */
 function consecutive(drawn: readonly number[], positions: readonly number[]): number[][] {
   const runs: number[][] = [];
   let gap = Infinity;

@@ -13,7 +13,11 @@ export interface ClassSpectrum extends LandCoverClass {
   readonly deviation: Float64Array;
 }
 
-/** Computes the spectrum of each class that occurs in a label map, in one pass (Welford 1962). @throws FIELD_INVALID, SCENE_CHANGED */
+/**
+ * Computes the spectrum of each class that occurs in a label map, in one pass (Welford 1962).
+ *
+ * @throws FIELD_INVALID, SCENE_CHANGED
+ */
 export async function classSpectra(
   session: Session,
   scene: Scene,
@@ -68,7 +72,10 @@ function* labelledWindows(
   }
 }
 
-/** Returns spectra as a table: class, pixels, band from 1, wavelength in nanometres where it is known, mean, standard deviation. */
+/**
+ * Returns spectra as a table: class, pixels, band from 1, wavelength in nanometres where it is known, mean, standard
+ * deviation.
+ */
 export function spectraCsv(spectra: readonly ClassSpectrum[], wavelengths: readonly number[]): string {
   const rows = spectra.flatMap(({ name, pixels, mean, deviation }) =>
     [...mean].map((value, band) =>

@@ -14,7 +14,11 @@ export interface MapToReport extends Omit<MapToWrite, 'title' | 'lineage' | 'onP
   readonly reach: number;
 }
 
-/** Writes a map, its report and its summary into a folder, and prints how many pixels each class has. @throws as {@link writeMapFiles} */
+/**
+ * Writes a map, its report and its summary into a folder, and prints how many pixels each class has.
+ *
+ * @throws as {@link writeMapFiles}
+ */
 export async function reportMap(
   map: MapToReport,
   directory: string,

@@ -1,7 +1,7 @@
 import { percent, type Report } from './report.js';
 
 /**
- * Returns the warning that a reader needs before a split's accuracies.
+ * Returns the warning for the accuracies of a split.
  *
  * @param split in words, as trainings describe it
  */

@@ -9,7 +9,9 @@ export function rangeOf({ from, to }: DistanceBin): string {
   return from === to ? String(from) : `${from}–${to}`;
 }
 
-/** Describes distances and calibration, a line each; none where a training of an earlier version did not measure them. */
+/**
+ * Describes distances and calibration, a line each; none where a training of an earlier version did not measure them.
+ */
 export function describeMeasurement(
   { byDistance = [], calibrationError }: Pick<Circumstances, 'byDistance' | 'calibrationError'>,
   calibration?: Calibration,

@@ -17,7 +17,12 @@ const style = `  body { font: 16px/1.5 system-ui, sans-serif; color: #1a1a1e; ma
   .swatch { display: inline-block; width: 1em; height: .8em; margin-right: .5em; border: 1px solid #0005; }
   dt { font-weight: 600; } dd { margin: 0 0 .4rem; overflow-wrap: anywhere; }`;
 
-/** Returns a report as one page that needs no other file and fits a phone. @param title plain text @param content HTML */
+/**
+ * Returns a report as one page that needs no other file and fits a phone.
+ *
+ * @param title plain text
+ * @param content HTML
+ */
 export function renderPage(title: string, content: string): string {
   return `<!doctype html>
 <html lang="en">

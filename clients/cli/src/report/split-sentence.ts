@@ -6,7 +6,11 @@ export interface SplitPixels {
   readonly test: number;
 }
 
-/** Returns one plain sentence that tells which pixels train and which test. @param split undefined for the counts of a preset */
+/**
+ * Returns one plain sentence that tells which pixels train and which test.
+ *
+ * @param split undefined for the counts of a preset
+ */
 export function splitSentence(split: Split | undefined, pixels: SplitPixels): string {
   const [train, test] = [pixels.train.toLocaleString('en'), pixels.test.toLocaleString('en')];
   const kind = split?.kind;

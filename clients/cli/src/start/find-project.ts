@@ -14,7 +14,7 @@ import { labelFiles, sceneFiles } from './scene-files.js';
 
 /** Bands that a scene has at least: the components that the backbone takes. */
 const fewestBands = 12;
-/** Files that are looked at. */
+/** Maximum number of files to read. */
 const mostFiles = 60;
 
 export interface FoundScene {
@@ -25,7 +25,7 @@ export interface FoundScene {
 }
 
 export interface FoundLabels {
-  /** As `--labels` takes it: `FILE`, or `:VARIABLE` of the scene's own file. */
+  /** Value for `--labels`: `FILE`, or `:VARIABLE` of the scene's own file. */
   readonly given: string;
   readonly labels: LabelMap['labels'];
   readonly classes: readonly FinishedClass[];
@@ -49,8 +49,11 @@ export async function findScenes(folder: string): Promise<{ scenes: FoundScene[]
 }
 
 /**
- * Reads the head of a scene file. @returns its readings: one, or one for each order of its axes where the file does not tell; none for rasters of too
- * few bands @throws what reading the file throws
+ * Reads the head of a scene file.
+ *
+ * @returns its readings: one, or one for each order of its axes where the file does not tell; none for rasters of too
+ * few bands
+ * @throws what reading the file throws
  */
 export async function readScene(file: string, variable?: string): Promise<FoundScene[]> {
   const scenes: FoundScene[] = [];
@@ -75,7 +78,10 @@ async function readings(file: string, variable: string | undefined): Promise<Rea
   }
 }
 
-/** Returns what can be the labels of a scene, the likeliest first: other files of the folder, and variables of its own file. */
+/**
+ * Returns what can be the labels of a scene, the likeliest first: other files of the folder, and variables of its own
+ * file.
+ */
 export async function findLabels({ file, info }: FoundScene): Promise<FoundLabels[]> {
   const { height, width } = info;
   const folder = path.dirname(file);

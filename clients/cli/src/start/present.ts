@@ -1,11 +1,11 @@
-/** Scenes and adapters that are there already, found without starting services. */
+/** Existing scenes and adapters, found without starting services. */
 import path from 'node:path';
 import { callUnary } from '@hyperswap/rpc';
 import { referenceOf } from '../report/report.js';
 import { configure, openRunningSession, type GlobalFlags, type Session } from '../session.js';
 
 export interface Present {
-  /** Place that was looked at: running services, a home folder, or a home folder that does not exist yet. */
+  /** Source of the list: running services, a home folder, or a home folder that does not exist yet. */
   readonly place: 'services' | 'home' | 'nothing';
   /** Address of the services, or path of the home folder. */
   readonly at: string;
@@ -20,11 +20,15 @@ export interface PresentScene {
   readonly isLabelled: boolean | undefined;
 }
 
-/** Milliseconds that services may take for an answer: who types is waiting. */
+/** Timeout of the services in milliseconds, short because the user waits. */
 const patienceMilliseconds = 2_000;
 const pageSize = 200;
 
-/** Looks what is there. Asks services that run; otherwise lists the home folder. @throws SERVICE_UNREACHABLE, what the services refuse */
+/**
+ * Lists existing scenes and adapters: asks running services, or else reads the home folder.
+ *
+ * @throws SERVICE_UNREACHABLE, what the services refuse
+ */
 export async function findPresent(flags: GlobalFlags): Promise<Present> {
   const session = await openRunningSession(flags);
   if (session !== undefined) return askServices(session).finally(() => session.close());

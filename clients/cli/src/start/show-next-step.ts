@@ -8,7 +8,10 @@ import { nextSteps, type Advice, type Step } from './next-steps.js';
 import { findPresent } from './present.js';
 import { sceneFiles } from './scene-files.js';
 
-/** Prints what is there and the next sensible step, for `hyperswap` without a command. Starts nothing. */
+/**
+ * Prints the existing scenes and adapters and the next sensible step, for `hyperswap` without a command. It starts
+ * nothing.
+ */
 export async function showNextStep(flags: GlobalFlags): Promise<void> {
   const advice = await advise(flags);
   const longest = Math.max(...advice.steps.map(({ command }) => command.length));

@@ -24,8 +24,8 @@ export function blockGrid({ height, width }: { readonly height: number; readonly
 }
 
 /**
- * Returns the difference of two lines over the seeds that both have, and in which both classify the same test pixels; undefined where
- * there is none.
+ * Returns the difference of two lines over the seeds that both have, and in which both classify the same test pixels;
+ * undefined where there is none.
  */
 export function differenceOf(
   first: StudyLine,
@@ -58,7 +58,7 @@ export interface PretrainingWorth {
   readonly found: PairedDifference;
 }
 
-/** Returns what the pretraining of each backbone is worth to each method; empty without runs on random weights. */
+/** Returns the gain of each backbone's pretraining for each method; empty without runs on random weights. */
 export function pretrainingWorth(lines: readonly StudyLine[], truth: Truth, grid: BlockGrid): PretrainingWorth[] {
   return lines.flatMap((line) => {
     if (line.backbone === randomWeights || line.isBaseline) return [];

@@ -1,4 +1,4 @@
-/** Backbones of random weights, which show what a backbone's pretraining is worth. */
+/** Backbones with random weights, which show the gain of a backbone's pretraining. */
 import { failure, HyperswapError } from '@hyperswap/errors';
 import type { Backbone } from '@hyperswap/proto';
 import { callUnary } from '@hyperswap/rpc';
@@ -23,7 +23,8 @@ export function backboneLabel(backbone: string): string {
 }
 
 /**
- * Makes the random backbones of a study that are not there yet. Each seed has its own, so that no result rests on one draw of weights.
+ * Makes the random backbones of a study that are not there yet. Each seed has its own, so that no result rests on one
+ * draw of weights.
  *
  * @throws BACKBONE_EXISTS if a backbone of that name has another structure
  */

@@ -7,7 +7,8 @@ import type { Progress } from '../terminal.js';
 import { testMap, type RunResult } from './study-runs.js';
 
 /**
- * Smooths the predictions of each run. Only test pixels vote, all with the same weight, since some methods predict nothing else.
+ * Smooths the predictions of each run. Only test pixels vote, all with the same weight, since some methods predict
+ * nothing else.
  *
  * @param truth labels of a run's test pixels
  * @param reach of `--smooth`, above 0

@@ -2,7 +2,7 @@
 
 export interface Column<Row> {
   readonly title: string;
-  /** Characters; 0: what the others leave. */
+  /** Width in characters; 0: the rest of the line. */
   readonly width: number;
   readonly cell: (row: Row) => string;
   readonly align?: 'left' | 'right';

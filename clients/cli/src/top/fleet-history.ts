@@ -21,7 +21,7 @@ export class FleetHistory {
   /** @param interval seconds between two reports of a process */
   constructor(private readonly interval: number) {}
 
-  /** Adds what the fleet tells. @param now milliseconds of a clock that never goes back */
+  /** Adds a report. @param now monotonic time in milliseconds */
   add({ event }: WatchFleetResponse, now = performance.now()): void {
     if (event?.$case === 'jobs') this.jobs = event.value;
     if (event?.$case !== 'pod') return;
@@ -31,12 +31,12 @@ export class FleetHistory {
     const isRestarted = last !== undefined && toMilliseconds(report.uptime) < toMilliseconds(last.uptime);
     const oldest = toMilliseconds(report.uptime) - 1000 * Math.max(windowSeconds, this.interval) - 500;
     const kept = isRestarted ? [] : known.filter(({ report: { uptime } }) => toMilliseconds(uptime) >= oldest);
-    // The last one stays in any case: a rate needs two.
+    // The last report always stays, because a rate needs two.
     const before = kept.length === 0 && !isRestarted ? known.slice(-1) : kept;
     this.reports.set(report.pod, [...before, { report, at: now }]);
   }
 
-  /** Tells if there is a rate for each process that was heard. */
+  /** Returns true if there is a rate for each known process. */
   get isComplete(): boolean {
     return this.reports.size > 0 && [...this.reports.values()].every(({ length }) => length > 1);
   }

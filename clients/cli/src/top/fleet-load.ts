@@ -99,7 +99,7 @@ export interface FleetLoad extends WorkState {
   readonly jobs: readonly JobLoad[];
 }
 
-/** Two reports of one process: its load is what happened between them. */
+/** Two reports of one process; its load is the difference. */
 export interface ReportPair {
   readonly from: PodReport;
   readonly to: PodReport;
@@ -279,7 +279,10 @@ function addWaits(all: readonly Waits[]): Waits {
   return { bounds, counts };
 }
 
-/** Returns a quantile of waiting times in seconds, even within a range; null for none. Beyond the last bound it is that bound. */
+/**
+ * Returns a quantile of waiting times in seconds, even within a range; null for none. Beyond the last bound it is that
+ * bound.
+ */
 export function quantile({ bounds, counts }: Waits, share: number): number | null {
   const wanted = share * sum(counts, (count) => count);
   if (wanted === 0) return null;

@@ -15,7 +15,7 @@ export interface Frame {
   readonly columns: number;
   /** Lines of the screen; undefined: as many as there is to show. */
   readonly rows: number | undefined;
-  /** Says what is wrong with the connection. */
+  /** Problem of the connection, in words. */
   readonly notice?: string | undefined;
   /** Keys are shown. */
   readonly isLive: boolean;

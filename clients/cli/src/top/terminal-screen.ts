@@ -40,7 +40,7 @@ export class TerminalScreen {
     private readonly onChange: () => void,
   ) {
     process.stdout.write(sequences.enter);
-    // Whatever ends the process, the terminal is usable after it.
+    // Restores the terminal at every end of the process.
     process.on('exit', this.restore);
     if (process.stdin.isTTY) process.stdin.setRawMode(true);
     process.stdin.on('data', this.read).resume();
@@ -62,7 +62,7 @@ export class TerminalScreen {
     process.stdout.write(`${sequences.home}${texts.join('\r\n')}${sequences.clearBelow}`);
   }
 
-  /** Gives the terminal back. */
+  /** Restores the terminal. */
   close(): void {
     this.restore();
   }

@@ -6,7 +6,7 @@ export interface ShownError {
   /** Code of the error catalogue, or gRPC's. */
   readonly code: string;
   readonly message: string;
-  /** A token, or another one, mends it. */
+  /** True if a token, or another token, can fix the error. */
   readonly needsToken: boolean;
 }
 
@@ -22,7 +22,7 @@ export function shownError(thrown: unknown): ShownError {
   return { code: info?.reason ?? Code[error.code], message, needsToken };
 }
 
-/** Tells whether a value was thrown because this page ended a call. */
+/** Returns true if a value was thrown because this page ended a call. */
 export function isCancelled(thrown: unknown): boolean {
   return ConnectError.from(thrown).code === Code.Canceled;
 }

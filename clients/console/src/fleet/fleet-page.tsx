@@ -10,7 +10,7 @@ import { Table } from '../parts/table.js';
 import { bytesText, stateText } from '../parts/words.js';
 import { errorsOf, rate, withReport, type PodPair } from './rates.js';
 
-/** Milliseconds until a call that ended is made again. */
+/** Delay before a call that ended is made again, in milliseconds. */
 const retryMilliseconds = 3000;
 
 const states: Readonly<Record<PodState, string>> = {

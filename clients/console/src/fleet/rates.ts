@@ -6,7 +6,7 @@ export interface PodPair {
   readonly before: PodReport | undefined;
 }
 
-/** Returns the pairs with a new report. A process that started anew begins anew. */
+/** Returns the pairs with a new report. A restarted process starts with its first report. */
 export function withReport(pods: ReadonlyMap<string, PodPair>, report: PodReport): ReadonlyMap<string, PodPair> {
   const known = pods.get(report.pod)?.last;
   const isSame = known?.startedAt?.seconds === report.startedAt?.seconds;

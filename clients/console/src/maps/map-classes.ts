@@ -12,7 +12,10 @@ export interface MapClass {
   readonly value: number;
 }
 
-/** Returns the classes of an adapter. Their values are their codes where all have one that a raster can hold, else their numbers. */
+/**
+ * Returns the classes of an adapter. Their values are their codes where all have one that a raster can hold, else their
+ * numbers.
+ */
 export function mapClasses({ classes }: AdapterVersion): MapClass[] {
   const isCoded = classes.every(({ code }) => code !== undefined && code >= 0n && code <= 65_535n);
   return classes.map(({ name, color = 0x888888, code }, index) => ({

@@ -15,7 +15,7 @@ export interface MapViewOptions {
   readonly shows: 'classes' | 'confidence';
   /** Right of the slider: another map of the same scene, or the truth. */
   readonly other?: OpenMap | Uint8Array | undefined;
-  /** Place of the slider, 0 to 100. */
+  /** Position of the slider, 0 to 100. */
   readonly swipe: number;
   /** Opacity, 0 to 100. */
   readonly opacity: number;

@@ -11,7 +11,7 @@ import { percent, stateText, timeText } from '../parts/words.js';
 import { MapPage } from './map-page.js';
 import { NewMap } from './new-map.js';
 
-/** Milliseconds between two looks at maps that are not done. */
+/** Polling interval of unfinished maps in milliseconds. */
 const lookAgain = 1000;
 
 /** List of maps, and the one that the address names. */

@@ -1,4 +1,4 @@
-/** A finished map with all that the page draws of it. */
+/** Finished map with the data that the page draws. */
 import type { Scene } from '../../generated/hyperswap/v1/scene_pb.js';
 import type { SceneJob } from '../../generated/hyperswap/v1/scene_job_pb.js';
 import { shownError } from '../api/error-text.js';
@@ -16,7 +16,7 @@ export interface OpenMap {
   readonly classes: readonly MapClass[];
   readonly labels: Cog;
   readonly confidence: Cog;
-  /** Undefined when the scene is gone. */
+  /** Undefined if the scene was deleted. */
   readonly scene: Scene | undefined;
   readonly place: Place | undefined;
 }
@@ -29,7 +29,7 @@ function mapFile(id: string, file: string, reach: number): string {
 /** Opens a finished map. @param reach pixels that smoothing reaches */
 export async function openMap(job: SceneJob, reach: number, signal: AbortSignal): Promise<OpenMap> {
   const id = job.status!.job;
-  // The first request writes the files; its error tells what is wrong.
+  // The first request writes the files; its error has the reason.
   const response = await fetch(mapFile(id, 'labels.tif', reach), { method: 'HEAD', headers: authorization(), signal });
   if (!response.ok) {
     const problem = await fetch(mapFile(id, 'labels.tif', reach), { headers: authorization(), signal });
@@ -54,7 +54,10 @@ export async function openMap(job: SceneJob, reach: number, signal: AbortSignal)
   };
 }
 
-/** Reads the ground truth of a map's scene: its first label map. Undefined without one, and for scenes too large to be drawn at once. */
+/**
+ * Reads the ground truth of a map's scene: its first label map. Undefined without one, and for scenes too large to be
+ * drawn at once.
+ */
 export async function readTruth({ scene, job }: OpenMap, signal: AbortSignal): Promise<Uint8Array | undefined> {
   const [first] = scene?.labelMaps ?? [];
   if (scene === undefined || first === undefined || job.height * job.width > mostPixels) return undefined;

@@ -91,7 +91,7 @@ export function Slider({
   );
 }
 
-/** Something that is on or off. */
+/** Check box. */
 export function Check({
   label,
   checked,

@@ -1,7 +1,7 @@
 import type { ComponentChildren, JSX } from 'preact';
 import type { ShownError } from '../api/error-text.js';
 
-/** Shows an error with its code, and where to mend it. */
+/** Shows an error with its code, and a link to fix it. */
 export function ErrorNotice({ error }: { readonly error: ShownError | undefined }): JSX.Element | null {
   if (error === undefined) return null;
   return (
@@ -12,7 +12,7 @@ export function ErrorNotice({ error }: { readonly error: ShownError | undefined 
   );
 }
 
-/** Shows that something is loaded. */
+/** Shows that data is loading. */
 export function Busy({ children }: { readonly children: ComponentChildren }): JSX.Element {
   return (
     <p class="busy" role="status">

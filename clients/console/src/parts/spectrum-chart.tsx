@@ -11,7 +11,10 @@ export interface Spectrum {
   readonly deviations?: readonly number[];
 }
 
-/** Chart of spectra over wavelength, or over the number of the band where wavelengths are not known. Bad bands are left out. */
+/**
+ * Chart of spectra over wavelength, or over the number of the band where wavelengths are not known. Bad bands are left
+ * out.
+ */
 export function SpectrumChart({
   title,
   spectra,

@@ -51,7 +51,11 @@ export class Cog {
     return found;
   }
 
-  /** Counts values over the whole raster, on the finest level of at most 16 million pixels. @returns pixels by value, at full resolution */
+  /**
+   * Counts values over the whole raster, on the finest level of at most 16 million pixels.
+   *
+   * @returns pixels by value, at full resolution
+   */
   async count(): Promise<ReadonlyMap<number, number>> {
     const level = this.levels.findIndex((image) => image.getWidth() * image.getHeight() <= 16e6);
     const image = this.levels[level]!;

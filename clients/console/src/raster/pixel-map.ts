@@ -26,7 +26,11 @@ export function pixelProjection(size: RasterSize): Projection {
   return found;
 }
 
-/** Makes a map of a raster in an element, which shows all of it. @param kept view of a map before, which stays where it was */
+/**
+ * Makes a map of a raster in an element, which shows all of it.
+ *
+ * @param kept view of a map before, which stays where it was
+ */
 export function createPixelMap(target: HTMLElement, size: RasterSize, layers: BaseLayer[], kept?: View): OlMap {
   const extent = extentOf(size);
   const map = new OlMap({

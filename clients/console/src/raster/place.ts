@@ -1,12 +1,12 @@
-/** Places on Earth of pixels. Maps are drawn in pixels, so that any reference system, and none, works alike. */
+/** Georeference of pixels. Maps are drawn in pixels, so that any reference system works, and also none. */
 import proj4 from 'proj4';
 import type { Georeference } from '../../generated/hyperswap/v1/scene_pb.js';
 
-/** Place of a scene. */
+/** Georeference of a scene. */
 export interface Place {
   /** Name of the reference system; empty when it is not known. */
   readonly name: string;
-  /** Coordinates of a place in pixels, column and row. */
+  /** Coordinates of a point given in pixels, column and row. */
   coordinates(column: number, row: number): readonly [x: number, y: number];
   /** Longitude and latitude in degrees; undefined where the system is not known. */
   longitudeLatitude(column: number, row: number): readonly [number, number] | undefined;
@@ -14,7 +14,7 @@ export interface Place {
   readonly hectares: number | undefined;
 }
 
-/** Returns the place of a georeference; undefined for none. */
+/** Returns the functions of a georeference; undefined without one. */
 export function placeOf(found: Georeference | undefined): Place | undefined {
   if (found?.transform.length !== 6) return undefined;
   const [a, b, c, d, e, f] = found.transform as [number, number, number, number, number, number];

@@ -9,8 +9,8 @@ const mostValues = 16_000_000;
 const blockRows = 16;
 
 /**
- * Computes mean and deviation of the spectra of each class (Welford 1962). Of large scenes it reads blocks of rows that are spread over the
- * labelled ones.
+ * Computes mean and deviation of the spectra of each class (Welford 1962). Of large scenes it reads blocks of rows that
+ * are spread over the labelled ones.
  */
 export async function classSpectra(scene: Scene, labelMap: string, signal: AbortSignal): Promise<Spectrum[]> {
   const { height, width, bands, scale = 1, offset = 0 } = scene.raster!;

@@ -21,7 +21,10 @@ export interface ShapeWindow {
 
 const unchanged = 255;
 
-/** Returns the pixels of a shape; undefined when it lies outside of the scene. A polygon takes the pixels whose centre it holds. */
+/**
+ * Returns the pixels of a shape; undefined when it lies outside of the scene. A polygon takes the pixels whose centre
+ * it holds.
+ */
 export function windowOf(
   { kind, corners, label, side }: DrawnShape,
   { height, width }: RasterSize,

@@ -1,8 +1,9 @@
 import type { RasterSize } from '../raster/pixel-map.js';
 
 /**
- * Computes the distance of each pixel to the nearest of some pixels, in pixels along rows or columns, the larger counts (Chebyshev): two
- * passes over the raster (Rosenfeld and Pfaltz 1966). A test patch holds a training pixel where the distance is at most half a patch.
+ * Computes the distance of each pixel to the nearest of some pixels, in pixels along rows or columns, the larger counts
+ * (Chebyshev): two passes over the raster (Rosenfeld and Pfaltz 1966). A test patch holds a training pixel where the
+ * distance is at most half a patch.
  *
  * @param pixels row · width + column
  * @returns `[height, width]`, at most 65,535

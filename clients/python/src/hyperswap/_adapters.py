@@ -50,7 +50,7 @@ class Adapters:
         return self._loop.run(lambda _: self._twin.get(adapter))
 
     def alias(self, adapter: str | Adapter | TrainingView, alias: str) -> Adapter:
-        """Point an alias at a version, once it is ready; streams that use it change with their next tile.
+        """Point an alias at a version, after it is bound; open streams use it from their next tile.
 
         Examples
         --------
@@ -60,7 +60,7 @@ class Adapters:
         return self._loop.run(lambda _: self._twin.alias(adapter, alias))
 
     def pin(self, adapter: str | Adapter | TrainingView, *, undo: bool = False) -> Adapter:
-        """Keep what a reference means ready on every pod.
+        """Keep the version of a reference loaded on every pod.
 
         Parameters
         ----------
@@ -77,7 +77,7 @@ class Adapters:
         return self._loop.run(lambda _: self._twin.pin(adapter, undo=undo))
 
     def retire(self, adapter: str | Adapter | TrainingView, *, undo: bool = False) -> Adapter:
-        """Let a version take no new work, or bring it back with ``undo``."""
+        """Retire a version, so that it takes no new work, or undo that with ``undo``."""
         return self._loop.run(lambda _: self._twin.retire(adapter, undo=undo))
 
     def export(

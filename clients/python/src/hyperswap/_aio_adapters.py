@@ -55,19 +55,19 @@ class Adapters:
         return adapter_of(answer.adapter)
 
     async def alias(self, adapter: str | Adapter | TrainingView, alias: str) -> Adapter:
-        """Point an alias at a version, once it is ready; streams that use it change with their next tile."""
+        """Point an alias at a version, after it is bound; open streams use it from their next tile."""
         request = adapter_pb2.SetAliasRequest(adapter=reference_of(adapter), alias=alias)
         answer = await self._channels.unary(self._channels.adapters.SetAlias, request)
         return adapter_of(answer.adapter)
 
     async def pin(self, adapter: str | Adapter | TrainingView, *, undo: bool = False) -> Adapter:
-        """Keep what a reference means ready on every pod, or no longer."""
+        """Keep the version of a reference loaded on every pod, or remove the pin."""
         request = adapter_pb2.PinAdapterRequest(adapter=reference_of(adapter), undo=undo)
         answer = await self._channels.unary(self._channels.adapters.PinAdapter, request)
         return adapter_of(answer.adapter)
 
     async def retire(self, adapter: str | Adapter | TrainingView, *, undo: bool = False) -> Adapter:
-        """Let a version take no new work, or bring it back."""
+        """Retire a version, so that it takes no new work, or undo that."""
         request = adapter_pb2.RetireAdapterRequest(adapter=reference_of(adapter), undo=undo)
         answer = await self._channels.unary(self._channels.adapters.RetireAdapter, request)
         return adapter_of(answer.adapter)

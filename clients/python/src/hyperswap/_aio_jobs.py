@@ -51,7 +51,7 @@ class Jobs:
                 yield told
 
     async def cancel(self, job: str | Job) -> None:
-        """End a job."""
+        """Cancel a job."""
         found = await self.get(job) if isinstance(job, str) else job
         calls = self._channels
         if found.kind == "preparation":

@@ -39,7 +39,7 @@ def window_message(window: Window | None) -> scene_pb2.Window | None:
 
 
 def labels_array(scene: SceneRecord, name: str, labels: NDArray[np.uint8]) -> xarray.DataArray:
-    """Return labels of a scene as a DataArray with classes, colours and place on Earth."""
+    """Return labels of a scene as a DataArray with classes, colours and georeference."""
     place = crs_of(scene.crs_wkt, scene.epsg)
     found = labelled_array(name or "labels", ("y", "x"), labels, place, scene.transform)
     found.attrs.update(class_attributes(scene.classes))
@@ -48,7 +48,7 @@ def labels_array(scene: SceneRecord, name: str, labels: NDArray[np.uint8]) -> xa
 
 @dataclass(frozen=True, repr=False)
 class Scene(SceneRecord):
-    """Prepared scene; its methods ask the services. Asynchronous twin of :class:`hyperswap.Scene`."""
+    """Prepared scene; its methods call the services. Asynchronous twin of :class:`hyperswap.Scene`."""
 
     _channels: Channels | None = field(default=None, repr=False, compare=False)
 
@@ -69,7 +69,7 @@ class Scene(SceneRecord):
         return found
 
     async def to_xarray(self, label_map: str = "") -> xarray.DataArray:
-        """Return a label map as a DataArray (y, x) with classes, colours and place on Earth."""
+        """Return a label map as a DataArray (y, x) with classes, colours and georeference."""
         return labels_array(self, label_map, await self.labels(label_map))
 
     async def pixels(

@@ -51,7 +51,7 @@ class Training(TrainingView):
         return self
 
     async def cancel(self) -> None:
-        """End the training. Nothing is registered."""
+        """Cancel the training. Nothing is registered."""
         request = training_pb2.CancelTrainingRequest(training=self.id)
         await self._channels.unary(self._channels.trainings.CancelTraining, request)
 

@@ -1,4 +1,4 @@
-"""Where the services are, how to reach them, and how calls are made, repeated and ended."""
+"""Channels to the services: addresses, credentials, calls, retries and cancellation."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class HasPageToken(Protocol):
 
 
 class HasNextPageToken(Protocol):
-    """Page that names the next; an empty token says that there is none."""
+    """Page with the token of the next; an empty token marks the last page."""
 
     next_page_token: str
 
@@ -88,7 +88,7 @@ class Tls:
 
 @dataclass(frozen=True)
 class RetryPolicy:
-    """When a call is repeated that failed for a reason that can pass.
+    """Policy for retries of calls that failed for a temporary reason.
 
     A call is repeated when the service says after how long it can succeed (``RetryInfo``: a full
     queue, a store that does not answer, a process that shuts down), and when the service cannot be
@@ -119,7 +119,7 @@ class RetryPolicy:
 
 
 def may_pass(error: HyperswapError, idempotent: bool = True) -> bool:
-    """Tell errors after which the same call can succeed.
+    """Return true for errors after which the same call can succeed.
 
     Parameters
     ----------
@@ -134,7 +134,7 @@ def may_pass(error: HyperswapError, idempotent: bool = True) -> bool:
 
 
 def is_cut_off(error: BaseException) -> bool:
-    """Tell the end of a connection from the end of what was watched."""
+    """Return true if the connection ended, and not the watched work."""
     return isinstance(error, ServiceUnreachableError | DrainingError)
 
 
@@ -313,7 +313,7 @@ class Channels:
         idempotent: bool = True,
         timeout: float | None = None,
     ) -> Response:
-        """Call a method, and repeat it as the policy says."""
+        """Call a method, and retry it by the policy."""
         for failures in range(1, self.retry.attempts + 1):
             try:
                 answer: Response = await method(request, timeout=timeout or self.timeout, metadata=self.metadata())

@@ -54,7 +54,7 @@ async def read_map(
     probabilities: bool,
     smooth: int,
 ) -> MapArrays:
-    """Read the map of a job that is done. Without a scene it has no place on Earth."""
+    """Read the map of a job that is done. Without a scene it has no georeference."""
     version = adapter_of(job.adapter)
     outputs = [tile_pb2.OUTPUT_LABELS, tile_pb2.OUTPUT_CONFIDENCE]
     if probabilities:
@@ -125,7 +125,7 @@ def crs_of(wkt: str, epsg: int) -> str:
 
 
 class _Mosaic:
-    """Map that is put together of windows."""
+    """Map that is assembled from windows."""
 
     def __init__(self, height: int, width: int, adapter: Adapter, probabilities: bool) -> None:
         self._adapter = adapter

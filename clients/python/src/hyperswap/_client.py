@@ -407,8 +407,8 @@ class Client:
         adapter
             Reference, version, or training that is done.
         smooth
-            Lets pixels of like spectra up to about so far around vote for the class, in pixels;
-            0 for none. Prepared scenes only.
+            Smooths the map: pixels with similar spectra within about this distance in pixels vote for
+            the class; 0 for none. Prepared scenes only.
         agreement
             Share of pixels that shall have the label of the exact map, from 0.9 to below 1. The
             model then classifies the pixels near borders of classes, about half of them, and the

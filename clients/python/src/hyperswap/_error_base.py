@@ -1,4 +1,4 @@
-"""Base classes of all exceptions, grouped by what a caller can do about them."""
+"""Base classes of all exceptions, grouped by the way in which a caller can handle them."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ class HyperswapError(Exception):
 
 
 class InvalidArgumentError(HyperswapError, ValueError):
-    """Input that cannot be used. Mend it before the next try."""
+    """Input that cannot be used. Fix it before the next attempt."""
 
 
 class NotFoundError(HyperswapError, LookupError):
@@ -73,7 +73,7 @@ class NotFoundError(HyperswapError, LookupError):
 
 
 class ConflictError(HyperswapError):
-    """Object that exists, or changed meanwhile."""
+    """Object that exists, or changed in the meantime."""
 
 
 class PreconditionError(HyperswapError):
@@ -85,8 +85,8 @@ class AccessError(HyperswapError):
 
 
 class BusyError(HyperswapError):
-    """Limit that is reached now. The same call can succeed after ``retry_after`` seconds."""
+    """Limit that is reached at present. The same call can succeed after ``retry_after`` seconds."""
 
 
 class UnavailableError(HyperswapError):
-    """Service, or what it needs, that does not answer."""
+    """Service that does not answer, or one of its dependencies."""

@@ -16,7 +16,7 @@ Request = TypeVar("Request")
 Result = TypeVar("Result")
 
 end: Any = object()
-"""What follows the last item."""
+"""Marker after the last item."""
 
 
 class Worker:
@@ -37,7 +37,7 @@ class Worker:
         return await future
 
     def close(self) -> None:
-        """End the thread, once its function has returned."""
+        """End the thread after its function has returned."""
         self._work.put(None)
 
     def _run(self) -> None:

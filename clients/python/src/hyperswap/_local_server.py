@@ -1,4 +1,4 @@
-"""A server of this process alone: started by the command ``hyperswap up``, and stopped with this process."""
+"""Private server of this process: started by the command ``hyperswap up``, and stopped with this process."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def default_address() -> str:
 
 
 def listens(address: str) -> bool:
-    """Tell whether something accepts connections at an address."""
+    """Return true if a server accepts connections at an address."""
     host, _, port = address.rpartition(":")
     if port == "0":
         return False
@@ -56,7 +56,7 @@ class LocalServer:
         ]
         command = [*_command(), *flags, "--json", "--log-level", "error"]
         arguments = ["up", "--host", default_host, "--port", "0", "--attached"]
-        # Ctrl-C reaches a whole process group. The server outlives it, for this process may go on.
+        # Ctrl-C reaches a whole process group. The server survives it, because this process may continue.
         self._process = subprocess.Popen(
             [*command, *arguments],
             stdin=subprocess.PIPE,
@@ -82,7 +82,7 @@ class LocalServer:
             raise
 
     def stop(self) -> None:
-        """End the server: let open work end within a second, then end its process."""
+        """Stop the server: wait up to a second for open work, then end its process."""
         atexit.unregister(self.stop)
         process = self._process
         if process.stdin is not None and not process.stdin.closed:

@@ -1,4 +1,4 @@
-"""An event loop in a thread of its own, which runs the asynchronous client for callers that wait."""
+"""Event loop in its own thread, which runs the asynchronous client for blocking callers."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ class LoopThread:
                 self.apart(lambda: self.run(lambda _: closing.aclose()))
 
     def apart(self, work: Callable[[], object]) -> None:
-        """Do work that waits for this loop: here, or in another thread where this one is the loop's.
+        """Run work that waits for this loop: here, or in another thread if this is the loop's thread.
 
         What is collected as garbage is closed in any thread.
         """

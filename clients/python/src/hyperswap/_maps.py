@@ -1,4 +1,4 @@
-"""Maps as arrays, as xarray objects with their place on Earth, and as pictures."""
+"""Maps as arrays, as georeferenced xarray objects, and as pictures."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Agreement:
 
 @dataclass(frozen=True)
 class MapArrays:
-    """Land-cover map as NumPy arrays, for those who work without xarray.
+    """Land-cover map as NumPy arrays, for use without xarray.
 
     Attributes
     ----------

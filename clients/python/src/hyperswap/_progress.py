@@ -1,4 +1,4 @@
-"""How far long work is: a live picture in notebooks, a bar on terminals, lines elsewhere."""
+"""Progress of long work: a live picture in notebooks, a bar on terminals, lines elsewhere."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from typing import Any, Protocol
 from hyperswap._records import Metrics, Progress
 
 ProgressOption = bool | Callable[[Progress], None]
-"""True shows progress, False does not, and a function is told of it."""
+"""True shows progress, False does not, and a function receives it."""
 
 _pause = 0.2
 _bar_width = 24
 
 
 class Display(Protocol):
-    """Takes progress, and ends."""
+    """Receiver of progress."""
 
     def __call__(self, progress: Progress) -> None: ...
 

@@ -1,4 +1,4 @@
-"""What the services tell: plain, frozen records with NumPy arrays."""
+"""Records of the services: plain and frozen, with NumPy arrays."""
 
 from __future__ import annotations
 

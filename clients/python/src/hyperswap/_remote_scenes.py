@@ -17,7 +17,7 @@ from hyperswap.v1 import scene_pb2
 
 
 def is_remote(data: object) -> TypeGuard[str]:
-    """Tell a URL or ``store:KEY`` from a path and from an array."""
+    """Return true for a URL or ``store:KEY``, false for a path or an array."""
     return isinstance(data, str) and re.match(r"(https?://|store:)", data, re.IGNORECASE) is not None
 
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, repr=False)
 class Scene(SceneRecord):
-    """Prepared scene: what is known of it, and what can be asked for.
+    """Prepared scene: its description, and methods to read it.
 
     Get one from :meth:`Client.prepare` or ``hs.scenes``. The attributes are those of
     :class:`SceneRecord`: ``name``, ``shape`` (rows, columns, bands), ``classes``, ``label_maps``,
@@ -65,7 +65,7 @@ class Scene(SceneRecord):
         return loop.run(lambda _: twin.labels(label_map))
 
     def to_xarray(self, label_map: str = "") -> xarray.DataArray:
-        """Return a label map as a DataArray with classes, colours and place on Earth.
+        """Return a label map as a DataArray with classes, colours and georeference.
 
         Parameters
         ----------

@@ -88,7 +88,7 @@ class Source:
     epsg: int = 0
     transform: tuple[float, ...] | None = None
     remote: str = ""
-    """Place that the service reads itself, without ``read``; empty for all others."""
+    """Source that the service reads itself, without ``read``; empty for all others."""
     close: Callable[[], None] = field(default=lambda: None)
 
     @property
@@ -124,7 +124,7 @@ class Source:
         )
 
     def valid(self, values: NDArray[Any]) -> NDArray[np.bool_]:
-        """Tell the pixels that hold data, (rows, columns), of values (rows, columns, bands)."""
+        """Return the mask of pixels with data, (rows, columns), of values (rows, columns, bands)."""
         valid = np.ones(values.shape[:2], dtype=bool)
         if self.nodata is not None:
             valid &= ~(values == self.nodata).all(axis=2)
@@ -228,7 +228,7 @@ def _from_array(name: str, array: NDArray[Any], axes: Axes) -> Source:
 
 
 def _is_data_array(data: object) -> bool:
-    # Without importing xarray: nobody has a DataArray who has not imported it.
+    # Without importing xarray: a caller with a DataArray has imported it.
     return any(one.__name__ == "DataArray" and one.__module__.startswith("xarray.") for one in type(data).__mro__)
 
 

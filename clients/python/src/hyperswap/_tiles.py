@@ -1,4 +1,4 @@
-"""Streams of tiles: sent as the service takes them, answered as they are asked for, in bounded memory."""
+"""Streams of tiles: sent and read with back-pressure, in bounded memory."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Errors = Literal["raise", "return"]
 Content = Literal["raw", "prepared"]
 
 tiles_in_flight = 64
-"""Tiles that are taken and whose results are not, at most."""
+"""Maximum number of tiles in flight: taken, but without a result that was read."""
 
 
 @dataclass(frozen=True)
@@ -342,7 +342,7 @@ async def _iterate(tiles: Iterable[TileLike] | AsyncIterable[TileLike]) -> Async
             yield _tile_of(tile)
         return
     iterator = iter(tiles)
-    # What reads a file, or asks this client for tiles of a scene, must not stop the loop.
+    # Reading a file, or tiles of a scene with this client, must not block the loop.
     reader = Worker("tiles")
     try:
         while True:

@@ -1,4 +1,4 @@
-"""What is known of a training while it runs and when it is done."""
+"""State of a training while it runs and after its end."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from hyperswap.errors import JobNotDoneError
 
 
 class TrainingView:
-    """Training as far as its client was told.
+    """Training with its progress so far.
 
     Attributes
     ----------

@@ -36,7 +36,7 @@ async def keep_watching(watch: Callable[[], AsyncIterator[Event]]) -> AsyncItera
             return
         except HyperswapError as error:
             now = time.monotonic()
-            # What could be watched for longer than patience lasts was connected, though nothing may have been told.
+            # A watch that lasted longer than the timeout was connected, even without a message.
             if now - start > _patience:
                 heard = now
             if not is_cut_off(error) or now - heard > _patience:

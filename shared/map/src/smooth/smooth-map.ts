@@ -39,7 +39,7 @@ export async function smoothMap(
   const smoothed = new Uint8Array(labels.length);
   for (const [done, label] of classes.entries()) {
     onProgress?.(done, classes.length);
-    // A large scene takes seconds a class: the event loop runs other work in between and notices a cancellation.
+    // A large scene takes seconds a class, so this yields to the event loop and checks for cancellation.
     await nextTurn();
     signal?.throwIfAborted();
     const votes = walk.meanVotes(Float64Array.from(labels, (own, i) => (own === label ? confidence[i]! : 0)));

@@ -1,6 +1,6 @@
 /**
  * Compression of the bands: Zarr's `blosc` codec with LZ4 and byte shuffling. On hyperspectral data it makes files as
- * small as gzip does, and is ten times as fast. It blocks its thread: call it from threads that nobody waits for.
+ * small as gzip does, and is ten times as fast. It blocks its thread: call it only in worker threads.
  */
 import Blosc from 'numcodecs/blosc';
 

@@ -31,7 +31,7 @@ export interface BlockPass {
   readonly groups: readonly (readonly number[])[];
   readonly threads: readonly PreparationThread[];
   readonly signal: AbortSignal | undefined;
-  /** Does a block; the next one is read meanwhile. */
+  /** Processes a block while the next one is read. */
   readonly use: (thread: PreparationThread, given: StoredBlock, group: number) => Promise<void>;
   /** Called after each block. */
   readonly onBlock: () => void;
@@ -72,7 +72,7 @@ export async function passOverBlocks(source: BlockSource, pass: BlockPass): Prom
   for (const result of results) if (result.status === 'rejected') throw result.reason;
 }
 
-/** Lets a read go on while nobody waits for it: if it fails, whoever waits then is told. */
+/** Starts a read ahead of its use. A failure is reported to the later wait, and not as an unhandled rejection. */
 function ahead<Value>(reading: Promise<Value>): Promise<Value> {
   reading.catch(() => undefined);
   return reading;

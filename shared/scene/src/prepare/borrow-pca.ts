@@ -7,7 +7,7 @@ import { PreparedScene } from '../prepared/prepared-scene.js';
 import type { Pca } from './pca.js';
 import type { PixelRule } from './valid-pixels.js';
 
-/** Scene that is to take the PCA of another. */
+/** Scene that takes the PCA of another scene. */
 interface Borrower {
   readonly layout: Pick<SceneLayout, 'bands'>;
   readonly raster: RasterDescription;
@@ -57,7 +57,7 @@ export async function borrowPca(
  * Returns the shares of a scene's variance along the components of another PCA.
  *
  * @param statistics of the scores
- * @param own PCA of the scene, which tells its whole variance
+ * @param own PCA of the scene, which has its total variance
  */
 export function explainedShares(statistics: SceneManifest['statistics'], own: Pca): number[] {
   const [variance = 0, share = 0] = [own.explainedVariance[0], own.explainedVarianceRatio[0]];

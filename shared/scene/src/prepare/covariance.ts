@@ -11,7 +11,7 @@ export interface Coordinates {
   readonly basis?: Float64Array | undefined;
 }
 
-/** Sums that some pixels add to a covariance. They can be sent to another thread. */
+/** Partial sums of a covariance over some pixels. They can be sent to another thread. */
 export interface CovarianceSums {
   readonly count: number;
   /** Sums of the coordinates, `[good bands]`. */

@@ -1,10 +1,10 @@
 /**
  * Principal components of spectra, equal to scikit-learn's `PCA(svd_solver="full")` up to sign.
  *
- * The covariance is summed in float64, which squares the condition of the data: where the leading components' variances
- * differ so much that the small ones drown in the rounding errors of the large ones, the covariance is summed once more
- * in the coordinates that it gave. There each error is small beside its own component, and Jacobi's rotations keep it
- * so (Drmač and Veselić 2008).
+ * The covariance is summed in float64, which squares the condition of the data: if the variances of the leading
+ * components differ so much that the small ones are lost in the rounding errors of the large ones, the covariance is
+ * summed again in the coordinates of the first result. There each error is small relative to its own component, and
+ * Jacobi's rotations preserve this (Drmač and Veselić 2008).
  */
 import { gradedEigenpairs } from '../linear/graded-eigenpairs.js';
 import { leadingEigenpairs, orthonormalize, type Eigenpairs } from '../linear/leading-eigenpairs.js';
@@ -119,7 +119,7 @@ export function fitFewPixels(spectra: Float64Array, bands: number, count: number
   return { mean, pairs: { values, vectors: loadings }, totalVariance };
 }
 
-/** Returns the components as they are kept, over all bands. @param bands all bands of a pixel */
+/** Returns the components in their stored form, over all bands. @param bands all bands of a pixel */
 export function toPca({ mean, pairs, totalVariance }: Components, { bands, goodBands }: PixelRule): Pca {
   const count = pairs.values.length;
   const good = goodBands.length;
@@ -141,7 +141,7 @@ export function toPca({ mean, pairs, totalVariance }: Components, { bands, goodB
   };
 }
 
-/** Tells whether the last of some variances stands out from the rounding errors of the first. */
+/** Returns true if the last variance is larger than the rounding errors of the first. */
 function isWellConditioned({ values }: Eigenpairs, count: number): boolean {
   const first = values[0] ?? 0;
   return first <= 0 || count < 1 || values[count - 1]! * wellConditioned > first;

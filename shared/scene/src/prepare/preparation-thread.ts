@@ -1,4 +1,4 @@
-/** Thread that does the arithmetic of a preparation. */
+/** Thread for the computations of a preparation. */
 import { createHash } from 'node:crypto';
 import { workerData } from 'node:worker_threads';
 import { failure } from '@hyperswap/errors';
@@ -62,7 +62,7 @@ const operations = {
     return { valid, digest: createHash('sha256').update(bytes).digest('hex') };
   },
 
-  /** Gives away the sums of a lane; undefined when no block came. */
+  /** Transfers the sums of a lane; undefined if no block was added. */
   takeLane: (lane: number): Transferred<CovarianceSums | undefined> => {
     const accumulator = lanes.get(lane);
     lanes.delete(lane);

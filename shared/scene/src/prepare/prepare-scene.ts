@@ -24,12 +24,12 @@ import type { FinishedChunk } from './projection.js';
 import { mergeMoments, toStatistics, type ScoreMoments } from './statistics.js';
 import type { PixelRule } from './valid-pixels.js';
 
-/** Threads of one preparation at most. */
+/** Maximum number of threads of one preparation. */
 const mostThreads = 4;
-/** Chunks that are stored at once. */
+/** Number of chunks that are stored at the same time. */
 const storedAtOnce = 8;
 
-/** Scene whose bands and labels are in the store, and that is to be prepared. */
+/** Scene to prepare, whose bands and labels are in the store. */
 export interface UploadedScene {
   readonly name: string;
   readonly layout: SceneLayout;
@@ -45,7 +45,7 @@ export interface UploadedScene {
   readonly reduction: 'pca' | 'none';
   /** Prepared scene whose PCA is taken in place of one of this scene. */
   readonly pcaOf: string | undefined;
-  /** Takes the place of another scene of the name. */
+  /** Replaces another scene of the same name. */
   readonly replace: boolean;
   /** Beginning of the keys of the bands, and of all that is made. */
   readonly arrays: string;
@@ -55,16 +55,16 @@ export interface UploadedScene {
 
 export interface PreparationContext {
   readonly signal?: AbortSignal | undefined;
-  /** Told of the units of a stage that are done. */
+  /** Called with the number of finished units of a stage. */
   readonly onProgress?: (stage: string, done: number, total: number) => void;
   /** @default as many as there are processors, up to 4 */
   readonly threads?: number;
 }
 
 /**
- * Reduces a scene, block by block, and keeps it. Until the last write, that of the manifest, nothing of it is seen, and
- * a scene of the same name stays whole. Preparing the same content again changes nothing. Memory does not grow with the
- * scene: at most some blocks a thread, 64 rows of scores a thread, and the sums of the covariance.
+ * Reduces a scene, block by block, and stores it. The manifest is written last: until then the scene is not visible,
+ * and an existing scene of the same name stays complete. Preparing the same content again changes nothing. Memory does
+ * not grow with the scene: at most some blocks a thread, 64 rows of scores a thread, and the sums of the covariance.
  *
  * @returns the manifest of the scene that has the name now. Its arrays are other than those given when the same content
  * was there before
@@ -86,7 +86,7 @@ export async function prepareScene(
   const count = Math.min(wanted ?? Math.min(mostThreads, availableParallelism()), Math.max(lanes, layout.planes));
   const threads = Array.from({ length: count }, () => startThread(layout, rule));
   const stop = (): Promise<unknown> => Promise.all(threads.map((thread) => thread.stop()));
-  // Whatever they do: an eigenproblem may take seconds.
+  // Stops the threads at once, because an eigenproblem may take seconds.
   const leave = (): void => void stop();
   signal?.addEventListener('abort', leave, { once: true });
   try {
@@ -234,7 +234,7 @@ async function maskAllLabels(
 /**
  * Finds a scene of the same name and content.
  *
- * @returns undefined when the name is free, or the scene is to be replaced
+ * @returns undefined if the name is free, or the scene is to be replaced
  * @throws SCENE_EXISTS, OBJECT_DAMAGED
  */
 async function findPresent(
@@ -253,7 +253,7 @@ async function findPresent(
   return undefined;
 }
 
-/** Writes the manifest, and deletes the arrays of the scene whose place it takes. @throws SCENE_EXISTS */
+/** Writes the manifest, and deletes the arrays of the replaced scene. @throws SCENE_EXISTS */
 async function publish(
   store: ObjectStore,
   { name, replace, arrays }: UploadedScene,
@@ -272,11 +272,11 @@ async function publish(
     throw error;
   });
   await store.put(manifestKey(name), content);
-  // The scene is there: what cannot be deleted now is deleted by a later sweep.
+  // The scene is complete. A later sweep deletes what cannot be deleted now.
   if (replaced !== undefined && replaced !== arrays) await deleteArrays(store, replaced).catch(() => undefined);
 }
 
-/** The bands as they are, written as a PCA, so that an adapter treats all scenes alike. @throws FIELD_INVALID */
+/** Returns the unchanged bands in the form of a PCA, so that adapters treat all scenes alike. @throws FIELD_INVALID */
 function identity({ components, layout }: UploadedScene, { goodBands }: PixelRule): Pca {
   if (layout.bands !== components || goodBands.length !== components) {
     throw failure('FIELD_INVALID', {
@@ -295,7 +295,11 @@ function identity({ components, layout }: UploadedScene, { goodBands }: PixelRul
   };
 }
 
-/** Returns what tells a lookup table and its map from others; nothing without one. @throws OBJECT_DAMAGED */
+/**
+ * Returns the content of a lookup table and its map, for the digest; nothing without a table.
+ *
+ * @throws OBJECT_DAMAGED
+ */
 async function digestLookupTable(store: ObjectStore, { arrays, lookupTable }: UploadedScene): Promise<string[]> {
   if (lookupTable === undefined) return [];
   const hash = createHash('sha256').update(JSON.stringify(lookupTable));

@@ -3,7 +3,8 @@ import type { ObjectStore } from '@hyperswap/storage';
 import { isPlaceOf, manifestKey, readManifest } from './manifest.js';
 
 /**
- * Deletes a scene, also one whose manifest cannot be read: its manifest first, so that nobody finds half of it.
+ * Deletes a scene, also one whose manifest cannot be read: its manifest first, so that no reader finds an incomplete
+ * scene.
  *
  * @throws SCENE_NOT_FOUND
  */
@@ -11,7 +12,7 @@ export async function deleteScene(store: ObjectStore, name: string): Promise<voi
   const arrays = await arraysOf(store, name);
   await store.delete(manifestKey(name));
   if (arrays !== undefined) await deleteArrays(store, arrays);
-  // Files that earlier versions left beside their manifests.
+  // Files that earlier versions wrote beside their manifests.
   await deleteObjects(store, `scenes/${name}/`);
 }
 

@@ -13,7 +13,7 @@ export interface SceneList {
 /** Manifests that are read at once. */
 const readAtOnce = 32;
 
-/** Lists all scenes; one whose manifest cannot be read spoils nothing but itself. @throws STORE_UNREACHABLE */
+/** Lists all scenes; an unreadable manifest does not affect the others. @throws STORE_UNREACHABLE */
 export async function listScenes(store: ObjectStore): Promise<SceneList> {
   const objects = await store.list('scenes/');
   const names = objects.flatMap(({ key }) => /^scenes\/([^/]+)\/scene\.json$/.exec(key)?.[1] ?? []);
@@ -26,7 +26,7 @@ export async function listScenes(store: ObjectStore): Promise<SceneList> {
       if (result.status === 'fulfilled') scenes.push(result.value);
       else if (HyperswapError.is(result.reason, 'OBJECT_DAMAGED', 'NAME_INVALID')) {
         damaged.push({ name: some[index]!, error: result.reason });
-        // One that is not found was deleted meanwhile.
+        // A scene that is not found was deleted in the meantime.
       } else if (!HyperswapError.is(result.reason, 'SCENE_NOT_FOUND')) throw result.reason;
     }
   }

@@ -12,7 +12,7 @@ export interface OperationCall {
 /** Answer to a call, in the order of the calls. */
 export type OperationAnswer = { readonly result: unknown } | { readonly error: SerializedError };
 
-/** Result of an operation whose buffers are given away instead of copied. */
+/** Result of an operation whose buffers are transferred instead of copied. */
 export class Transferred<Result> {
   constructor(
     readonly result: Result,
@@ -20,7 +20,7 @@ export class Transferred<Result> {
   ) {}
 }
 
-/** Answers the calls that this thread gets, one after the other. */
+/** Answers the calls of this thread, one after the other. */
 export function serveOperations(operations: Operations): void {
   const port = parentPort!;
   let last: Promise<void> = Promise.resolve();

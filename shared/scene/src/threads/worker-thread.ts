@@ -14,7 +14,7 @@ interface Waiting {
   readonly reject: (error: unknown) => void;
 }
 
-/** A thread that does operations, one after the other. */
+/** Thread that runs operations, one after the other. */
 export class WorkerThread<Offered extends Operations> {
   private readonly worker: Worker;
   private readonly waiting: Waiting[] = [];
@@ -38,9 +38,9 @@ export class WorkerThread<Offered extends Operations> {
   }
 
   /**
-   * Does an operation after those that were called before.
+   * Runs an operation after the earlier ones.
    *
-   * @param given buffers and ports that are given to the thread instead of copied
+   * @param given buffers and ports that are transferred to the thread instead of copied
    * @throws what the operation throws; an error when the thread ends
    */
   call<Name extends keyof Offered & string>(
@@ -59,7 +59,7 @@ export class WorkerThread<Offered extends Operations> {
     });
   }
 
-  /** Ends the thread at once, whatever it does. */
+  /** Terminates the thread at once, even during an operation. */
   async stop(): Promise<void> {
     await this.worker.terminate();
   }

@@ -10,8 +10,8 @@ export interface Rows {
 }
 
 /**
- * Makes chunks of rows that come in order. One chunk is stored while the next is filled, so that memory holds two; rows
- * count as stored when their chunk is.
+ * Collects rows, which arrive in order, into chunks. One chunk is stored while the next is filled, so that memory holds
+ * two. Rows count as stored when their chunk is stored.
  */
 export class RowCollector {
   private chunk = new Uint8Array(0);
@@ -36,7 +36,7 @@ export class RowCollector {
     return this.rows.rowBytes;
   }
 
-  /** Tells that all rows came. */
+  /** Returns true if all rows have arrived. */
   get isComplete(): boolean {
     return this.next === this.rows.height;
   }
@@ -54,7 +54,7 @@ export class RowCollector {
       if (filled + count < chunkRows && this.next < height) continue;
       await this.storing;
       this.storing = this.store(Math.ceil(this.next / chunkRows) - 1, this.chunk);
-      // Told to the next call, or to `finish`.
+      // Error for the next call, or for `finish`.
       this.storing.catch(() => undefined);
       this.chunk = new Uint8Array(0);
     }

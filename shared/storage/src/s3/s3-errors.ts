@@ -1,7 +1,7 @@
 import { failure, HyperswapError } from '@hyperswap/errors';
 import { S3Error } from 'minio';
 
-/** Codes of answers that tell of a passing state of the server. */
+/** Codes of answers that report a temporary state of the server. */
 const passing = new Set([
   'SlowDown',
   'ServiceUnavailable',

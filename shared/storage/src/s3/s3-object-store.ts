@@ -24,16 +24,16 @@ export interface S3Settings {
 }
 
 /**
- * Time, in milliseconds, for which requests are retried while the server does not answer, so that a restart goes
- * unnoticed.
+ * Time for which requests are retried while the server does not answer, in milliseconds, so that a restart causes no
+ * errors.
  */
 const patienceMilliseconds = 20_000;
-/** Files above this go up in parts. */
+/** Size in bytes above which files are uploaded in parts. */
 const partBytes = 64 * 1024 * 1024;
 
 /**
- * Objects in a bucket of MinIO or any S3. The content's sha-256 travels with it and is compared when it is read.
- * Requests that get no answer are repeated with growing, random pauses.
+ * Objects in a bucket of MinIO or any S3. The sha-256 of the content is stored with it, and compared on reading.
+ * Requests without an answer are retried with exponential backoff and jitter.
  */
 export class S3ObjectStore implements ObjectStore {
   readonly description: string;
@@ -55,7 +55,11 @@ export class S3ObjectStore implements ObjectStore {
     this.prober = this.connect(() => this.probeSignal);
   }
 
-  /** Opens a bucket, and makes it where it is missing and may be made. @throws STORE_UNREACHABLE, STORE_REFUSED */
+  /**
+   * Opens a bucket, and creates it if it is missing and the permissions allow it.
+   *
+   * @throws STORE_UNREACHABLE, STORE_REFUSED
+   */
   static async open(settings: S3Settings): Promise<S3ObjectStore> {
     const store = new S3ObjectStore(settings);
     const { bucket } = settings;
@@ -89,7 +93,7 @@ export class S3ObjectStore implements ObjectStore {
     } catch (cause) {
       throw unreadable(cause);
     }
-    // Parts carry no condition, so that a large file asks first.
+    // Multipart uploads have no condition, so existence is checked before a large upload.
     if (options.onlyIfAbsent === true && size > partBytes && (await this.has(key))) {
       throw failure('OBJECT_EXISTS', { key });
     }
@@ -156,7 +160,7 @@ export class S3ObjectStore implements ObjectStore {
       const found: StoredObject[] = [];
       const items: AsyncIterable<BucketItem> = this.client.listObjectsV2(this.settings.bucket, prefix, true);
       for await (const { name, size } of items) {
-        // What others put into the bucket under other names is not ours.
+        // Objects of other programs, under other names, are ignored.
         if (name !== undefined && isObjectKey(name)) found.push({ key: name, bytes: size });
       }
       return found.sort((a, b) => (a.key < b.key ? -1 : 1));
@@ -198,7 +202,7 @@ export class S3ObjectStore implements ObjectStore {
       secretKey,
       partSize: partBytes,
       ...(signal && { transport: withSignal(useSSL ? https.request : http.request, signal) }),
-      // Requests are repeated here, where it is known which of them may be.
+      // Retries happen here, because this code knows which requests may be repeated.
       retryOptions: { disableRetry: true },
     });
   }
@@ -211,7 +215,7 @@ export class S3ObjectStore implements ObjectStore {
     open: () => Buffer | Readable,
   ): Promise<void> {
     const { bucket } = this.settings;
-    // Tells our own object from another's when the answer to the first attempt was lost.
+    // Detects our own object if the answer to the first attempt was lost.
     const writer = randomUUID();
     const metadata = { 'x-amz-meta-sha256': checksum, 'x-amz-meta-writer': writer };
     const condition: Record<string, string> = onlyIfAbsent ? { 'If-None-Match': '*' } : {};
@@ -228,7 +232,7 @@ export class S3ObjectStore implements ObjectStore {
     });
   }
 
-  /** Repeats a request while it gets no answer. @throws what it fails with, catalogued */
+  /** Retries a request while it gets no answer. @throws its failure as a catalogued error */
   private async repeat<Result>(key: string, request: () => Promise<Result>): Promise<Result> {
     try {
       return await pRetry(request, {

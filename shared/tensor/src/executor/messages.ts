@@ -24,7 +24,7 @@ export type Reply =
   | { readonly kind: 'error'; readonly id: number; readonly error: SerializedError }
   | CallSpan;
 
-/** Time that a traced call ran in the worker, told before its result. */
+/** Duration of a traced call in the worker, sent before its result. */
 export interface CallSpan {
   readonly kind: 'span';
   readonly id: number;
