@@ -466,6 +466,35 @@ test(
   },
 );
 
+test(
+  'nats: a copy that the server forgot to tell a change reads what is missing, not all',
+  { skip: serversMissing },
+  async () => {
+    nats ??= await startNats();
+    const proxy = await startCuttingProxy(nats.url.replace('nats://', ''), { connections: 0 });
+    const other = await NatsBus.open({ url: nats.url });
+    const bus = await NatsBus.open({ url: `nats://${proxy.endpoint}` });
+    const bucket = fresh('state');
+    const [state, theirs] = [bus.keyValue<string>(bucket), other.keyValue<string>(bucket)];
+    await Promise.all(Array.from({ length: 500 }, (_, index) => theirs.update(`k${index}`, 'x'.repeat(1000), 0)));
+    const news: string[] = [];
+    const stop = state.watch(({ key }) => news.push(key));
+    assert.equal((await state.list()).length, 500);
+    const whole = proxy.received();
+    const connection = await connect({ servers: nats.url });
+    const manager = await connection.jetstreamManager();
+    const stream = `KV_hyperswap-${bucket}`;
+    for await (const { name } of manager.consumers.list(stream)) await manager.consumers.delete(stream, name);
+    await theirs.update('k7', 'y', (await theirs.get('k7'))!.revision);
+    assert.equal((await state.list()).find(({ key }) => key === 'k7')?.value, 'y');
+    assert.deepEqual(news, ['k7']);
+    assert.ok(proxy.received() - whole < 50_000, `${proxy.received() - whole} bytes for one change`);
+    stop();
+    await Promise.all([bus.close(), other.close(), connection.close()]);
+    proxy.close();
+  },
+);
+
 test('nats: a watcher begins anew when the server has lost its data', { skip: serversMissing }, async () => {
   const server = await startNats();
   const bus = await NatsBus.open({ url: server.url });

@@ -6,8 +6,13 @@ import { decodeKey, isWhole, streamState, type NatsBucket, type ReadValue, type 
 
 /** Interval of the check for missed changes, with jitter, in milliseconds. */
 const checkMilliseconds = 30_000;
-/** Timeout of the wait for the next expected change, in milliseconds. */
+/** Time without a value after which a copy that is behind reads on after its last revision, in milliseconds. */
 const catchUpMilliseconds = 1_000;
+/**
+ * Time without a value after which the caller reads all values itself, in milliseconds. After a restart, a server with
+ * hundreds of copies sends nothing for seconds, and reading all values would keep it busy for longer.
+ */
+const giveUpMilliseconds = 10_000;
 
 /**
  * Local copy of a bucket that follows its changes. It reads all values once, in the order of their revisions. After a
@@ -48,10 +53,15 @@ export class FollowedCopy {
   /** Returns the copy if it has all values of the server, now or within the timeout; undefined otherwise. */
   async newest(): Promise<OrderedEntries<ReadValue> | undefined> {
     // Waits for a copy that is loading, because a second read of all values would take longer.
-    await this.waitUntil(() => this.isWhole);
+    await this.waitUntil(() => this.isWhole, giveUpMilliseconds);
     if (!this.isWhole) return undefined;
     const wanted = await this.bucket.ask(streamState);
-    await this.waitUntil(() => this.covers(wanted));
+    await this.waitUntil(() => this.covers(wanted), catchUpMilliseconds);
+    if (!this.covers(wanted)) {
+      // The next round continues after the last revision that the copy has seen.
+      this.endRound();
+      await this.waitUntil(() => this.covers(wanted), giveUpMilliseconds);
+    }
     return this.covers(wanted) ? this.entries : undefined;
   }
 
@@ -65,7 +75,7 @@ export class FollowedCopy {
   }
 
   /** Waits until a condition holds, or no value has arrived for the timeout. */
-  private async waitUntil(holds: () => boolean): Promise<void> {
+  private async waitUntil(holds: () => boolean, timeoutMilliseconds: number): Promise<void> {
     while (!holds() && !this.isStopped) {
       const { arrived } = this;
       await new Promise<void>((resolve) => {
@@ -74,7 +84,7 @@ export class FollowedCopy {
           this.waiting.delete(look);
           resolve();
         };
-        const timer = setTimeout(look, catchUpMilliseconds);
+        const timer = setTimeout(look, timeoutMilliseconds);
         this.waiting.add(look);
       });
       if (arrived === this.arrived) return;
@@ -146,7 +156,8 @@ export class FollowedCopy {
   }
 
   /**
-   * Ends the round if the server has a change that did not arrive, or lost one that did. The next round starts again.
+   * Ends the round if the server has a change that did not arrive. The next round continues after the last revision that
+   * did arrive. It starts again if the server has lost a change that the copy has.
    */
   private async endWhenMissing(bucket: KV, over: AbortSignal): Promise<void> {
     const hasEnded = (): boolean => over.aborted || this.isStopped;
@@ -161,11 +172,11 @@ export class FollowedCopy {
       // The connection itself notices a server that does not answer.
       const state = await streamState(bucket).catch(() => undefined);
       if (state === undefined) continue;
-      await this.waitUntil(() => this.covers(state));
+      await this.waitUntil(() => this.covers(state), catchUpMilliseconds);
       if (hasEnded()) return;
       const hasLost = before?.created === state.created && before.lastRevision > state.lastRevision;
       if (this.covers(state) && !hasLost) continue;
-      this.seen = undefined;
+      if (hasLost) this.seen = undefined;
       this.endRound();
     }
   }
