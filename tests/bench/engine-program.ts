@@ -11,6 +11,7 @@ import {
   makeResident,
   patchesOfGradient,
   residentBackbone,
+  servingPrecision,
   tokenCount,
   tokenValues,
   type Backbone,
@@ -25,6 +26,7 @@ import {
   tensorflow,
   type DeviceTensor,
   type FloatPrecision,
+  type NumberFormat,
   type Precision,
   type Scalar,
   type Tensor2D,
@@ -39,7 +41,7 @@ export interface StepCase extends EngineCase {
 /** One measurement of the engine. */
 export interface EngineCase {
   readonly backbone: Backbone;
-  readonly precision: Precision;
+  readonly precision: NumberFormat;
   readonly batch: number;
   readonly repetitions: number;
 }
@@ -54,7 +56,7 @@ export interface ProductCase {
 export interface SceneCase {
   readonly backbone: Backbone;
   readonly blob: Uint8Array;
-  readonly precision: Precision;
+  readonly precision: NumberFormat;
   /** `[side + 2 · halo, side + 2 · halo, components]` */
   readonly scores: Float32Array;
   readonly side: number;
@@ -66,7 +68,7 @@ const classes = 16;
 /** Patches of one batch, tile-inference's default. */
 const sceneBatch = 128;
 
-function place({ backbone, precision }: EngineCase) {
+function place({ backbone }: Pick<EngineCase, 'backbone'>, precision: Precision) {
   makeResident(backbone, precision);
   return residentBackbone(backbone.digest, precision);
 }
@@ -102,7 +104,7 @@ const program = {
   /** Times the forward pass from token pixels to pooled features. */
   forward(given: EngineCase): number[] {
     const tf = tensorflow();
-    const resident = place(given);
+    const resident = place(given, servingPrecision(given.precision));
     const { config } = resident.backbone;
     const pixels = tf.randomNormal([given.batch * tokenCount(config), tokenValues(config)]) as Tensor2D;
     return time(given.repetitions, () => {
@@ -118,7 +120,7 @@ const program = {
    */
   trainingStep(given: StepCase): number[] {
     const tf = tensorflow();
-    const resident = place(given);
+    const resident = place(given, given.precision);
     const { config } = resident.backbone;
     const method = findMethod(given.method);
     const adaptation = { method, settings: methodSettings(method, adaptedWeight(config), {}) };
@@ -162,11 +164,10 @@ const program = {
    */
   scene(given: SceneCase): number[] {
     const tf = tensorflow();
-    const { backbone, blob, precision, scores, side, halo } = given;
-    makeResident(backbone, precision);
-    const resident = residentBackbone(backbone.digest, precision);
+    const { blob, scores, side, halo } = given;
+    const resident = place(given, servingPrecision(given.precision));
     const binding = new Binding('bench', readAdapter('bench', blob), resident);
-    const { components } = backbone.config;
+    const { components } = resident.backbone.config;
     const stride = side + 2 * halo;
     const pixels = tf.tidy(() => binding.fromScores(tf.tensor2d(scores, [stride * stride, components])));
     const size = 2 * halo + 1;

@@ -1,9 +1,9 @@
 import { Precision as PrecisionMessage } from '@hyperswap/proto';
 import { requireKnown } from '@hyperswap/rpc';
-import type { PrecisionChoice } from '@hyperswap/spectralgpt';
-import type { Precision } from '@hyperswap/tensor';
+import { numberFormat, type PrecisionChoice } from '@hyperswap/spectralgpt';
+import type { NumberFormat, Precision } from '@hyperswap/tensor';
 
-const messages: Readonly<Record<Precision, PrecisionMessage>> = {
+const messages: Readonly<Record<NumberFormat, PrecisionMessage>> = {
   float32: PrecisionMessage.PRECISION_FLOAT32,
   bfloat16: PrecisionMessage.PRECISION_BFLOAT16,
   int8: PrecisionMessage.PRECISION_INT8,
@@ -11,7 +11,7 @@ const messages: Readonly<Record<Precision, PrecisionMessage>> = {
 
 /** Returns a precision as it travels. */
 export function toPrecisionMessage(precision: Precision): PrecisionMessage {
-  return messages[precision];
+  return messages[numberFormat(precision)];
 }
 
 /** Choices of requests. */

@@ -4,7 +4,7 @@ import path from 'node:path';
 import type { Adapter } from '@hyperswap/adapter';
 import type { AdapterVersion, StartTrainingRequest } from '@hyperswap/proto';
 import { inMemory } from '@hyperswap/safetensors';
-import { readBackbone, writeBackbone, type Backbone } from '@hyperswap/spectralgpt';
+import { numberFormat, readBackbone, writeBackbone, type Backbone } from '@hyperswap/spectralgpt';
 import type { Precision } from '@hyperswap/tensor';
 import { publishAdapter, testAdapter } from './evaluate-adapter.js';
 import type { FittedAdapter } from './fit-adapter.js';
@@ -40,7 +40,7 @@ export async function withTunedBackbone<Result>(
     const backbone = await readBackbone(name, directory);
     const { digest } = backbone;
     const adapter = { ...head, metadata: { ...head.metadata, backbone: { name, digest } } };
-    await engine.call('makeResident', { backbone, precision, isFrozen: false });
+    await engine.call('makeResident', { backbone, precision: numberFormat(precision), isFrozen: false });
     try {
       return await use({ adapter, backbone, directory });
     } finally {

@@ -14,10 +14,10 @@ import {
   deviceScope,
   gelu,
   geluGradient,
-  int8Block,
   linear,
   matMul,
   multiply,
+  packedBlock,
   release,
   reshape,
   softmax,
@@ -27,7 +27,6 @@ import {
   transpose,
   type DeviceLinear,
   type DeviceTensor,
-  type PackedLinear,
 } from '@hyperswap/tensor';
 import type { BlockLayers, LayerName } from './folding.js';
 import type { DeviceUpdate } from './weight-update.js';
@@ -91,16 +90,14 @@ function addLayer(x: DeviceTensor, input: DeviceTensor, layer: DeviceLinear): De
   return deviceScope(() => addBranch(x, linear(input, layer)));
 }
 
-type PackedLayers = Readonly<Record<LayerName, PackedLinear>>;
-
 /** Runs a block whose layers are packed. */
-function blockOfInt8(x: DeviceTensor, { tokens, heads }: BlockShape, layers: BlockLayers): DeviceTensor {
-  const { 'attn.q': query, 'attn.k': key, 'attn.v': value, 'attn.proj': projection } = layers as PackedLayers;
-  const { 'mlp.fc1': first, 'mlp.fc2': second } = layers as PackedLayers;
-  // Packed inputs come in groups of four.
-  const hidden = 4 * second.weight.shape[1]!;
+function blockOfPacked(x: DeviceTensor, { tokens, heads }: BlockShape, layers: BlockLayers): DeviceTensor {
+  const { 'attn.q': query, 'attn.k': key, 'attn.v': value, 'attn.proj': projection } = layers;
+  const { 'mlp.fc1': first, 'mlp.fc2': second } = layers;
+  // Packed inputs come in groups of four integers or two floats.
+  const hidden = (second.center === undefined ? 2 : 4) * second.weight.shape[1]!;
   const shape = { tokens, heads, hidden, epsilon: layerNormEpsilon };
-  return int8Block(x, { query, key, value, projection, first, second }, shape);
+  return packedBlock(x, { query, key, value, projection, first, second }, shape);
 }
 
 /**
@@ -110,7 +107,7 @@ function blockOfInt8(x: DeviceTensor, { tokens, heads }: BlockShape, layers: Blo
  * @returns the same shape, float32
  */
 export function block(x: DeviceTensor, shape: BlockShape, layers: BlockLayers): DeviceTensor {
-  if (layers['attn.q'].weight.type === 'int32') return blockOfInt8(x, shape, layers);
+  if (layers['attn.q'].weight.type === 'int32') return blockOfPacked(x, shape, layers);
   const middle = deviceScope(() => {
     const rows = layerInput(x, layers);
     const heads = (layer: LayerName): DeviceTensor => deviceScope(() => splitHeads(linear(rows, layers[layer]), shape));

@@ -58,7 +58,7 @@ export interface LearningOptions {
  * @param pixels `[patches · tokens, tokenValues]`
  * @param resident in float32 or bfloat16
  * @returns `[patches, pooledWidth]`
- * @throws INTERNAL for a backbone in int8, which has no gradient
+ * @throws INTERNAL for a backbone of packed layers, which have no gradient
  */
 export function learningFeatures(
   pixels: Tensor2D,
@@ -66,7 +66,9 @@ export function learningFeatures(
   { learned, shown, pooling = 'mean' }: LearningOptions,
 ): Tensor2D {
   const { backbone, blocks: frozen, precision } = resident;
-  if (precision === 'int8') throw failure('INTERNAL', { reason: 'a backbone in int8 has no gradient' });
+  if (precision === 'int8' || precision === 'packed-bfloat16') {
+    throw failure('INTERNAL', { reason: 'packed layers have no gradient' });
+  }
   const { config } = backbone;
   const tokens = shown?.visible ?? tokenCount(config);
   const weights = resident.weights.replacing(learned.replaced);

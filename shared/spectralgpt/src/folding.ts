@@ -4,7 +4,17 @@
  * reaches the original parameters.
  */
 import { failure } from '@hyperswap/errors';
-import { borrow, cast, deviceScope, identity, keepOnDevice, packInt8, release, tensorflow } from '@hyperswap/tensor';
+import {
+  borrow,
+  cast,
+  deviceScope,
+  identity,
+  keepOnDevice,
+  packBf16,
+  packInt8,
+  release,
+  tensorflow,
+} from '@hyperswap/tensor';
 import type {
   DeviceLinear,
   DeviceTensor,
@@ -78,12 +88,12 @@ export function place(tensor: Tensor, precision: FloatPrecision): DeviceTensor {
 }
 
 /**
- * Places a folded layer on the device in the same way; in int8 it is packed.
+ * Places a folded layer on the device in the same way; in int8 and for our bfloat16 kernel it is packed.
  *
  * @param center mean input of each token, for int8 only
  */
 export function placeLayer(folded: FoldedLayer, precision: Precision, center?: DeviceTensor): DeviceLinear {
-  if (precision === 'int8') return packLayer(viewLayer(folded), center);
+  if (precision === 'int8' || precision === 'packed-bfloat16') return packLayer(viewLayer(folded), precision, center);
   const { weight, bias } = folded;
   return { weight: place(weight, precision), bias: place(bias, precision) };
 }
@@ -93,8 +103,13 @@ export function viewLayer({ weight, bias }: FoldedLayer): DeviceLinear {
   return { weight: borrow(weight), bias: borrow(bias) };
 }
 
-/** Packs a float32 layer on the device for int8. @throws INTERNAL without a center */
-export function packLayer(layer: DeviceLinear, center: DeviceTensor | undefined): DeviceLinear {
+/** Packs a float32 layer on the device for our own kernels. @throws INTERNAL for int8 without a center */
+export function packLayer(
+  layer: DeviceLinear,
+  precision: Exclude<Precision, FloatPrecision>,
+  center: DeviceTensor | undefined,
+): DeviceLinear {
+  if (precision === 'packed-bfloat16') return packBf16(layer);
   if (center === undefined) throw failure('INTERNAL', { reason: 'a layer in int8 needs the mean of its input' });
   return packInt8(layer, center);
 }

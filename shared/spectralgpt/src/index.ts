@@ -47,6 +47,7 @@ export {
   bytesPerWeight,
   int8ErrorLimit,
   learningPrecision,
+  numberFormat,
   servingPrecision,
   type PrecisionChoice,
 } from './precision.js';

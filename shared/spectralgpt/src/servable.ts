@@ -1,7 +1,7 @@
 /** Backbones that are held to run forward only: to serve, and to learn a head on their features. */
-import type { Precision } from '@hyperswap/tensor';
+import { chooseKernels, type Precision } from '@hyperswap/tensor';
 import type { Backbone } from './backbone.js';
-import { int8ErrorLimit, learningPrecision, servingPrecision, type PrecisionChoice } from './precision.js';
+import { int8ErrorLimit, servingPrecision, type PrecisionChoice } from './precision.js';
 import { makeResident, releaseResident, residentBackbone } from './resident.js';
 
 /** Precision of a backbone that is held. */
@@ -23,7 +23,7 @@ export function makeServable(backbone: Backbone, choice: PrecisionChoice): Resid
   const { int8Error } = residentBackbone(backbone.digest, precision);
   if (choice !== 'auto' || int8Error === undefined || int8Error <= int8ErrorLimit) return { precision, int8Error };
   releaseResident(backbone.digest, precision);
-  const replacement = learningPrecision(choice);
+  const replacement = chooseKernels().servingFloat;
   makeResident(backbone, replacement);
   return { precision: replacement, int8Error };
 }

@@ -120,7 +120,7 @@ export function mergeUpdate(
     const change = reshape(matMul(reshape(down.bias, [1, down.bias.shape[0]!]), up), layer.bias.shape);
     const weight = add(layer.weight, matMul(down.weight, up));
     const bias = add(layer.bias, change);
-    if (precision === 'int8') return packLayer({ weight, bias }, center);
+    if (precision === 'int8' || precision === 'packed-bfloat16') return packLayer({ weight, bias }, precision, center);
     return { weight: cast(weight, precision), bias: cast(bias, precision) };
   });
 }

@@ -14,7 +14,9 @@
 #include <cmath>
 #include <cstdint>
 #include <cstring>
+#include <vector>
 
+#include "packed-panels.h"
 #include "row-arithmetic.h"
 
 #if defined(__x86_64__) && defined(__has_attribute)
@@ -25,12 +27,8 @@
 namespace hyperswap {
 namespace {
 
-// Columns of a panel, the part of a weight that a product multiplies at once.
-constexpr int64_t panelColumns = 64;
-// Rows of a tile: 6 · 64 sums fill 24 of 32 vector registers.
-constexpr int64_t tileRows = 6;
-
-inline int64_t RoundUp(int64_t count, int64_t unit) { return (count + unit - 1) / unit * unit; }
+// Adds up the integer products of a tile. All ways give the same sums.
+using SumsOfRows = void (*)(const uint8_t* a, int64_t groups, int64_t rows, const int8_t* panel, int32_t* to);
 
 // A weight [in, out] in the order in which a product reads it: panels of 64 outputs, groups of four inputs, outputs,
 // inputs. Inputs and outputs that fill up a group or a panel are 0.
@@ -43,15 +41,11 @@ struct PackedWeight {
   const float* sums;
   // [tokens, panels · 64]
   const float* bias;
+  // Mean input of each token, [tokens, in].
+  const float* center;
+  SumsOfRows sumsOf;
 
   int64_t columns() const { return panels * panelColumns; }
-};
-
-// Rows of 8-bit activations, `groups · 4` bytes apart.
-struct QuantisedRows {
-  const uint8_t* values;
-  const float* scales;
-  const float* offsets;
 };
 
 // Quantises a row: 0 is its smallest value, 255 its largest. Bytes from `count` to `padded` become 0.
@@ -185,9 +179,6 @@ inline bool HasVnni() {
 #endif
 }
 
-// Adds up the integer products of a tile. Both ways give the same sums.
-using SumsOfRows = void (*)(const uint8_t* a, int64_t groups, int64_t rows, const int8_t* panel, int32_t* to);
-
 // Returns the fastest way of this processor, or the one of any processor.
 inline SumsOfRows ChooseSums(bool portable) {
 #ifdef HYPERSWAP_VNNI
@@ -196,26 +187,40 @@ inline SumsOfRows ChooseSums(bool portable) {
   return PortableSums;
 }
 
-// Writes x · w + bias, [rows, panels · 64] with rows `stride` floats apart. The first row is that of token `token`.
-inline void Product(const QuantisedRows& x, int64_t rows, const PackedWeight& w, SumsOfRows sumsOf, int64_t token,
-                    float* to, int64_t stride) {
-  // Tiles of nearly equal height: a tile of one or two rows would wait for its loads.
-  const int64_t tiles = (rows + tileRows - 1) / tileRows;
-  int32_t totals[tileRows * panelColumns];
-  for (int64_t p = 0; p < w.panels; ++p) {
-    const int8_t* panel = w.values + p * w.groups * panelColumns * 4;
-    const int64_t column = p * panelColumns;
-    for (int64_t t = 0, row = 0; t < tiles; ++t) {
-      const int64_t height = (rows - row + tiles - t - 1) / (tiles - t);
-      sumsOf(x.values + row * w.groups * 4, w.groups, height, panel, totals);
-      for (int64_t r = 0; r < height; ++r) {
-        FinishRow(totals + r * panelColumns, x.scales[row + r], x.offsets[row + r], w.scales + column, w.sums + column,
-                  w.bias + (token + row + r) * w.columns() + column, to + (row + r) * stride + column);
-      }
-      row += height;
+// Rows of 8-bit activations, as a `Rows` of `frozen-block.h`.
+class Int8Rows {
+ public:
+  using Weight = PackedWeight;
+
+  Int8Rows(int64_t rows, int64_t width)
+      : width(width), stride(RoundUp(width, 4)), scales(rows), offsets(rows), values(rows * stride), centred(width) {}
+
+  void Put(const float* x, int64_t row, const PackedWeight& w, int64_t token) {
+    Subtract(x, w.center + token * width, centred.data(), width);
+    QuantiseRow(centred.data(), width, stride, values.data() + row * stride, &scales[row], &offsets[row]);
+  }
+
+  void Multiply(const PackedWeight& w, int64_t rows, int64_t token, float* to, int64_t toStride) const {
+    int32_t totals[tileRows * panelColumns];
+    for (int64_t p = 0; p < w.panels; ++p) {
+      const int8_t* panel = w.values + p * w.groups * panelColumns * 4;
+      const int64_t column = p * panelColumns;
+      ForEachTile(rows, [&](int64_t row, int64_t height) {
+        w.sumsOf(values.data() + row * stride, w.groups, height, panel, totals);
+        for (int64_t r = 0; r < height; ++r) {
+          FinishRow(totals + r * panelColumns, scales[row + r], offsets[row + r], w.scales + column, w.sums + column,
+                    w.bias + (token + row + r) * w.columns() + column, to + (row + r) * toStride + column);
+        }
+      });
     }
   }
-}
+
+ private:
+  const int64_t width, stride;
+  std::vector<float> scales, offsets;
+  std::vector<uint8_t> values;
+  std::vector<float> centred;
+};
 
 }  // namespace
 }  // namespace hyperswap

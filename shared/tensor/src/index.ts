@@ -44,9 +44,10 @@ export {
   type FloatPrecision,
   type Kernels,
   type KernelSpeeds,
+  type NumberFormat,
   type Precision,
 } from './device/kernels.js';
-export { int8Block, packInt8, type Int8BlockShape, type Int8Layers, type PackedLinear } from './device/int8.js';
+export { packBf16, packedBlock, packInt8, type PackedBlockShape, type PackedLayers } from './device/packed-block.js';
 export { linear, useFusedLayers, type DeviceLinear } from './device/linear.js';
 export { causalConvolution } from './device/causal-convolution.js';
 export { groupNorm, type GroupNormShape } from './device/group-norm.js';

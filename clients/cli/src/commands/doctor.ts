@@ -8,12 +8,12 @@ import { openSession, type GlobalFlags } from '../session.js';
 import { printResult } from '../terminal.js';
 
 /** Measured speeds, `-` where the machine has no such kernel. */
-function speeds({ plain, fused, int8 }: Engine): string {
+function speeds({ plain, fused, packedBlock, int8 }: Engine): string {
   const rounded = (speed: number | undefined): string => (speed === undefined || speed === 0 ? '-' : speed.toFixed(0));
   const floats = ['float32', 'bfloat16']
     .map((precision) => precision as 'float32' | 'bfloat16')
     .map((precision) => `${precision} ${rounded(plain?.[precision])} plain, ${rounded(fused?.[precision])} fused`);
-  return [...floats, `int8 ${rounded(int8)}`].join('; ');
+  return [`${floats.join('; ')}, ${rounded(packedBlock)} own kernel`, `int8 ${rounded(int8)}`].join('; ');
 }
 
 /** Describes the error of the served backbone in int8. */

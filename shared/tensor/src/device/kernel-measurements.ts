@@ -12,20 +12,39 @@ import { binding, type ElementType } from './device-tensor.js';
 /** Element types of layers that learn, and of layers that are only applied. */
 export type FloatPrecision = Extract<ElementType, 'float32' | 'bfloat16'>;
 
-/** Number formats of the frozen backbone's layers. */
-export type Precision = FloatPrecision | 'int8';
+/** Number formats that a user can ask for. */
+export type NumberFormat = FloatPrecision | 'int8';
 
-/** GFLOP/s of a base backbone's layer, by kernels and precision; of a whole block in int8. 0 where it does not run. */
+/**
+ * Number format of a backbone's layers, and their layout: `packed-bfloat16` and `int8` are packed for our own kernels,
+ * which have no gradient.
+ */
+export type Precision = NumberFormat | 'packed-bfloat16';
+
+/** Speeds on a base backbone, GFLOP/s; 0 where the machine has no such kernel. */
 export interface KernelSpeeds {
+  /** One layer by TensorFlow's public ops. */
   readonly plain: Readonly<Record<FloatPrecision, number>>;
+  /** The same by oneDNN's fused op. */
   readonly fused: Readonly<Record<FloatPrecision, number>>;
+  /** The layers of a block in bfloat16 by oneDNN's fused ops, one after another, with norms and without attention. */
+  readonly fusedBlock: number;
+  /** A whole block in bfloat16 by our own kernel. */
+  readonly packedBlock: number;
+  /** A whole block in int8 by our own kernel. */
   readonly int8: number;
 }
 
 const speeds = z.object({ float32: z.number(), bfloat16: z.number() });
-const schema = z.object({ plain: speeds, fused: speeds, int8: z.number() });
+const schema = z.object({
+  plain: speeds,
+  fused: speeds,
+  fusedBlock: z.number(),
+  packedBlock: z.number(),
+  int8: z.number(),
+});
 /** Version of the measurement. Raise it when the measurement changes, so that old results are not used. */
-const version = 2;
+const version = 3;
 
 /**
  * Returns the speeds that an earlier process measured on the same machine with the same engine, or measures them now.

@@ -2,20 +2,23 @@
 import { usesGpu } from '../tensorflow.js';
 import { rememberedSpeeds, type FloatPrecision, type KernelSpeeds, type Precision } from './kernel-measurements.js';
 import { deviceScope, deviceTensor, type DeviceTensor } from './device-tensor.js';
-import { int8Block, packInt8, type PackedLinear } from './int8.js';
-import { linear, useFusedLayers } from './linear.js';
-import { cast } from './operations.js';
-import { useRowKernels } from './row-operations.js';
+import { linear, useFusedLayers, type DeviceLinear } from './linear.js';
+import { add, cast } from './operations.js';
+import { packBf16, packedBlock, packInt8 } from './packed-block.js';
+import { addBranch, standardise, useRowKernels } from './row-operations.js';
 
-export type { FloatPrecision, KernelSpeeds, Precision } from './kernel-measurements.js';
+export type { FloatPrecision, KernelSpeeds, NumberFormat, Precision } from './kernel-measurements.js';
 
 export interface Kernels {
   /** True if the product's kernel also computes bias, activation and residual. */
   readonly fused: boolean;
   /** Default precision of a backbone that learns. */
   readonly precision: FloatPrecision;
-  /** Fastest precision of a backbone that serves. */
+  /** Fastest precision of a backbone that serves, and the fastest without int8. */
   readonly serving: Precision;
+  readonly servingFloat: Exclude<Precision, 'int8'>;
+  /** Faster layout of a backbone that serves in bfloat16. */
+  readonly servingBfloat16: 'bfloat16' | 'packed-bfloat16';
   readonly speeds: KernelSpeeds;
 }
 
@@ -36,7 +39,7 @@ function publicOpsOnly(): boolean {
 
 /**
  * Chooses the kernels. The first process on a machine measures for a few seconds: a layer by public ops and by oneDNN's
- * fused op, in float32 and in bfloat16, and a block in int8. Later processes reuse that result, so that all of them
+ * fused op, in float32 and in bfloat16, and a block by our own kernels. Later processes reuse that result, so that all of them
  * compute the same to the last bit. A GPU uses the public ops and depends neither on oneDNN nor on our kernels;
  * `HYPERSWAP_KERNELS=public` does the same on a processor.
  */
@@ -50,8 +53,16 @@ export function chooseKernels(): Kernels {
   const precision = best('bfloat16') > worthRounding * best('float32') ? 'bfloat16' : 'float32';
   const fused = usable.fused[precision] >= 0.9 * usable.plain[precision];
   useFusedLayers(fused);
-  const isQuantised = !isPublic && speeds.int8 > worthQuantising * best(precision);
-  chosen = { fused, precision, serving: isQuantised ? 'int8' : precision, speeds };
+  const isPacked = !isPublic && speeds.packedBlock > speeds.fusedBlock;
+  const servingBfloat16 = isPacked ? 'packed-bfloat16' : 'bfloat16';
+  const bfloat16 = isPacked ? Math.max(speeds.packedBlock, best('bfloat16')) : best('bfloat16');
+  const rounds = bfloat16 > worthRounding * best('float32');
+  const servingFloat = rounds ? servingBfloat16 : 'float32';
+  const isQuantised = !isPublic && speeds.int8 > worthQuantising * (rounds ? bfloat16 : best('float32'));
+  chosen = {
+    ...{ fused, precision, servingBfloat16, servingFloat, speeds },
+    serving: isQuantised ? 'int8' : servingFloat,
+  };
   return chosen;
 }
 
@@ -70,7 +81,9 @@ function measure(): KernelSpeeds {
     layer.plain.bfloat16,
     cpu ? layer.fused.float32 : undefined,
     cpu ? layer.fused.bfloat16 : undefined,
-    cpu ? int8Candidate() : undefined,
+    cpu ? fusedBlockCandidate() : undefined,
+    cpu ? packedCandidate(packBf16) : undefined,
+    cpu ? packedCandidate((layer) => packInt8(layer, filled(tokens, layer.weight.shape[0]!))) : undefined,
   ];
   const fastest = candidates.map(() => Infinity);
   for (let round = 0; round <= rounds; round++) {
@@ -85,7 +98,9 @@ function measure(): KernelSpeeds {
   return {
     plain: { float32: speed(0), bfloat16: speed(1) },
     fused: { float32: speed(2), bfloat16: speed(3) },
-    int8: speed(4),
+    fusedBlock: speed(4),
+    packedBlock: speed(5),
+    int8: speed(6),
   };
 }
 
@@ -118,11 +133,37 @@ function layerCandidates(fused: boolean): Readonly<Record<FloatPrecision, Candid
   return { float32: candidate('float32'), bfloat16: candidate('bfloat16') };
 }
 
-/** A block in int8. Only the products of its layers count as operations. */
-function int8Candidate(): Candidate {
+/** Operations of the products of a block's layers. */
+const blockOperations = 2 * patches * tokens * (4 * width ** 2 + 2 * width * hidden);
+
+/** The layers of a block in bfloat16, one after another, with their norms. */
+function fusedBlockCandidate(): Candidate {
   const x = filled(patches * tokens, width);
-  const layer = (from: number, to: number): PackedLinear =>
-    packInt8({ weight: filled(from, to), bias: filled(to) }, filled(tokens, from));
+  const layer = (from: number, to: number): DeviceLinear => ({
+    weight: cast(filled(from, to), 'bfloat16'),
+    bias: cast(filled(to), 'bfloat16'),
+  });
+  const [square, first, second] = [layer(width, width), layer(width, hidden), layer(hidden, width)];
+  const run = (): DeviceTensor => {
+    useFusedLayers(true);
+    const rows = standardise(x, 1e-6, 'bfloat16');
+    const heads = [1, 2, 3].map(() => linear(rows, square));
+    const middle = addBranch(
+      x,
+      linear(
+        heads.reduce((sum, head) => add(sum, head)),
+        square,
+      ),
+    );
+    return addBranch(middle, linear(linear(standardise(middle, 1e-6, 'bfloat16'), first, 'gelu'), second));
+  };
+  return { run, operations: blockOperations };
+}
+
+/** A whole block by our own kernel. Only the products of its layers count as operations. */
+function packedCandidate(pack: (layer: DeviceLinear) => DeviceLinear): Candidate {
+  const x = filled(patches * tokens, width);
+  const layer = (from: number, to: number): DeviceLinear => pack({ weight: filled(from, to), bias: filled(to) });
   const square = layer(width, width);
   const layers = {
     query: square,
@@ -133,6 +174,5 @@ function int8Candidate(): Candidate {
     second: layer(hidden, width),
   };
   const shape = { tokens, heads, hidden, epsilon: 1e-6 };
-  const operations = 2 * patches * tokens * (4 * width ** 2 + 2 * width * hidden);
-  return { run: () => int8Block(x, layers, shape), operations };
+  return { run: () => packedBlock(x, layers, shape), operations: blockOperations };
 }

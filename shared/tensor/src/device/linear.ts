@@ -9,7 +9,7 @@ export interface DeviceLinear {
   readonly weight: DeviceTensor;
   /** `[out]` */
   readonly bias: DeviceTensor;
-  /** Mean input of each token, `[tokens, in]`; packed layers only. */
+  /** Mean input of each token, `[tokens, in]`; layers in int8 only. */
   readonly center?: DeviceTensor;
 }
 
