@@ -123,7 +123,7 @@ bench-peft: setup
 	out/peft-venv/bin/pip install --quiet -r tests/bench/requirements-peft.txt
 	node tests/dist/bench/peft.js --python out/peft-venv/bin/python $(BENCH_FLAGS)
 
-# What users of one pod see while others use it, in out/bench/load.json (about 3 minutes).
+# Waiting times of users of one pod under load, in out/bench/load.json (about 3 minutes).
 load: setup
 	node tests/dist/bench/load.js $(BENCH_FLAGS)
 

@@ -28,5 +28,7 @@ export * as health from './generated/grpc/health/v1/health.js';
 export * as reflection from './generated/grpc/reflection/v1/reflection.js';
 export * as reflectionAlpha from './generated/grpc/reflection/v1alpha/reflection.js';
 
-/** File of all the contract's descriptors, a `google.protobuf.FileDescriptorSet` with comments, written by `buf build`. */
+/**
+ * File of all the contract's descriptors, a `google.protobuf.FileDescriptorSet` with comments, written by `buf build`.
+ */
 export const descriptorSetFile = fileURLToPath(new URL('../generated/descriptors.binpb', import.meta.url));

@@ -1,13 +1,13 @@
-/** A pod that stops under load while another one comes. */
+/** Test of a pod that stops under load while another one joins. */
 import { setTimeout } from 'node:timers/promises';
 import type { ClassifyTilesHeader, Tile } from '@hyperswap/proto';
 import type { Pod } from '../support/fleet.js';
 import { TileStream } from '../support/tile-client.js';
 import { svgChart } from './svg-chart.js';
 
-/** Streams, and tiles of each that are under way. */
+/** Number of streams, and of tiles in flight on each. */
 const [streams, inFlight] = [8, 4];
-/** Seconds after which a pod is told to stop, a new pod is started, and all ends. */
+/** Seconds until a pod is stopped, a new pod is started, and the run ends. */
 const [stopAt, replaceAt, endAt] = [5, 13, 22];
 /** Width of a bar of the chart, seconds. */
 const bucket = 0.5;
@@ -15,7 +15,7 @@ const bucket = 0.5;
 export interface DrainMeasured {
   readonly sent: number;
   readonly answered: number;
-  /** Tiles that nobody answered, and answers to tiles that had one. */
+  /** Unanswered tiles, and duplicate answers. */
   readonly lost: number;
   readonly twice: number;
   /** Tiles that were sent again because the pod did not accept them any more. */
@@ -46,7 +46,7 @@ export async function measureDrain(
   const begin = performance.now();
   const seconds = (): number => (performance.now() - begin) / 1000;
 
-  /** Keeps tiles under way on one stream after another until the time is over. */
+  /** Keeps tiles in flight on one stream after another until the time is over. */
   const client = async (_: unknown, index: number): Promise<void> => {
     const open = new Set<string>();
     for (;;) {
@@ -56,7 +56,7 @@ export async function measureDrain(
       try {
         for (const id of open) await stream.send({ ...tile, id });
         for (;;) {
-          // Clients spread over the pods that there are: with two of them each has its own.
+          // Clients spread over the available pods: with two clients, each has its own.
           const moves = pods.length === 2 && pod !== pods[index % 2];
           while (open.size < inFlight && seconds() < endAt && !moves) {
             const id = String(sent++);

@@ -55,7 +55,7 @@ function residentBytes(pid: number): number {
       const parent = /^PPid:\s+(\d+)/m.exec(readFileSync(`/proc/${entry}/status`, 'utf8'))?.[1];
       parents.set(Number(entry), Number(parent));
     } catch {
-      // It ended meanwhile.
+      // It has ended in the meantime.
     }
   }
   const own = (process: number): number => {

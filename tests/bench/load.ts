@@ -1,5 +1,5 @@
 /**
- * `make load`: what users of one pod see while others use it. Writes out/bench/load.json.
+ * `make load`: waiting times of users of one pod while others use it. Writes out/bench/load.json.
  *
  * - fairness: the time of an 8 × 8 tile, one in flight, alone and beside others.
  * - closed loop: 8 × 8 tiles, one in flight a stream, at 1 to 128 streams: pixels a second, p50, p99, refused.

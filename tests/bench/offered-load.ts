@@ -1,4 +1,4 @@
-/** Tiles that come at a fixed rate, whether or not the pod keeps up: ghz sends them. */
+/** Load test with tiles at a fixed rate, sent by ghz, even if the pod cannot keep up. */
 import { execFile } from 'node:child_process';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -25,7 +25,7 @@ interface Report {
 /**
  * Measures a pod at several rates of `ModelInfer`, each with a tile of 8 × 8 raw pixels and a deadline of 2 seconds.
  *
- * @param adapter that is asked for
+ * @param adapter in the requests
  * @param milliseconds of each rate
  */
 export async function measureOffered(endpoint: string, adapter: string, milliseconds: number) {

@@ -15,7 +15,7 @@ import { halo, published, side, type Work } from './peft-work.js';
 export interface PeftCase {
   /** Numbers of adapters in turns, ascending. */
   readonly counts: readonly number[];
-  /** First tile of the measurements, so that rounds go on where the last one ended. */
+  /** First tile of the measurements, so that rounds continue where the last one ended. */
   readonly first: number;
   /** Tiles of each measurement. */
   readonly tiles: number;

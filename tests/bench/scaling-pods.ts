@@ -69,7 +69,7 @@ process.on('message', (question: Question) => {
 
 async function answer(question: Question): Promise<Answer> {
   if (question.ask === 'start') {
-    // One after another, as each stands for a machine of its own.
+    // One after another, because each simulates its own machine.
     const readyMilliseconds: number[] = [];
     for (let count = 0; count < question.pods; count++) readyMilliseconds.push(await startPod());
     return { answer: 'started', readyMilliseconds };
@@ -100,7 +100,7 @@ async function startPod(): Promise<number> {
   return performance.now() - start;
 }
 
-/** The engine of a pod that computes nothing. */
+/** Engine of a simulated pod, which computes nothing. */
 const call = ((method: string, { reference }: { readonly reference: string }) => {
   if (method !== 'bind') return Promise.resolve();
   binds += 1;

@@ -30,7 +30,7 @@ const { values: flags } = parseArgs({
     adapters: { type: 'string', default: '100000' },
     pods: { type: 'string', default: '200' },
     processes: { type: 'string', default: '4' },
-    /** Seconds for which nothing happens, so that what idle pods cost is seen. */
+    /** Seconds of idle time, to measure the cost of idle pods. */
     idle: { type: 'string', default: '60' },
     moves: { type: 'string', default: '10' },
   },
@@ -214,7 +214,7 @@ async function listPages({ ask }: PodProcess): Promise<void> {
   if (usage.answer === 'usage') tell('longest pause of the event loop while listing', usage.longestPause, 'ms');
 }
 
-/** Measures something as what it costs server and pods. */
+/** Measures the cost of an operation for server and pods. */
 async function costs(all: readonly PodProcess[], what: string, seconds: number, work: Promise<unknown>): Promise<void> {
   const before = await Promise.all(all.map(usageOf));
   const server = serverUsage();

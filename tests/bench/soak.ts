@@ -1,7 +1,7 @@
 /**
  * `make soak`: one pod for 38 minutes, which is longer than a connection takes calls. A new version of an adapter is
- * bound every second under a light, steady load. Writes out/bench/soak.json and docs/soak.svg, and tells of each curve
- * whether it is flat: the trend over the last two thirds, when the caches are full, is less than a tenth of the mean.
+ * bound every second under a light, steady load. Writes out/bench/soak.json and docs/soak.svg, and reports for each
+ * curve if it is flat: the trend over the last two thirds, when the caches are full, is less than a tenth of the mean.
  * Ends with 1 when one is not.
  */
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
@@ -29,7 +29,7 @@ const milliseconds = Number(flags.minutes) * 60_000;
 const patchSize = 15;
 /** Pause between tiles, in milliseconds. */
 const tilePause = 250;
-/** Names whose versions take turns. Each keeps its last versions, the others are retired and cleared away. */
+/** Names whose versions take turns. Each keeps its last versions; the others are retired and deleted. */
 const names = Array.from({ length: 16 }, (_, index) => `soak-${index}`);
 const keptVersions = 4;
 const samplePause = 5_000;
@@ -74,7 +74,7 @@ try {
 }
 await report();
 
-/** Registers a version each second, moves its name's alias to it, and clears old versions away. */
+/** Registers a version each second, moves its name's alias to it, and deletes old versions. */
 async function swapEverySecond(services: Pod, scene: Scene): Promise<void> {
   for (let count = 0; !isOver(); count++) {
     const next = setTimeout(1000);

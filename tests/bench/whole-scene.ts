@@ -5,7 +5,8 @@
  * a map noisier, so that adaptive mode has more to classify. A home that is named is kept, and its adapter serves
  * again.
  *
- *   node tests/dist/bench/whole-scene.js --backbone base [--method krona+ --epochs 10] [--python PYTHON] [--agreement 0.99] [--exact] [--home FOLDER]
+ *   node tests/dist/bench/whole-scene.js --backbone base [--method krona+ --epochs 10]
+ *     [--python PYTHON] [--agreement 0.99] [--exact] [--home FOLDER]
  */
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';

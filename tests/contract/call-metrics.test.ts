@@ -1,4 +1,4 @@
-/** Calls in the metrics, those too that no handler ever saw. */
+/** Metrics of calls, including calls that never reach a handler. */
 import assert from 'node:assert/strict';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -27,7 +27,7 @@ const everything = { pageSize: 0, pageToken: '' };
 const forever = (signal: AbortSignal): Promise<void> =>
   new Promise((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
 
-/** Is called when a call that stays open is there. */
+/** Called when an open call has arrived. */
 let opened: () => void = () => undefined;
 
 const implementation = {

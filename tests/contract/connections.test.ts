@@ -1,4 +1,4 @@
-/** Connections that never become calls: whoever opens them, they end, and calls of others go on meanwhile. */
+/** Connections that never become calls: they are closed, while calls of others continue. */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { connect as connectHttp2 } from 'node:http2';
@@ -66,7 +66,7 @@ async function open(port: number, count: number, speak: (socket: Socket) => void
   );
 }
 
-/** One byte after the other, each long before the server would lose patience. */
+/** One byte after the other, each long before the timeout of the server. */
 function drip(socket: Socket, bytes: Buffer): void {
   const send = async (): Promise<void> => {
     for (const byte of bytes) {

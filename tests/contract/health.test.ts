@@ -45,13 +45,13 @@ beforeEach(async () => {
     finish = resolve;
   });
   const trainingMethods = {
-    // Work that ends when the test lets it.
+    // Work that ends when the test releases it.
     readPredictions: serverStreamHandler(async function* () {
       yield { pixels: [1], predictions: Buffer.alloc(1) };
       await finished;
       yield { pixels: [2], predictions: Buffer.alloc(1) };
     }),
-    // News that never end.
+    // Endless stream of events.
     watchTraining: watchHandler(async function* (_, { signal }) {
       yield progress(1);
       await setTimeout(60_000, undefined, { signal, ref: false }).catch(() => undefined);

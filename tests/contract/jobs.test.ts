@@ -40,9 +40,9 @@ function freshKind(isCut = false): Kind {
 
 interface Place {
   readonly store: ObjectStore;
-  /** A runner as another process has it: its own connection where the bus has such. */
+  /** Runner of a second process: with its own connection if the bus has connections. */
   readonly runner: (more?: Partial<JobRunnerContext>) => Promise<JobRunner>;
-  /** A connection, to harm what is kept. */
+  /** Connection that damages stored data. */
   readonly bus: () => Promise<Bus>;
 }
 
@@ -572,8 +572,8 @@ for (const [name, { place: open, skip }] of Object.entries(implementations)) {
       const kind = freshKind();
       const asked = await makeRunner();
       const id = await asked.start(kind, { text: '' });
-      // Workers that vanish: they pull and are never heard of again. Given back at once, so that no test waits for
-      // leases.
+      // Workers that crash: they pull an item and never renew its lease. The item is returned at once, so that no test
+      // waits for leases.
       const queue = (await bus()).workQueue(`jobs-${kind.name}`);
       for (let loss = 0; loss < 10; loss++) await (await queue.pull(forever))!.giveBack();
       const worker = await makeRunner();
@@ -612,7 +612,7 @@ for (const [name, { place: open, skip }] of Object.entries(implementations)) {
         assert.equal(signals.length, 1);
         return Promise.resolve();
       });
-      // The same item once more, as after a lease that ran out.
+      // The same item again, as after an expired lease.
       await queue.publish({ kind: kind.name, job: id, round: 0 }, `${id}.again`);
       await eventually(3_000, () => {
         assert.equal(signals.length, 2);

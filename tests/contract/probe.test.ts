@@ -33,7 +33,7 @@ async function failsInTime(probed: Probed, code: 'STORE_UNREACHABLE' | 'BUS_UNRE
 async function check(probed: Probed, other: Other, code: 'STORE_UNREACHABLE' | 'BUS_UNREACHABLE'): Promise<void> {
   await probed.probe(2_000);
   other.freeze();
-  // All of its threads stop in a moment.
+  // All of its threads stop within a moment.
   await setTimeout(100);
   await failsInTime(probed, code);
   other.thaw();

@@ -97,8 +97,8 @@ test('a map can be smoothed, of a prepared scene and of a raw file alike', async
   const plain = await map('field', '0');
   const smooth = await map('field', '3');
   assert.ok(borders(smooth) < borders(plain), `${borders(smooth)}, ${borders(plain)} before`);
-  // Of a raw file neighbours are told apart by its 16 bands, of a prepared scene by its 12 components, which lack most
-  // of the noise.
+  // In a raw file neighbours differ in its 16 bands; in a prepared scene they differ in its 12 components, which lack
+  // most of the noise.
   const raw = await map(path.join(directory, 'field.npy'), '3');
   assert.ok(borders(raw) < borders(plain), `${borders(raw)}, ${borders(plain)} before`);
   const same = raw.filter((label, pixel) => label === smooth[pixel]).length;

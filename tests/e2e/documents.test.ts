@@ -1,5 +1,5 @@
 /**
- * The tutorial and the how-to pages, followed: every `sh` block in them runs, in order, on the files that the tutorial
+ * Test that follows the tutorial and the how-to pages: every `sh` block runs, in order, on the files that the tutorial
  * names.
  */
 import assert from 'node:assert/strict';
@@ -17,7 +17,7 @@ let workspace: Workspace;
 let pod: Pod;
 let environment: NodeJS.ProcessEnv;
 
-/** Runs a block as a user does who pastes it. */
+/** Runs a block like a user who pastes it. */
 function paste(block: string): Promise<void> {
   return new Promise((resolve, reject) => {
     const options = { cwd: workspace.directory, env: environment };

@@ -1,4 +1,4 @@
-/** The command line as a user at a terminal of 80 columns sees it. */
+/** Output of the command line at a terminal of 80 columns. */
 import assert from 'node:assert/strict';
 import { execFile, spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';

@@ -1,4 +1,4 @@
-/** Work of a process without NATS that is killed: the next process on its home goes on with it. */
+/** Work of a process without NATS that is killed: the next process on its home continues with it. */
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';

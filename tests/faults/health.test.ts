@@ -1,4 +1,4 @@
-/** Health of processes while what they depend on comes and goes, and how they end. */
+/** Health of processes while their dependencies fail and recover, and the end of processes. */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { after, before, describe, test } from 'node:test';
@@ -19,7 +19,7 @@ const serviceNames = ['SceneService', 'TrainingService', 'TileService', 'Adapter
 const period = 200;
 const environment = { HYPERSWAP_HEALTH_MILLISECONDS: String(period), HYPERSWAP_LOG_LEVEL: 'error' };
 
-/** Follows what a process says on standard error. */
+/** Follows the standard error of a process. */
 function listen({ process: child }: Pod): () => string {
   let said = '';
   child.stderr?.on('data', (text: Buffer) => (said += text.toString()));

@@ -1,4 +1,4 @@
-/** Maps of raw files while the service that classifies their tiles goes away and comes back. */
+/** Maps of raw files while the service that classifies their tiles stops and restarts. */
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { readFile, rm, writeFile } from 'node:fs/promises';

@@ -1,4 +1,4 @@
-/** Scene jobs whose client or coordinating pod goes away, or whose pods tell different times. */
+/** Scene jobs whose client or coordinating pod stops, or whose pods have different clocks. */
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { JobState, type ClassifySceneResponse } from '@hyperswap/proto';
@@ -16,7 +16,7 @@ describe('scene jobs', { skip: serversMissing }, () => {
   let first: Pod;
   /** The map of an undisturbed run. */
   let wanted: Buffer;
-  /** Tensors that live when nothing is under way. */
+  /** Live tensors of an idle pod. */
   let liveTensors: number;
 
   const liveTensorsOf = async ({ tiles }: Pod): Promise<number> =>
@@ -33,7 +33,7 @@ describe('scene jobs', { skip: serversMissing }, () => {
 
   after(() => fleet.stop());
 
-  /** Starts a job on a pod, and returns its id when some of it is done; the call goes on until `leave`. */
+  /** Starts a job on a pod, and returns its id when some of it is done; the call continues until `leave`. */
   async function begin(
     { sceneJobs }: Pod,
     detached: boolean,

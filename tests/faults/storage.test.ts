@@ -1,4 +1,4 @@
-/** Blobs that are not what they should be, and a MinIO without space. */
+/** Damaged blobs, and a MinIO without space. */
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -60,7 +60,7 @@ describe('a store that fails', { skip: serversMissing }, () => {
     });
 
   /**
-   * A map for which there is no space: its job says why it waits, and fails with that when it has waited often enough.
+   * A map without space in the store: its job reports the reason for waiting, and fails with it after the last retry.
    */
   async function mapFailsWithoutSpace(): Promise<void> {
     const waits = new Set<string | undefined>();

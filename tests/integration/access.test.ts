@@ -58,7 +58,7 @@ describe('services that ask for TLS and a token', () => {
       tlsCertificate: certificates.server.certificateFile,
       tlsKey: certificates.server.keyFile,
       tokenKeys,
-      // With which the trainer gets scenes from its own process.
+      // Token with which the trainer gets scenes from its own process.
       tokenFile: await tokenFile(await issueToken(key, claims)),
     });
   });
@@ -114,7 +114,7 @@ describe('services that ask for TLS and a token', () => {
     const raised = Buffer.from(JSON.stringify({ ...JSON.parse(atob(payload)), roles: ['operator'] })).toString(
       'base64url',
     );
-    // The public key as a shared secret, and no signature at all: what careless libraries fall for.
+    // The public key as a shared secret, and no signature at all: attacks that careless libraries accept.
     const symmetric = `${Buffer.from('{"alg":"HS256"}').toString('base64url')}.${payload}`;
     const forged = createHmac('sha256', await readFile(tokenKeys))
       .update(symmetric)

@@ -1,4 +1,4 @@
-/** The gateway for browsers: gRPC-web, maps by byte ranges, the console's files, and who may ask. */
+/** The gateway for browsers: gRPC-web, maps by byte ranges, the console's files, and access control. */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { request as httpRequest, type IncomingMessage } from 'node:http';

@@ -1,4 +1,4 @@
-/** NATS and S3 that speak TLS and ask who is there. */
+/** NATS and S3 with mutual TLS. */
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';

@@ -1,4 +1,4 @@
-/** Jobs over gRPC: their limits, the scenes that they keep to, and the dead letters of an operator. */
+/** Jobs over gRPC: their limits, the scene content that they are bound to, and the dead-letter queue of an operator. */
 import assert from 'node:assert/strict';
 import { readdir } from 'node:fs/promises';
 import path from 'node:path';
@@ -43,7 +43,7 @@ describe('jobs of one process', () => {
 
   after(() => services.stop());
 
-  /** Starts a job that goes on by itself. @returns its id, once it is accepted */
+  /** Starts a detached job. @returns its id, once it is accepted */
   async function start(chunkSize: number): Promise<string> {
     const { sceneJobs } = services;
     const request = { scene: 'toy', adapter: 'toy@1', chunkSize, detached: true, probabilities: false };

@@ -21,7 +21,7 @@ import { memoryOf } from '../support/process-memory.js';
 import type { ReadingCost } from '../support/read-file.js';
 import { send, sceneHeader } from '../support/uploads.js';
 
-/** Milliseconds that an event loop may stand still: calls of others, health and progress wait for so long. */
+/** Maximum pause of an event loop in milliseconds: calls of others, health and progress wait for this time. */
 const longestPauseAllowed = 100;
 const mebibyte = 1024 ** 2;
 const run = promisify(execFile);
@@ -34,7 +34,7 @@ before(async () => {
 
 after(() => rm(directory, { recursive: true, force: true }));
 
-/** Prints what was measured, and holds it against the bounds. */
+/** Prints the measurement, and checks it against the limits. */
 function check(t: TestContext, what: string, cost: Omit<ReadingCost, 'read'>, memoryAllowed: number): void {
   const { seconds, longestPause, mebibytes, mebibytesBefore } = cost;
   t.diagnostic(
@@ -102,7 +102,7 @@ describe('a service that prepares', () => {
     const what = `${height} × ${width} × ${bands}`;
     test(`answers within 100 ms while it prepares ${what}, in bounded memory`, async (t) => {
       const pid = pod.process.pid!;
-      // The peak begins anew.
+      // Resets the peak.
       writeFileSync(`/proc/${pid}/clear_refs`, '5');
       const mebibytesBefore = memoryOf(pid) / mebibyte;
       const time = Date.now();

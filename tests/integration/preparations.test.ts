@@ -46,7 +46,7 @@ describe('preparations', () => {
     return undefined;
   }
 
-  /** Sends some rows and leaves. */
+  /** Sends some rows and disconnects. */
   async function interrupt(name: string, rows: number, more: Partial<PrepareSceneHeader> = {}): Promise<string> {
     const source = madeUpScene(name, size, more);
     const goOn = async (row: number, { job }: { readonly job: string }): Promise<boolean> => {
@@ -97,7 +97,7 @@ describe('preparations', () => {
     const { accepted, scene } = await send(services, source, { resumeJob: job });
     assert.deepEqual(accepted, { job, nextRow: 64, nextLabelRows: { truth: 0 }, nextLookupRow: undefined });
     assert.deepEqual(scene, undisturbed);
-    // All rows are there: who asks again is told so, and gets the scene.
+    // All rows are stored: a repeated call reports that, and returns the scene.
     const late = await send(services, source, { resumeJob: job });
     assert.deepEqual(late.accepted, { job, nextRow: 128, nextLabelRows: { truth: 128 }, nextLookupRow: undefined });
     assert.deepEqual(late.scene, undisturbed);
@@ -114,7 +114,7 @@ describe('preparations', () => {
       await assert.rejects(send(services, source, { resumeJob: id }), hasCode('UPLOAD_NOT_FOUND'));
       await assert.rejects(watch(id), hasCode('JOB_NOT_FOUND'));
     }
-    // The first call hangs, as one does whose client is gone without a word; the second takes over.
+    // The first call hangs, as after a crash of its client; the second takes over.
     let second: Promise<UploadOutcome> | undefined;
     const first = send(services, source, {
       resumeJob: job,
@@ -187,13 +187,13 @@ describe('preparations', () => {
     const source = madeUpScene('kept', small);
     const { scene } = await send(services, source);
     const before = await store.list('scene-arrays/kept/');
-    // Found out when its header comes: no row has to travel.
+    // Detected at the header, before any row is sent.
     const larger = madeUpScene('kept', { ...small, height: 17 });
     const never = (): boolean => {
       throw new Error('a row was sent');
     };
     await assert.rejects(send(services, larger, { goOn: never }), hasCode('SCENE_EXISTS'));
-    // Found out when its rows are there.
+    // Detected after the rows have arrived.
     const other = { ...source, header: { ...source.header, attribution: 'another source' } };
     await assert.rejects(send(services, other), hasCode('SCENE_EXISTS'));
     const nodata = { ...rasterInfo(small), nodata: 0 };

@@ -1,5 +1,5 @@
 /**
- * Reflection as its users meet it: `grpcurl`, which has no proto files of its own, lists, describes and calls every
+ * Reflection with a real client: `grpcurl`, which has no proto files of its own, lists, describes and calls every
  * service.
  */
 import assert from 'node:assert/strict';
@@ -12,7 +12,7 @@ const standardServices = [
   'grpc.reflection.v1.ServerReflection',
   'grpc.reflection.v1alpha.ServerReflection',
 ];
-/** Fully qualified names of types in a description, as `.hyperswap.v1.Scene`. */
+/** Fully qualified names of types in a description, for example `.hyperswap.v1.Scene`. */
 const typeNames = /(?<![\w.])\.((?:[a-z]\w*\.)+(?:[A-Z]\w*\.?)+)/g;
 
 describe('reflection, seen by grpcurl', { skip: grpcurlMissing }, () => {

@@ -1,4 +1,4 @@
-/** Traces and metrics as those who operate a fleet see them: a collector over HTTP, and Prometheus's page. */
+/** Traces and metrics for operators of a fleet: a collector over HTTP, and Prometheus's page. */
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
@@ -167,7 +167,7 @@ describe('the metrics of a pod', () => {
       client.infer(request, { signal: controller.signal }).catch(() => undefined),
     );
     await Promise.race(requests);
-    // Something waits while it is read.
+    // Work waits during the read.
     await eventually(60_000, async () => {
       page = await read();
       assert.match(page, /^hyperswap_queue_patches(\{.*\})? [1-9]/m);

@@ -96,10 +96,10 @@ test('a client that does not read its results stops only itself', async () => {
   );
   assert.ok(grown < 200, `${grown} MiB more`);
   assert.ok(sent < 4_000, `${sent} tiles were taken`);
-  // Others are served as if it were not there.
+  // Other streams are served as without it.
   const latencies = await oneByOne(open('one'), scoreTile('other', 4, half), (count) => count === 5);
   assert.ok(Math.max(...latencies) < 5_000, latencies.join(' '));
-  // And it gets what it waited for, when it reads.
+  // The slow client gets its results when it reads.
   const messages = silent.messages();
   for (let i = 0; i < 50; i++) {
     const { outcome } = ClassifyTilesResponse.decode((await messages.next()).value as Buffer);
@@ -156,7 +156,7 @@ test('status is answered while the engine is full of work', async () => {
     await status();
     waits.push(performance.now() - start);
   }
-  // Not behind the batches that wait: a batch alone takes a quarter of a second.
+  // Not behind the waiting batches: a single batch takes a quarter of a second.
   assert.ok(waits.sort((a, b) => a - b)[5]! < 1_000, waits.join(' '));
   stream.close();
   await flooding;

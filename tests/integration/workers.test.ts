@@ -1,4 +1,4 @@
-/** Processes that a scheduler starts for the work that waits, as KEDA does, and that end by themselves. */
+/** Worker processes that a scheduler such as KEDA starts for waiting work, and that end when idle. */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { mkdtemp } from 'node:fs/promises';

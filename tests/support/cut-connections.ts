@@ -18,10 +18,7 @@ export interface Cuts {
   readonly bytes?: number;
 }
 
-/**
- * A way to a server that cuts off the first connections, as servers and balancers do that want their clients spread, or
- * bad networks.
- */
+/** Proxy that closes the first connections, as load balancers and bad networks do. */
 export async function startCuttingProxy(
   endpoint: string,
   { connections, milliseconds, bytes = Infinity }: Cuts,

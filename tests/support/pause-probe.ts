@@ -1,12 +1,12 @@
-/** Measures from inside how long the event loop of a process stands still. */
+/** Measures pauses of the event loop from inside a process. */
 import { openSync, readSync } from 'node:fs';
 
-/** Milliseconds between two looks. */
+/** Sampling interval in milliseconds. */
 const interval = 5;
 
-/** Time between two looks in which nothing else of the thread ran, in milliseconds. */
+/** Interval between two samples without any other work of the thread, in milliseconds. */
 export interface Pause {
-  /** Processor time that the thread used meanwhile. */
+  /** Processor time of the thread in this interval. */
   readonly computed: number;
   /** Time on the clock, waiting for a processor included. */
   readonly elapsed: number;

@@ -16,7 +16,7 @@ export class RawCall {
   private readonly ended: Promise<unknown>;
 
   /**
-   * @param method path, as `/hyperswap.v1.TrainerService/WatchTraining`
+   * @param method path, for example `/hyperswap.v1.TrainerService/WatchTraining`
    * @param message the only request; without it they are sent by {@link send}
    * @param more header fields beside the usual ones
    */

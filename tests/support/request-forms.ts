@@ -70,7 +70,7 @@ export function textPlaces(type: DescMessage, above: readonly DescField[] = []):
   });
 }
 
-/** Returns a place in words, as `header.settings{key}`. */
+/** Returns a place in words, for example `header.settings{key}`. */
 export function nameOf({ fields, side }: TextPlace): string {
   const marks = fields.map((field) => {
     if (field.fieldKind === 'list') return `${field.name}[]`;

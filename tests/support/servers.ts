@@ -37,7 +37,7 @@ export async function startMinio(
   return { ...server, settings: { endpoint, accessKey, secretKey, bucket: 'hyperswap' } };
 }
 
-/** Returns a client that changes objects directly, as somebody with access to the bucket can. */
+/** Returns a client that changes objects directly, like a person with access to the bucket. */
 export function minioClient({ port, accessKey, secretKey }: MinioServer): Client {
   return new Client({ endPoint: '127.0.0.1', port, useSSL: false, accessKey, secretKey });
 }

@@ -1,4 +1,4 @@
-/** A client of ClassifyTiles that says itself when it sends and when it reads, with made-up adapters and tiles. */
+/** Client of ClassifyTiles whose test controls when it sends and reads, with synthetic adapters and tiles. */
 import { credentials, type ClientDuplexStream } from '@grpc/grpc-js';
 import { once } from 'node:events';
 import { adaptedWeight, findMethod, methodSettings } from '@hyperswap/peft';
@@ -28,9 +28,7 @@ export interface MadeUpOptions {
   readonly config?: BackboneConfig;
 }
 
-/**
- * Registers an adapter that nobody trained, for a prepared scene and the served backbone, of mini's size by default.
- */
+/** Registers an untrained adapter for a prepared scene and the served backbone, of mini's size by default. */
 export async function registerMadeUp(
   services: Pick<ServiceClients, 'tiles' | 'scenes' | 'adapters'>,
   scene: Scene,
@@ -95,7 +93,7 @@ export class TileStream {
     this.call = this.client.classifyTiles();
     this.call.write({ part: { $case: 'header', value: header } });
     this.responses = (this.call as AsyncIterable<ClassifyTilesResponse>)[Symbol.asyncIterator]();
-    // An error of a stream that nobody reads is nobody's.
+    // Errors of a stream without a reader are ignored.
     this.call.on('error', () => undefined);
   }
 

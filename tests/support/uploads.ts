@@ -91,7 +91,7 @@ export interface UploadOptions {
   readonly onEvent?: (event: NonNullable<PrepareSceneResponse['event']>) => void;
 }
 
-/** Sends a scene from the row that the server names, and waits for the end. @throws what the service answers */
+/** Sends a scene from the row that the server names, and waits for the end. @throws errors of the service */
 export async function send({ scenes }: Scenes, source: RowSource, options: UploadOptions = {}): Promise<UploadOutcome> {
   const { resumeJob = '', goOn = () => true, onEvent = () => undefined } = options;
   const { height = 0 } = source.header.raster ?? {};
@@ -148,7 +148,7 @@ export interface SourceOptions {
 /**
  * Prepares a scene that the service reads itself: only the header, and perhaps label rows, are sent.
  *
- * @throws what the service answers
+ * @throws errors of the service
  */
 export async function prepareSource(
   { scenes }: Scenes,

@@ -1,7 +1,4 @@
-/**
- * Adapters that are ready, within a budget of bytes. The engine here notes what it is asked; tests of maps use the real
- * one.
- */
+/** Bound adapters within a budget of bytes. The engine here records its requests; tests of maps use the real one. */
 import assert from 'node:assert/strict';
 import { beforeEach, test } from 'node:test';
 import { setImmediate } from 'node:timers/promises';
@@ -16,7 +13,7 @@ import { hasCode } from '../support/errors.js';
 /** Memory that each adapter turns out to need. */
 const bytesOf: Readonly<Record<string, number>> = { a: 40, b: 40, c: 40, large: 90, huge: 250 };
 
-/** Requests to the engine in order, as `+a` and `-a`. */
+/** Requests to the engine in order, for example `+a` and `-a`. */
 let asked: string[];
 let table: BindingTable;
 
@@ -42,7 +39,7 @@ beforeEach(() => {
           : Promise.resolve(Buffer.from(reference)),
     },
     engine: { call } as ProgramClient<TileProgram>,
-    // The estimate of an adapter that is on its way: 32 bytes, until one is there.
+    // The estimate of a loading adapter: 32 bytes, until the first one is loaded.
     backbone: {
       name: 'small',
       digest: 'small',

@@ -21,7 +21,7 @@ test('names that are empty, over-long, invisible or given twice are refused, and
   refuse([{ ...corn, color: 1.5 }], /colour of class 1/);
   refuse(
     Array.from({ length: 256 }, (_, index) => ({ name: String(index) })),
-    /there are 256; labels tell 255 apart/,
+    /there are 256; at most 255 are allowed/,
   );
   refuse([{ name: 'class 2' }, { name: 'class 2' }], /both called class 2/);
   refuse(completeClasses([{ name: 'class 2' }], 2), /both called class 2/);

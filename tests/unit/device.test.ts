@@ -117,7 +117,7 @@ for (const type of ['float32', 'bfloat16'] as const) {
     };
     try {
       const [ours, theirs] = [run(true), run(false)];
-      // Of the largest value. Composed, a bfloat16 gradient is rounded at every step and ours once.
+      // Relative to the largest value. Composed, a bfloat16 gradient is rounded at every step and ours once.
       const tolerance = type === 'float32' ? 1e-6 : 0.01;
       ours.forEach((result, index) => {
         const largest = theirs[index]!.reduce((most, value) => Math.max(most, Math.abs(value)), 0);

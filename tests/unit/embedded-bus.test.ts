@@ -1,4 +1,4 @@
-/** Work that outlives its process, and who may have it. */
+/** Work that outlives its process, and its ownership. */
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';

@@ -183,6 +183,6 @@ test('a client that had the engine for itself is not punished for it when others
   queue.add(late, tile('late', 100_000, other));
   const owners = Array.from({ length: 8 }, () => queue.cut()!.parts[0]!.work.owner);
   assert.equal(owners.filter((owner) => owner === 'early').length, 4, owners.join(' '));
-  // Nor does one that idled long get more than its share.
+  // A flow that was idle for long gets no more than its share either.
   assert.equal(owners[0], 'late');
 });

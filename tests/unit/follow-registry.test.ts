@@ -7,7 +7,7 @@ import { createLogger } from '@hyperswap/telemetry';
 import type { ProgramClient } from '@hyperswap/tensor';
 import { BindingTable, followRegistry, type TileProgram } from '@hyperswap/tile-inference';
 
-/** A pod that follows a registry of made-up states, without an engine. */
+/** Pod that follows a registry of synthetic states, without an engine. */
 function pod(desired: () => string[] = () => []) {
   const read: string[] = [];
   const watchers: ((name: string, state: AdapterState) => void)[] = [];

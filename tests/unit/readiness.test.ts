@@ -10,7 +10,7 @@ const period = 20;
 const name = 'hyperswap.v1.TrainingService';
 const services = [{ name, definition: TrainingServiceService, implementation: {}, roles: {} }];
 
-/** A dependency whose probes end as a script says, one after the other, and then for ever as the last. */
+/** Dependency with scripted probe results; the last one repeats. */
 function scripted(script: readonly ('answers' | 'fails' | 'hangs')[]): Dependency & { readonly probes: () => number } {
   let probes = 0;
   return {

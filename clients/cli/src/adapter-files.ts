@@ -45,7 +45,7 @@ export async function readAdapterFiles(given: string): Promise<AdapterFiles> {
   };
 }
 
-/** Writes files into a folder. @returns their paths @throws what the file system throws */
+/** Writes files into a folder. @returns their paths @throws errors of the file system */
 export async function writeAdapterFiles(
   files: ReadonlyMap<string, readonly Uint8Array[]>,
   directory: string,

@@ -14,7 +14,7 @@ const pauseMilliseconds = { first: 200, longest: 5_000 };
  * go to the next server that answers, so that each tile is answered once.
  *
  * @param tiles with ids that differ; read as answers come, at most 16 ahead
- * @throws what the service refuses, and SERVICE_UNREACHABLE or DRAINING when no server has answered for two minutes
+ * @throws errors of the service, and SERVICE_UNREACHABLE or DRAINING when no server has answered for two minutes
  */
 export async function* exchangeTiles(
   client: TileServiceClient,

@@ -25,7 +25,7 @@ export async function fetchFile(
 ): Promise<{ readonly bytes: number; readonly sha256: string }> {
   const part = `${file}.part`;
   const failed = (reason: string, cause?: unknown): Error =>
-    failure('DOWNLOAD_FAILED', { what: url, reason, mend: `Repeat the command to go on where it stopped.` }, cause);
+    failure('DOWNLOAD_FAILED', { what: url, reason, mend: 'Repeat the command to resume the download.' }, cause);
   try {
     const present = await sizeOf(part);
     const headers = new Headers(present > 0 ? { range: `bytes=${present}-` } : {});

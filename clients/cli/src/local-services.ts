@@ -26,8 +26,8 @@ const stopMilliseconds = 10_000;
  * Starts services in a child process and waits until they serve.
  *
  * @param names services to start; fewer start faster
- * @throws what the host fails with at its start, as BACKBONE_NOT_FOUND or ENGINE_MISSING; INTERNAL when the process
- * ends without a reason
+ * @throws errors of the host at its start, such as BACKBONE_NOT_FOUND or ENGINE_MISSING; INTERNAL when the process ends
+ * without a reason
  */
 export async function startLocalServices(config: Config, names: readonly ServiceName[]): Promise<LocalServices> {
   const program = fileURLToPath(import.meta.resolve('@hyperswap/host/private-program'));

@@ -18,8 +18,7 @@ const maximumProbabilities = 2 ** 31;
  * windows. Pixels without data get label 0, confidence 0 and probabilities of 0.
  *
  * @param probabilities are wanted too: they stay in memory, one byte a class and pixel
- * @throws FIELD_INVALID when the probabilities are too many; what reading the raster throws, and what tile-inference
- * refuses
+ * @throws FIELD_INVALID when the probabilities are too many; errors of reading the raster, and errors of tile-inference
  */
 export async function classifyRawFile(
   session: Session,

@@ -21,7 +21,7 @@ export function remoteFile(place: string): UploadFile {
  * Returns the description of a raster that the service reads itself, with the user's options in place of it.
  *
  * @throws FIELD_INVALID for options of reading that the service does not take, and for those that do not fit the
- * raster; what the service refuses
+ * raster; errors of the service
  */
 export async function describeRemote(
   { scenes, signal }: Session,

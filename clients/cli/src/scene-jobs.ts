@@ -22,7 +22,7 @@ export interface SceneJobOptions {
   readonly agreement?: number | undefined;
 }
 
-/** Runs a scene job to its end. @throws what the service refuses or the job failed with */
+/** Runs a scene job to its end. @throws errors of the service or of the job */
 export async function runSceneJob(
   session: Session,
   { name: scene, digest: sceneDigest }: SceneReference,
@@ -78,7 +78,7 @@ function requestOf({ probabilities = false, agreement }: SceneJobOptions): {
   return { probabilities, mode, agreement };
 }
 
-/** Watches a job to its end, on any process that answers. @throws JOB_NOT_FOUND, and what the job failed with */
+/** Watches a job to its end, on any process that answers. @throws JOB_NOT_FOUND, and the error of the job */
 export async function watchSceneJob(
   { sceneJobs, signal }: Session,
   job: string,

@@ -85,7 +85,7 @@ async function secondsOf(
   return ((performance.now() - start) / 1000) * (patches / done);
 }
 
-/** Returns a time in words, as `40 s`, `12 min` or `3.2 h`. */
+/** Returns a time in words, for example `40 s`, `12 min` or `3.2 h`. */
 function duration(seconds: number): string {
   if (seconds < 90) return `${Math.max(1, Math.round(seconds))} s`;
   return seconds < 5400 ? `${Math.round(seconds / 60)} min` : `${(seconds / 3600).toFixed(1)} h`;

@@ -30,7 +30,7 @@ const passing = [
  * that the service names, as long as rows arrive.
  *
  * @param onProgress receives the progress of the service
- * @throws what the service refuses, and SERVICE_UNREACHABLE after some attempts
+ * @throws errors of the service, and SERVICE_UNREACHABLE after some attempts
  */
 export async function sendScene(
   { scenes, signal }: Pick<Session, 'scenes' | 'signal'>,

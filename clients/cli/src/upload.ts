@@ -70,7 +70,7 @@ export async function fileToUpload(file: string): Promise<UploadFile> {
   return { name: path.basename(file), content: file };
 }
 
-/** Reads a scene, sends it to be prepared, and waits for the end. @throws what the readers and the service refuse */
+/** Reads a scene, sends it to be prepared, and waits for the end. @throws errors of the readers and the service */
 export async function uploadScene(session: Session, scene: SceneToUpload, progress: Progress): Promise<Scene> {
   const file = await openScene(session, scene);
   try {
@@ -88,7 +88,7 @@ export async function uploadScene(session: Session, scene: SceneToUpload, progre
 /**
  * Opens a file of this machine; of one that the service reads itself only the description.
  *
- * @throws what the readers and the service refuse
+ * @throws errors of the readers and the service
  */
 async function openScene(session: Session, { file, options, resample }: SceneToUpload): Promise<RasterReader> {
   if (!isRemote(file.content)) return openRaster(await sourceOf(file), options);

@@ -18,7 +18,7 @@ export interface Manifest {
 
 /** A package of this repository. */
 export interface Workspace {
-  /** Path from the root, as `shared/map`. */
+  /** Path from the root, for example `shared/map`. */
   readonly directory: string;
   readonly manifest: Manifest;
 }

@@ -39,7 +39,7 @@ export interface GatewayOptions extends GatewayNames {
 }
 
 export interface RunningGateway {
-  /** Address for browsers, as `http://127.0.0.1:7440`. */
+  /** Address for browsers, for example `http://127.0.0.1:7440`. */
   readonly address: string;
   /** Stops listening, and ends open requests after the grace. */
   stop(graceMilliseconds: number): Promise<void>;

@@ -40,7 +40,7 @@ const groups = [
   ['tile-inference', FleetServiceService],
 ] as const;
 
-/** Methods by their path, as `/hyperswap.v1.SceneService/ListScenes`. Nothing else is forwarded. */
+/** Methods by their path, for example `/hyperswap.v1.SceneService/ListScenes`. Nothing else is forwarded. */
 export const publicMethods: ReadonlyMap<string, PublicMethod> = new Map(
   groups.flatMap(([service, definition]) =>
     Object.values(definition as ServiceDefinition).map(({ path, requestStream, responseStream }) => [

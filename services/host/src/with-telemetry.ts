@@ -11,7 +11,7 @@ interface Running {
  * Starts a host with its telemetry, which ends when it has stopped.
  *
  * @param start gets the way to read the metrics of this process
- * @throws PORT_IN_USE, CONFIG_INVALID for the address of the metrics; what the host's start throws
+ * @throws PORT_IN_USE, CONFIG_INVALID for the address of the metrics; errors of the host's start
  */
 export async function withTelemetry<Host extends Running>(
   { metricsHost: host, metricsPort: port }: Pick<Config, 'metricsHost' | 'metricsPort'>,

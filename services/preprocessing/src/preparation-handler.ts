@@ -24,7 +24,7 @@ export function preparationHandler(store: ObjectStore): JobHandler<PrepareSceneH
   };
 }
 
-/** Tells whether the scene of a name has given arrays. */
+/** Returns true if the scene of a name has given arrays. */
 export async function ownsArrays(store: ObjectStore, scene: string, arrays: string): Promise<boolean> {
   try {
     return (await readManifest(store, scene)).arrays === arrays;

@@ -68,8 +68,7 @@ export class Preparations {
    * With a source, the pixels are read from there.
    *
    * @throws FIELD_INVALID, NAME_INVALID, CLASSES_INVALID, TOO_FEW_BANDS, SCENE_NOT_FOUND, SCENE_EXISTS,
-   * UPLOAD_NOT_FOUND, UPLOADS_FULL, JOBS_FULL, what opening and reading a source throws, and what the preparation fails
-   * with
+   * UPLOAD_NOT_FOUND, UPLOADS_FULL, JOBS_FULL, errors of opening and reading a source, and the error of the preparation
    */
   async *prepare(
     requests: AsyncIterable<PrepareSceneRequest>,
@@ -114,7 +113,7 @@ export class Preparations {
   /**
    * Reports the progress of an upload or a preparation, and the scene at its end.
    *
-   * @throws JOB_NOT_FOUND, CANCELLED, DRAINING, and what the preparation failed with
+   * @throws JOB_NOT_FOUND, CANCELLED, DRAINING, and the error of the preparation
    */
   async *watch(id: string, { signal }: CallContext): AsyncGenerator<WatchPreparationResponse> {
     const { uploads, runner } = this.context;

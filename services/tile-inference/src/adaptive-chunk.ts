@@ -34,7 +34,7 @@ export interface AdaptiveResult extends TileLabels {
  *
  * @param classify classifies pixels of the chunk, in ascending order, with the probabilities of all classes
  * @returns labels and probabilities of all pixels of the chunk; 0 for those without data
- * @throws what `classify` throws
+ * @throws errors of `classify`
  */
 export async function classifyAdaptively(
   chunk: AdaptiveChunk,

@@ -13,7 +13,7 @@ export interface AdmittedAdapter extends Pick<
   AdapterMetadata,
   'patchSize' | 'bands' | 'pcaDigest' | 'views' | 'wavelengths' | 'method' | 'pooling'
 > {
-  /** Version, as `name@7`. */
+  /** Version, in the form `name@7`. */
   readonly reference: string;
   readonly digest: string;
   /** Number of classes. */
@@ -135,7 +135,7 @@ export class BindingTable {
   /**
    * Binds an adapter and keeps it bound, outside the budget.
    *
-   * @throws what `admit` and `acquire` throw
+   * @throws errors of `admit` and `acquire`
    */
   async pin(reference: string): Promise<BoundAdapter> {
     const adapter = await this.admit(reference);
@@ -248,7 +248,7 @@ export class BindingTable {
   /**
    * Evicts unused bindings if that makes enough room. A binding that is larger than the budget may use all of it.
    *
-   * @returns whether they fit
+   * @returns true if they fit
    */
   private makeRoom(bytes: number): boolean {
     const { budgetBytes } = this.context;

@@ -36,9 +36,7 @@ export function chunkHandler(context: ChunkContext): JobHandler<SceneJob, SceneJ
   };
 }
 
-/**
- * @throws QUEUE_FULL, so that a process with room takes the chunk; what the scene, the adapter and the engine fail with
- */
+/** @throws QUEUE_FULL, so that a process with room takes the chunk; errors of the scene, the adapter and the engine */
 async function classifyChunk(
   { id, objects, request }: Job<SceneJob>,
   index: number,

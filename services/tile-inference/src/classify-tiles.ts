@@ -58,7 +58,7 @@ const maximumIdBytes = 200;
  * Classifies one stream of tiles. The next tile is read when there is room for it, so that a fast client waits instead
  * of filling the queue, and so does one that does not read its results. A tile's adapter is resolved when the tile
  * comes: an alias that moves affects the next tile, never one in progress. An invalid tile is answered with its error;
- * the stream goes on.
+ * the stream continues.
  */
 export function classifyTiles(
   context: ClassifyTilesContext,
@@ -150,7 +150,7 @@ async function readSettings(store: ObjectStore, header: ClassifyTilesHeader): Pr
 /**
  * Resolves and validates a tile. A refused tile is counted.
  *
- * @throws FIELD_INVALID, ADAPTER_WAVELENGTHS, what `BindingTable.admit` and `checkTile` throw
+ * @throws FIELD_INVALID, ADAPTER_WAVELENGTHS, errors of `BindingTable.admit` and `checkTile`
  */
 async function admitTile(
   { bindings, tiles }: ClassifyTilesContext,

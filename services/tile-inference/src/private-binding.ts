@@ -18,7 +18,7 @@ export class PrivateBinding {
   /**
    * Runs a function while it is bound.
    *
-   * @throws ADAPTER_BACKBONE, ADAPTER_INVALID, and what reading the adapter throws
+   * @throws ADAPTER_BACKBONE, ADAPTER_INVALID, and errors of reading the adapter
    */
   async use<Result>(run: () => Promise<Result>): Promise<Result> {
     this.users += 1;

@@ -14,7 +14,7 @@ import { readAdapterFiles, receiveAdapter } from './adapter-files.js';
 /**
  * Receives an adapter's files and makes them a version.
  *
- * @throws FIELD_INVALID, ADAPTER_INVALID, PEFT_UNSUPPORTED, NAME_INVALID, and what registering refuses
+ * @throws FIELD_INVALID, ADAPTER_INVALID, PEFT_UNSUPPORTED, NAME_INVALID, and errors of registering
  */
 export async function registerAdapter(
   registry: AdapterRegistry,
@@ -52,7 +52,7 @@ export async function listAdapters(
   };
 }
 
-/** Returns the files of a version, in pieces. @throws what {@link readAdapterFiles} throws */
+/** Returns the files of a version, in pieces. @throws errors of {@link readAdapterFiles} */
 export async function* exportAdapter(
   registry: AdapterRegistry,
   { adapter, format }: ExportAdapterRequest,

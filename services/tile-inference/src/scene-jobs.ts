@@ -55,7 +55,7 @@ export class SceneJobs {
    * Starts a job and reports its progress. When the client leaves, the job is cancelled, unless it is detached.
    *
    * @throws SCENE_NOT_FOUND, SCENE_CHANGED, ADAPTER_NOT_FOUND, ADAPTER_RETIRED, PCA_MISMATCH, ADAPTER_WAVELENGTHS,
-   * FIELD_INVALID, JOBS_FULL, DRAINING, and what the job failed with
+   * FIELD_INVALID, JOBS_FULL, DRAINING, and the error of the job
    */
   async *classify(request: ClassifySceneRequest, call: CallContext): AsyncGenerator<ClassifySceneResponse> {
     const { runner, logger } = this.context;
@@ -76,7 +76,7 @@ export class SceneJobs {
   /**
    * Reports the progress of a job, and its end.
    *
-   * @throws JOB_NOT_FOUND, CANCELLED, DRAINING, and what the job failed with
+   * @throws JOB_NOT_FOUND, CANCELLED, DRAINING, and the error of the job
    */
   async *watch(id: string, { signal }: CallContext): AsyncGenerator<WatchSceneJobResponse> {
     let last = -1;

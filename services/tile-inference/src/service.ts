@@ -36,7 +36,7 @@ export interface TileInferenceContext {
   readonly logger: Logger;
   /** Release of hyperswap, as clients are told. */
   readonly version: string;
-  /** Tells if a service of this process takes new work. */
+  /** Returns true if a service of this process takes new work. */
   readonly isServing: (service: string) => boolean;
   /** Name of the backbone to serve, and what it runs in. */
   readonly backbone: string;

@@ -95,7 +95,7 @@ export class TileClassifier {
    *
    * @param reservation of {@link sizeOf}; the caller releases it
    * @param probabilities the probabilities of all classes are wanted too
-   * @throws CANCELLED, DEADLINE, also while it waits; what the adapter's binding and the engine fail with
+   * @throws CANCELLED, DEADLINE, also while it waits; errors of the adapter's binding and the engine
    */
   async classify(
     flow: ScheduledFlow<EngineWork>,

@@ -52,13 +52,14 @@ export class Checkpoints {
   async last(): Promise<Checkpoint> {
     const content = await this.store.get(this.key).catch((error: unknown) => {
       if (!HyperswapError.is(error, 'OBJECT_NOT_FOUND')) throw error;
-      const reason = 'no earlier run left a checkpoint: start it anew';
+      const reason = 'no earlier run left a checkpoint: start without it';
       throw failure('FIELD_INVALID', { field: 'resume', reason }, error);
     });
     const { tensors, metadata } = readSafetensors(content, { maximumHeaderBytes });
     const record = recordSchema.safeParse(JSON.parse(metadata.checkpoint ?? '{}'));
     if (record.data?.fingerprint !== this.fingerprint) {
-      const reason = 'the checkpoint was made with other scenes, settings, seed or start: repeat those, or start anew';
+      const reason =
+        'the checkpoint was made with other scenes, settings, seed or start: use the same ones, or start without the checkpoint';
       throw failure('FIELD_INVALID', { field: 'resume', reason });
     }
     return { ...record.data.state, tensors };

@@ -36,7 +36,7 @@ const metadataLevels = 4;
 const smallestDeviation = 1e-18;
 
 export interface AdapterTensors {
-  /** The method's factors by name, as `blocks.0.attn.q.krona_a`. */
+  /** The method's factors by name, for example `blocks.0.attn.q.krona_a`. */
   readonly factors: ReadonlyMap<string, NamedTensor>;
   /** `[classes, pooledWidth]` */
   readonly headWeight: NamedTensor;

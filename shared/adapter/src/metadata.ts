@@ -83,7 +83,9 @@ export const adapterMetadataSchema = z
     settings: z
       .record(z.string().max(64), z.number().min(-settingMagnitude).max(settingMagnitude))
       .refine((settings) => Object.keys(settings).length <= maximumSettings, `must be at most ${maximumSettings}`),
-    /** Projections that the method changes, as `blocks.0.attn.q`; absent: queries and values of every block. */
+    /**
+     * Projections that the method changes, for example `blocks.0.attn.q`; absent: queries and values of every block.
+     */
     targets: z
       .array(z.string().regex(/^blocks\.(0|[1-9]\d{0,3})\.attn\.[qv]$/, 'must be attn.q or attn.v of a block'))
       .min(1)

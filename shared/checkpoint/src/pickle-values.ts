@@ -3,7 +3,7 @@ export class PickleError extends Error {
   override readonly name = 'PickleError';
 }
 
-/** A class or function that a pickle names, as `torch._utils._rebuild_tensor_v2`. */
+/** A class or function that a pickle names, for example `torch._utils._rebuild_tensor_v2`. */
 export class PickledGlobal {
   constructor(readonly path: string) {}
 }
@@ -27,7 +27,7 @@ export type PickleConstructor = (args: readonly unknown[], count: (values: numbe
 export interface PickleOptions {
   /** Constructors by the path of their class or function; calls of other paths are refused. */
   readonly constructors: ReadonlyMap<string, PickleConstructor>;
-  /** Tells whether a class may be named without being made; other names are refused when they are met. */
+  /** Returns true if a class may be named without being created; other names are refused. */
   readonly isKnown: (path: string) => boolean;
   /** Resolves a persistent id, which `torch.save` uses for storages. */
   readonly persistent: (id: unknown) => unknown;

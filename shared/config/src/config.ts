@@ -42,7 +42,7 @@ export interface ConfigSources {
 /**
  * Defaults, then the file, then the environment, then flags.
  *
- * @throws CONFIG_INVALID with the key, the value and what is allowed; FILE_UNREADABLE
+ * @throws CONFIG_INVALID with the key, the value and the allowed values; FILE_UNREADABLE
  */
 export function loadConfig({ file, environment = {}, flags = {} }: ConfigSources = {}): Config {
   const merged: Record<string, unknown> = { ...(file === undefined ? {} : readConfigFile(file)) };

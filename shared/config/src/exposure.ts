@@ -20,7 +20,7 @@ function isLoopback(host: string): boolean {
 /**
  * Refuses to serve beyond this machine without TLS and without authentication of callers.
  *
- * @throws CONFIG_INSECURE naming the setting and what would mend it
+ * @throws CONFIG_INSECURE naming the setting and how to fix it
  */
 export function requireGuardedServer({ insecure, host, tlsCertificate, tlsClients, tokenKeys }: Config): void {
   if (insecure || isLoopback(host)) return;
@@ -37,7 +37,7 @@ export function requireGuardedServer({ insecure, host, tlsCertificate, tlsClient
 /**
  * Refuses to speak to NATS or S3 on other machines in the clear.
  *
- * @throws CONFIG_INSECURE naming the setting and what would mend it
+ * @throws CONFIG_INSECURE naming the setting and how to fix it
  */
 export function requireGuardedServers({ insecure, natsUrl, s3Endpoint }: Config): void {
   if (insecure) return;

@@ -6,9 +6,9 @@ import type { Config } from './config.js';
 
 /** Keys and certificates for TLS, in PEM. */
 export interface TransportSecurity {
-  /** The authority of our own. */
+  /** Own authority. */
   readonly authority?: string;
-  /** That one, and those that Node trusts. */
+  /** Own authority, and those that Node trusts. */
   readonly trusted?: string;
   /** Identity of this process. */
   readonly identity?: { readonly certificate: string; readonly key: string };

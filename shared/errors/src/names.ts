@@ -40,7 +40,7 @@ function requireValid(isValid: boolean, field: string, name: string, allowed: st
 /**
  * Checks a name that a user chooses: of a scene, a label map, an adapter, an alias, a backbone.
  *
- * @param field what the name names, for the message
+ * @param field subject of the name, for the message
  * @returns the name
  * @throws NAME_INVALID
  */
@@ -56,7 +56,7 @@ export function isId(text: string): boolean {
 /**
  * Checks the id of a job.
  *
- * @param field what the id identifies, for the message
+ * @param field subject of the id, for the message
  * @returns the id
  * @throws NAME_INVALID
  */
@@ -112,7 +112,7 @@ export function validateSubject(subject: string): string {
 /**
  * Checks the name of a bucket or queue: a token of a subject.
  *
- * @param field what the name names, for the message
+ * @param field subject of the name, for the message
  * @param taken names that mean something else there
  * @returns the name
  * @throws NAME_INVALID

@@ -56,7 +56,7 @@ export async function publishNextPart(queue: JobQueue, kind: string, job: KnownJ
 /**
  * Publishes the first part that is not done of `first`, `first + partsAtOnce` and so on.
  *
- * @returns whether there is any
+ * @returns true if there is any
  */
 async function publishPart(queue: JobQueue, kind: string, job: KnownJob, first: number): Promise<boolean> {
   const { total, finished } = job.record.parts!;

@@ -168,7 +168,7 @@ export class JobRunner {
    * Follows a job to its result, wherever it runs.
    *
    * @param signal ends the news quietly
-   * @throws JOB_NOT_FOUND; what the job failed with; CANCELLED when it was cancelled; DRAINING when this process ends:
+   * @throws JOB_NOT_FOUND; the error of the job; CANCELLED when it was cancelled; DRAINING when this process ends:
    * watch elsewhere
    */
   watch<Request, Result, Progress>(

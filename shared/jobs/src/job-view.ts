@@ -29,7 +29,7 @@ export interface JobView<Request, Progress = unknown> {
   readonly failures: number;
 }
 
-/** @throws what the kind's codecs throw for a request or progress that they cannot read */
+/** @throws errors of the kind's codecs for a request or progress that they cannot read */
 export function toView<Request, Progress>(
   kind: JobKind<Request, unknown, Progress>,
   { id, record }: KnownJob,

@@ -28,7 +28,7 @@ const invisible = /[\p{Cc}\p{Zl}\p{Zp}\p{Cs}\u200e\u200f\u202a-\u202e\u2066-\u20
  */
 export function checkClasses(classes: readonly GivenClass[]): void {
   if (classes.length > maximumClasses) {
-    throw invalid(`there are ${classes.length}; labels tell ${maximumClasses} apart`);
+    throw invalid(`there are ${classes.length}; at most ${maximumClasses} are allowed`);
   }
   const numbers = new Map<string, number>();
   const codes = new Map<number, number>();

@@ -43,7 +43,7 @@ export class CheckedKeyValue<Value> implements KeyValue<Value> {
     };
   }
 
-  /** As of any state. @throws FIELD_INVALID when the value could not be read again */
+  /** Writes a value, as in any bucket. @throws FIELD_INVALID when the value could not be read again */
   async update(key: string, value: Value, revision: number): Promise<number> {
     try {
       // Converted as a reader will see it: JSON has no NaN and no undefined.

@@ -32,14 +32,14 @@ export interface Adaptation {
   readonly method: Method;
   readonly settings: MethodSettings;
   /**
-   * Projections that are changed, as `blocks.0.attn.q`; the others stay unchanged.
+   * Projections that are changed, for example `blocks.0.attn.q`; the others stay unchanged.
    *
    * @default all that adapters may change
    */
   readonly targets?: readonly string[];
 }
 
-/** Returns all projections that adapters may change, as `blocks.0.attn.q`: W_Q and W_V of every block. */
+/** Returns all projections that adapters may change, for example `blocks.0.attn.q`: W_Q and W_V of every block. */
 export function adaptableProjections({ depth }: Pick<BackboneConfig, 'depth'>): string[] {
   const blocks = Array.from({ length: depth }, (_, block) => block);
   return blocks.flatMap((block) => adaptedProjections.map((projection) => projectionName(block, projection)));
@@ -50,7 +50,9 @@ export function adaptedWeight({ width }: BackboneConfig): WeightShape {
   return { out: width, in: width };
 }
 
-/** Returns the shapes of all factors of a method on a backbone by tensor name, as `blocks.0.attn.q.krona_a`. */
+/**
+ * Returns the shapes of all factors of a method on a backbone by tensor name, for example `blocks.0.attn.q.krona_a`.
+ */
 export function adaptationShapes(
   { method, settings, targets }: Adaptation,
   config: BackboneConfig,

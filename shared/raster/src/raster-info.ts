@@ -18,7 +18,7 @@ export type AffineTransform = readonly [number, number, number, number, number, 
 export interface RasterClass {
   readonly value: number;
   readonly name?: string;
-  /** As 0xRRGGBB. */
+  /** Colour in the form 0xRRGGBB. */
   readonly color?: number;
 }
 

@@ -140,7 +140,7 @@ export class AdapterRegistry {
   /**
    * Versions in the order of their names and numbers: as many as asked for, or fewer that fit a message.
    *
-   * @param after the last version of the page before, as `name@7`; empty for the first page
+   * @param after the last version of the page before, in the form `name@7`; empty for the first page
    * @throws NAME_INVALID, ADAPTER_NOT_FOUND when `after` is no version
    */
   async list(after: string, versions: number): Promise<AdapterPage> {
@@ -264,7 +264,7 @@ export class AdapterRegistry {
     await this.change(name, (state) => ({ ...state, pins: [] }));
   }
 
-  /** Returns the versions that pods keep bound, as `name@7`. */
+  /** Returns the versions that pods keep bound, in the form `name@7`. */
   async desired(): Promise<ReadonlySet<string>> {
     const found = new Set<string>();
     for (const { key: name, value: state } of await this.states.list()) {
@@ -280,7 +280,7 @@ export class AdapterRegistry {
    * Deletes retired versions that no alias or pin refers to: their state first, so that no reader finds an incomplete
    * version.
    *
-   * @returns the deleted versions, as `name@7`
+   * @returns the deleted versions, in the form `name@7`
    */
   async collectGarbage(): Promise<string[]> {
     const collected: string[] = [];

@@ -69,7 +69,7 @@ export class Backbones {
     return { described, damaged };
   }
 
-  /** Tells whether the store holds a backbone of that name. */
+  /** Returns true if the store holds a backbone of that name. */
   async isStored(name: string): Promise<boolean> {
     return this.store.has(backboneKey(name, 'config.json'));
   }

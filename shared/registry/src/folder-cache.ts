@@ -39,7 +39,7 @@ export class FolderCache {
    * A folder of the files of a digest.
    *
    * @param fill writes the files into an empty folder, and checks that they are what the digest says
-   * @throws what `fill` throws; a folder that could not be filled is tried again by the next call
+   * @throws errors of `fill`; a folder that could not be filled is tried again by the next call
    */
   async acquire(digest: string, fill: (directory: string) => Promise<void>): Promise<HeldFolder> {
     const entry = this.entries.get(digest) ?? { ready: this.make(digest, fill), users: 0, bytes: 0 };

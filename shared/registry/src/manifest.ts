@@ -10,7 +10,7 @@ export interface Lineage {
   readonly origin: 'training' | 'upload';
   /** ISO 8601 */
   readonly publishedAt: string;
-  /** Version that the name meant before, as `name@6`. */
+  /** Version that the name meant before, in the form `name@6`. */
   readonly supersedes?: string;
 }
 

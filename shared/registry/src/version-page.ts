@@ -9,11 +9,11 @@ const pageBytes = 2 * 1024 * 1024;
 /** Some versions, in the order of their names and numbers. */
 export interface AdapterPage {
   readonly records: readonly AdapterRecord[];
-  /** The last version of the page, as `name@7`; empty when there are no more. */
+  /** The last version of the page, in the form `name@7`; empty when there are no more. */
   readonly next: string;
   /**
-   * Versions of the page, as `name@7`, whose manifests cannot be read, and names whose state cannot be read; other
-   * entries are not affected.
+   * Versions of the page, in the form `name@7`, whose manifests cannot be read, and names whose state cannot be read;
+   * other entries are not affected.
    */
   readonly damaged: readonly { readonly name: string; readonly error: HyperswapError }[];
 }
@@ -34,7 +34,7 @@ export class VersionPage {
 
   /**
    * @param most versions on the page
-   * @param last version that was looked at, as `name@7`; before the first, that of the page before
+   * @param last version that was looked at, in the form `name@7`; before the first, that of the page before
    */
   constructor(
     private readonly most: number,

@@ -36,7 +36,7 @@ export class Admission {
   /**
    * Refuses further calls with DRAINING, except exempt ones, and aborts the draining signal of open calls.
    *
-   * @param sendingMilliseconds time in which streams of requests may still go on
+   * @param sendingMilliseconds time in which streams of requests may still continue
    */
   drain(sendingMilliseconds: number): void {
     this.draining.abort(failure('DRAINING', {}));

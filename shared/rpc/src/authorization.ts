@@ -15,7 +15,7 @@ import { toStatus } from './status.js';
  * Makes an interceptor that lets a call through when its bearer token allows it, and removes the token. Methods without
  * a role, such as reflection, need the role reader.
  *
- * @param roleOf role that a method needs, by its path, as `/hyperswap.v1.TrainingService/StartTraining`
+ * @param roleOf role that a method needs, by its path, for example `/hyperswap.v1.TrainingService/StartTraining`
  */
 export function authorization(verifier: TokenVerifier, roleOf: (path: string) => Role | undefined): ServerInterceptor {
   const check = async (path: string, metadata: Metadata): Promise<void> => {

@@ -26,8 +26,8 @@ export function drainingOf(call: object): Draining {
 
 /**
  * Passes on the requests of a stream. A client that keeps its stream open without sending anything would delay a drain
- * for the whole grace period. During a drain, a timeout therefore ends the requests. A client that goes on sending may
- * finish until the server closes. Then its requests end, so that those it sent before are answered and not cut off.
+ * for the whole grace period. During a drain, a timeout therefore ends the requests. A client that continues sending
+ * may finish until the server closes. Then its requests end, so that those it sent before are answered and not cut off.
  *
  * @throws DRAINING
  */

@@ -24,7 +24,7 @@ export interface CallContext {
   readonly signal: AbortSignal;
   /** Aborted when the server drains, with DRAINING as its reason. Long work ends or moves to another process. */
   readonly draining: AbortSignal;
-  /** Address of the client's connection, as `127.0.0.1:53211`. */
+  /** Address of the client's connection, for example `127.0.0.1:53211`. */
   readonly peer: string;
 }
 

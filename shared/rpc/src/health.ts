@@ -44,7 +44,7 @@ export class Health {
     this.changes.emit('change');
   }
 
-  /** Tells if the server takes no new work, and ends. */
+  /** Returns true if the server takes no new work, and ends. */
   get draining(): boolean {
     return this.isDraining;
   }

@@ -3,7 +3,7 @@ import type { Role } from './roles.js';
 
 /** A service of a server, with its methods. */
 export interface HostedService {
-  /** Full name, as `hyperswap.v1.TrainingService`. */
+  /** Full name, for example `hyperswap.v1.TrainingService`. */
   readonly name: string;
   readonly definition: ServiceDefinition;
   readonly implementation: UntypedServiceImplementation;

@@ -46,7 +46,7 @@ export interface Listing<Item, Message> {
  * Cuts a page out of all items, in the order of their keys, that fits one message. Items may come and go between two
  * pages: each that stays is listed once. A page has one item at least, however large.
  *
- * @throws FIELD_INVALID when the page size is above the limit; what `toMessage` throws
+ * @throws FIELD_INVALID when the page size is above the limit; errors of `toMessage`
  */
 export async function pageOf<Item, Message>(
   items: Iterable<Item>,

@@ -42,7 +42,7 @@ export interface RunningServer {
   /** Port in use; a free one where 0 was asked for. */
   readonly port: number;
   readonly endpoint: string;
-  /** Full names of the hosted services, as `hyperswap.v1.TrainingService`. */
+  /** Full names of the hosted services, for example `hyperswap.v1.TrainingService`. */
   readonly services: readonly string[];
   /** Health of the services. None is ready at the start. */
   readonly health: Health;

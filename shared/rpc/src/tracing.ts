@@ -41,7 +41,7 @@ export async function traceAnswer(call: ServedCall, run: () => Promise<unknown>)
   end(error === undefined ? undefined : toHyperswapError(error));
 }
 
-/** Returns the name of a method, as `hyperswap.v1.TileService/ClassifyTiles`. */
+/** Returns the name of a method, for example `hyperswap.v1.TileService/ClassifyTiles`. */
 function methodOf(path: string): string {
   return path.slice(1);
 }

@@ -32,7 +32,7 @@ export class SafetensorsFile implements TensorSource {
   /**
    * Opens a file and checks its header.
    *
-   * @throws SafetensorsError when it is not valid; what the file system throws
+   * @throws SafetensorsError when it is not valid; errors of the file system
    */
   static open(path: string): SafetensorsFile {
     const descriptor = openSync(path, 'r');
@@ -60,7 +60,7 @@ export class SafetensorsFile implements TensorSource {
   }
 }
 
-/** Writes tensors in the order of their names, one at a time. @throws what the file system throws */
+/** Writes tensors in the order of their names, one at a time. @throws errors of the file system */
 export function writeSafetensorsFile(path: string, tensors: TensorSource, stored: StoredType): void {
   const descriptor = openSync(path, 'w');
   try {

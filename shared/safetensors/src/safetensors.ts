@@ -38,13 +38,13 @@ export interface TensorFile {
  * Reads a whole file. Everything is checked before anything is used: the header's length and JSON, each tensor's type,
  * shape and offsets, and that the tensors cover the data without gap or overlap.
  *
- * @throws SafetensorsError naming what is wrong
+ * @throws SafetensorsError naming the problem
  */
 export function readSafetensors(bytes: Uint8Array, limits: Pick<HeaderLimits, 'maximumHeaderBytes'> = {}): TensorFile {
   return atOnce(readTensors(bytes, limits));
 }
 
-/** The same in steps, a step a tensor. @throws SafetensorsError naming what is wrong */
+/** The same in steps, a step a tensor. @throws SafetensorsError naming the problem */
 export function* readTensors(
   bytes: Uint8Array,
   limits: Pick<HeaderLimits, 'maximumHeaderBytes'> = {},

@@ -30,7 +30,7 @@ const formerDigests: ReadonlyMap<string, string> = new Map([
   ],
 ]);
 
-/** Tells whether an adapter that names this digest belongs to a backbone. */
+/** Returns true if an adapter that names this digest belongs to a backbone. */
 export function isDigestOf(named: string, { digest }: { readonly digest: string }): boolean {
   return named === digest || named === formerDigests.get(digest);
 }

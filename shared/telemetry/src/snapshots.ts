@@ -4,7 +4,7 @@ import type { CollectionResult, Histogram, MetricReader } from '@opentelemetry/s
 
 /** Value of a metric with its labels. Counters and histograms run from the start of the process. */
 export interface Sample {
-  /** Name in OpenTelemetry, as `hyperswap.patches`. */
+  /** Name in OpenTelemetry, for example `hyperswap.patches`. */
   readonly name: string;
   readonly labels: Attributes;
   /** Value; of a histogram the sum. */

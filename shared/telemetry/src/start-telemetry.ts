@@ -24,7 +24,7 @@ const exportMilliseconds = 60_000;
  * `OTEL_EXPORTER_OTLP_ENDPOINT` is set, configured by OpenTelemetry's own variables, and the metrics at `/metrics` if a
  * port is configured.
  *
- * @throws what listening on the port fails with
+ * @throws errors of listening on the port
  */
 export async function startTelemetry(service: string, { host, port }: TelemetrySettings): Promise<Telemetry> {
   const { reader, snapshot } = await snapshotReader();

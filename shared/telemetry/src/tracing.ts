@@ -94,7 +94,7 @@ export function inTrace<Result>(place: Trace, run: () => Result): Result {
   return context.with(place, run);
 }
 
-/** Tells if spans of a place are exported. */
+/** Returns true if spans of a place are exported. */
 export function isRecorded(place: Trace): boolean {
   return trace.getSpan(place)?.isRecording() === true;
 }

@@ -156,7 +156,7 @@ async function resampleFor(
   const { adapter } = await callUnary(adapters, 'getAdapter', { adapter: reference }, { signal });
   const { wavelengths, fullWidths, goodBands } = adapter!;
   if (wavelengths.length === 0) {
-    const reason = `adapter ${reference} does not tell the wavelengths that it was trained on: train it again on a scene with wavelengths`;
+    const reason = `adapter ${reference} has no wavelengths of its training: train it again on a scene with wavelengths`;
     throw failure('FIELD_INVALID', { field: '--resample', reason });
   }
   return resampleRaster(file, raster, {

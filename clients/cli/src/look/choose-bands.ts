@@ -24,7 +24,7 @@ export interface ChosenBands {
  * Chooses the bands of a picture: those that are named, else the good bands nearest to the wavelengths of a composite,
  * else bands spread over all good ones.
  *
- * @param named three numbers from 1, as `50,27,17`
+ * @param named three numbers from 1, for example `50,27,17`
  * @throws FIELD_INVALID
  */
 export function chooseBands(

@@ -74,7 +74,7 @@ function forEachPixel(
   }
 }
 
-/** @returns `[height, width]` @throws FIELD_INVALID, and what reading a file throws */
+/** @returns `[height, width]` @throws FIELD_INVALID, and errors of reading a file */
 async function readOverlay(session: Session, scene: Scene, overlay: Overlay): Promise<Uint8Array> {
   if ('labelMap' in overlay) return readLabelMap(session, scene, overlay.labelMap);
   const { height, width } = scene.raster!;

@@ -67,7 +67,7 @@ const optionalFiles = ['probabilities.tif', ...polygonFiles, 'classification.dat
  *
  * @param finish adds files that need to know what the map holds
  * @returns what the map holds, and the paths of the files
- * @throws FILE_UNWRITABLE; MAP_NOT_PLACED, FIELD_INVALID when polygons cannot be made; what the source throws
+ * @throws FILE_UNWRITABLE; MAP_NOT_PLACED, FIELD_INVALID when polygons cannot be made; errors of the source
  */
 export async function writeMapFiles(
   directory: string,
@@ -180,7 +180,9 @@ async function writeCompanions(
     files.push('classification.dat');
     const transform = place?.transform;
     if (transform !== undefined && !enviTells(transform)) {
-      warn('classification.hdr has no place: ENVI headers cannot tell a transform with shear, or of rows that go up');
+      warn(
+        'classification.hdr has no georeference: ENVI headers cannot store a transform with shear, or with rows that go up',
+      );
     }
     const { height, width } = source;
     const description = `land cover of ${map.scene} by ${referenceOf(source.adapter)}`;

@@ -88,7 +88,7 @@ export function checkPolygons({
   }
   const pixels = size.height * size.width;
   if (pixels <= largestPolygonMap) return;
-  const reason = `polygons are made of maps of up to ${largestPolygonMap} pixels; this one has ${pixels}. Leave the option out, and make polygons of labels.tif with a GIS`;
+  const reason = `polygons need a map of at most ${largestPolygonMap} pixels; this one has ${pixels}. Leave the option out, and make polygons from labels.tif with a GIS`;
   throw failure('FIELD_INVALID', { field: '--polygons', reason });
 }
 

@@ -3,7 +3,7 @@ import { chartWidth, renderSvg } from './svg.js';
 /**
  * Returns losses as an SVG line.
  *
- * @param unit what one point stands for, as `epoch`
+ * @param unit unit of one point, for example `epoch`
  */
 export function renderLossCurve(losses: readonly number[], unit: string): string {
   const height = 220;

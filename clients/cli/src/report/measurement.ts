@@ -3,7 +3,7 @@ import type { Circumstances } from '@hyperswap/map';
 import type { Calibration, DistanceBin } from '@hyperswap/proto';
 import { percent } from './report.js';
 
-/** Names a range of distances, as `2–3`. */
+/** Names a range of distances, for example `2–3`. */
 export function rangeOf({ from, to }: DistanceBin): string {
   if (to === 0) return `> ${from - 1}`;
   return from === to ? String(from) : `${from}–${to}`;

@@ -64,7 +64,7 @@ export function shortMetrics({
   return { oa: overallAccuracy, aa: averageAccuracy, kappa, perClass, confusion, ...circumstances };
 }
 
-/** Returns a share in percent, as `93.15 %`. */
+/** Returns a share in percent, for example `93.15 %`. */
 export function percent(share: number): string {
   return `${(100 * share).toFixed(2)} %`;
 }

@@ -23,7 +23,7 @@ export function legendEntry(label: string, index: number, y: number): string {
   );
 }
 
-/** Returns a chart of some elements on a white ground. @param label what it shows, for those who cannot see it */
+/** Returns a chart of some elements on a white ground. @param label text alternative of the chart */
 export function renderSvg(height: number, label: string, content: readonly string[]): string {
   return `<svg xmlns="http://www.w3.org/2000/svg" role="img" aria-label="${label}" width="${chartWidth}" height="${height}" viewBox="0 0 ${chartWidth} ${height}" font-size="14" font-family="sans-serif">
 <rect width="${chartWidth}" height="${height}" fill="#fff"/>

@@ -53,7 +53,7 @@ export async function findScenes(folder: string): Promise<{ scenes: FoundScene[]
  *
  * @returns its readings: one, or one for each order of its axes where the file does not tell; none for rasters of too
  * few bands
- * @throws what reading the file throws
+ * @throws errors of reading the file
  */
 export async function readScene(file: string, variable?: string): Promise<FoundScene[]> {
   const scenes: FoundScene[] = [];

@@ -27,7 +27,7 @@ const pageSize = 200;
 /**
  * Lists existing scenes and adapters: asks running services, or else reads the home folder.
  *
- * @throws SERVICE_UNREACHABLE, what the services refuse
+ * @throws SERVICE_UNREACHABLE, errors of the service
  */
 export async function findPresent(flags: GlobalFlags): Promise<Present> {
   const session = await openRunningSession(flags);

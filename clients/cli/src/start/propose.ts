@@ -91,7 +91,7 @@ export function proposePatchSize({ areaWidth }: LabelFacts): Proposal {
   if (areaWidth < patchSides[0]!) {
     return {
       value: String(usualPatch),
-      reason: `the labels are points or narrow, and tell no size of fields: ${usualPatch} is a good start`,
+      reason: `the labels are points or narrow, and do not show the size of fields: ${usualPatch} is a good start`,
     };
   }
   const side = patchSides.findLast((one) => one <= areaWidth)!;

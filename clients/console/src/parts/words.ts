@@ -3,7 +3,7 @@ import type { Timestamp } from '@bufbuild/protobuf/wkt';
 import { timestampDate } from '@bufbuild/protobuf/wkt';
 import { JobState } from '../../generated/hyperswap/v1/job_pb.js';
 
-/** Returns a share, as `87.3 %`. */
+/** Returns a share, for example `87.3 %`. */
 export function percent(share: number | undefined): string {
   return share === undefined ? '–' : `${(100 * share).toFixed(1)} %`;
 }
@@ -15,7 +15,7 @@ export function timeText(time: Timestamp | undefined): string {
     : timestampDate(time).toLocaleString('en-GB', { dateStyle: 'medium', timeStyle: 'short' });
 }
 
-/** Returns bytes, as `1.5 MB`. */
+/** Returns bytes, for example `1.5 MB`. */
 export function bytesText(bytes: number | bigint): string {
   let value = Number(bytes);
   for (const unit of ['B', 'kB', 'MB']) {
@@ -25,7 +25,7 @@ export function bytesText(bytes: number | bigint): string {
   return `${value.toFixed(1)} GB`;
 }
 
-/** Returns a probability of a test, as `0.031` or `below 0.001`. */
+/** Returns a probability of a test, for example `0.031` or `below 0.001`. */
 export function probabilityText(value: number): string {
   return value < 0.001 ? 'below 0.001' : value.toFixed(3);
 }

@@ -13,7 +13,7 @@ import { messageHeader, onlyMessage, trailerFrame } from './frames.js';
 const contentType = 'application/grpc-web+proto';
 const asIs = (bytes: Buffer): Buffer => bytes;
 
-/** Tells whether a request is a call by gRPC-web in binary form. */
+/** Returns true if a request is a call by gRPC-web in binary form. */
 export function isGrpcWeb({ headers }: IncomingMessage): boolean {
   return /^application\/grpc-web(\+proto)?(;|$)/.test(headers['content-type'] ?? '');
 }

@@ -9,7 +9,7 @@ const unaryMilliseconds = 60_000;
 /**
  * Returns the milliseconds that a call may take; undefined for no limit.
  *
- * @param header `grpc-timeout`, as `30S`
+ * @param header `grpc-timeout`, for example `30S`
  * @throws HTTP_INVALID
  */
 export function timeoutOf(header: string | undefined, answersStream: boolean): number | undefined {

@@ -41,7 +41,7 @@ export class MapCache {
    * request waits any more.
    *
    * @param reach pixels that smoothing reaches; 0 for none
-   * @throws GATEWAY_BUSY when too many maps are written, and what reading the map throws
+   * @throws GATEWAY_BUSY when too many maps are written, and errors of reading the map
    */
   async use(
     job: SceneJob,

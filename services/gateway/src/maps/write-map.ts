@@ -25,7 +25,7 @@ export function isMapFile(name: string): name is MapFile {
  *
  * @param scene that the map is of, for its georeference; undefined if the scene was deleted: the map then has no
  * georeference
- * @throws FILE_UNWRITABLE, and what the rows throw
+ * @throws FILE_UNWRITABLE, and errors of the rows
  */
 export async function writeMap(
   directory: string,

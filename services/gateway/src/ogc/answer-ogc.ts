@@ -120,7 +120,7 @@ function listProcesses(base: string): object {
   return { processes: all, links: [selfLink(`${base}/processes`)] };
 }
 
-/** Starts a job. All jobs run asynchronously, whatever the client prefers. */
+/** Starts a job. All jobs run asynchronously; the preference of the client is ignored. */
 async function execute(id: ProcessId, { request, calls, budget, base }: Request): Promise<OgcAnswer> {
   const inputs = await readInputs(request, budget);
   const job =
@@ -167,7 +167,7 @@ async function listJobs({ url, calls, base }: Request): Promise<object> {
 /**
  * Returns links to the files of a map, or the name of a prepared scene.
  *
- * @throws JOB_NOT_DONE, and what the job failed with
+ * @throws JOB_NOT_DONE, and the error of the job
  */
 function results({ process, status, scene, hasProbabilities }: OgcJob, { url, base }: Request): object {
   const { job, state } = status;

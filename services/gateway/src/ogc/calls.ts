@@ -38,7 +38,7 @@ export class OgcCalls {
     this.scenes = channels.client(SceneServiceClient, 'preprocessing');
   }
 
-  /** Starts a map, which goes on when the call ends. @returns its job @throws what ClassifyScene refuses */
+  /** Starts a map, which continues when the call ends. @returns its job @throws errors of ClassifyScene */
   async classify({ scene, adapter, probabilities, agreement }: ClassifyInputs): Promise<string> {
     const mode = agreement === undefined ? SceneJobMode.SCENE_JOB_MODE_EXACT : SceneJobMode.SCENE_JOB_MODE_ADAPTIVE;
     const request = { scene, adapter, chunkSize: 0, detached: true, probabilities, mode, agreement };
@@ -53,7 +53,7 @@ export class OgcCalls {
    * Starts a preparation that the service reads itself. The gateway holds its call until it ends.
    *
    * @returns its job
-   * @throws GATEWAY_BUSY, and what PrepareScene refuses
+   * @throws GATEWAY_BUSY, and errors of PrepareScene
    */
   prepare({ source, name, attribution }: PrepareInputs): Promise<string> {
     const header = {

@@ -7,7 +7,7 @@ export interface OgcJob {
   readonly process: ProcessId;
   readonly status: JobStatus;
   readonly scene: string;
-  /** Version of the adapter, as `field@3`; empty for preparations. */
+  /** Version of the adapter, in the form `field@3`; empty for preparations. */
   readonly by: string;
   /** The map has the probabilities of all classes. */
   readonly hasProbabilities: boolean;

@@ -17,7 +17,7 @@ export class OpenPreparations {
    *
    * @param call makes the call; its signal is aborted when the gateway closes
    * @returns the job that was accepted
-   * @throws GATEWAY_BUSY, and what the service refuses
+   * @throws GATEWAY_BUSY, and errors of the service
    */
   async hold(call: (signal: AbortSignal) => AsyncGenerator<PrepareSceneResponse>): Promise<string> {
     if (this.calls.size >= maximumOpen) throw failure('GATEWAY_BUSY', { what: `${maximumOpen} preparations` });
@@ -32,7 +32,7 @@ export class OpenPreparations {
     return accepted;
   }
 
-  /** Ends all calls. Rows that were read stay, so that the same preparation can go on. */
+  /** Ends all calls. Rows that were read stay, so that the same preparation can continue. */
   async close(): Promise<void> {
     this.closing.abort();
     await Promise.all(this.calls);

@@ -23,7 +23,7 @@ export function parseSceneUrls(setting: string): readonly URL[] {
 
 /**
  * Returns the URL of a scene, if the operator allows it: scheme, host and port are those of an allowed beginning, and
- * the path goes on behind a slash. Paths that a server may read in two ways are refused, so that none leaves the
+ * the path continues behind a slash. Paths that a server may read in two ways are refused, so that none leaves the
  * allowed folder.
  *
  * @throws SCENE_SOURCE_REFUSED

@@ -11,7 +11,7 @@ export interface Ranges {
   /**
    * Reads exactly `length` bytes, which are inside the file.
    *
-   * @throws SCENE_SOURCE_UNREADABLE, SCENE_SOURCE_UNREACHABLE, CANCELLED, what the store throws
+   * @throws SCENE_SOURCE_UNREADABLE, SCENE_SOURCE_UNREACHABLE, CANCELLED, errors of the store
    */
   read(offset: number, length: number): Promise<Uint8Array<ArrayBuffer>>;
   /** Checks that the file is still the one that was opened. @throws SCENE_SOURCE_UNREADABLE */

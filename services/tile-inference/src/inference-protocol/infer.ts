@@ -63,7 +63,7 @@ export async function infer(
 
 /**
  * Classifies a stream of requests, which is one flow. The next request is read when there is room for it. A request
- * that fails is answered with its error, and the stream goes on.
+ * that fails is answered with its error, and the stream continues.
  */
 export function streamInfer(
   context: InferContext,
@@ -131,7 +131,7 @@ async function readRequests(
 /**
  * Resolves and validates a request. A refused request is counted.
  *
- * @throws what `check` and `Models.admit` throw, FIELD_INVALID
+ * @throws errors of `check` and `Models.admit`, FIELD_INVALID
  */
 async function admit(context: InferContext, request: Request): Promise<AdmittedRequest> {
   const start = performance.now();

@@ -16,7 +16,7 @@ export interface InferenceServiceContext extends InferContext, RepositoryContext
   readonly statistics: ServingStatistics;
   /** Release of hyperswap. */
   readonly version: string;
-  /** Tells if a service of this process takes new work. */
+  /** Returns true if a service of this process takes new work. */
   readonly isServing: (service: string) => boolean;
 }
 

@@ -42,7 +42,7 @@ export class Models {
   }
 
   /**
-   * Tells if a version exists, is not retired and belongs to the served backbone.
+   * Returns true if a version exists, is not retired and belongs to the served backbone.
    *
    * @throws NAME_INVALID, FIELD_INVALID, OBJECT_DAMAGED
    */

@@ -142,7 +142,7 @@ export class MemoryBudget {
     for (const waiter of this.waiters) this.admitWaiter(waiter);
   }
 
-  /** @returns whether there was room */
+  /** @returns true if there was room */
   private admitWaiter(waiter: Waiter): boolean {
     const { account, size, admit } = waiter;
     if (!this.fits(account, size)) return false;

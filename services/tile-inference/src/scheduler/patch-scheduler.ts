@@ -145,7 +145,7 @@ export class PatchScheduler<W extends Work> {
   /**
    * Runs work to its end. Its reservation gives back patches as they are classified; the caller releases the rest.
    *
-   * @throws CANCELLED, DEADLINE at once when the signal is aborted, and what the engine failed with
+   * @throws CANCELLED, DEADLINE at once when the signal is aborted, and errors of the engine
    */
   async run(flow: Flow<W>, work: W, reservation: Reservation, signal: AbortSignal): Promise<WorkTimes> {
     throwIfAborted(signal, 'Classifying patches');
@@ -276,7 +276,7 @@ export class ScheduledFlow<W extends Work> {
   /**
    * Runs work to its end, as {@link PatchScheduler.run} does.
    *
-   * @throws CANCELLED, DEADLINE, and what the engine failed with
+   * @throws CANCELLED, DEADLINE, and errors of the engine
    */
   run(work: W, reservation: Reservation, signal: AbortSignal): Promise<WorkTimes> {
     return this.scheduler.run(this.flow, work, reservation, signal);

@@ -22,7 +22,7 @@ const maximumRank = 256;
  * (rows of B).
  *
  * @param reference named in errors
- * @throws PEFT_EXPORT with what to do when PEFT has no such method, or would need a rank that is no adapter's
+ * @throws PEFT_EXPORT with a way to fix it when PEFT has no such method, or would need a rank that is no adapter's
  */
 export function exportPeft(reference: string, { metadata, tensors }: Adapter): PeftFiles {
   const { method, settings, pooling } = metadata;

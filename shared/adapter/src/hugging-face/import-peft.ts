@@ -16,7 +16,7 @@ import { byPattern } from './peft-pattern.js';
 export interface PeftAdapter {
   readonly method: string;
   readonly settings: Readonly<Record<string, number>>;
-  /** Projections that it adapts, as `blocks.0.attn.q`. */
+  /** Projections that it adapts, for example `blocks.0.attn.q`. */
   readonly targets: readonly string[];
   readonly factors: ReadonlyMap<string, NamedTensor>;
   readonly headWeight: NamedTensor;
@@ -43,7 +43,7 @@ export const peftModelFile = 'adapter_model.safetensors';
  *
  * @param configFile content of `adapter_config.json`
  * @param model content of `adapter_model.safetensors`
- * @throws ADAPTER_INVALID naming the field or tensor; PEFT_UNSUPPORTED with what to do
+ * @throws ADAPTER_INVALID naming the field or tensor; PEFT_UNSUPPORTED with a way to fix it
  */
 export function* importPeft(configFile: Uint8Array, model: Uint8Array): WorkSteps<PeftAdapter> {
   const config = parsePeftConfig(peftConfigFile, configFile);

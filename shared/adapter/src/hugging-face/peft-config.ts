@@ -42,8 +42,8 @@ export type LokrConfig = z.infer<typeof lokrConfigSchema>;
 
 /**
  * @param file named in errors
- * @throws ADAPTER_INVALID when it is no config of LORA or LOKR; PEFT_UNSUPPORTED with what to do when it asks for what
- * is not read
+ * @throws ADAPTER_INVALID when it is no config of LORA or LOKR; PEFT_UNSUPPORTED with a way to fix it when it asks for
+ * what is not read
  */
 export function parsePeftConfig(file: string, content: Uint8Array): LoraConfig | LokrConfig {
   const invalid = (reason: string, cause?: unknown): Error => failure('ADAPTER_INVALID', { file, reason }, cause);

@@ -107,7 +107,7 @@ const requirements: Readonly<Record<string, Requirement>> = {
  * Checks every field that is not known to leave unchanged what the adapter computes.
  *
  * @param file named in errors
- * @throws PEFT_UNSUPPORTED naming the field and what to do
+ * @throws PEFT_UNSUPPORTED naming the field and how to fix it
  */
 export function checkMeaning(file: string, config: Readonly<Record<string, unknown>>): void {
   for (const [field, value] of Object.entries(config)) {

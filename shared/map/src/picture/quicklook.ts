@@ -60,7 +60,8 @@ export function drawQuicklook({ height, width, colors, labels, classes, title }:
 }
 
 /**
- * Values of a band as bytes: the 2nd percentile of the valid pixels becomes 0, the 98th 255. Pixels without data become 0.
+ * Values of a band as bytes: the 2nd percentile of the valid pixels becomes 0, the 98th 255. Pixels without data are
+ * 0 too.
  */
 export function stretch(values: Float32Array, mask: Uint8Array): Uint8ClampedArray {
   const valid = values.filter((value, pixel) => mask[pixel] === 1 && Number.isFinite(value)).sort();

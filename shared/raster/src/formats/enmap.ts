@@ -57,7 +57,7 @@ async function readMetadata(source: RandomAccess, { bands, nodata }: RasterInfo)
     return values.every(Number.isFinite) ? values : undefined;
   };
   const wavelengths = numbers('wavelengthCenterOfBand');
-  if (wavelengths === undefined) throw invalid('it does not tell the wavelength of every band');
+  if (wavelengths === undefined) throw invalid('it does not have the wavelength of every band');
   const [gains, offsets] = [numbers('GainOfBand'), numbers('OffsetOfBand')];
   if (gains?.some((gain) => gain !== gains[0]) || offsets?.some((offset) => offset !== offsets[0])) {
     throw invalid('its bands have different gains or offsets, which are not read');

@@ -1,4 +1,4 @@
-/** Several NumPy arrays in a zip archive, as `numpy.savez` and `numpy.savez_compressed` write them. */
+/** Several NumPy arrays in a zip archive, written by `numpy.savez` or `numpy.savez_compressed`. */
 import { failure } from '@hyperswap/errors';
 import { arrayRaster } from '../arrays/array-raster.js';
 import type { ArrayDescription } from '../arrays/array-reader.js';

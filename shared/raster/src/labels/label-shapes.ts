@@ -67,7 +67,7 @@ export async function readLabelShapes(
   if (answer.missed.length > 0) warnings.push(`${source.name}: ${list(answer.missed)} on no pixel of the scene`);
   if (answer.hits === 0) {
     throw invalid(
-      `none of its ${answer.features} features lies on a pixel of the scene; its coordinates were taken as ${answer.crs} (--labels-crs says otherwise)`,
+      `none of its ${answer.features} features lies on a pixel of the scene; its coordinates were taken as ${answer.crs} (set others with --labels-crs)`,
     );
   }
   return { labels: map, warnings };

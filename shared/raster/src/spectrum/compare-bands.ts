@@ -11,7 +11,7 @@ const toleranceNanometres = 1;
 const shownAtEachEnd = 3;
 
 /**
- * Tells whether two lists of wavelengths are of the same bands, each within 1 nm.
+ * Returns true if two lists of wavelengths are of the same bands, each within 1 nm.
  *
  * @param one centres of the bands in nanometres; empty when unknown, which fits any other
  */

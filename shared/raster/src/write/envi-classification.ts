@@ -48,7 +48,7 @@ export function enviClassificationHeader({
   return `${lines.join('\n')}\n`;
 }
 
-/** Tells whether `map info` can hold a transform, as GDAL reads it: rows that go down, turned by one angle. */
+/** Returns true if `map info` can hold a transform, as GDAL reads it: rows that go down, turned by one angle. */
 export function enviTells(transform: AffineTransform): boolean {
   const [, , , d, e] = transform;
   const { turn, pixelWidth, pixelHeight } = placeOf(transform);

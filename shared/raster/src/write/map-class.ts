@@ -3,7 +3,7 @@ export interface MapClass {
   /** Value of its pixels in the raster. */
   readonly value: number;
   readonly name: string;
-  /** As 0xRRGGBB. */
+  /** Colour in the form 0xRRGGBB. */
   readonly color: number;
 }
 

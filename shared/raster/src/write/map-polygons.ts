@@ -7,7 +7,7 @@ export interface MapPolygon {
   /** Value of the class in the map. */
   readonly value: number;
   readonly name: string;
-  /** As 0xRRGGBB. */
+  /** Colour in the form 0xRRGGBB. */
   readonly color: number;
   readonly pixels: number;
   /** Undefined where the size of a pixel is not known. */

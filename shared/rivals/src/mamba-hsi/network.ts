@@ -1,7 +1,7 @@
 /**
- * MambaHSI (Li et al. 2024, doi:10.1109/TGRS.2024.3430985): a whole scene in, logits of all pixels out. Each of three blocks reads
- * the scene twice by a Mamba layer (Gu and Dao 2023, arXiv:2312.00752): once pixel after pixel, once along the channels of each
- * pixel.
+ * MambaHSI (Li et al. 2024, doi:10.1109/TGRS.2024.3430985): a whole scene in, logits of all pixels out. Each of three
+ * blocks reads the scene twice by a Mamba layer (Gu and Dao 2023, arXiv:2312.00752): once pixel after pixel, once along
+ * the channels of each pixel.
  */
 import {
   causalConvolution,

@@ -4,7 +4,8 @@
 const [lowShare, highShare] = [0.02, 0.98];
 
 /**
- * Stretches each band between its 2nd and 98th percentile over the pixels with data to 0 … 1, in 255ths. Pixels without data are 0.
+ * Stretches each band between its 2nd and 98th percentile over the pixels with data to 0 … 1, in 255ths. Pixels without
+ * data are 0.
  *
  * @param values `[pixels, bands]`, also the result's shape
  * @param valid `[pixels]`, 1 for pixels with data

@@ -12,8 +12,8 @@ export interface Strip {
 const overlap = 10;
 
 /**
- * Cuts a scene into as few strips of rows as fit a number of pixels. A strip has at least 20 rows, so that a scene that is wider than
- * `mostPixels / 20` exceeds the number.
+ * Cuts a scene into as few strips of rows as fit a number of pixels. A strip has at least 20 rows, so that a scene that
+ * is wider than `mostPixels / 20` exceeds the number.
  */
 export function stripsOf(height: number, width: number, mostPixels: number): Strip[] {
   const rows = Math.max(2 * overlap, Math.floor(mostPixels / width));

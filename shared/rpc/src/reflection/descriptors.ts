@@ -12,7 +12,7 @@ import { FileDescriptorProtoSchema, FileDescriptorSetSchema } from '@bufbuild/pr
 /** Proto files of a descriptor set, found by file name, by symbol or by extension. */
 export class Descriptors {
   private readonly registry: FileRegistry;
-  /** By full name, as `hyperswap.v1.Scene.height`. */
+  /** By full name, for example `hyperswap.v1.Scene.height`. */
   private readonly bySymbol = new Map<string, DescFile>();
   private readonly encoded = new Map<DescFile, Buffer>();
 
@@ -26,7 +26,7 @@ export class Descriptors {
     return new Descriptors(readFileSync(file));
   }
 
-  /** Returns a file by its name, as `hyperswap/v1/scene.proto`, or undefined. */
+  /** Returns a file by its name, for example `hyperswap/v1/scene.proto`, or undefined. */
   file(name: string): DescFile | undefined {
     return this.registry.getFile(name);
   }

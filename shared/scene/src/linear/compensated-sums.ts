@@ -6,7 +6,7 @@ export class CompensatedSums {
   readonly high: Float64Array;
   readonly low: Float64Array;
 
-  /** @param from sums to go on with; zeros without them */
+  /** @param from sums to continue with; zeros without them */
   constructor(size: number, from?: Pick<CompensatedSums, 'high' | 'low'>) {
     this.high = from?.high ?? new Float64Array(size);
     this.low = from?.low ?? new Float64Array(size);

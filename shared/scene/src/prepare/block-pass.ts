@@ -40,7 +40,7 @@ export interface BlockPass {
 /**
  * Reads the blocks of a scene once, each thread a group at a time.
  *
- * @throws OBJECT_DAMAGED, CANCELLED, what `use` throws
+ * @throws OBJECT_DAMAGED, CANCELLED, errors of `use`
  */
 export async function passOverBlocks(source: BlockSource, pass: BlockPass): Promise<void> {
   const { groups, threads, signal, use, onBlock } = pass;

@@ -70,7 +70,7 @@ export class Projection {
 
 /** Chunk of an array that is ready to be stored. */
 export interface FinishedChunk {
-  /** Key below the scene's arrays, as `scores/c/0/3/0`. */
+  /** Key below the scene's arrays, for example `scores/c/0/3/0`. */
   readonly key: string;
   readonly content: Uint8Array<ArrayBuffer>;
 }

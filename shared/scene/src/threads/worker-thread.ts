@@ -41,7 +41,7 @@ export class WorkerThread<Offered extends Operations> {
    * Runs an operation after the earlier ones.
    *
    * @param given buffers and ports that are transferred to the thread instead of copied
-   * @throws what the operation throws; an error when the thread ends
+   * @throws errors of the operation; an error when the thread ends
    */
   call<Name extends keyof Offered & string>(
     operation: Name,

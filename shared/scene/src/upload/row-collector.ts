@@ -18,7 +18,7 @@ export class RowCollector {
   private storing: Promise<void> = Promise.resolve();
 
   /**
-   * @param next row to go on with: a multiple of the rows of a chunk, or the height
+   * @param next row to continue with: a multiple of the rows of a chunk, or the height
    * @param store stores a chunk; rows beyond the array are 0
    */
   constructor(
@@ -41,7 +41,7 @@ export class RowCollector {
     return this.next === this.rows.height;
   }
 
-  /** Adds full rows, which follow those before. @throws what storing throws */
+  /** Adds full rows, which follow those before. @throws errors of storing */
   async add(values: Uint8Array): Promise<void> {
     const { rowBytes, chunkRows, height } = this.rows;
     for (let read = 0; read < values.byteLength;) {
@@ -60,7 +60,7 @@ export class RowCollector {
     }
   }
 
-  /** Waits until all full chunks are stored. @throws what storing throws */
+  /** Waits until all full chunks are stored. @throws errors of storing */
   async finish(): Promise<void> {
     await this.storing;
   }

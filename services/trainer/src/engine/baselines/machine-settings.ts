@@ -32,7 +32,7 @@ export interface GivenSettings {
   readonly cost: number | undefined;
 }
 
-/** @throws FIELD_INVALID naming the setting and what is allowed */
+/** @throws FIELD_INVALID naming the setting and the allowed values */
 export function parseMachineSettings(given: Readonly<Record<string, string>>, patchSize: number): GivenSettings {
   const parsed = schema.safeParse(given);
   if (!parsed.success) {

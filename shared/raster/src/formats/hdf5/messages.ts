@@ -5,7 +5,7 @@ import type { SerializedError } from '@hyperswap/errors';
 export interface Hdf5Dataset {
   /** Path without the slash before it. */
   readonly path: string;
-  /** As stored; MATLAB stores its axes in the opposite order. */
+  /** Shape as stored; MATLAB stores its axes in the opposite order. */
   readonly shape: readonly number[];
   /** Undefined for what is no array of numbers. */
   readonly type: StorageType | undefined;

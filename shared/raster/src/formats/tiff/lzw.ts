@@ -45,7 +45,7 @@ export function unpackLzw(packed: Uint8Array, limit: number): Uint8Array {
       continue;
     }
     if (code > free || (code === free && previous < 0))
-      throw new Error(`it has the LZW code ${code}, which stands for nothing yet`);
+      throw new Error(`it has the LZW code ${code}, which is not defined yet`);
     // A code that is made just now repeats the first byte of the one before.
     const known = code === free ? previous : code;
     const length = lengths[known]!;

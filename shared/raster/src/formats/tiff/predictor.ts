@@ -19,7 +19,7 @@ const turnBytes = 8 * 1024 ** 2;
  * (predictor 3), as libtiff does: values are brought to this machine's byte order first, and predictor 3 has one order
  * in all files.
  *
- * @returns whether the bytes are in this machine's order (little-endian) now, whatever the file's is
+ * @returns true if the bytes are in this machine's order (little-endian) now, no matter what the order of the file is
  */
 export async function undoPredictor(
   block: Uint8Array<ArrayBuffer>,

@@ -34,7 +34,7 @@ export interface ShapesFile {
   readonly file: string;
   readonly format: ShapesFormat;
   readonly bytes: Uint8Array<ArrayBuffer>;
-  /** Files beside it by their ending in lower case, as `dbf`. */
+  /** Files beside it by their ending in lower case, for example `dbf`. */
   readonly beside: ReadonlyMap<string, Uint8Array>;
   /** Layer that is wanted, of files that hold several. */
   readonly layer: string | undefined;

@@ -66,7 +66,7 @@ function keyFields(crs: CrsDescription | undefined): TiffField[] {
   ];
 }
 
-/** Tells whether a text can stand among the others, which "|" ends. */
+/** Returns true if a text can stand among the others, which "|" ends. */
 function isText(text: string): boolean {
   return /^[\x20-\x7b}~]+$/.test(text);
 }
