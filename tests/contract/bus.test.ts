@@ -28,9 +28,9 @@ let nats: Awaited<ReturnType<typeof startNats>> | undefined;
 after(() => nats?.stop());
 
 interface Implementation {
-  /** Reason why it cannot be tried here. */
+  /** Reason to skip the implementation on this machine. */
   readonly skip?: string;
-  /** A fresh place, and the way to open one more connection to it. */
+  /** Fresh store of the bus, and a function that opens one more connection to it. */
   readonly place: (onDamaged?: DamageListener) => Promise<() => Promise<Bus>>;
   /** Writes what is no JSON as the next revision of key `b` of a bucket, and values under names that are no keys. */
   readonly spoil: (bucket: string) => Promise<void>;
@@ -59,7 +59,7 @@ const implementations: Record<string, Implementation> = {
   },
   nats: {
     skip: serversMissing,
-    // One server for all: what it keeps of a test must not touch the next, so that names differ.
+    // One server for all tests: names differ, so that data of one test does not affect the next.
     place: async (onDamaged) => {
       nats ??= await startNats();
       const { url } = nats;
@@ -75,7 +75,7 @@ const implementations: Record<string, Implementation> = {
   },
 };
 let names = 0;
-/** A name that no other test has. */
+/** Unique name of a test. */
 const fresh = (stem: string): string => `${stem}-${(names += 1)}`;
 
 for (const [name, { place: makePlace, spoil, skip }] of Object.entries(implementations)) {

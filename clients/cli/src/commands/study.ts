@@ -77,7 +77,7 @@ export function addStudyCommand(program: Command): void {
       const progress = new Progress();
       try {
         const { scenes, signal } = session;
-        // All that is trained, read and drawn is of this content.
+        // The study trains on, reads and draws only this content of the scene.
         const { scene } = await callUnary(scenes, 'getScene', { name: flags.scene }, { signal });
         const plan = await planStudy(session, scene!, flags, own.set);
         const results = await runStudy(session, plan, path.join(flags.out, 'runs'), progress);
@@ -131,7 +131,7 @@ function describeDifferences(lines: readonly StudyLine[], truth: Truth, grid: Bl
 
 const differenceColumns = ['points of OA', '95 % interval', 'points of AA', '95 % interval'];
 
-/** Describes what the pretraining is worth: each method less itself on random weights. */
+/** Describes the gain of the pretraining: each method less itself on random weights. */
 function describePretraining(lines: readonly StudyLine[], truth: Truth, grid: BlockGrid): string[] {
   const rows = pretrainingWorth(lines, truth, grid).map(({ label, found }) => [label, ...withInterval(found)]);
   return rows.length === 0 ? [] : table(['less the same on random weights', ...differenceColumns], rows);

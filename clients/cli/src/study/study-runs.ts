@@ -1,4 +1,4 @@
-/** The runs of a study: which there are, and each as a file, so that a study goes on where it stopped. */
+/** Runs of a study. Each run is stored as a file, so that an interrupted study resumes. */
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { LabelMapSplit, Split, StartTrainingRequest, TrainingFinished } from '@hyperswap/proto';
@@ -12,7 +12,7 @@ import { readPredictions, runTraining } from '../training.js';
 
 export interface StudyPlan {
   readonly scene: string;
-  /** Content that all runs keep to. */
+  /** Digest of the scene's content that all runs use. */
   readonly sceneDigest: string;
   readonly methods: readonly string[];
   /** Methods that use no backbone, one run for all of them, and take no settings of the others. */
@@ -23,12 +23,12 @@ export interface StudyPlan {
   readonly randomLike: string;
   /** λ to sweep for the "+" methods, beside their default. */
   readonly lambdas: readonly number[];
-  /** As `--split` takes it; undefined for the preset's. */
+  /** Value of `--split`; undefined for that of the preset. */
   readonly split: string | undefined;
   readonly preset: string;
   /** Label maps of the preset, where it names some. */
   readonly presetMaps: LabelMapSplit | undefined;
-  /** As trainings take it: 0 for the preset's or the usual one. */
+  /** Patch size for trainings: 0 for that of the preset or the default. */
   readonly patchSize: number;
   /** The patch size that this means. */
   readonly ownPatchSize: number;
@@ -181,7 +181,7 @@ function requestOf(plan: StudyPlan, run: StudyRun): StartTrainingRequest {
 }
 
 /**
- * Trains what is not there yet. A run that was made of another request is made again.
+ * Trains the missing runs. A run of another request is trained again.
  *
  * @param directory gets a file a run
  */
