@@ -26,37 +26,42 @@ const counters = {
   adapterTiles: [
     'hyperswap.adapter.tiles',
     ['adapter', 'outcome'],
-    'Tiles by version of an adapter (`unknown` where none was found) and outcome: OK, or the code of their error.',
+    'Tiles by version of an adapter (`unknown` if none was found) and outcome: OK, or the code of their error.',
   ],
   batches: ['hyperswap.batches', ['cut'], 'Batches run, by the reason why they ended (full, pixels, drained).'],
   refused: ['hyperswap.queue.refused', ['flow'], 'Tiles, chunks and requests refused because the queue was full.'],
-  lookups: ['hyperswap.binding.lookups', ['result'], 'Uses of an adapter that found it ready (hit), or not (miss).'],
-  freed: ['hyperswap.binding.freed', [], 'Adapters freed to make room for others.'],
-  bindFailures: ['hyperswap.bind.failures', ['code'], 'Adapters that could not be made ready, by code of the error.'],
+  lookups: ['hyperswap.binding.lookups', ['result'], 'Uses of an adapter that found it bound (hit), or not (miss).'],
+  freed: ['hyperswap.binding.freed', [], 'Bindings evicted to make room for others.'],
+  bindFailures: ['hyperswap.bind.failures', ['code'], 'Adapters that could not be bound, by code of the error.'],
   calls: [
     'hyperswap.rpc.calls',
     ['method', 'code'],
-    "gRPC calls that ended, by method (`unknown` for those that are not there) and code: OK, that of the error, or gRPC's status where it ended the call itself.",
+    'gRPC calls that ended, by method (`unknown` for methods that do not exist) and code: OK, that of the error, or the gRPC status if gRPC itself ended the call.',
   ],
   jobAttempts: [
     'hyperswap.job.failures',
     ['kind', 'code'],
-    'Attempts at jobs and their parts that failed, by code of the error.',
+    'Failed attempts at jobs and their parts, by code of the error.',
   ],
-  jobsEnded: ['hyperswap.jobs.ended', ['kind', 'state'], 'Jobs that this process brought to their end.'],
+  jobsEnded: ['hyperswap.jobs.ended', ['kind', 'state'], 'Jobs that this process ended.'],
 } as const;
 
 const histograms = {
   queued: [
     'hyperswap.tile.queue.seconds',
     ['flow'],
-    'From the arrival of a tile to its first batch, by class of flow.',
+    'Time from the arrival of a tile to its first batch, by class of flow.',
     seconds,
   ],
   batchPatches: ['hyperswap.batch.patches', [], 'Pixels of a batch.', patchCounts],
-  batchSeconds: ['hyperswap.batch.seconds', [], 'A batch, with its wait behind the one before.', seconds],
-  binds: ['hyperswap.bind.seconds', [], 'Making an adapter ready: reading, checking and building it.', seconds],
-  callSeconds: ['hyperswap.rpc.seconds', ['method'], 'A gRPC call, from its arrival to its end.', seconds],
+  batchSeconds: [
+    'hyperswap.batch.seconds',
+    [],
+    'Duration of a batch, including its wait for the batch before.',
+    seconds,
+  ],
+  binds: ['hyperswap.bind.seconds', [], 'Time to bind an adapter: read, check and build it.', seconds],
+  callSeconds: ['hyperswap.rpc.seconds', ['method'], 'Duration of a gRPC call, from its arrival to its end.', seconds],
 } as const;
 
 const gauges = {
@@ -66,9 +71,9 @@ const gauges = {
     [],
     'Memory of tiles that wait or run, and of results that no client has taken.',
   ],
-  bindings: ['hyperswap.bindings', ['state'], 'Adapters that are ready (bound), or being made so (loading).'],
-  bindingBytes: ['hyperswap.bindings.bytes', [], 'Memory of adapters that are ready.'],
-  tensors: ['hyperswap.engine.tensors', [], 'Tensors that live in the engine.'],
+  bindings: ['hyperswap.bindings', ['state'], 'Adapters that are bound, or loading.'],
+  bindingBytes: ['hyperswap.bindings.bytes', [], 'Memory of bound adapters.'],
+  tensors: ['hyperswap.engine.tensors', [], 'Live tensors in the engine.'],
   memory: ['hyperswap.memory.bytes', ['kind'], 'Memory of the process (rss, heap, array_buffers).'],
   eventLoop: [
     'hyperswap.event_loop.delay.seconds',
@@ -78,9 +83,9 @@ const gauges = {
   jobs: [
     'hyperswap.jobs',
     ['kind', 'state'],
-    'Jobs of the fleet that are kept, by state; of kinds that this process does.',
+    'Jobs of the fleet within their retention, by state; of kinds that this process runs.',
   ],
-  workers: ['hyperswap.jobs.workers', ['kind', 'state'], 'Items of work that this process does now (busy).'],
+  workers: ['hyperswap.jobs.workers', ['kind', 'state'], 'Work items in progress in this process (busy).'],
 } as const;
 
 /** Returns all metrics. */
