@@ -11,6 +11,7 @@ import {
   makeResident,
   releaseResident,
   residentBackbone,
+  servingPrecision,
   type BackboneConfig,
 } from '@hyperswap/spectralgpt';
 import {
@@ -21,6 +22,8 @@ import {
   packBf16,
   packedBlock,
   packInt8,
+  prefersPackedBfloat16,
+  processorFlags,
   readDevice,
   type Precision,
 } from '@hyperswap/tensor';
@@ -214,3 +217,11 @@ for (const [format] of formats) {
     releaseResident(backbone.digest, format);
   });
 }
+
+test('bfloat16 is served by our own kernel where the processor has AVX-512 BF16 and no AMX', () => {
+  assert.equal(prefersPackedBfloat16(new Set(['avx512f', 'avx512_bf16'])), true);
+  assert.equal(prefersPackedBfloat16(new Set(['avx512f', 'avx512_bf16', 'amx_bf16'])), false);
+  assert.equal(prefersPackedBfloat16(new Set(['avx2'])), false);
+  const expected = prefersPackedBfloat16(processorFlags()) ? 'packed-bfloat16' : 'bfloat16';
+  assert.equal(servingPrecision('bfloat16'), expected);
+});

@@ -19,10 +19,10 @@
 namespace hyperswap {
 namespace {
 
-// Adds up the products of a tile: rows of a, `stride` values apart, and a panel [pairs, 64, 2]. Writes [rows, 64] with
-// rows `toStride` floats apart.
-using Bf16Sums = void (*)(const uint16_t* a, int64_t stride, int64_t pairs, int64_t rows, const uint16_t* panel, float* to,
-                          int64_t toStride);
+// Adds the products of a tile to the bias: rows of a, `stride` values apart, and a panel [pairs, 64, 2]. Writes
+// [rows, 64] with rows `toStride` floats apart.
+using Bf16Sums = void (*)(const uint16_t* a, int64_t stride, int64_t pairs, int64_t rows, const uint16_t* panel,
+                          const float* bias, float* to, int64_t toStride);
 
 // A weight [in, out] in the order in which a product reads it: panels of 64 outputs, pairs of inputs, outputs, inputs.
 // Inputs and outputs that fill up a pair or a panel are 0.
@@ -56,11 +56,11 @@ INLINE float Widened(uint16_t value) {
 
 // Adds up the products of a tile on any processor.
 FOR_EACH_PROCESSOR
-void PortableBf16Sums(const uint16_t* a, int64_t stride, int64_t pairs, int64_t rows, const uint16_t* panel, float* to,
-                      int64_t toStride) {
+void PortableBf16Sums(const uint16_t* a, int64_t stride, int64_t pairs, int64_t rows, const uint16_t* panel,
+                      const float* bias, float* to, int64_t toStride) {
   for (int64_t r = 0; r < rows; ++r) {
     float* sums = to + r * toStride;
-    std::fill(sums, sums + panelColumns, 0.0f);
+    std::copy_n(bias, panelColumns, sums);
     for (int64_t p = 0; p < pairs; ++p) {
       const float even = Widened(a[r * stride + 2 * p]), odd = Widened(a[r * stride + 2 * p + 1]);
       const uint16_t* w = panel + p * panelColumns * 2;
@@ -76,11 +76,16 @@ void PortableBf16Sums(const uint16_t* a, int64_t stride, int64_t pairs, int64_t 
 // Does the same with the instruction vdpbf16ps, which adds two products to a float sum. All sums stay in registers until
 // the end.
 template <int Rows>
-HYPERSWAP_BF16 INLINE void DotSums(const uint16_t* a, int64_t stride, int64_t pairs, const uint16_t* panel, float* to,
-                                   int64_t toStride) {
+HYPERSWAP_BF16 INLINE void DotSums(const uint16_t* a, int64_t stride, int64_t pairs, const uint16_t* panel,
+                                   const float* bias, float* to, int64_t toStride) {
   __m512 sums[Rows][4];
 #pragma GCC unroll 6
-  for (int r = 0; r < Rows; ++r) sums[r][0] = sums[r][1] = sums[r][2] = sums[r][3] = _mm512_setzero_ps();
+  for (int r = 0; r < Rows; ++r) {
+    sums[r][0] = _mm512_loadu_ps(bias);
+    sums[r][1] = _mm512_loadu_ps(bias + 16);
+    sums[r][2] = _mm512_loadu_ps(bias + 32);
+    sums[r][3] = _mm512_loadu_ps(bias + 48);
+  }
   for (int64_t p = 0; p < pairs; ++p) {
     const uint16_t* w = panel + p * panelColumns * 2;
     const __m512bh w0 = (__m512bh)_mm512_loadu_si512(w), w1 = (__m512bh)_mm512_loadu_si512(w + 32);
@@ -107,15 +112,15 @@ HYPERSWAP_BF16 INLINE void DotSums(const uint16_t* a, int64_t stride, int64_t pa
 }
 
 HYPERSWAP_BF16
-void DotSumsOfRows(const uint16_t* a, int64_t stride, int64_t pairs, int64_t rows, const uint16_t* panel, float* to,
-                   int64_t toStride) {
+void DotSumsOfRows(const uint16_t* a, int64_t stride, int64_t pairs, int64_t rows, const uint16_t* panel,
+                   const float* bias, float* to, int64_t toStride) {
   switch (rows) {
-    case 1: return DotSums<1>(a, stride, pairs, panel, to, toStride);
-    case 2: return DotSums<2>(a, stride, pairs, panel, to, toStride);
-    case 3: return DotSums<3>(a, stride, pairs, panel, to, toStride);
-    case 4: return DotSums<4>(a, stride, pairs, panel, to, toStride);
-    case 5: return DotSums<5>(a, stride, pairs, panel, to, toStride);
-    case 6: return DotSums<6>(a, stride, pairs, panel, to, toStride);
+    case 1: return DotSums<1>(a, stride, pairs, panel, bias, to, toStride);
+    case 2: return DotSums<2>(a, stride, pairs, panel, bias, to, toStride);
+    case 3: return DotSums<3>(a, stride, pairs, panel, bias, to, toStride);
+    case 4: return DotSums<4>(a, stride, pairs, panel, bias, to, toStride);
+    case 5: return DotSums<5>(a, stride, pairs, panel, bias, to, toStride);
+    case 6: return DotSums<6>(a, stride, pairs, panel, bias, to, toStride);
   }
 }
 #endif
@@ -153,11 +158,8 @@ class Bf16Rows {
       const uint16_t* panel = w.values + p * w.pairs * panelColumns * 2;
       const int64_t column = p * panelColumns;
       ForEachTile(rows, [&](int64_t row, int64_t height) {
-        float* tile = to + row * toStride + column;
-        w.sumsOf(values.data() + row * stride, stride, w.pairs, height, panel, tile, toStride);
-        for (int64_t r = 0; r < height; ++r) {
-          Add(tile + r * toStride, w.bias + column, tile + r * toStride, panelColumns);
-        }
+        w.sumsOf(values.data() + row * stride, stride, w.pairs, height, panel, w.bias + column,
+                 to + row * toStride + column, toStride);
       });
     }
   }

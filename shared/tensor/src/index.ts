@@ -48,6 +48,7 @@ export {
   type Precision,
 } from './device/kernels.js';
 export { packBf16, packedBlock, packInt8, type PackedBlockShape, type PackedLayers } from './device/packed-block.js';
+export { prefersPackedBfloat16, processorFlags } from './device/processor-flags.js';
 export { linear, useFusedLayers, type DeviceLinear } from './device/linear.js';
 export { causalConvolution } from './device/causal-convolution.js';
 export { groupNorm, type GroupNormShape } from './device/group-norm.js';

@@ -27,8 +27,6 @@ export interface KernelSpeeds {
   readonly plain: Readonly<Record<FloatPrecision, number>>;
   /** The same by oneDNN's fused op. */
   readonly fused: Readonly<Record<FloatPrecision, number>>;
-  /** The layers of a block in bfloat16 by oneDNN's fused ops, one after another, with norms and without attention. */
-  readonly fusedBlock: number;
   /** A whole block in bfloat16 by our own kernel. */
   readonly packedBlock: number;
   /** A whole block in int8 by our own kernel. */
@@ -36,15 +34,9 @@ export interface KernelSpeeds {
 }
 
 const speeds = z.object({ float32: z.number(), bfloat16: z.number() });
-const schema = z.object({
-  plain: speeds,
-  fused: speeds,
-  fusedBlock: z.number(),
-  packedBlock: z.number(),
-  int8: z.number(),
-});
+const schema = z.object({ plain: speeds, fused: speeds, packedBlock: z.number(), int8: z.number() });
 /** Version of the measurement. Raise it when the measurement changes, so that old results are not used. */
-const version = 3;
+const version = 4;
 
 /**
  * Returns the speeds that an earlier process measured on the same machine with the same engine, or measures them now.

@@ -3,9 +3,10 @@ import { usesGpu } from '../tensorflow.js';
 import { rememberedSpeeds, type FloatPrecision, type KernelSpeeds, type Precision } from './kernel-measurements.js';
 import { deviceScope, deviceTensor, type DeviceTensor } from './device-tensor.js';
 import { linear, useFusedLayers, type DeviceLinear } from './linear.js';
-import { add, cast } from './operations.js';
+import { cast } from './operations.js';
 import { packBf16, packedBlock, packInt8 } from './packed-block.js';
-import { addBranch, standardise, useRowKernels } from './row-operations.js';
+import { prefersPackedBfloat16, processorFlags } from './processor-flags.js';
+import { useRowKernels } from './row-operations.js';
 
 export type { FloatPrecision, KernelSpeeds, NumberFormat, Precision } from './kernel-measurements.js';
 
@@ -17,15 +18,15 @@ export interface Kernels {
   /** Fastest precision of a backbone that serves, and the fastest without int8. */
   readonly serving: Precision;
   readonly servingFloat: Exclude<Precision, 'int8'>;
-  /** Faster layout of a backbone that serves in bfloat16. */
+  /** Layout of a backbone that serves in bfloat16, by the instructions of the processor. */
   readonly servingBfloat16: 'bfloat16' | 'packed-bfloat16';
   readonly speeds: KernelSpeeds;
 }
 
-/** A block of the base backbone, for 16 patches. */
-const { patches, tokens, width, heads, hidden } = { patches: 16, tokens: 64, width: 768, heads: 12, hidden: 3072 };
+/** A block of the base backbone for two patches: runs of some milliseconds, so that other work does not delay all of them. */
+const { patches, tokens, width, heads, hidden } = { patches: 2, tokens: 64, width: 768, heads: 12, hidden: 3072 };
 /** Other work on the machine can slow down single runs, so the fastest of several counts. */
-const rounds = 10;
+const rounds = 50;
 /** Speed-up that bfloat16 needs over float32, and int8 over either, to be chosen, because they round. */
 const worthRounding = 1.15;
 const worthQuantising = 1.3;
@@ -53,7 +54,7 @@ export function chooseKernels(): Kernels {
   const precision = best('bfloat16') > worthRounding * best('float32') ? 'bfloat16' : 'float32';
   const fused = usable.fused[precision] >= 0.9 * usable.plain[precision];
   useFusedLayers(fused);
-  const isPacked = !isPublic && speeds.packedBlock > speeds.fusedBlock;
+  const isPacked = !isPublic && prefersPackedBfloat16(processorFlags());
   const servingBfloat16 = isPacked ? 'packed-bfloat16' : 'bfloat16';
   const bfloat16 = isPacked ? Math.max(speeds.packedBlock, best('bfloat16')) : best('bfloat16');
   const rounds = bfloat16 > worthRounding * best('float32');
@@ -81,7 +82,6 @@ function measure(): KernelSpeeds {
     layer.plain.bfloat16,
     cpu ? layer.fused.float32 : undefined,
     cpu ? layer.fused.bfloat16 : undefined,
-    cpu ? fusedBlockCandidate() : undefined,
     cpu ? packedCandidate(packBf16) : undefined,
     cpu ? packedCandidate((layer) => packInt8(layer, filled(tokens, layer.weight.shape[0]!))) : undefined,
   ];
@@ -98,9 +98,8 @@ function measure(): KernelSpeeds {
   return {
     plain: { float32: speed(0), bfloat16: speed(1) },
     fused: { float32: speed(2), bfloat16: speed(3) },
-    fusedBlock: speed(4),
-    packedBlock: speed(5),
-    int8: speed(6),
+    packedBlock: speed(4),
+    int8: speed(5),
   };
 }
 
@@ -135,30 +134,6 @@ function layerCandidates(fused: boolean): Readonly<Record<FloatPrecision, Candid
 
 /** Operations of the products of a block's layers. */
 const blockOperations = 2 * patches * tokens * (4 * width ** 2 + 2 * width * hidden);
-
-/** The layers of a block in bfloat16, one after another, with their norms. */
-function fusedBlockCandidate(): Candidate {
-  const x = filled(patches * tokens, width);
-  const layer = (from: number, to: number): DeviceLinear => ({
-    weight: cast(filled(from, to), 'bfloat16'),
-    bias: cast(filled(to), 'bfloat16'),
-  });
-  const [square, first, second] = [layer(width, width), layer(width, hidden), layer(hidden, width)];
-  const run = (): DeviceTensor => {
-    useFusedLayers(true);
-    const rows = standardise(x, 1e-6, 'bfloat16');
-    const heads = [1, 2, 3].map(() => linear(rows, square));
-    const middle = addBranch(
-      x,
-      linear(
-        heads.reduce((sum, head) => add(sum, head)),
-        square,
-      ),
-    );
-    return addBranch(middle, linear(linear(standardise(middle, 1e-6, 'bfloat16'), first, 'gelu'), second));
-  };
-  return { run, operations: blockOperations };
-}
 
 /** A whole block by our own kernel. Only the products of its layers count as operations. */
 function packedCandidate(pack: (layer: DeviceLinear) => DeviceLinear): Candidate {
