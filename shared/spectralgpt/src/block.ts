@@ -12,6 +12,7 @@ import {
   cast,
   columnSums,
   deviceScope,
+  dropoutFactors,
   gelu,
   geluGradient,
   linear,
@@ -20,6 +21,8 @@ import {
   packedBlock,
   release,
   reshape,
+  sampledAttention,
+  sampledAttentionGradient,
   softmax,
   softmaxGradient,
   standardise,
@@ -27,8 +30,9 @@ import {
   transpose,
   type DeviceLinear,
   type DeviceTensor,
+  type DropoutSeed,
 } from '@hyperswap/tensor';
-import type { BlockLayers, LayerName } from './folding.js';
+import { offsetsLayer, type AnyLayer, type BlockLayers, type LayerName } from './folding.js';
 import type { DeviceUpdate } from './weight-update.js';
 
 /** The release's `nn.LayerNorm(eps=1e-6)`. */
@@ -40,6 +44,22 @@ export interface BlockShape {
   readonly tokens: number;
   readonly width: number;
   readonly heads: number;
+}
+
+/** Dropout of a block that learns: after attention's last layer, and after GELU and the last layer of the perceptron. */
+export interface BlockDropout {
+  /** Probability that a value is set to 0. */
+  readonly rate: number;
+  readonly drawSeed: () => DropoutSeed;
+}
+
+interface BlockFactors {
+  /** `[rows, width]` */
+  readonly middle: DeviceTensor;
+  /** `[rows, hidden]` */
+  readonly hidden: DeviceTensor;
+  /** `[rows, width]` */
+  readonly output: DeviceTensor;
 }
 
 /**
@@ -54,6 +74,12 @@ export interface SavedBlock {
   readonly value: DeviceTensor;
   /** `[patches, heads, tokens, tokens]` */
   readonly attention: DeviceTensor;
+  /** Scores before attention, of its shape; only of blocks that attend to sampled points, as the offsets. */
+  readonly scores?: DeviceTensor;
+  /** `[patches, heads, tokens, 2 · points]` */
+  readonly offsets?: DeviceTensor;
+  /** Factors of dropout after attention, inside the perceptron, and after it; only of blocks with dropout. */
+  readonly factors?: BlockFactors;
   /** After attention, `[rows, width]`. */
   readonly middle: DeviceTensor;
   /** Hidden layer of the perceptron before GELU, `[rows, hidden]`. */
@@ -67,16 +93,17 @@ export type LayerLearning = 'whole' | DeviceUpdate;
  * Gradients of the learned parts. Those of a whole layer are its weight `[in, out]` and bias `[out]`; those of an
  * update its down weight, down bias and up.
  */
-export type LayerGradients = Partial<Record<LayerName, readonly DeviceTensor[]>>;
+export type LayerGradients = Partial<Record<AnyLayer, readonly DeviceTensor[]>>;
 
 const byHead = [0, 2, 1, 3];
 
-function splitHeads(x: DeviceTensor, { patches, tokens, width, heads }: BlockShape): DeviceTensor {
-  return deviceScope(() => transpose(reshape(x, [patches, tokens, heads, width / heads]), byHead));
+/** @param x `[rows, heads · values of a head]` */
+function splitHeads(x: DeviceTensor, { patches, tokens, heads }: BlockShape): DeviceTensor {
+  return deviceScope(() => transpose(reshape(x, [patches, tokens, heads, x.shape[1]! / heads]), byHead));
 }
 
-function joinHeads(x: DeviceTensor, { patches, tokens, width }: BlockShape): DeviceTensor {
-  return deviceScope(() => reshape(transpose(x, byHead), [patches * tokens, width]));
+function joinHeads(x: DeviceTensor, { patches, tokens, heads }: BlockShape): DeviceTensor {
+  return deviceScope(() => reshape(transpose(x, byHead), [patches * tokens, heads * x.shape[3]!]));
 }
 
 /** Standardises rows to mean 0 and variance 1, the input of the layers. */
@@ -84,10 +111,42 @@ function layerInput(x: DeviceTensor, layers: BlockLayers): DeviceTensor {
   return standardise(x, layerNormEpsilon, layers['attn.q'].weight.type);
 }
 
-/** Computes x + layer(input), in one kernel if both are float32. */
-function addLayer(x: DeviceTensor, input: DeviceTensor, layer: DeviceLinear): DeviceTensor {
-  if (input.type === 'float32') return linear(input, layer, 'none', x);
-  return deviceScope(() => addBranch(x, linear(input, layer)));
+/** Computes the attention of a block. Tokens that attend to sampled points form a square grid. */
+function attend(
+  x: DeviceTensor,
+  shape: BlockShape,
+  layers: BlockLayers,
+): Pick<SavedBlock, 'query' | 'key' | 'value' | 'attention' | 'scores' | 'offsets'> {
+  return deviceScope(() => {
+    const rows = layerInput(x, layers);
+    const heads = (layer: 'attn.k' | 'attn.v'): DeviceTensor =>
+      deviceScope(() => splitHeads(linear(rows, layers[layer]), shape));
+    const { query, offsets } = deviceScope(() => {
+      const queries = linear(rows, layers['attn.q']);
+      const layer = layers[offsetsLayer];
+      return { query: splitHeads(queries, shape), offsets: layer && splitHeads(linear(queries, layer), shape) };
+    });
+    const [key, value] = [heads('attn.k'), heads('attn.v')];
+    const scores = batchMatMul(query, key, false, true);
+    if (offsets === undefined) return { query, key, value, attention: softmax(scores) };
+    return { query, key, value, attention: sampledAttention(scores, offsets, gridSide(shape)), scores, offsets };
+  });
+}
+
+/** Returns the side of the square grid that the tokens form. */
+function gridSide({ tokens }: BlockShape): number {
+  return Math.round(Math.sqrt(tokens));
+}
+
+/** Computes x + layer(input), in one kernel if both are float32. @param factors of dropout, of the layer's result */
+function addLayer(x: DeviceTensor, input: DeviceTensor, layer: DeviceLinear, factors?: DeviceTensor): DeviceTensor {
+  if (input.type === 'float32' && factors === undefined) return linear(input, layer, 'none', x);
+  return deviceScope(() => addBranch(x, dropped(linear(input, layer), factors)));
+}
+
+/** Multiplies by factors of dropout, if there are any. */
+function dropped(x: DeviceTensor, factors: DeviceTensor | undefined): DeviceTensor {
+  return factors === undefined ? x : deviceScope(() => multiply(x, cast(factors, x.type)));
 }
 
 /** Runs a block whose layers are packed. */
@@ -109,10 +168,8 @@ function blockOfPacked(x: DeviceTensor, { tokens, heads }: BlockShape, layers: B
 export function block(x: DeviceTensor, shape: BlockShape, layers: BlockLayers): DeviceTensor {
   if (layers['attn.q'].weight.type === 'int32') return blockOfPacked(x, shape, layers);
   const middle = deviceScope(() => {
-    const rows = layerInput(x, layers);
-    const heads = (layer: LayerName): DeviceTensor => deviceScope(() => splitHeads(linear(rows, layers[layer]), shape));
-    const attention = deviceScope(() => softmax(batchMatMul(heads('attn.q'), heads('attn.k'), false, true)));
-    return addLayer(x, joinHeads(batchMatMul(attention, heads('attn.v')), shape), layers['attn.proj']);
+    const { attention, value } = attend(x, shape, layers);
+    return addLayer(x, joinHeads(batchMatMul(attention, value), shape), layers['attn.proj']);
   });
   return deviceScope(() => {
     return addLayer(middle, linear(layerInput(middle, layers), layers['mlp.fc1'], 'gelu'), layers['mlp.fc2']);
@@ -150,24 +207,36 @@ function tokenMeans(rows: DeviceTensor, { patches, tokens }: BlockShape): Device
   });
 }
 
-/** Runs the block and saves the tensors that `blockGradient` needs. */
+/** Runs the block and saves the tensors that `blockGradient` needs. @param dropout none by default */
 export function blockSaving(
   input: DeviceTensor,
   shape: BlockShape,
   layers: BlockLayers,
+  dropout?: BlockDropout,
 ): { readonly output: DeviceTensor; readonly saved: SavedBlock } {
-  const { query, key, value } = deviceScope(() => {
-    const rows = layerInput(input, layers);
-    const heads = (layer: LayerName): DeviceTensor => deviceScope(() => splitHeads(linear(rows, layers[layer]), shape));
-    return { query: heads('attn.q'), key: heads('attn.k'), value: heads('attn.v') };
-  });
-  const attention = deviceScope(() => softmax(batchMatMul(query, key, false, true)));
+  const factors = dropout && factorsOf(dropout, input.shape[0]!, layers);
+  const attended = attend(input, shape, layers);
+  const { attention, value } = attended;
   const middle = deviceScope(() =>
-    addLayer(input, joinHeads(batchMatMul(attention, value), shape), layers['attn.proj']),
+    addLayer(input, joinHeads(batchMatMul(attention, value), shape), layers['attn.proj'], factors?.middle),
   );
   const hidden = deviceScope(() => linear(layerInput(middle, layers), layers['mlp.fc1']));
-  const output = deviceScope(() => addLayer(middle, gelu(hidden), layers['mlp.fc2']));
-  return { output, saved: { input, query, key, value, attention, middle, hidden } };
+  const output = deviceScope(() =>
+    addLayer(middle, dropped(gelu(hidden), factors?.hidden), layers['mlp.fc2'], factors?.output),
+  );
+  return { output, saved: { input, ...attended, middle, hidden, ...(factors && { factors }) } };
+}
+
+/** Draws the factors of dropout for `rows` rows. */
+function factorsOf({ rate, drawSeed }: BlockDropout, rows: number, layers: BlockLayers): BlockFactors {
+  const draw = (layer: 'attn.proj' | 'mlp.fc1' | 'mlp.fc2'): DeviceTensor =>
+    dropoutFactors([rows, layers[layer].bias.shape[0]!], rate, drawSeed());
+  return { middle: draw('attn.proj'), hidden: draw('mlp.fc1'), output: draw('mlp.fc2') };
+}
+
+/** Returns all tensors that a forward pass saved. */
+export function savedTensors({ factors, ...saved }: SavedBlock): DeviceTensor[] {
+  return [...(Object.values(saved) as DeviceTensor[]), ...Object.values(factors ?? {})] as DeviceTensor[];
 }
 
 /**
@@ -184,6 +253,23 @@ function layerGradient(learning: LayerLearning, input: DeviceTensor, output: Dev
 }
 
 /**
+ * Computes the gradients of the scores, and of the offsets `[rows, heads · 2 · points]` where there are any.
+ *
+ * @param dAttention of the attention
+ */
+function attentionGradient(
+  { attention, scores, offsets }: SavedBlock,
+  shape: BlockShape,
+  dAttention: DeviceTensor,
+): { readonly dScores: DeviceTensor; readonly dOffsets?: DeviceTensor } {
+  return deviceScope(() => {
+    if (scores === undefined || offsets === undefined) return { dScores: softmaxGradient(attention, dAttention) };
+    const gradient = sampledAttentionGradient(scores, offsets, gridSide(shape), dAttention);
+    return { dScores: gradient.scores, dOffsets: joinHeads(gradient.offsets, shape) };
+  });
+}
+
+/**
  * Computes the block's gradient.
  *
  * @param dy of the result, `[rows, width]`, float32, as the input's gradient
@@ -196,25 +282,27 @@ export function blockGradient(
   saved: SavedBlock,
   shape: BlockShape,
   layers: BlockLayers,
-  learned: ReadonlyMap<LayerName, LayerLearning>,
+  learned: ReadonlyMap<AnyLayer, LayerLearning>,
   inputLearns: boolean,
 ): { readonly dx: DeviceTensor | undefined; readonly gradients: LayerGradients } {
-  const { query, key, value, attention } = saved;
+  const { query, key, value, attention, factors } = saved;
   return deviceScope(() => {
     const gradients: LayerGradients = {};
-    const learn = (layer: LayerName, input: () => DeviceTensor, output: DeviceTensor): void => {
+    const learn = (layer: AnyLayer, input: () => DeviceTensor, output: DeviceTensor): void => {
       const learning = learned.get(layer);
       if (learning !== undefined) gradients[layer] = layerGradient(learning, input(), output);
     };
-    const throughLayer = (layer: LayerName, output: DeviceTensor): DeviceTensor =>
-      matMul(output, layers[layer].weight, false, true);
+    const throughLayer = (layer: AnyLayer, output: DeviceTensor): DeviceTensor =>
+      matMul(output, layers[layer]!.weight, false, true);
 
     const { type } = query;
 
     const dMiddle = deviceScope(() => {
-      const dOutput = cast(dy, type);
-      learn('mlp.fc2', () => gelu(saved.hidden), dOutput);
-      const dHidden = deviceScope(() => geluGradient(saved.hidden, throughLayer('mlp.fc2', dOutput)));
+      const dOutput = dropped(cast(dy, type), factors?.output);
+      learn('mlp.fc2', () => dropped(gelu(saved.hidden), factors?.hidden), dOutput);
+      const dHidden = deviceScope(() =>
+        geluGradient(saved.hidden, dropped(throughLayer('mlp.fc2', dOutput), factors?.hidden)),
+      );
       learn('mlp.fc1', () => layerInput(saved.middle, layers), dHidden);
       const dRows = throughLayer('mlp.fc1', dHidden);
       release(dHidden);
@@ -222,12 +310,16 @@ export function blockGradient(
     }).total;
 
     const dx = deviceScope(() => {
-      const dProjected = cast(dMiddle, type);
+      const dProjected = dropped(cast(dMiddle, type), factors?.middle);
       learn('attn.proj', () => joinHeads(batchMatMul(attention, value), shape), dProjected);
       const dMixed = deviceScope(() => splitHeads(throughLayer('attn.proj', dProjected), shape));
-      const dScores = deviceScope(() => softmaxGradient(attention, batchMatMul(dMixed, value, false, true)));
+      const { dScores, dOffsets } = attentionGradient(saved, shape, batchMatMul(dMixed, value, false, true));
+      if (dOffsets !== undefined) learn(offsetsLayer, () => joinHeads(query, shape), dOffsets);
       const outputs = {
-        'attn.q': () => joinHeads(batchMatMul(dScores, key), shape),
+        'attn.q': () => {
+          const direct = joinHeads(batchMatMul(dScores, key), shape);
+          return dOffsets === undefined ? direct : add(direct, throughLayer(offsetsLayer, dOffsets));
+        },
         'attn.k': () => joinHeads(batchMatMul(dScores, query, true), shape),
         'attn.v': () => joinHeads(batchMatMul(attention, dMixed, true), shape),
       } as const;

@@ -20,12 +20,14 @@ import {
   block,
   blockGradient,
   blockSaving,
+  savedTensors,
+  type BlockDropout,
   type BlockShape,
   type LayerGradients,
   type LayerLearning,
   type SavedBlock,
 } from './block.js';
-import { foldLayer, layerNames, layerParameters, placeLayer, type BlockLayers, type LayerName } from './folding.js';
+import { foldLayer, layerParameters, layersOf, placeLayer, type AnyLayer, type BlockLayers } from './folding.js';
 import { foldUpdate, foldWithUpdate, isThin, mergeUpdate, placeUpdate, type WeightUpdate } from './weight-update.js';
 import type { Weights } from './weights.js';
 
@@ -33,6 +35,8 @@ import type { Weights } from './weights.js';
 export interface BlockStack {
   /** `blocks`, or `decoder_blocks` in pretraining. */
   readonly prefix: string;
+  /** Number of the first block in names. @default 0 */
+  readonly first?: number;
   readonly depth: number;
   readonly width: number;
   readonly heads: number;
@@ -86,7 +90,7 @@ export interface LearningBlocks {
   readonly partly?: {
     readonly frozen: readonly BlockLayers[];
     /** Float32 copies of the layers that have updates. */
-    readonly precise: (block: number, layer: LayerName) => DeviceLinear;
+    readonly precise: (block: number, layer: AnyLayer) => DeviceLinear;
     /** Names of parameters. */
     readonly learned: ReadonlySet<string>;
     /** Updates by the layer's name. */
@@ -94,12 +98,14 @@ export interface LearningBlocks {
   };
   /** True if a gradient of `x` is needed, because something before the blocks learns. */
   readonly inputLearns: boolean;
+  /** Dropout in the blocks; none by default. */
+  readonly dropout?: BlockDropout | undefined;
 }
 
 /** Learned layer, and the tensors that it learns by. */
 interface LearningLayer {
   readonly block: number;
-  readonly layer: LayerName;
+  readonly layer: AnyLayer;
   /** `weight, bias` of the whole folded layer, or `down weight, down bias, up` of its update. */
   readonly tensors: readonly Tensor[];
   readonly isUpdate: boolean;
@@ -113,8 +119,8 @@ function learningLayers({ stack, weights, partly }: LearningBlocks): LearningLay
   const headWidth = stack.width / stack.heads;
   const layers: LearningLayer[] = [];
   for (let block = 0; block < stack.depth; block++) {
-    const name = `${stack.prefix}.${block}`;
-    for (const layer of layerNames) {
+    const name = `${stack.prefix}.${(stack.first ?? 0) + block}`;
+    for (const layer of layersOf(weights, name)) {
       const learns = partly === undefined || layerParameters(name, layer).some((key) => partly.learned.has(key));
       const update = partly?.updates.get(`${name}.${layer}`);
       if (!learns && update === undefined) continue;
@@ -159,7 +165,7 @@ function placeLearning(
  */
 export function encodeLearning(x: Tensor2D, tokens: number, blocks: LearningBlocks): Tensor2D {
   const tf = tensorflow();
-  const { stack, partly, precision, inputLearns } = blocks;
+  const { stack, partly, precision, inputLearns, dropout } = blocks;
   const shape = shapeOf(x, tokens, stack);
   const learning = learningLayers(blocks);
   const firstLearning = inputLearns ? 0 : (learning[0]?.block ?? stack.depth);
@@ -167,7 +173,7 @@ export function encodeLearning(x: Tensor2D, tokens: number, blocks: LearningBloc
   const operation = tf.customGrad((...given) => {
     const input = given[0] as Tensor;
     const layers = Array.from({ length: stack.depth }, (_, block) => ({ ...partly?.frozen[block] }) as BlockLayers);
-    const learned = layers.map(() => new Map<LayerName, LayerLearning>());
+    const learned = layers.map(() => new Map<AnyLayer, LayerLearning>());
     deviceScope(() => {
       let position = 1;
       return learning.map(({ block: index, layer, tensors, isUpdate }) => {
@@ -189,7 +195,7 @@ export function encodeLearning(x: Tensor2D, tokens: number, blocks: LearningBloc
           saved.push(undefined);
           continue;
         }
-        const { output, saved: kept } = blockSaving(state, shape, layers[index]!);
+        const { output, saved: kept } = blockSaving(state, shape, layers[index]!, dropout);
         saved.push(kept);
         state = output;
       }
@@ -204,7 +210,7 @@ export function encodeLearning(x: Tensor2D, tokens: number, blocks: LearningBloc
           const kept = saved[index]!;
           const inputCounts = inputLearns || index > firstLearning;
           const result = blockGradient(dState, kept, shape, layers[index]!, learned[index]!, inputCounts);
-          release(...(Object.values(kept) as DeviceTensor[]));
+          release(...savedTensors(kept));
           gradients[index] = result.gradients;
           // tfjs requires a gradient of the input; if nothing needs it, its value does not matter.
           if (result.dx === undefined) break;

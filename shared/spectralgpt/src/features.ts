@@ -4,7 +4,7 @@ import { finish, tensorflow, type DeviceLinear, type Steps, type Tensor2D } from
 import { tokenCount } from './config.js';
 import { embed, encoderStack, type VisibleTokens } from './embedding.js';
 import { encode, encodeLearning } from './encoder.js';
-import type { BlockLayers, LayerName } from './folding.js';
+import type { AnyLayer, BlockLayers } from './folding.js';
 import { pool, type Pooling } from './pooling.js';
 import { preciseLayer, type ResidentBackbone } from './resident.js';
 import type { ParameterChanges } from './weight-update.js';
@@ -77,7 +77,7 @@ export function learningFeatures(
   return tensorflow().tidy(() => {
     const stack = encoderStack(config);
     const tokensPlaced = embed(pixels, config, weights, shown);
-    const precise = (block: number, layer: LayerName): DeviceLinear => preciseLayer(resident, block, layer);
+    const precise = (block: number, layer: AnyLayer): DeviceLinear => preciseLayer(resident, block, layer);
     const partly = { frozen, precise, learned: names, updates: learned.updates };
     const parts = { stack, precision, weights, partly, inputLearns };
     return pool(encodeLearning(tokensPlaced, tokens, parts), config, weights, pooling, shown);

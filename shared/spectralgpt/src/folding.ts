@@ -28,10 +28,14 @@ import type { Weights } from './weights.js';
 
 /** Linear layers of a block, by the release's names. */
 export const layerNames = ['attn.q', 'attn.k', 'attn.v', 'attn.proj', 'mlp.fc1', 'mlp.fc2'] as const;
+/** Layer from queries to the points that they attend to, in blocks that do not attend to all tokens. */
+export const offsetsLayer = 'attn.offsets';
 export type LayerName = (typeof layerNames)[number];
+/** Any layer of a block. */
+export type AnyLayer = LayerName | typeof offsetsLayer;
 
 /** Norm before a layer; layers that are not listed do not follow a norm. */
-const normBefore: Readonly<Partial<Record<LayerName, 'norm1' | 'norm2'>>> = {
+const normBefore: Readonly<Partial<Record<AnyLayer, 'norm1' | 'norm2'>>> = {
   'attn.q': 'norm1',
   'attn.k': 'norm1',
   'attn.v': 'norm1',
@@ -46,11 +50,17 @@ export interface FoldedLayer {
   readonly bias: Tensor1D;
 }
 
-/** All layers of one block on the device. */
-export type BlockLayers = Readonly<Record<LayerName, DeviceLinear>>;
+/** All layers of one block on the device. A block with a layer of offsets attends to sampled points. */
+export type BlockLayers = Readonly<Record<LayerName, DeviceLinear>> &
+  Readonly<Partial<Record<typeof offsetsLayer, DeviceLinear>>>;
+
+/** Returns the layers of a block, by its parameters. @param block as `blocks.3` */
+export function layersOf(weights: Weights, block: string): readonly AnyLayer[] {
+  return weights.has(`${block}.${offsetsLayer}.weight`) ? [...layerNames, offsetsLayer] : layerNames;
+}
 
 /** Returns the names of the parameters that a folded layer is made from. @param block as `blocks.3` */
-export function layerParameters(block: string, layer: LayerName): string[] {
+export function layerParameters(block: string, layer: AnyLayer): string[] {
   const norm = normBefore[layer];
   const own = [`${block}.${layer}.weight`, `${block}.${layer}.bias`];
   return norm === undefined ? own : [...own, `${block}.${norm}.weight`, `${block}.${norm}.bias`];
@@ -62,7 +72,7 @@ export function layerParameters(block: string, layer: LayerName): string[] {
  * @param block as `blocks.3`
  * @param headWidth of the block's attention
  */
-export function foldLayer(weights: Weights, block: string, layer: LayerName, headWidth: number): FoldedLayer {
+export function foldLayer(weights: Weights, block: string, layer: AnyLayer, headWidth: number): FoldedLayer {
   const tf = tensorflow();
   return tf.tidy(() => {
     let weight = weights.get(`${block}.${layer}.weight`) as Tensor2D;
@@ -75,6 +85,8 @@ export function foldLayer(weights: Weights, block: string, layer: LayerName, hea
       // One pass over the weight multiplies both factors, because a swap waits for it.
       weight = tf.mul(weight, tf.mul(weights.get(`${block}.${norm}.weight`), scale));
     }
+    // Offsets come from queries that are not scaled.
+    if (layer === offsetsLayer) weight = tf.mul(weight, headWidth ** 0.5);
     return { weight: tf.transpose(weight), bias: bias as Tensor1D };
   });
 }

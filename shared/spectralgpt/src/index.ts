@@ -17,6 +17,7 @@ export {
   type BackboneConfig,
 } from './config.js';
 export { backboneDigest, isDigestOf } from './digest.js';
+export type { BlockDropout } from './block.js';
 export { encode, encodeLearning, type BlockStack, type LearningBlocks } from './encoder.js';
 export { embed, encoderStack, type VisibleTokens } from './embedding.js';
 export { features, featuresInSteps, learningFeatures, type FeatureOptions, type LearningOptions } from './features.js';
@@ -26,6 +27,7 @@ export {
   keepPlaced,
   layerNames,
   layerParameters,
+  layersOf,
   releaseLayer,
   type BlockLayers,
   type LayerName,

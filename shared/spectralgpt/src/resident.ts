@@ -13,6 +13,7 @@ import {
   keepLayer,
   layerNames,
   releaseLayer,
+  type AnyLayer,
   type BlockLayers,
   type FoldedLayer,
   type LayerName,
@@ -266,9 +267,9 @@ function* uploadInSteps(backbone: Backbone, precision: Precision): Steps<Residen
  *
  * @throws INTERNAL for a layer that adapters do not change
  */
-export function preciseLayer(resident: ResidentBackbone, block: number, layer: LayerName): DeviceLinear {
+export function preciseLayer(resident: ResidentBackbone, block: number, layer: AnyLayer): DeviceLinear {
   const { backbone, precision, weights, blocks, precise } = resident;
-  if (precision === 'float32') return blocks[block]![layer];
+  if (precision === 'float32') return blocks[block]![layer]!;
   const name = `blocks.${block}`;
   const key = `${name}.${layer}`;
   const known = precise.get(key);

@@ -13,7 +13,7 @@ import {
   type Tensor,
   type Tensor2D,
 } from '@hyperswap/tensor';
-import { foldLayer, packLayer, place, placeLayer, type FoldedLayer, type LayerName } from './folding.js';
+import { foldLayer, packLayer, place, placeLayer, type FoldedLayer, type AnyLayer } from './folding.js';
 import { Weights } from './weights.js';
 
 /**
@@ -64,7 +64,7 @@ export function foldUpdate(
   { left, right }: WeightUpdate,
   weights: Weights,
   block: string,
-  layer: LayerName,
+  layer: AnyLayer,
   headWidth: number,
 ): FoldedUpdate {
   const tf = tensorflow();
@@ -88,7 +88,7 @@ export function foldWithUpdate(
   { left, right }: WeightUpdate,
   weights: Weights,
   block: string,
-  layer: LayerName,
+  layer: AnyLayer,
   headWidth: number,
 ): FoldedLayer {
   const tf = tensorflow();

@@ -27,6 +27,10 @@ export class Weights {
     return tensor;
   }
 
+  has(name: string): boolean {
+    return this.own.has(name) || this.base?.has(name) === true;
+  }
+
   /** Returns these weights with replacements; disposing the result frees the replacements only. */
   replacing(replacements: ReadonlyMap<string, Tensor>): Weights {
     return new Weights(replacements, this);

@@ -10,6 +10,8 @@ export interface AdamWOptions {
   readonly epsilon?: number;
   /** Decay of all parameters but vectors (biases, norms), which are not decayed. @default 0.05 */
   readonly weightDecay?: number;
+  /** Share of each parameter, vectors included, that is added to its gradient, as `torch.optim.Adam`'s decay. @default 0 */
+  readonly penalty?: number;
   /** Gradients are scaled down together so that their joint norm is at most this; 0 leaves them. @default 0 */
   readonly maximumGradientNorm?: number;
 }
@@ -31,7 +33,8 @@ export class AdamW {
 
   constructor(variables: readonly Variable[], options: AdamWOptions = {}) {
     const tf = tensorflow();
-    this.options = { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0.05, maximumGradientNorm: 0, ...options };
+    const usual = { beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0.05, penalty: 0, maximumGradientNorm: 0 };
+    this.options = { ...usual, ...options };
     this.moments = variables.map((variable) => ({
       variable,
       first: tf.keep(tf.zerosLike(variable)),
@@ -109,10 +112,11 @@ export class AdamW {
 
   private apply(moments: Moments, gradient: Tensor, scale: number, learningRate: number): void {
     const tf = tensorflow();
-    const { beta1, beta2, epsilon, weightDecay } = this.options;
+    const { beta1, beta2, epsilon, weightDecay, penalty } = this.options;
     const { variable } = moments;
     const [first, second, next] = tf.tidy(() => {
-      const g = scale === 1 ? gradient : tf.mul(gradient, scale);
+      const scaled = scale === 1 ? gradient : tf.mul(gradient, scale);
+      const g = penalty === 0 ? scaled : tf.add(scaled, tf.mul(variable, penalty));
       const m = tf.add(tf.mul(moments.first, beta1), tf.mul(g, 1 - beta1));
       const v = tf.add(tf.mul(moments.second, beta2), tf.mul(tf.square(g), 1 - beta2));
       const corrected = tf.sqrt(tf.div(v, 1 - beta2 ** this.steps));

@@ -54,8 +54,19 @@ export const exponential = ofOne('Exp');
 export const square = ofOne('Square');
 export const negate = ofOne('Neg');
 export const reciprocalRoot = ofOne('Rsqrt');
+export const absolute = ofOne('Abs');
+/** ⌊x⌋ */
+export const roundDown = ofOne('Floor');
+/** max(x, 0) */
+export const positivePart = ofOne('Relu');
 /** Returns the same values under a new tensor number, without a copy. */
 export const identity = ofOne('Identity');
+
+/** Part of a tensor: `sizes` values of each axis from `first` on. */
+export function slice(x: DeviceTensor, first: readonly number[], sizes: readonly number[]): DeviceTensor {
+  const attributes = [typeAttribute('T', x.type), typeAttribute('Index', 'int32')];
+  return execute('Slice', attributes, [x, indices(first), indices(sizes)])[0]!;
+}
 
 /** Mean over the last axis, kept as an axis of length 1. */
 export function rowMeans(x: DeviceTensor): DeviceTensor {
