@@ -30,7 +30,7 @@ import {
   transpose,
   type DeviceLinear,
   type DeviceTensor,
-  type DropoutSeed,
+  type ValuesSeed,
 } from '@hyperswap/tensor';
 import { offsetsLayer, type AnyLayer, type BlockLayers, type LayerName } from './folding.js';
 import type { DeviceUpdate } from './weight-update.js';
@@ -50,7 +50,7 @@ export interface BlockShape {
 export interface BlockDropout {
   /** Probability that a value is set to 0. */
   readonly rate: number;
-  readonly drawSeed: () => DropoutSeed;
+  readonly drawSeed: () => ValuesSeed;
 }
 
 interface BlockFactors {
@@ -236,7 +236,8 @@ function factorsOf({ rate, drawSeed }: BlockDropout, rows: number, layers: Block
 
 /** Returns all tensors that a forward pass saved. */
 export function savedTensors({ factors, ...saved }: SavedBlock): DeviceTensor[] {
-  return [...(Object.values(saved) as DeviceTensor[]), ...Object.values(factors ?? {})] as DeviceTensor[];
+  const own = Object.values(saved) as DeviceTensor[];
+  return factors === undefined ? own : [...own, factors.middle, factors.hidden, factors.output];
 }
 
 /**

@@ -51,7 +51,8 @@ export { packBf16, packedBlock, packInt8, type PackedBlockShape, type PackedLaye
 export { prefersPackedBfloat16, processorFlags } from './device/processor-flags.js';
 export { linear, useFusedLayers, type DeviceLinear } from './device/linear.js';
 export { causalConvolution } from './device/causal-convolution.js';
-export { dropout, dropoutFactors, type DropoutSeed } from './device/dropout.js';
+export { dropout, dropoutFactors } from './device/dropout.js';
+export { seededNormals, type ValuesSeed } from './device/seeded-values.js';
 export { groupNorm, type GroupNormShape } from './device/group-norm.js';
 export { selectiveScan, type ScanInputs } from './device/selective-scan.js';
 export { sampledAttention, sampledAttentionGradient } from './device/sampled-attention.js';

@@ -1,11 +1,11 @@
 /**
  * SpectralFormer, patch-wise with cross-layer adaptive fusion (Hong et al. 2022, doi:10.1109/TGRS.2021.3130716,
  * sections III-B and III-C): one token for each band and its neighbours, five pre-norm transformer layers, a class
- * token. Sizes are those of the authors' code; dropout is omitted.
+ * token. Sizes are those of the authors' code.
  */
-import { encodeLearning, layerNorm, linearLayer, Weights } from '@hyperswap/spectralgpt';
+import { encodeLearning, layerNorm, linearLayer, Weights, type BlockDropout } from '@hyperswap/spectralgpt';
 import { Random } from '@hyperswap/random';
-import { tensorflow, type Tensor, type Tensor2D, type Tensor3D } from '@hyperswap/tensor';
+import { dropout as drop, tensorflow, type Tensor, type Tensor2D, type Tensor3D } from '@hyperswap/tensor';
 
 const width = 64;
 const depth = 5;
@@ -92,16 +92,17 @@ export function initialValues(
  * 201 × 201 attention of every patch once; tfjs's ops pass over it a dozen times.
  *
  * @param spectra `[patches, bands, area]`, of about unit scale
+ * @param dropout while it learns: of the embedded tokens, and in the layers
  * @returns logits `[patches, classes]`
  */
-export function spectralFormerLogits(spectra: Tensor3D, parameters: Parameters): Tensor2D {
+export function spectralFormerLogits(spectra: Tensor3D, parameters: Parameters, dropout?: BlockDropout): Tensor2D {
   const tf = tensorflow();
   const [patches, bands] = spectra.shape;
   const tokens = bands + 1;
   const weights = new Weights(parameters, absentBiases());
   const encodeLayer = (x: Tensor3D, layer: number): Tensor3D => {
     const stack = { prefix: layerPrefix(layer), depth: 1, width, heads };
-    const blocks = { stack, precision: 'float32', weights, inputLearns: true } as const;
+    const blocks = { stack, precision: 'float32', weights, inputLearns: true, dropout } as const;
     return tf.reshape(encodeLearning(tf.reshape(x, [-1, width]) as Tensor2D, tokens, blocks), x.shape) as Tensor3D;
   };
   /**
@@ -115,7 +116,8 @@ export function spectralFormerLogits(spectra: Tensor3D, parameters: Parameters):
   const groupsOfBands = tf.reshape(groups(spectra), [patches * bands, -1]) as Tensor2D;
   const embedded = tf.reshape(linearLayer(groupsOfBands, weights, 'embedding'), [patches, bands, width]) as Tensor3D;
   const classToken = tf.tile(weights.get('class') as Tensor3D, [patches, 1, 1]);
-  let x: Tensor3D = tf.add(tf.concat([classToken, embedded], 1), weights.get('position'));
+  const placed: Tensor3D = tf.add(tf.concat([classToken, embedded], 1), weights.get('position'));
+  let x = dropout === undefined ? placed : drop(placed, dropout.rate, dropout.drawSeed());
   const inputs: Tensor3D[] = [];
   for (let layer = 0; layer < depth; layer++) {
     inputs.push(x);
