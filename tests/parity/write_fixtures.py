@@ -16,6 +16,7 @@ from sklearn.decomposition import PCA
 from sklearn.metrics import accuracy_score, balanced_accuracy_score, cohen_kappa_score, confusion_matrix, f1_score
 from torch import nn
 
+from hyper_sigma import hyper_sigma, shapes as hyper_sigma_shapes
 from mamba_hsi import mamba_hsi, shapes as mamba_hsi_shapes
 from reference import SpectralGPT
 from spectral_former import spectral_former
@@ -320,6 +321,36 @@ def mamba_hsi_fixture():
     )
 
 
+def hyper_sigma_fixture():
+    size = {"width": 16, "heads": 2, "points": 3, "ratio": 2, "components": 6, "spectral_tokens": 9, "reduced": 8}
+    classes, windows = 4, 3
+    p = {}
+    for start, (name, shape) in enumerate(sorted(hyper_sigma_shapes(**size, classes=classes).items())):
+        base = 1 if name.endswith(("norm1.weight", "norm2.weight")) else 0
+        # Else hardly anything of the spectral encoder would reach the loss.
+        factor = 10 if "gate" in name or "reduce" in name else 1
+        array = base + factor * wave(int(np.prod(shape)), start).reshape(shape)
+        p[name] = torch.tensor(array, dtype=torch.float32, requires_grad=True)
+    # A chirp, because windows of a wave would all be alike.
+    x = np.sin(0.001 * np.arange(windows * size["components"] * 33 * 33) ** 2)
+    x = torch.tensor(x.reshape(windows, size["components"], 33, 33), dtype=torch.float32)
+    labels = torch.tensor([0, 2, 3])
+    logits = hyper_sigma(x, p, size["heads"])
+    loss = F.cross_entropy(logits, labels)
+    loss.backward()
+    write(
+        "hyper-sigma.json",
+        {
+            "size": size,
+            "classes": classes,
+            "labels": labels.tolist(),
+            "logits": values(logits),
+            "loss": loss.item(),
+            "gradients": gradients_of(p),
+        },
+    )
+
+
 for make in (
     model_fixture,
     resize_fixture,
@@ -330,5 +361,6 @@ for make in (
     checkpoint_fixture,
     spectral_former_fixture,
     mamba_hsi_fixture,
+    hyper_sigma_fixture,
 ):
     make()

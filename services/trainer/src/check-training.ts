@@ -7,7 +7,7 @@ import { findRival } from '@hyperswap/rivals';
 import { findBaseline } from './engine/baselines/baselines.js';
 import { findPreset, presetSettings } from './presets.js';
 import { checkBaseline, checkComparison } from './run-baseline.js';
-import { seenSide } from './run-rival.js';
+import { requireBands, seenSide } from './run-rival.js';
 import type { SceneSource } from './scene-source.js';
 import { requireSpectra } from './spectra-windows.js';
 import { namedPatchSize, planTraining } from './training-plan.js';
@@ -37,7 +37,10 @@ export async function checkTraining(
     else checkComparison(request);
     const validation = rival?.sees === 'scene' ? rival.validation : 0;
     const plan = await planTraining(request, preset, { patchSize, validation, shift: 0 }, scenes, signal);
-    if (rival !== undefined) await requireSpectra(scenes, plan, seenSide(rival, patchSize), signal);
+    if (rival !== undefined) {
+      requireBands(rival, plan.scene);
+      await requireSpectra(scenes, plan, seenSide(rival, patchSize), signal);
+    }
     return plan.scene;
   }
   if (!request.validateOnly) validateName('Adapter name', request.adapter);

@@ -1,6 +1,15 @@
-import { findRival, type Rival, type RivalProgress, type SceneRival, type WindowRival } from '@hyperswap/rivals';
+import {
+  findRival,
+  type ComponentsRival,
+  type Rival,
+  type RivalProgress,
+  type SceneRival,
+  type WindowRival,
+} from '@hyperswap/rivals';
+import { failure, throwIfAborted } from '@hyperswap/errors';
 import type { TrainingCheckpoint } from '@hyperswap/tensor';
-import type { StartTrainingRequest } from '@hyperswap/proto';
+import type { Scene, StartTrainingRequest } from '@hyperswap/proto';
+import type { Classified } from './engine/baselines/baseline.js';
 import { Checkpoints, toCheckpoint } from './checkpoints.js';
 import { measure } from './measure.js';
 import { predictPixels } from './predict-pixels.js';
@@ -17,7 +26,8 @@ import { finished, type TrainingOutcome } from './training-result.js';
  */
 export async function runRival(request: StartTrainingRequest, context: TrainingContext): Promise<TrainingOutcome> {
   const rival = findRival(request.method)!;
-  return rival.sees === 'windows' ? runOnWindows(rival, request, context) : runOnScene(rival, request, context);
+  if (rival.sees === 'windows') return runOnWindows(rival, request, context);
+  return rival.sees === 'scene' ? runOnScene(rival, request, context) : runOnComponents(rival, request, context);
 }
 
 async function runOnWindows(
@@ -58,20 +68,17 @@ async function runOnScene(
   context: TrainingContext,
 ): Promise<TrainingOutcome> {
   const start = performance.now();
-  const { engine, scenes, signal, report } = context;
+  const { engine, scenes, signal } = context;
   const preset = request.preset === '' ? undefined : findPreset(request.preset);
   const patchSize = namedPatchSize(request.patchSize, preset);
   const epochs = checkComparison(request);
   const { validation } = rival;
   const plan = await planTraining(request, preset, { patchSize, validation, shift: 0 }, scenes, signal);
-  const { scene, classes, test } = plan;
-  const { height, width } = scene.raster!;
-  report({ stage: 'bands', done: 0, total: height * width, epoch: 0, loss: undefined });
-  const bands = usableBands(scene);
-  const { values, valid } = await wholeScene(scenes, scene, bands, signal);
-  const sizes = { height, width, bands: bands.length, classes: classes.length };
+  const { test } = plan;
   const pixels = { training: plan.train, validation: plan.validation };
-  const args = { rival: rival.name, values, valid, ...pixels, ...sizes, epochs, seed: request.seed };
+  const read = await readScene(plan, context);
+  const { values, height, width } = read;
+  const args = { rival: rival.name, ...read, ...pixels, epochs, seed: request.seed };
   const checkpoints = checkpointsOf(request, plan, context);
   const result = await fromCheckpoint(request, checkpoints, context, (resumed, onProgress) =>
     engine.call('fitSceneRival', { ...args, resumed }, { signal, onProgress, transfer: [values.buffer] }),
@@ -86,6 +93,73 @@ async function runOnScene(
   await checkpoints.remove();
   const { parameters, lossByEpoch, accuracyByEpoch } = result;
   return finished(plan, { ...tested, parameters, lossByEpoch, accuracyByEpoch, sawTestSpectra: true, start });
+}
+
+async function runOnComponents(
+  rival: ComponentsRival,
+  request: StartTrainingRequest,
+  context: TrainingContext,
+): Promise<TrainingOutcome> {
+  const start = performance.now();
+  const { engine, scenes, signal, precision } = context;
+  const preset = request.preset === '' ? undefined : findPreset(request.preset);
+  const patchSize = namedPatchSize(request.patchSize, preset);
+  const epochs = checkComparison(request);
+  const plan = await planTraining(request, preset, { patchSize, validation: 0, shift: 0 }, scenes, signal);
+  const read = await readScene(plan, context);
+  const name = crypto.randomUUID();
+  const own = { name, rival: rival.name, precision };
+  const args = { ...own, ...read, training: plan.train, epochs, seed: request.seed };
+  const checkpoints = checkpointsOf(request, plan, context);
+  const fitted = await fromCheckpoint(request, checkpoints, context, (resumed, onProgress) =>
+    engine.call('fitComponentsRival', { ...args, resumed }, { signal, onProgress, transfer: [read.values.buffer] }),
+  );
+  try {
+    const tested = await measure(plan, await classifyPixels(name, plan.test.pixels, context), rival.side);
+    await checkpoints.remove();
+    return finished(plan, { ...tested, ...fitted, start });
+  } finally {
+    await engine.call('unbind', { name });
+  }
+}
+
+/** Pixels of one call at most, so that a cancellation waits little. */
+const pixelsOfCall = 128;
+
+/** Classifies pixels with a rival that is loaded in the engine and knows the scene. */
+async function classifyPixels(
+  name: string,
+  pixels: readonly number[],
+  { engine, signal, report }: TrainingContext,
+): Promise<Classified> {
+  const labels = new Uint8Array(pixels.length);
+  const confidence = new Uint8Array(pixels.length);
+  for (let first = 0; first < pixels.length; first += pixelsOfCall) {
+    throwIfAborted(signal, 'Training');
+    const some = pixels.slice(first, first + pixelsOfCall);
+    const found = await engine.call('classifyPixels', { name, pixels: some }, { signal });
+    labels.set(found.labels, first);
+    confidence.set(found.confidence!, first);
+    report({ stage: 'testing', done: first + some.length, total: pixels.length, epoch: 0, loss: undefined });
+  }
+  return { labels, confidence };
+}
+
+/** Reads the bands of a whole scene. */
+async function readScene({ scene, classes }: TrainingPlan, { scenes, signal, report }: TrainingContext) {
+  const { height, width } = scene.raster!;
+  report({ stage: 'bands', done: 0, total: height * width, epoch: 0, loss: undefined });
+  const bands = usableBands(scene);
+  const { values, valid } = await wholeScene(scenes, scene, bands, signal);
+  return { values, valid, height, width, bands: bands.length, classes: classes.length };
+}
+
+/** @throws TOO_FEW_BANDS if the scene has fewer usable bands than a rival takes components */
+export function requireBands(rival: Rival, scene: Scene): void {
+  if (rival.sees !== 'components') return;
+  const bands = usableBands(scene).length;
+  const { components } = rival;
+  if (bands < components) throw failure('TOO_FEW_BANDS', { scene: scene.name, bands, components });
 }
 
 /** Trains from the checkpoint that the request or the attempt asks for, and saves the checkpoints that come. */

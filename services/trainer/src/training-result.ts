@@ -37,6 +37,8 @@ export function finished(
     readonly chosenSettings?: Readonly<Record<string, string>> | undefined;
     /** True if the training has seen the spectra of the test pixels. @default false */
     readonly sawTestSpectra?: boolean;
+    /** Sentence that every table shows with the result. */
+    readonly note?: string | undefined;
   },
 ): TrainingOutcome {
   const { metrics, predictions, parameters, start, adapter } = result;
@@ -55,6 +57,7 @@ export function finished(
     calibration: result.calibration,
     chosenSettings: { ...result.chosenSettings },
     sawTestSpectra: result.sawTestSpectra ?? false,
+    note: result.note ?? '',
   };
   return {
     response: { event: { $case: 'finished', value } },

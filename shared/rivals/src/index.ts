@@ -1,5 +1,8 @@
 export type {
+  ComponentsArguments,
+  ComponentsRival,
   LabelledScenePixels,
+  PixelClassifier,
   Rival,
   RivalPrediction,
   RivalProgress,
@@ -14,5 +17,12 @@ export { mambaHsiLogits, mambaHsiParameters, mambaHsiShapes } from './mamba-hsi/
 export { mambaHsi } from './mamba-hsi/mamba-hsi.js';
 export { stretchBands } from './mamba-hsi/stretch.js';
 export { stripsOf } from './mamba-hsi/strips.js';
+export { learningFeatures } from './hyper-sigma/features.js';
+export { hyperSigmaOf } from './hyper-sigma/hyper-sigma.js';
+export { headLogits } from './hyper-sigma/head.js';
+export { countParameters, hyperSigmaShapes } from './hyper-sigma/parameters.js';
+export { baseSize, unusedParameters, type HyperSigmaSize } from './hyper-sigma/size.js';
+export { WhitenedScene } from './hyper-sigma/whitened-scene.js';
 export { findRival, rivals } from './rivals.js';
+export { learningRateOf } from './spectral-former/spectral-former.js';
 export { spectralFormerLogits, spectralFormerShapes } from './spectral-former/network.js';

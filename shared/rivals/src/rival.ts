@@ -2,11 +2,13 @@
  * Interface of rivals: networks of other papers that train from scratch on all bands of a scene. Everything here runs in
  * the executor's thread. The caller reads the bands, keeps the checkpoints and measures the result.
  */
+import type { PrecisionChoice } from '@hyperswap/spectralgpt';
 import type { MethodContext, TrainingCheckpoint } from '@hyperswap/tensor';
 
 /** Report after each step, by `MethodContext.progress`. */
 export interface RivalProgress {
-  readonly stage: 'training';
+  readonly stage: 'weights' | 'features' | 'training';
+  /** From 1; 0 outside of the training itself. */
   readonly epoch: number;
   readonly step: number;
   readonly steps: number;
@@ -59,8 +61,8 @@ export interface LabelledScenePixels {
   readonly labels: Uint8Array;
 }
 
-/** Training of a rival that sees the whole scene. */
-export interface SceneArguments extends RivalArguments {
+/** A scene and its training pixels. */
+interface TrainingScene extends RivalArguments {
   readonly height: number;
   readonly width: number;
   /** Values of all pixels, `[height, width, bands]`. */
@@ -68,6 +70,27 @@ export interface SceneArguments extends RivalArguments {
   /** 1 for pixels with data, `[height, width]`. */
   readonly valid: Uint8Array;
   readonly training: LabelledScenePixels;
+}
+
+/** Training of a rival that sees windows of the scene's components. */
+export interface ComponentsArguments extends TrainingScene {
+  readonly precision: PrecisionChoice;
+}
+
+/** A trained rival that classifies pixels of the scene that it was trained on. */
+export interface PixelClassifier {
+  /** Number of learned values. */
+  readonly parameters: number;
+  readonly lossByEpoch: readonly number[];
+  /** Sentence that every result has to show; undefined for none. */
+  readonly note: string | undefined;
+  /** @param pixels as row · width + column @throws CANCELLED */
+  classify(pixels: readonly number[], context: MethodContext): Promise<RivalPrediction>;
+  dispose(): void;
+}
+
+/** Training of a rival that sees the whole scene. */
+export interface SceneArguments extends TrainingScene {
   /** Pixels that choose the epoch; undefined to keep the last epoch. */
   readonly validation: LabelledScenePixels | undefined;
 }
@@ -106,4 +129,18 @@ export interface SceneRival extends Named {
   fit(args: SceneArguments, context: MethodContext): Promise<SceneResult>;
 }
 
-export type Rival = WindowRival | SceneRival;
+/**
+ * Rival that sees a square window of the scene's principal components around each pixel. They are fitted on all pixels with data, without
+ * labels: of the test pixels' spectra it sees no more.
+ */
+export interface ComponentsRival extends Named {
+  readonly sees: 'components';
+  /** Side of the window in pixels. */
+  readonly side: number;
+  /** Number of components; the scene needs as many bands. */
+  readonly components: number;
+  /** @throws TRAINING_DIVERGED, CANCELLED */
+  fit(args: ComponentsArguments, context: MethodContext): Promise<PixelClassifier>;
+}
+
+export type Rival = WindowRival | SceneRival | ComponentsRival;

@@ -5,6 +5,7 @@ export { sceneLayout, storedTypes, type SceneLayout, type StoredType } from './l
 export { orientationCount, orientedOffsets, writePatchIndices, type PatchPlace } from './patch.js';
 export { addLabels, type LabelsToAdd } from './prepared/add-labels.js';
 export { prepareScene, requirePca, type PreparationContext, type UploadedScene } from './prepare/prepare-scene.js';
+export { fitPixels } from './prepare/fit-pixels.js';
 export { componentStatistics, type ComponentStatistics } from './prepare/statistics.js';
 export { deleteArrays, deleteScene } from './prepared/delete-scene.js';
 export { listScenes } from './prepared/list-scenes.js';

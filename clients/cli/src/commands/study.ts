@@ -27,7 +27,7 @@ import {
 } from '../study/paired.js';
 import { runStudy, splitOf, testMap, type RunResult, type StudyPlan } from '../study/study-runs.js';
 import { summarise, toCsv, type SmoothedRuns, type StudyLine } from '../study/study-summary.js';
-import { transductive, transductiveMark } from '../report/transductive.js';
+import { marked, noteMark, transductive, transductiveMark } from '../report/transductive.js';
 import { printResult, Progress, table } from '../terminal.js';
 import { readLabelMap } from '../labels.js';
 import { classifyScene } from '../scene-jobs.js';
@@ -100,6 +100,7 @@ export function addStudyCommand(program: Command): void {
           ...lines
             .filter(({ sawTestSpectra }) => sawTestSpectra)
             .map(({ label }) => `${transductiveMark} ${label} ${transductive}`),
+          ...lines.flatMap(({ label, notes }) => notes.map((note) => `${noteMark} ${label}: ${note}`)),
           ...describeDifferences(lines, truth, grid),
           ...describePretraining(lines, truth, grid),
           `see ${path.join(flags.out, 'report.html')}`,
@@ -191,12 +192,12 @@ async function drawMaps(
 }
 
 function describeLine(line: StudyLine): string[] {
-  const { label, runs, overallAccuracy, averageAccuracy, kappa, seconds, smoothedAccuracy } = line;
+  const { runs, overallAccuracy, averageAccuracy, kappa, seconds, smoothedAccuracy } = line;
   const percentOf = ({ mean, deviation }: Spread): string =>
     `${(100 * mean).toFixed(2)} ± ${(100 * deviation).toFixed(2)}`;
   const known = ({ mean, count }: Spread): string => (count === 0 ? '' : `${(100 * mean).toFixed(1)} %`);
   return [
-    label + (line.sawTestSpectra ? ` ${transductiveMark}` : ''),
+    marked(line),
     percentOf(overallAccuracy),
     known(line.patchOverlap),
     percentOf(averageAccuracy),

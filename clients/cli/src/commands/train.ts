@@ -87,6 +87,7 @@ function describeTraining(result: TrainingFinished, { scene, method, validate }:
     return [
       `${method} (${what}, nothing was registered): ${accuracies}`,
       ...(result.sawTestSpectra ? [`${method} ${transductive}`] : []),
+      ...(result.note === '' ? [] : [`${method}: ${result.note}`]),
       ...measured,
       `${size}, ${seconds.toFixed(1)} s`,
     ];

@@ -4,3 +4,19 @@ export const transductive =
 
 /** Mark of such a method in tables. */
 export const transductiveMark = '†';
+
+/** Mark of a method whose results come with a sentence. */
+export const noteMark = '‡';
+
+/** Returns a method's label with its marks. */
+export function marked({
+  label,
+  sawTestSpectra,
+  notes,
+}: {
+  readonly label: string;
+  readonly sawTestSpectra: boolean;
+  readonly notes: readonly string[];
+}): string {
+  return [label, ...(sawTestSpectra ? [transductiveMark] : []), ...(notes.length > 0 ? [noteMark] : [])].join(' ');
+}

@@ -7,7 +7,7 @@ import { renderPage, renderSection, renderTable } from '../report/page.js';
 import { renderReliabilityChart } from '../report/reliability-chart.js';
 import { percent } from '../report/report.js';
 import { splitSentence } from '../report/split-sentence.js';
-import { transductive, transductiveMark } from '../report/transductive.js';
+import { marked, noteMark, transductive, transductiveMark } from '../report/transductive.js';
 import { differenceOf, inPoints, predictionsOf, pretrainingWorth, type BlockGrid, type Truth } from './paired.js';
 import { renderBars, renderLambdas } from './plots.js';
 import { backboneLabel } from './random-weights.js';
@@ -79,7 +79,7 @@ function methodTable(lines: readonly StudyLine[]): string {
   const rows = lines.map((line) => {
     const { parameters, bytes } = line.runs[0]!;
     return [
-      escapeHtml(line.label) + (line.sawTestSpectra ? ` ${transductiveMark}` : ''),
+      escapeHtml(marked(line)),
       percentSpread(line.overallAccuracy),
       line.patchOverlap.count === 0 ? dash : percent(line.patchOverlap.mean),
       percentSpread(line.averageAccuracy),
@@ -98,7 +98,10 @@ function methodTable(lines: readonly StudyLine[]): string {
     seeing.length === 0
       ? ''
       : `<p>${transductiveMark} ${seeing.join(', ')} ${transductive}. Compare with methods that did not with care.</p>`;
-  return `${renderTable([...header, ...more], rows)}\n${note}`;
+  const notes = lines.flatMap(({ label, notes: own }) =>
+    own.map((sentence) => `<p>${noteMark} ${escapeHtml(label)}: ${escapeHtml(sentence)}.</p>`),
+  );
+  return `${renderTable([...header, ...more], rows)}\n${note}${notes.join('')}`;
 }
 
 /** Returns the settings that methods chose, by seed; empty where none did. */

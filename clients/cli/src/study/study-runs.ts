@@ -70,6 +70,8 @@ export interface RunResult extends StudyRun {
   readonly seconds: number;
   /** True if the training has seen the spectra of the test pixels; files of earlier versions lack it. */
   readonly sawTestSpectra?: boolean;
+  /** Sentence to show with the result; absent in files of earlier versions. */
+  readonly note?: string;
   readonly metrics: StoredMetrics;
   /** Settings that the training chose; absent in files of earlier versions. */
   readonly chosen?: Readonly<Record<string, string>>;
@@ -224,6 +226,7 @@ export async function runStudy(
       split,
       seconds: toMilliseconds(elapsed) / 1000,
       sawTestSpectra: finished.result.sawTestSpectra,
+      note: finished.result.note,
       metrics: metrics!,
       chosen: chosenSettings,
       testPixels: pixels,

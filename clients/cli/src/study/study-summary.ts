@@ -24,6 +24,8 @@ export interface StudyLine extends MetricsSummary {
   readonly seconds: Spread;
   /** True if the trainings have seen the spectra of the test pixels. */
   readonly sawTestSpectra: boolean;
+  /** Sentences to show with the results; empty for none. */
+  readonly notes: readonly string[];
   /** Overall accuracy of the smoothed maps; undefined where none were made. */
   readonly smoothedAccuracy: Spread | undefined;
 }
@@ -73,6 +75,7 @@ export function summarise(
       ...summarizeMetrics(runs.map(({ metrics }) => metrics)),
       seconds: of(({ seconds }) => seconds),
       sawTestSpectra: runs.some(({ sawTestSpectra }) => sawTestSpectra === true),
+      notes: [...new Set(runs.flatMap(({ note = '' }) => (note === '' ? [] : [note])))],
       smoothedAccuracy: smoothed.size === 0 ? undefined : of((run) => smoothed.get(run)!.overallAccuracy),
     };
   });
@@ -101,7 +104,7 @@ export function describeChosen({ chosen = {} }: RunResult): string {
 /** One row a run, for spreadsheets and data frames. */
 export function toCsv(results: readonly RunResult[], smoothed: SmoothedRuns): string {
   const header =
-    'method,backbone,lambda,seed,patch_size,train_pixels,test_pixels,oa,aa,kappa,parameters,bytes,seconds,adapter,smoothed_oa,patch_overlap,calibration_error,chosen,saw_test_spectra';
+    'method,backbone,lambda,seed,patch_size,train_pixels,test_pixels,oa,aa,kappa,parameters,bytes,seconds,adapter,smoothed_oa,patch_overlap,calibration_error,chosen,saw_test_spectra,note';
   const rows = results.map((run) =>
     [
       run.method,
@@ -123,6 +126,7 @@ export function toCsv(results: readonly RunResult[], smoothed: SmoothedRuns): st
       run.metrics.calibrationError?.toFixed(6) ?? '',
       describeChosen(run),
       run.sawTestSpectra === true,
+      run.note ?? '',
     ].join(','),
   );
   return `${[header, ...rows].join('\n')}\n`;

@@ -168,12 +168,12 @@ class SceneShapeError(InvalidArgumentError):
 
 
 class TooFewBandsError(InvalidArgumentError):
-    """‹scene› has ‹bands› bands; the backbone takes ‹components› components. Use a scene of at
+    """‹scene› has ‹bands› bands; the network takes ‹components› components. Use a scene of at
     least ‹components› bands."""
 
     code: ClassVar[str] = "TOO_FEW_BANDS"
     kinds: ClassVar[dict[str, str]] = {"scene": "text", "bands": "number", "components": "number"}
-    sentence: ClassVar[str] = "{scene} has {bands} bands; the backbone takes {components} components. Use a scene of at least {components} bands."
+    sentence: ClassVar[str] = "{scene} has {bands} bands; the network takes {components} components. Use a scene of at least {components} bands."
 
 
 class PixelsNotFiniteError(InvalidArgumentError):

@@ -11,7 +11,14 @@ import {
   type PrecisionChoice,
 } from '@hyperswap/spectralgpt';
 import { tensorflow, type MethodContext, type Precision, type Tensor2D } from '@hyperswap/tensor';
-import { findRival, type RivalPrediction, type SceneArguments, type WindowArguments } from '@hyperswap/rivals';
+import {
+  findRival,
+  type ComponentsArguments,
+  type PixelClassifier,
+  type RivalPrediction,
+  type SceneArguments,
+  type WindowArguments,
+} from '@hyperswap/rivals';
 import type { BaselineArguments, Classified, Classifier } from './baselines/baseline.js';
 import { findBaseline } from './baselines/baselines.js';
 import { pretrain } from './pretrain.js';
@@ -25,6 +32,9 @@ interface Evaluated extends Pick<Classifier, 'classify' | 'dispose'> {
 
 /** Classifiers under evaluation, by the name the caller gave. */
 const classifiers = new Map<string, Evaluated>();
+
+/** Classifiers of pixels of the scene that they were trained on, by the name the caller gave. */
+const pixelClassifiers = new Map<string, PixelClassifier>();
 
 /** Returns an adapter applied to scores, exactly as it is served. */
 function adapterClassifier(binding: Binding, components: number): Evaluated {
@@ -124,6 +134,30 @@ const program = {
     return { ...result, classified: classifiedOf(prediction) };
   },
 
+  /** Trains a rival that sees windows of the scene's components and loads it for evaluation. */
+  async fitComponentsRival(
+    { name, rival, ...args }: ComponentsArguments & { name: string; rival: string },
+    context: MethodContext,
+  ): Promise<Pick<PixelClassifier, 'parameters' | 'lossByEpoch' | 'note'>> {
+    const found = findRival(rival);
+    if (found?.sees !== 'components')
+      throw failure('INTERNAL', { reason: `${rival} is no rival that sees components` });
+    const classifier = await found.fit(args, context);
+    pixelClassifiers.set(name, classifier);
+    const { parameters, lossByEpoch, note } = classifier;
+    return { parameters, lossByEpoch, note };
+  },
+
+  /** Classifies pixels of the scene. @param pixels as row · width + column */
+  async classifyPixels(
+    { name, pixels }: { name: string; pixels: readonly number[] },
+    context: MethodContext,
+  ): Promise<Classified> {
+    const classifier = pixelClassifiers.get(name);
+    if (classifier === undefined) throw failure('INTERNAL', { reason: `${name} is not ready` });
+    return classifiedOf(await classifier.classify(pixels, context));
+  },
+
   /** Loads an adapter for evaluation. */
   bind({ name, blob, backboneDigest, precision, components }: BindArguments): void {
     const binding = new Binding(name, readAdapter(name, blob), residentBackbone(backboneDigest, precision));
@@ -133,6 +167,8 @@ const program = {
   unbind({ name }: { name: string }): void {
     classifiers.get(name)?.dispose();
     classifiers.delete(name);
+    pixelClassifiers.get(name)?.dispose();
+    pixelClassifiers.delete(name);
   },
 
   /** Classifies patches. @param scores `[patches, patchSize, patchSize, components]` */

@@ -38,7 +38,7 @@ export const sceneErrors = {
     'INVALID_ARGUMENT',
     { scene: 'text', bands: 'number', components: 'number' },
     ({ scene, bands, components }) =>
-      `${scene} has ${bands} bands; the backbone takes ${components} components. Use a scene of at least ${components} bands.`,
+      `${scene} has ${bands} bands; the network takes ${components} components. Use a scene of at least ${components} bands.`,
   ),
   PIXELS_NOT_FINITE: entry(
     'INVALID_ARGUMENT',

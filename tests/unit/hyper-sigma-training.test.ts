@@ -1,0 +1,151 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import {
+  baseSize,
+  hyperSigmaOf,
+  WhitenedScene,
+  type ComponentsArguments,
+  type PixelClassifier,
+} from '@hyperswap/rivals';
+import { Random } from '@hyperswap/random';
+import { liveTensors, loadTensorFlow, type MethodContext, type TrainingCheckpoint } from '@hyperswap/tensor';
+import { hasCode } from '../support/errors.js';
+import { toyScene } from '../support/services.js';
+
+loadTensorFlow();
+
+const size = { ...baseSize, width: 32, heads: 2, points: 3, components: 8, spectralTokens: 16, reduced: 16 };
+const network = hyperSigmaOf(size, 'tiny');
+const { height, width, bands, values: integers, labels: truth } = toyScene(20, 24, 16);
+const labelled = [...truth.keys()].filter((pixel) => truth[pixel]! > 0);
+const trainingPixels = labelled.filter((pixel) => pixel % 7 === 0);
+const testPixels = labelled.filter((pixel) => pixel % 7 !== 0);
+
+function argumentsOf(more: Partial<ComponentsArguments> = {}): ComponentsArguments {
+  return {
+    ...{ height, width, bands, classes: 3, epochs: 22, seed: 5, resumed: undefined, precision: 'float32' },
+    values: Float32Array.from(integers),
+    valid: new Uint8Array(height * width).fill(1),
+    training: { pixels: trainingPixels, labels: Uint8Array.from(trainingPixels, (pixel) => truth[pixel]!) },
+    ...more,
+  };
+}
+
+interface Followed {
+  readonly context: MethodContext;
+  readonly stages: Set<string>;
+  readonly checkpoints: TrainingCheckpoint[];
+}
+
+/** Returns a context that cancels at an epoch. */
+function follow(cancelAt = Infinity): Followed {
+  const cancelling = new AbortController();
+  const stages = new Set<string>();
+  const checkpoints: TrainingCheckpoint[] = [];
+  const progress = (value: unknown): void => {
+    const { stage, epoch, checkpoint } = value as { stage: string; epoch: number; checkpoint?: TrainingCheckpoint };
+    stages.add(stage);
+    if (checkpoint !== undefined) checkpoints.push(checkpoint);
+    if (epoch >= cancelAt) cancelling.abort();
+  };
+  const wait = (): Promise<void> => Promise.resolve();
+  return { stages, checkpoints, context: { signal: cancelling.signal, progress, pause: wait, letUrgentPass: wait } };
+}
+
+/** Trains, classifies pixels, and frees everything. */
+async function trained<Result>(
+  args: ComponentsArguments,
+  { context }: Followed,
+  use: (classifier: PixelClassifier) => Promise<Result>,
+): Promise<Result> {
+  const classifier = await network.fit(args, context);
+  try {
+    return await use(classifier);
+  } finally {
+    classifier.dispose();
+  }
+}
+
+const predicted = (args: ComponentsArguments, followed = follow()) =>
+  trained(
+    args,
+    followed,
+    async (classifier) => (await classifier.classify(testPixels, follow().context)).probabilities,
+  );
+
+test('frozen random encoders with a trained head tell materials apart, and say that they are random', async () => {
+  const before = liveTensors();
+  const followed = follow();
+  await trained(argumentsOf({ epochs: 150 }), followed, async (classifier) => {
+    const { labels, probabilities } = await classifier.classify(testPixels, followed.context);
+    const right = testPixels.filter((pixel, i) => labels[i] === truth[pixel]).length;
+    assert.ok(right / testPixels.length > 0.55, `${right / testPixels.length}, ${classifier.lossByEpoch.at(-1)}`);
+    assert.equal(probabilities.length, 3 * testPixels.length);
+    assert.equal(classifier.note, 'random weights: measures the architecture');
+    assert.equal(classifier.lossByEpoch.length, 150);
+    assert.ok(classifier.lossByEpoch.at(-1)! < classifier.lossByEpoch[0]!);
+  });
+  assert.deepEqual([...followed.stages], ['weights', 'features', 'training']);
+  assert.equal(liveTensors(), before, 'everything is freed');
+});
+
+test('a training that was stopped goes on at its checkpoint and ends as an uninterrupted one; others differ', async () => {
+  const before = liveTensors();
+  const whole = await predicted(argumentsOf());
+  const stopped = follow(15);
+  await assert.rejects(predicted(argumentsOf(), stopped), hasCode('CANCELLED'));
+  assert.deepEqual(
+    stopped.checkpoints.map(({ epoch }) => epoch),
+    [10],
+  );
+  assert.deepEqual(await predicted(argumentsOf({ resumed: stopped.checkpoints[0] })), whole);
+  assert.notDeepEqual(await predicted(argumentsOf({ seed: 6 })), whole);
+  assert.equal(liveTensors(), before);
+});
+
+test('components have variance 1 each over the pixels with data, and windows are 0 outside of the scene', () => {
+  const [components, side] = [6, 33];
+  const scene = new WhitenedScene(argumentsOf(), components);
+  const all = Array.from({ length: height * width }, (_, pixel) => pixel);
+  const windows = scene.windows(all);
+  const found = windows.dataSync();
+  const at = (pixel: number, y: number, x: number): Float32Array =>
+    found.subarray(
+      ((pixel * side + y) * side + x) * components,
+      ((pixel * side + y) * side + x + 1) * components,
+    ) as Float32Array;
+  const middle = (side - 1) / 2;
+  for (let a = 0; a < components; a++) {
+    for (let b = 0; b <= a; b++) {
+      const products = all.reduce(
+        (sum, pixel) => sum + at(pixel, middle, middle)[a]! * at(pixel, middle, middle)[b]!,
+        0,
+      );
+      const wanted = a === b ? 1 : 0;
+      assert.ok(Math.abs(products / (all.length - 1) - wanted) < 1e-3, `components ${a} and ${b}`);
+    }
+  }
+  // The window of the first pixel has nothing above it or on its left, and its neighbours on its right and below.
+  const zeros = new Float32Array(components);
+  assert.deepEqual(at(0, middle - 1, middle), zeros);
+  assert.deepEqual(at(0, middle, middle - 1), zeros);
+  assert.deepEqual(at(0, middle, middle + 3), at(3, middle, middle));
+  assert.deepEqual(at(0, middle + 2, middle), at(2 * width, middle, middle));
+  assert.deepEqual(at(width - 1, middle, middle + 1), zeros);
+  windows.dispose();
+  scene.dispose();
+});
+
+test('pixels without data count neither for the components nor in windows', async () => {
+  const random = new Random(3);
+  const valid = new Uint8Array(height * width).fill(1);
+  const [values, other] = [Float32Array.from(integers), Float32Array.from(integers)];
+  for (const pixel of [0, 30, 400]) {
+    valid[pixel] = 0;
+    for (let band = 0; band < bands; band++) other[pixel * bands + band] = 1e6 * random.uniform();
+  }
+  const training = argumentsOf().training.pixels.filter((pixel) => valid[pixel] === 1);
+  const own = { pixels: training, labels: Uint8Array.from(training, (pixel) => truth[pixel]!) };
+  const first = await predicted(argumentsOf({ values, valid, training: own, epochs: 3 }));
+  assert.deepEqual(await predicted(argumentsOf({ values: other, valid, training: own, epochs: 3 })), first);
+});
