@@ -202,7 +202,7 @@ interface BindingMeasured {
 
 /** Measures a pod on base: memory, and the cost of binding. */
 async function pod(): Promise<void> {
-  for (const precision of ['bfloat16', 'float32'] as const) {
+  for (const precision of ['int8', 'bfloat16', 'float32'] as const) {
     const home = await mkdtemp(path.join(tmpdir(), 'hyperswap-bench-'));
     try {
       const store = new DirectoryObjectStore(path.join(home, 'store'));

@@ -12,7 +12,7 @@ import type { ClassifyTilesRequest, Scene } from '@hyperswap/proto';
 import { Padding, PixelContent, PixelType } from '@hyperswap/proto';
 import { callUnary, exchange, readStream, toMilliseconds } from '@hyperswap/rpc';
 import { backboneConfigs, pretrainedDirectory, readBackbone } from '@hyperswap/spectralgpt';
-import { Executor } from '@hyperswap/tensor';
+import { Executor, type NumberFormat } from '@hyperswap/tensor';
 import { madeUpBlob } from '../support/made-up-adapter.js';
 import { prepareToy, registerBlob, startServices, toyScene, type Services } from '../support/services.js';
 import type { EngineProgram } from './engine-program.js';
@@ -20,7 +20,7 @@ import { processMemory } from './memory.js';
 
 export interface ServingCase {
   readonly size: 'mini' | 'base';
-  readonly precision: 'float32' | 'bfloat16';
+  readonly precision: NumberFormat;
   /** Side of the square scene. */
   readonly side: number;
   readonly repetitions: number;
