@@ -17,7 +17,7 @@ export function isCutOff(error: unknown): boolean {
  * Watches to the end, and reconnects after a lost connection to any process that answers.
  *
  * @param watch watches once; it calls `heard` for each message
- * @throws what is watched failed with, and SERVICE_UNREACHABLE when nobody has answered for two minutes
+ * @throws the error of the watched work, and SERVICE_UNREACHABLE when no process has answered for two minutes
  */
 export function keepWatching<Result>(
   watch: (heard: () => void) => Promise<Result>,

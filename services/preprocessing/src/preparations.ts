@@ -53,7 +53,7 @@ interface Parts {
   readonly sourceVersion: string | undefined;
 }
 
-/** Preparations of scenes: rows are stored as they come, and then a job of any process prepares them. */
+/** Preparations of scenes: rows are stored on arrival, and then a job of any process prepares them. */
 export class Preparations {
   private readonly encoder = new BlockEncoder();
   private receiving = 0;

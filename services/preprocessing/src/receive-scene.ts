@@ -36,7 +36,7 @@ export interface NextRows {
   readonly lookups: number;
 }
 
-/** Receiver of the rows of one scene. Rows are stored in chunks, as they come. */
+/** Receiver of the rows of one scene. Rows are stored in chunks on arrival. */
 export class SceneReceiver {
   private readonly pixels: RowCollector;
   private readonly labels: ReadonlyMap<string, RowCollector>;

@@ -34,7 +34,7 @@ export interface TileInferenceContext {
   readonly jobs: JobRunner;
   readonly executor: Executor;
   readonly logger: Logger;
-  /** Release of hyperswap, as clients are told. */
+  /** Release of hyperswap, for clients. */
   readonly version: string;
   /** Returns true if a service of this process takes new work. */
   readonly isServing: (service: string) => boolean;

@@ -124,7 +124,7 @@ export function serializeError(thrown: unknown): SerializedError {
   return { code, message, details };
 }
 
-/** Returns an error whose code is not in this catalogue, with the whole message of whoever made it. */
+/** Returns an error whose code is not in this catalogue, with the whole message of its sender. */
 export function serviceError(details: ErrorDetails<'SERVICE_ERROR'>, cause?: unknown): HyperswapError {
   return new HyperswapError('SERVICE_ERROR', details, `${details.message} (${details.code})`, { cause });
 }

@@ -1,11 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
-/** Work of one process: the number of items under way, and the time of the last change. */
+/** Work of one process: the number of items in progress, and the time of the last change. */
 export class Activity {
   private underWay = 0;
   private changedAt = -Infinity;
 
-  /** Counts an item while it is under way. */
+  /** Counts an item while it is in progress. */
   async during<Result>(work: () => Promise<Result>): Promise<Result> {
     this.underWay += 1;
     try {

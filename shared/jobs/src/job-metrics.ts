@@ -11,7 +11,7 @@ const jobStates: readonly JobState[] = ['queued', 'running', 'cancelling', 'done
 export interface CountedJobs {
   /** Records of the kinds that this process does. */
   readonly records: () => Iterable<readonly [kind: string, records: Pick<JobRecords, 'list'>]>;
-  /** Items under way in this process, by kind. */
+  /** Items in progress in this process, by kind. */
   readonly busy: ReadonlyMap<string, number>;
 }
 

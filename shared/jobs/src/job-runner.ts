@@ -63,7 +63,7 @@ export class JobRunner {
   private readonly registrations = new Map<string, Registration>();
   private readonly workersOf = new Map<string, number>();
   private readonly activity = new Activity();
-  /** Items under way by kind. */
+  /** Items in progress by kind. */
   private readonly busy = new Map<string, number>();
   private stopObserving: () => void = () => undefined;
   /** Promise of the last admission of a job, by kind; it never rejects. */
@@ -167,7 +167,7 @@ export class JobRunner {
   /**
    * Follows a job to its result, wherever it runs.
    *
-   * @param signal ends the news quietly
+   * @param signal ends the stream without an error
    * @throws JOB_NOT_FOUND; the error of the job; CANCELLED when it was cancelled; DRAINING when this process ends:
    * watch elsewhere
    */

@@ -34,11 +34,11 @@ export interface WorkerContext {
   readonly store: ObjectStore;
   readonly logger: Logger;
   readonly leaseMilliseconds: number;
-  /** Counts the items under way. */
+  /** Counts the items in progress. */
   readonly activity: Activity;
   /** Longest delay before a retry. */
   readonly retryMilliseconds: number;
-  /** Items under way in this process, by kind. */
+  /** Items in progress in this process, by kind. */
   readonly busy: Map<string, number>;
   /** Aborted when this process takes no more items. */
   readonly draining: AbortSignal;
@@ -46,7 +46,7 @@ export interface WorkerContext {
   readonly stopping: AbortSignal;
 }
 
-/** One item under way. */
+/** Item in progress. */
 interface Attempt extends Registration {
   readonly item: WorkItem<JobItem>;
   readonly id: string;

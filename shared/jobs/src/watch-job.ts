@@ -31,7 +31,7 @@ export interface WatchContext {
  * Watches a job to its end. Events between two reads of the caller are merged: it gets the newest status and the newest
  * progress.
  *
- * @param signal ends the news quietly
+ * @param signal ends the stream without an error
  * @throws JOB_NOT_FOUND; the reason when it failed; CANCELLED; DRAINING
  */
 export async function* watchJob<Request, Result, Progress>(

@@ -38,7 +38,7 @@ export class Backbones {
     this.cache = new FolderCache(cacheBytes);
   }
 
-  /** Names, in their order. */
+  /** Names in order. */
   async names(): Promise<string[]> {
     const stored = (await this.store.list('backbones/')).map(({ key }) => key.split('/')[1]!);
     return [...new Set([...(await shippedNames()), ...stored])].sort();

@@ -24,7 +24,7 @@ export class Admission {
 
   /**
    * @param exempt beginning of the paths of calls that are admitted while the server drains
-   * @param connections is told when a call of a connection begins and ends
+   * @param connections notified when a call of a connection begins and ends
    * @param requestMilliseconds time for the one request of a method that takes no stream
    */
   constructor(

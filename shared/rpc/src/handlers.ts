@@ -20,7 +20,7 @@ import { traceAnswer } from './tracing.js';
 import { UndecodableRequest } from './undecodable.js';
 
 export interface CallContext {
-  /** Aborted when the client cancels or goes away, or its deadline passes. */
+  /** Aborted when the client cancels or disconnects, or its deadline passes. */
   readonly signal: AbortSignal;
   /** Aborted when the server drains, with DRAINING as its reason. Long work ends or moves to another process. */
   readonly draining: AbortSignal;

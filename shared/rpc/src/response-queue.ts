@@ -14,7 +14,7 @@ interface Pusher<Response> extends Waiting<Response> {
 /**
  * Responses of a stream that are made elsewhere, in any order. They come out when the client is ready for them. At most
  * 1024 responses wait, and at most the bytes of one message (or one larger response). Further pushes wait for room. The
- * queue ends when it is told to, or with the first error.
+ * queue ends when it is closed, or with the first error.
  */
 export class ResponseQueue<Response> implements AsyncIterable<Response> {
   /** By key of {@link replace}; each pushed response has a key of its own. */

@@ -2,8 +2,8 @@ import type { handleServerStreamingCall } from '@grpc/grpc-js';
 import { serverStreamHandler, type CallContext } from './handlers.js';
 
 /**
- * Makes a handler of a method that sends news for as long as its client listens. It ends with DRAINING as soon as the
- * server drains, and the client can watch elsewhere.
+ * Makes a handler of a method that sends events while its client listens. It ends with DRAINING as soon as the server
+ * drains, and the client can watch elsewhere.
  *
  * @param method ends when its signal is aborted, because the client has left or the server drains
  */

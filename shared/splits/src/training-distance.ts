@@ -1,6 +1,6 @@
 import { setImmediate } from 'node:timers/promises';
 
-/** Largest distance that is told apart; greater ones read as this one. */
+/** Largest distance that is measured; greater distances count as this one. */
 export const farthestDistance = 255;
 /** Pixels of one pass between two pauses, a few milliseconds of work. */
 const pixelsAtOnce = 1_000_000;

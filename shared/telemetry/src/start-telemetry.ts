@@ -58,7 +58,7 @@ async function exportTo(service: string, readers: readonly MetricReader[]): Prom
     try {
       await sdk.shutdown();
     } finally {
-      // Another start in this process sets them anew.
+      // Another start in this process sets them again.
       for (const api of [trace, metrics, context, propagation]) api.disable();
     }
   };

@@ -62,7 +62,7 @@ export interface MapFacts {
 const optionalFiles = ['probabilities.tif', ...polygonFiles, 'classification.dat', 'classification.hdr'];
 
 /**
- * Writes the files of a map, row by row as it comes; they appear together, when all are complete. Memory depends on the
+ * Writes the files of a map, row by row on arrival; they appear together, when all are complete. Memory depends on the
  * width of the map alone, except for polygons, which take the labels of the whole map.
  *
  * @param finish adds files that need to know what the map holds

@@ -82,7 +82,7 @@ export interface PodLoad extends WorkState {
   /** Seconds. */
   readonly eventLoopP50: number;
   readonly eventLoopP99: number;
-  /** Items of work of jobs under way. */
+  /** Work items of jobs in progress. */
   readonly busyItems: number;
 }
 

@@ -10,7 +10,7 @@ import { extentOf, pixelProjection, type RasterSize } from './pixel-map.js';
 /** Returns the colour of each value, as pixels of a canvas. */
 export type Palette = () => Uint32Array;
 
-/** Layer of a raster, coloured by a palette that may change: `refresh` of its source draws it anew. */
+/** Layer of a raster, coloured by a palette that may change: `refresh` of its source redraws it. */
 export function rasterLayer(cog: Cog, palette: Palette): TileLayer<ImageTile> {
   const { levelCount } = cog;
   const source = new ImageTile({

@@ -21,7 +21,7 @@ export function isMapFile(name: string): name is MapFile {
 }
 
 /**
- * Writes the map of a job as Cloud Optimized GeoTIFFs, row by row as it comes. All files appear together.
+ * Writes the map of a job as Cloud Optimized GeoTIFFs, row by row on arrival. All files appear together.
  *
  * @param scene that the map is of, for its georeference; undefined if the scene was deleted: the map then has no
  * georeference

@@ -145,8 +145,8 @@ export interface BackboneLearnerSettings {
 }
 
 /**
- * Learner whose gradients pass through the whole backbone to the learned parameters; patches are augmented anew at each
- * use.
+ * Learner whose gradients pass through the whole backbone to the learned parameters; patches are augmented again at
+ * each use.
  */
 export function backboneLearner(
   learning: LearnerContext,

@@ -164,7 +164,7 @@ export class DirectoryKeyValue implements KeyValue<unknown> {
     for (const watcher of this.watchers) watcher(entry);
   }
 
-  /** @returns true when the revision is news */
+  /** @returns true if the revision is new */
   private remember(key: string, revision: number): boolean {
     if ((this.known.get(key) ?? 0) >= revision) return false;
     this.known.set(key, revision);

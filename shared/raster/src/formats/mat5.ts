@@ -38,7 +38,7 @@ const charClass = 4;
 const sparseClass = 5;
 const firstNumericClass = 6;
 const lastNumericClass = 15;
-/** A variable of this version has less than 2 GiB; its size is told in 32 bits. */
+/** A variable of this version has less than 2 GiB; its size is stored in 32 bits. */
 const maximumVariableBytes = 2 ** 32;
 const maximumVariables = 10_000;
 const maximumDepth = 16;

@@ -26,7 +26,7 @@ export interface FinishedClass {
 
 /** Classes of a scene's labels, once all are read. */
 export interface FinishedClasses {
-  /** Names, colours and, of an automatic mapping, codes of the classes from 1 on; empty when nobody names them. */
+  /** Names, colours and, of an automatic mapping, codes of the classes from 1 on; empty if they have no names. */
   readonly classes: readonly FinishedClass[];
   /** Codes that the mapping does not name: unlabelled. */
   readonly unmapped: readonly number[];
@@ -143,7 +143,7 @@ export class LabelClasses {
     return { name, color: told.find(({ color }) => color !== undefined)?.color };
   }
 
-  /** Leaves out colours that do not tell the classes apart, as a palette of greys that nobody chose. */
+  /** Drops colours that do not distinguish the classes, such as a default palette of greys. */
   private distinct(classes: FinishedClasses['classes']): FinishedClasses['classes'] {
     const colors = classes.flatMap(({ color }) => color ?? []);
     if (new Set(colors).size === colors.length) return classes;

@@ -29,7 +29,7 @@ const nanometres: Readonly<Record<string, number>> = {
 /**
  * Returns wavelengths, or widths, in nanometres.
  *
- * @param unit as the file names it; an unknown one is told by the size of the wavelengths
+ * @param unit name in the file; an unknown unit is inferred from the size of the wavelengths
  * @param wavelengths that tell an unknown unit, where `values` are widths
  */
 export function nanometresOf(values: readonly number[], unit: string | undefined, wavelengths = values): number[] {

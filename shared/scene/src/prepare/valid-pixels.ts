@@ -4,7 +4,7 @@ import type { StoredArray } from '../layout.js';
 export interface PixelRule {
   /** Bands of a pixel. */
   readonly bands: number;
-  /** Bands that carry data, in their order; others are never looked at. */
+  /** Bands that carry data, in their order; others are never read. */
   readonly goodBands: readonly number[];
   /** Value of bands without data; undefined when there is none. */
   readonly nodata: number | undefined;

@@ -22,7 +22,7 @@ export async function deleteArrays(store: ObjectStore, arrays: string): Promise<
 }
 
 /**
- * Returns where the arrays of a scene are; as far as it can be told, when the manifest cannot be read.
+ * Returns the location of a scene's arrays, as far as possible if the manifest cannot be read.
  *
  * @throws SCENE_NOT_FOUND
  */

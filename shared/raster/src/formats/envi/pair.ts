@@ -1,4 +1,4 @@
-/** An ENVI raster is two files: the header and the binary, told by each other's names. */
+/** ENVI raster of two files: the header and the binary, matched by their names. */
 import { failure } from '@hyperswap/errors';
 import type { RandomAccess } from '../../source/random-access.js';
 

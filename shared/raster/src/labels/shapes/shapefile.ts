@@ -90,6 +90,6 @@ function shapeOf(content: DataView, fail: (reason: string) => Error): Shape | un
   const isOrdered = starts.every((start, ring) => start >= (starts[ring - 1] ?? 0) && start <= total);
   if (!isOrdered) throw fail('has rings that do not follow each other');
   if (total === 0) return undefined;
-  // Holes and islands need not be told apart: filling goes by the even–odd rule.
+  // Holes and islands need no distinction: filling goes by the even–odd rule.
   return { kind: 'polygons', polygons: [starts.map((start, ring) => all.slice(start, starts[ring + 1] ?? total))] };
 }
