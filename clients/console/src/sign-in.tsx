@@ -39,7 +39,7 @@ export function SignIn({ onChange }: { readonly onChange: () => void }): JSX.Ele
             type="password"
             value={text}
             onChange={setText}
-            hint="Only needed where the operator asks for one. This tab forgets it when it is closed."
+            hint="Only needed if the operator requires a token. The tab deletes it when you close it."
           />
           <button class="primary">Use token</button>
         </form>
