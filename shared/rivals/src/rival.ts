@@ -1,6 +1,6 @@
 /**
- * Interface of rivals: networks of other papers that train from scratch on all bands of a scene. Everything here runs in
- * the executor's thread. The caller reads the bands, keeps the checkpoints and measures the result.
+ * Interface of rivals: networks of other papers that train from scratch on all bands of a scene. Everything here runs
+ * in the executor's thread. The caller reads the bands, keeps the checkpoints and measures the result.
  */
 import type { PrecisionChoice } from '@hyperswap/spectralgpt';
 import type { MethodContext, TrainingCheckpoint } from '@hyperswap/tensor';
@@ -130,8 +130,8 @@ export interface SceneRival extends Named {
 }
 
 /**
- * Rival that sees a square window of the scene's principal components around each pixel. They are fitted on all pixels with data, without
- * labels: of the test pixels' spectra it sees no more.
+ * Rival that sees a square window of the scene's principal components around each pixel. They are fitted on all pixels
+ * with data, without labels: of the test pixels' spectra it sees no more.
  */
 export interface ComponentsRival extends Named {
   readonly sees: 'components';

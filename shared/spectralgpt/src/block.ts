@@ -46,7 +46,9 @@ export interface BlockShape {
   readonly heads: number;
 }
 
-/** Dropout of a block that learns: after attention's last layer, and after GELU and the last layer of the perceptron. */
+/**
+ * Dropout of a block that learns: after attention's last layer, and after GELU and the last layer of the perceptron.
+ */
 export interface BlockDropout {
   /** Probability that a value is set to 0. */
   readonly rate: number;
@@ -62,9 +64,7 @@ interface BlockFactors {
   readonly output: DeviceTensor;
 }
 
-/**
- * Tensors that the forward pass saves for the gradient, ten times the state's size. Everything else is computed again.
- */
+/** Tensors that the forward pass saves for the gradient, ten times the state's size. Everything else is recomputed. */
 export interface SavedBlock {
   /** `[rows, width]` */
   readonly input: DeviceTensor;

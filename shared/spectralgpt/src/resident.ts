@@ -1,7 +1,7 @@
 /**
- * Backbones on the device of this thread: one copy each, shared by all programs. Whoever serves or trains holds one,
- * outside any bound; calls of readers borrow it within a budget of memory. What nobody uses any more stays as long as
- * there is room.
+ * Backbones on the device of this thread: one copy each, shared by all programs. Serving and training hold a backbone
+ * without a limit; calls of readers get a loan within a memory budget. An unused backbone stays loaded while there is
+ * room.
  */
 import { failure } from '@hyperswap/errors';
 import { chooseKernels, finish, release, type DeviceLinear, type Precision, type Steps } from '@hyperswap/tensor';
@@ -39,21 +39,21 @@ export interface ResidentBackbone {
   readonly int8Error: number | undefined;
 }
 
-/** Resident backbone, and who uses it. */
+/** Resident backbone, with its numbers of users. */
 interface Entry {
   readonly resident: ResidentBackbone;
   readonly bytes: number;
-  /** Uses that no bound is for: of the served backbone, and of trainings. */
+  /** Number of uses without a limit: by serving and by trainings. */
   holds: number;
-  /** Uses within the budget. */
+  /** Number of loans within the budget. */
   loans: number;
 }
 
-/** In the order of last use. */
+/** Backbones, least recently used first. */
 const entries = new Map<string, Entry>();
-/** Loads under way for loans. */
+/** Loads in progress for loans. */
 const loading = new Map<string, { readonly done: Promise<Entry>; readonly bytes: number }>();
-/** Bytes of the backbones that nobody holds. */
+/** Memory of the backbones that are not held, in bytes. */
 let budgetBytes = 2 * 1024 ** 3;
 const retryAfterMilliseconds = 1_000;
 
@@ -80,13 +80,13 @@ export function residentBytes(config: BackboneConfig, precision: Precision): num
   return 4 * (kept + precise + centers) + bytesPerWeight[precision] * layers;
 }
 
-/** Sets the memory of backbones that nobody holds: those that are borrowed, and those that stay for the next use. */
+/** Sets the memory budget of backbones that are not held: loaned ones, and unused ones that stay for the next use. */
 export function limitResidents(bytes: number): void {
   budgetBytes = bytes;
   freeIdle(budgetBytes);
 }
 
-/** Returns the memory of the backbones that nobody holds. */
+/** Returns the memory of the backbones that are not held. */
 export function unheldBytes(): number {
   let sum = 0;
   for (const { holds, bytes } of entries.values()) sum += holds === 0 ? bytes : 0;
@@ -94,7 +94,7 @@ export function unheldBytes(): number {
   return sum;
 }
 
-/** Uploads a backbone unless it is there already, and holds it, outside the budget, until it is released. */
+/** Uploads a backbone unless it is resident, and holds it, outside the budget, until it is released. */
 export function makeResident(backbone: Backbone, precision: Precision): void {
   const known = touch(key(backbone.digest, precision));
   const entry = known ?? place(finish(uploadInSteps(backbone, precision)));
@@ -102,9 +102,9 @@ export function makeResident(backbone: Backbone, precision: Precision): void {
 }
 
 /**
- * Lends a backbone within the budget until it is returned. Those that nobody uses any more, the longest unused first,
- * make room for it. Loads let other work have its turn between the blocks; a second loan of the same backbone waits for
- * the first one's load.
+ * Loans a backbone within the budget until it is returned. Unused backbones are evicted to make room, least recently
+ * used first. A load yields to other work between the blocks. A second loan of the same backbone waits for the first
+ * load.
  *
  * @param backbone undefined: only one that is resident
  * @returns false when it is not resident, and none is given
@@ -127,7 +127,7 @@ export async function lendResident(
   return true;
 }
 
-/** Gives back what was lent. */
+/** Returns a loan. */
 export function returnResident(digest: string, precision: Precision): void {
   const entry = entries.get(key(digest, precision));
   if (entry === undefined) return;
@@ -171,7 +171,7 @@ async function load(backbone: Backbone, precision: Precision, pause: () => Promi
           await pause();
           continue;
         }
-        // Somebody may have made it resident meanwhile, in one go.
+        // Another call may have made it resident in the meantime.
         const known = touch(name);
         if (known !== undefined) free(step.value);
         return known ?? place(step.value);
@@ -185,7 +185,7 @@ async function load(backbone: Backbone, precision: Precision, pause: () => Promi
   return done;
 }
 
-/** Returns an entry, the last used from now on. */
+/** Returns an entry, and marks it as most recently used. */
 function touch(name: string): Entry | undefined {
   const entry = entries.get(name);
   if (entry === undefined) return undefined;
@@ -201,7 +201,9 @@ function place(resident: ResidentBackbone): Entry {
   return entry;
 }
 
-/** Frees backbones that nobody uses, the longest unused first, until what nobody holds is below a bound. */
+/**
+ * Evicts unused backbones, least recently used first, until the memory of backbones that are not held is below a bound.
+ */
 function freeIdle(below: number): void {
   for (const [name, { resident, holds, loans }] of entries) {
     if (unheldBytes() <= below) return;

@@ -10,7 +10,11 @@ export interface AdamWOptions {
   readonly epsilon?: number;
   /** Decay of all parameters but vectors (biases, norms), which are not decayed. @default 0.05 */
   readonly weightDecay?: number;
-  /** Share of each parameter, vectors included, that is added to its gradient, as `torch.optim.Adam`'s decay. @default 0 */
+  /**
+   * Share of each parameter, vectors included, that is added to its gradient, as `torch.optim.Adam`'s decay.
+   *
+   * @default 0
+   */
   readonly penalty?: number;
   /** Gradients are scaled down together so that their joint norm is at most this; 0 leaves them. @default 0 */
   readonly maximumGradientNorm?: number;

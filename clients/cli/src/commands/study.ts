@@ -160,7 +160,8 @@ async function labelsOfTests(
 }
 
 /**
- * Draws maps of each method, first seed: of the whole scene where the services hold the backbone, else of the test pixels.
+ * Draws maps of each method, first seed: of the whole scene where the services hold the backbone, else of the test
+ * pixels.
  */
 async function drawMaps(
   session: Session,

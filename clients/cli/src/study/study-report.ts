@@ -66,7 +66,10 @@ ${renderSection('Maps', maps.join('\n'))}`;
   return renderPage(`${plan.scene}: methods compared`, content);
 }
 
-/** Returns the first run of the method whose patches hold most training pixels, of those that do not read the whole scene. */
+/**
+ * Returns the first run of the method whose patches hold most training pixels, of those that do not read the whole
+ * scene.
+ */
 function widestOf(lines: readonly StudyLine[]): RunResult {
   const overlapOf = ({ patchOverlap: { count, mean } }: StudyLine): number => (count === 0 ? -1 : mean);
   const local = lines.filter(({ sawTestSpectra }) => !sawTestSpectra);

@@ -156,8 +156,8 @@ export class FollowedCopy {
   }
 
   /**
-   * Ends the round if the server has a change that did not arrive. The next round continues after the last revision that
-   * did arrive. It starts again if the server has lost a change that the copy has.
+   * Ends the round if the server has a change that did not arrive. The next round continues after the last revision
+   * that did arrive. It starts again if the server has lost a change that the copy has.
    */
   private async endWhenMissing(bucket: KV, over: AbortSignal): Promise<void> {
     const hasEnded = (): boolean => over.aborted || this.isStopped;

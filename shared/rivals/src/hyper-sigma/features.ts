@@ -1,7 +1,7 @@
 /**
  * Features of windows by HyperSIGMA's encoders (Wang et al. 2025, arXiv:2406.11519): all that the fusion and the head
- * read. Each spatial tap is averaged over its tokens first, because the fusion is linear in it; the spectral encoder gives a value
- * for each of its tokens.
+ * read. Each spatial tap is averaged over its tokens first, because the fusion is linear in it; the spectral encoder
+ * gives a value for each of its tokens.
  */
 import { encode, encodeLearning, type BlockLayers, type LearningBlocks, type Weights } from '@hyperswap/spectralgpt';
 import {
@@ -96,7 +96,11 @@ export function learningFeatures(
   return tf.concat([...taps, spectralValues(spectral, weights, size)], 1);
 }
 
-/** Averages a tap over its tokens, or over the largest values of squares of them. @param x `[windows · tokens, width]` */
+/**
+ * Averages a tap over its tokens, or over the largest values of squares of them.
+ *
+ * @param x `[windows · tokens, width]`
+ */
 function pooledTap(x: Tensor2D, pool: number): Tensor2D {
   const tf = tensorflow();
   return tf.tidy(() => {
@@ -106,7 +110,11 @@ function pooledTap(x: Tensor2D, pool: number): Tensor2D {
   });
 }
 
-/** Reduces spectral tokens to one value each: the mean over the outputs of a layer without a bias. @returns `[windows, tokens]` */
+/**
+ * Reduces spectral tokens to one value each: the mean over the outputs of a layer without a bias.
+ *
+ * @returns `[windows, tokens]`
+ */
 function spectralValues(x: Tensor2D, weights: Weights, { spectralTokens }: HyperSigmaSize): Tensor2D {
   const tf = tensorflow();
   return tf.tidy(() => {

@@ -7,8 +7,8 @@ import { spatialStages, type HyperSigmaSize } from './size.js';
 export type Dropout = (x: Tensor2D) => Tensor2D;
 
 /**
- * Computes logits with a gradient of all parameters. Each spatial tap is reduced and multiplied by one more than its gate, which the
- * spectral values open; no activation follows, so that without gates the head would be affine.
+ * Computes logits with a gradient of all parameters. Each spatial tap is reduced and multiplied by one more than its
+ * gate, which the spectral values open; no activation follows, so that without gates the head would be affine.
  *
  * @param features of `frozenFeatures`
  * @returns `[windows, classes]`

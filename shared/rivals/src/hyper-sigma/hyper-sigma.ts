@@ -24,7 +24,10 @@ import { WhitenedScene } from './whitened-scene.js';
 
 /** Windows whose features are computed at once; the spectral encoder has a hundred tokens for each. */
 const windowsAtOnce = 32;
-/** The authors' batches, dropout and weight decay. Their learning rate, 6e-5, moves the whole network; the head alone takes more. */
+/**
+ * The authors' batches, dropout and weight decay. Their learning rate, 6e-5, moves the whole network; the head alone
+ * takes more.
+ */
 const batchSize = 64;
 const dropoutRate = 0.4;
 const weightDecay = 0.05;

@@ -21,7 +21,10 @@ export function depthOf(encoder: Encoder): number {
   return encoder === 'spectral' ? spectralDepth : spatialStages.reduce((sum, { depth }) => sum + depth, 0);
 }
 
-/** Returns the shapes of an encoder's parameters. Weights of layers are `[out, in]`; blocks have the names of the backbone's. */
+/**
+ * Returns the shapes of an encoder's parameters. Weights of layers are `[out, in]`; blocks have the names of the
+ * backbone's.
+ */
 export function encoderShapes(size: HyperSigmaSize, encoder: Encoder): Shapes {
   const { width, components, spectralTokens, reduced } = size;
   const [inputs, tokens] =
@@ -90,10 +93,12 @@ function sizeOf(shape: readonly number[]): number {
 }
 
 /**
- * Returns a function that draws initial values of parameters, the same for the same seed in whatever order they are asked for.
+ * Returns a function that draws initial values of parameters, the same for the same seed in whatever order they are
+ * asked for.
  *
- * The encoders start as in the release: normal with deviation 0.02, biases 0; the last layer of each branch divided by √(2 · its block's
- * number). The spatial embedding, the fusion and the head start uniform within ± input^-½, as PyTorch's layers.
+ * The encoders start as in the release: normal with deviation 0.02, biases 0; the last layer of each branch divided by
+ * √(2 · its block's number). The spatial embedding, the fusion and the head start uniform within ± input^-½, as
+ * PyTorch's layers.
  *
  * @param shapes of everything that may be asked for
  */

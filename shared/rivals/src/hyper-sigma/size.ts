@@ -25,15 +25,17 @@ export const baseSize: HyperSigmaSize = {
 
 /** Side of a window in pixels. */
 export const windowSide = 33;
-/** Side of a spatial token in pixels. The paper's count of parameters holds for this one alone; its notebook takes 2. */
+/**
+ * Side of a spatial token in pixels. The paper's count of parameters holds for this one alone; its notebook takes 2.
+ */
 export const tokenSide = 8;
 /** Spatial tokens along one side of a window; the last pixel of a row and column is not read. */
 export const gridSide = Math.floor(windowSide / tokenSide);
 export const spatialTokens = gridSide ** 2;
 
 /**
- * Spatial blocks between two taps: states after blocks 4, 6, 8 and 12 reach the result. `pool` is the side of the squares of tokens
- * whose largest values are taken before the mean, as the release does it at tokens of 8 pixels.
+ * Spatial blocks between two taps: states after blocks 4, 6, 8 and 12 reach the result. `pool` is the side of the
+ * squares of tokens whose largest values are taken before the mean, as the release does it at tokens of 8 pixels.
  */
 export const spatialStages = [
   { first: 0, depth: 4, pool: 1 },
@@ -45,7 +47,11 @@ export const spatialStages = [
 export const spectralDepth = 4;
 const releasedDepth = 12;
 
-/** Returns true for blocks that attend to all tokens, every third; the others attend to sampled points. @param block from 0 */
+/**
+ * Returns true for blocks that attend to all tokens, every third; the others attend to sampled points.
+ *
+ * @param block from 0
+ */
 export function attendsToAll(block: number): boolean {
   return (block + 1) % 3 === 0;
 }
@@ -59,8 +65,9 @@ function blockParameters({ width, heads, points, mlpRatio }: HyperSigmaSize, blo
 }
 
 /**
- * Returns the values of the released program that never reach its result, at the base size: spectral blocks 5 to 12, their
- * convolutions of queries, keys and values, the last norms, three classifiers of the spatial encoder, and two convolutions of the fusion.
+ * Returns the values of the released program that never reach its result, at the base size: spectral blocks 5 to 12,
+ * their convolutions of queries, keys and values, the last norms, three classifiers of the spatial encoder, and two
+ * convolutions of the fusion.
  */
 export function unusedParameters(classes: number): number {
   const { width, spectralTokens, reduced } = baseSize;

@@ -22,8 +22,8 @@ export function spatialInput(windows: Tensor4D, weights: Weights): Tensor2D {
 }
 
 /**
- * Embeds components: each is a vector of all pixels, and a token is the mean of the components that its part of the axis touches.
- * The mean is taken after the embedding, which is linear.
+ * Embeds components: each is a vector of all pixels, and a token is the mean of the components that its part of the
+ * axis touches. The mean is taken after the embedding, which is linear.
  *
  * @param windows `[windows, side, side, components]`
  * @returns `[windows · tokens, width]`
@@ -56,8 +56,8 @@ function placed(x: Tensor2D, tokens: number, weights: Weights, encoder: string):
 }
 
 /**
- * Returns the weights of adaptive average pooling, `[to, from]`: output i is the mean of inputs ⌊i · from / to⌋ … ⌈(i + 1) · from / to⌉,
- * the last one excluded, as `torch.nn.AdaptiveAvgPool1d`.
+ * Returns the weights of adaptive average pooling, `[to, from]`: output i is the mean of inputs ⌊i · from / to⌋ … ⌈(i +
+ * 1) · from / to⌉, the last one excluded, as `torch.nn.AdaptiveAvgPool1d`.
  */
 function adaptiveMeans(from: number, to: number): Float32Array {
   const weights = new Float32Array(to * from);

@@ -18,8 +18,8 @@ interface SceneValues {
 }
 
 /**
- * Principal components with variance 1 each over the pixels with data, fitted without labels, as `sklearn.decomposition.PCA(whiten=True)`.
- * What lies outside the scene, and pixels without data, are 0.
+ * Principal components with variance 1 each over the pixels with data, fitted without labels, as
+ * `sklearn.decomposition.PCA(whiten=True)`. What lies outside the scene, and pixels without data, are 0.
  */
 export class WhitenedScene {
   private readonly width: number;
@@ -57,7 +57,12 @@ export class WhitenedScene {
     this.padded = tensorflow().tensor2d(padded, [padded.length / components, components]);
   }
 
-  /** Returns the windows around pixels. @param pixels as row · width + column @returns `[pixels, side, side, components]` */
+  /**
+   * Returns the windows around pixels.
+   *
+   * @param pixels as row · width + column
+   * @returns `[pixels, side, side, components]`
+   */
   windows(pixels: readonly number[]): Tensor4D {
     const tf = tensorflow();
     const row = this.width + 2 * margin;

@@ -17,9 +17,9 @@ import type { WindowArguments, WindowRival } from '../rival.js';
 import { initialValues, spectralFormerLogits, spectralFormerShapes } from './network.js';
 
 /**
- * Settings of the authors' program and its command line for Indian Pines: side of a window, windows per step, epochs, dropout, and
- * Adam's decay, which goes into the gradients. The learning rate falls to nine tenths every tenth of the epochs; they step the schedule
- * before an epoch, so that each fall comes an epoch early.
+ * Settings of the authors' program and its command line for Indian Pines: side of a window, windows per step, epochs,
+ * dropout, and Adam's decay, which goes into the gradients. The learning rate falls to nine tenths every tenth of the
+ * epochs; they step the schedule before an epoch, so that each fall comes an epoch early.
  */
 const side = 7;
 const batchSize = 64;
@@ -98,7 +98,10 @@ export const spectralFormer: WindowRival = {
   },
 };
 
-/** Returns a function that scales spectra to 0 … 1, band by band over the training windows; the authors scale over the scene. */
+/**
+ * Returns a function that scales spectra to 0 … 1, band by band over the training windows; the authors scale over the
+ * scene.
+ */
 function scaledSpectra({ windows, side: ownSide, bands }: WindowArguments) {
   const tf = tensorflow();
   const pixelsOf = (values: Float32Array): Tensor2D => tf.tensor2d(values, [values.length / bands, bands]);

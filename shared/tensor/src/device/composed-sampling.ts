@@ -65,7 +65,9 @@ export function composedSampledAttentionGradient(
   });
 }
 
-/** Returns the slope of a tent: 1 from −1 to 0, −1 from 0 to 1. At a corner it is that of the right side, as PyTorch's. */
+/**
+ * Returns the slope of a tent: 1 from −1 to 0, −1 from 0 to 1. At a corner it is that of the right side, as PyTorch's.
+ */
 function slopeOf(distance: DeviceTensor): DeviceTensor {
   const floor = roundDown(distance);
   const isInside = positivePart(add(negate(absolute(add(floor, 0.5))), 1.5));

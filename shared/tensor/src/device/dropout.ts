@@ -1,12 +1,15 @@
-/** Dropout (Srivastava et al. 2014) with seeds, so that a training that is resumed draws what an uninterrupted one draws. */
+/**
+ * Dropout (Srivastava et al. 2014) with seeds, so that a training that is resumed draws what an uninterrupted one
+ * draws.
+ */
 import { tensorflow, type Tensor } from '../tensorflow.js';
 import { deviceScope, handOver, type DeviceTensor } from './device-tensor.js';
 import { add, multiply, roundDown } from './operations.js';
 import { seededUniform, type ValuesSeed } from './seeded-values.js';
 
 /**
- * Returns factors that set values to 0 with the probability `rate` and scale up the others, so that the mean stays. The same seed gives
- * the same factors.
+ * Returns factors that set values to 0 with the probability `rate` and scale up the others, so that the mean stays. The
+ * same seed gives the same factors.
  *
  * @returns float32 of `shape`
  */

@@ -23,7 +23,10 @@ export interface Kernels {
   readonly speeds: KernelSpeeds;
 }
 
-/** A block of the base backbone for two patches: runs of some milliseconds, so that other work does not delay all of them. */
+/**
+ * A block of the base backbone for two patches: runs of some milliseconds, so that other work does not delay all of
+ * them.
+ */
 const { patches, tokens, width, heads, hidden } = { patches: 2, tokens: 64, width: 768, heads: 12, hidden: 3072 };
 /** Other work on the machine can slow down single runs, so the fastest of several counts. */
 const rounds = 50;
@@ -40,8 +43,8 @@ function publicOpsOnly(): boolean {
 
 /**
  * Chooses the kernels. The first process on a machine measures for a few seconds: a layer by public ops and by oneDNN's
- * fused op, in float32 and in bfloat16, and a block by our own kernels. Later processes reuse that result, so that all of them
- * compute the same to the last bit. A GPU uses the public ops and depends neither on oneDNN nor on our kernels;
+ * fused op, in float32 and in bfloat16, and a block by our own kernels. Later processes reuse that result, so that all
+ * of them compute the same to the last bit. A GPU uses the public ops and depends neither on oneDNN nor on our kernels;
  * `HYPERSWAP_KERNELS=public` does the same on a processor.
  */
 export function chooseKernels(): Kernels {

@@ -1,7 +1,7 @@
 /**
- * Frozen transformer blocks in kernels of our own (`kernels/frozen-block.h`): one op a block, whose layers are packed in
- * 8-bit integers or in bfloat16. A patch passes through a block in the cache of one core, and its result does not depend
- * on the other patches of a batch, so that labels do not depend on how a scene was cut.
+ * Frozen transformer blocks in kernels of our own (`kernels/frozen-block.h`): one op a block, whose layers are packed
+ * in 8-bit integers or in bfloat16. A patch passes through a block in the cache of one core, and its result does not
+ * depend on the other patches of a batch, so that labels do not depend on how a scene was cut.
  *
  * In 8-bit integers, weights have a scale per output; activations get a scale and an offset per token, found while they
  * are written. TensorFlow's own 8-bit product has one scale for all rows of a batch. Any processor can run these ops;

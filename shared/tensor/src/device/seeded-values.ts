@@ -1,6 +1,6 @@
 /**
- * Random values by TensorFlow's generator that counts (Philox; Salmon et al. 2011): the same for the same seed, whatever the number of
- * threads, and a hundred times as fast as numbers that are drawn one by one.
+ * Random values by TensorFlow's generator that counts (Philox; Salmon et al. 2011): the same for the same seed,
+ * whatever the number of threads, and a hundred times as fast as numbers that are drawn one by one.
  */
 import { typeAttribute } from './attributes.js';
 import { deviceScope, deviceTensor, execute, readDevice, type DeviceTensor } from './device-tensor.js';
