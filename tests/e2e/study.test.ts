@@ -278,14 +278,31 @@ test('a study marks a method that saw the spectra of the test pixels', async () 
   const [header, ...rows] = (await readFile(path.join(workspace.directory, 'seen', 'results.csv'), 'utf8'))
     .trim()
     .split('\n');
-  assert.ok(header!.endsWith(',saw_test_spectra'));
+  assert.ok(header!.endsWith(',saw_test_spectra,note'));
   assert.deepEqual(
-    rows.map((row) => [row.split(',')[0], row.split(',').at(-1)]),
+    rows.map((row) => [row.split(',')[0], ...row.split(',').slice(-2)]),
     [
-      ['knn', 'false'],
-      ['mamba-hsi', 'true'],
+      ['knn', 'false', ''],
+      ['mamba-hsi', 'true', ''],
     ],
   );
+});
+
+test('a study says that a network with random weights measures the architecture', async () => {
+  const { height, width, bands, values, labels } = toyScene(10, 9, 32);
+  await writeFile(path.join(workspace.directory, 'wide.npy'), npy([height, width, bands], values));
+  await writeFile(path.join(workspace.directory, 'wide-labels.npy'), npy([height, width], labels));
+  await workspace.succeed('scenes', 'prepare', 'wide.npy', '--labels', 'wide-labels.npy');
+  const told = await workspace.succeed(
+    ...['study', '--scene', 'wide', '--methods', 'knn,hyper-sigma', '--seeds', '1', '--split', '12:4'],
+    ...['--patch-size', '5', '--set', 'hyper-sigma:epochs=2', '--no-maps', '--out', 'random'],
+  );
+  assert.match(told, /hyper-sigma ‡/);
+  assert.match(told, /‡ hyper-sigma: random weights: measures the architecture/);
+  const report = await readFile(path.join(workspace.directory, 'random', 'report.html'), 'utf8');
+  assert.match(report, /<td>hyper-sigma ‡<\/td>/);
+  assert.match(report, /<td>knn<\/td>/);
+  assert.match(report, /‡ hyper-sigma: random weights: measures the architecture/);
 });
 
 test('a study of the version before, whose runs lack distances and confidence, is shown as far as it goes', async () => {
