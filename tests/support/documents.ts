@@ -5,7 +5,7 @@ import { execFileSync } from 'node:child_process';
 import { repository } from './fixtures.js';
 
 export interface DocumentCommand {
-  /** Place, as `docs/tutorial.md:41`. */
+  /** Place, for example `docs/tutorial.md:41`. */
   readonly place: string;
   /** Words after `hyperswap`. */
   readonly args: readonly string[];
@@ -60,6 +60,16 @@ export async function commandsOf(document: string): Promise<DocumentCommand[]> {
     }
   }
   return found;
+}
+
+/** Lists the lines of a document that can be wrapped: no code, tables, headings or pictures. */
+export async function proseLines(document: string): Promise<{ readonly place: string; readonly text: string }[]> {
+  const rows = (await readFile(path.join(repository, document), 'utf8')).split('\n');
+  let inCode = false;
+  return rows.flatMap((text, index) => {
+    if (/^ *```/.test(text)) inCode = !inCode;
+    return inCode || /^ *(```|\||#|!\[)/.test(text) ? [] : [{ place: `${document}:${index + 1}`, text }];
+  });
 }
 
 /** Splits a line into words as a shell does, without expansion. */

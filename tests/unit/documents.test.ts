@@ -1,8 +1,8 @@
-/** Documents: each command in them is one that the command line takes. */
+/** Checks of the documents: their commands and the width of their prose. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { createProgram } from '@hyperswap/cli';
-import { commandsOf, documents } from '../support/documents.js';
+import { commandsOf, documents, proseLines } from '../support/documents.js';
 
 type Command = ReturnType<typeof createProgram>;
 
@@ -31,4 +31,12 @@ test('every command in the documents is taken by the command line', async () => 
   }
   assert.deepEqual(wrong, []);
   assert.ok(count > 50, `${count} commands were found`);
+});
+
+test('prose in the documents wraps at 120 columns', async () => {
+  const long: string[] = [];
+  for (const document of documents()) {
+    for (const { place, text } of await proseLines(document)) if (text.length > 120) long.push(place);
+  }
+  assert.deepEqual(long, []);
 });
