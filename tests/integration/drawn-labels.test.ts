@@ -88,6 +88,53 @@ describe('labels that are drawn', () => {
     for (const name of names) assert.ok(now!.labelMaps.some((map) => map.name === name));
   });
 
+  test('that are saved on what somebody else changed meanwhile are refused, and nothing is lost', async () => {
+    const seen = (await callUnary(services.scenes, 'getScene', { name: 'toy' })).scene!;
+    const road = (name: string): Partial<SaveLabelsRequest> => ({
+      newClasses: [{ name, color: 1, code: undefined }],
+      windows: [square(0, 0, 2, seen.classes.length + 1)],
+      sceneDigest: seen.digest,
+    });
+    const first = await callUnary(services.scenes, 'saveLabels', request({ labelMap: 'hers', ...road('river') }));
+    const second = callUnary(services.scenes, 'saveLabels', request({ labelMap: 'his', ...road('bridge') }));
+    await assert.rejects(second, hasCode('LABELS_CHANGED', /toy.*nothing was saved/));
+    const { scene: now } = await callUnary(services.scenes, 'getScene', { name: 'toy' });
+    assert.deepEqual(now, first.scene);
+    // The content that was seen is still there for those who work with it.
+    const { scene: before } = await callUnary(services.scenes, 'getScene', { name: 'toy', sceneDigest: seen.digest });
+    assert.deepEqual(before, seen);
+  });
+
+  test('leave maps as they are: those of before are compared and smoothed, with those of after and on the new labels', async () => {
+    const value = { labelMap: 'truth', count: 12, smallCount: 0, counts: [], seed: 1 };
+    await train(services, {
+      split: { kind: { $case: 'perClass', value } },
+      adapter: 'mapper',
+      settings: { epochs: '6' },
+    });
+    const classify = async (): Promise<string> => {
+      const call = services.sceneJobs.classifyScene({
+        scene: 'toy',
+        adapter: 'mapper@1',
+        chunkSize: 0,
+        detached: false,
+        probabilities: false,
+      });
+      for await (const { event } of readStream(services.sceneJobs, call)) {
+        if (event?.$case === 'done') return event.value.status!.job;
+      }
+      throw new Error('no map');
+    };
+    const before = await classify();
+    await callUnary(services.scenes, 'saveLabels', request({ labelMap: 'later', windows: [square(3, 3, 4, 1)] }));
+    const after = await classify();
+    for (const smoothingReach of [0, 3]) {
+      const pair = { firstJob: before, secondJob: after, labelMap: 'later', smoothingReach };
+      const compared = await callUnary(services.sceneJobs, 'compareMaps', pair);
+      assert.deepEqual([compared.pixels, compared.onlyFirst, compared.onlySecond], [16, 0, 0]);
+    }
+  });
+
   test('what the scene cannot hold is refused, and changes nothing', async () => {
     const before = (await callUnary(services.scenes, 'getScene', { name: 'toy' })).scene!;
     const refused: readonly (readonly [Partial<SaveLabelsRequest>, Parameters<typeof hasCode>[0], RegExp])[] = [

@@ -1,21 +1,23 @@
-import { failure } from '@hyperswap/errors';
+import { failure, HyperswapError } from '@hyperswap/errors';
 import type { SaveLabelsRequest, SaveLabelsResponse } from '@hyperswap/proto';
 import type { CallContext } from '@hyperswap/rpc';
-import { addLabels } from '@hyperswap/scene';
+import { addLabels, PreparedScene, type LabelsToAdd, type SceneManifest } from '@hyperswap/scene';
 import type { ObjectStore } from '@hyperswap/storage';
 import { toSceneMessage } from './messages.js';
-import { openScene } from './open-scene.js';
 
 const mostWindows = 20_000;
 const mostBytes = 16 * 1024 * 1024;
+/** Attempts to add labels that name no digest, while other processes add theirs. */
+const attempts = 5;
 
 /** Label maps that are being added, by scene: one at a time, so that none gets lost. */
 const underWay = new Map<string, Promise<unknown>>();
 
 /**
- * Adds a label map to a scene.
+ * Adds a label map to a scene. A request that names no digest adds its map to whatever the scene is now.
  *
- * @throws SCENE_NOT_FOUND, SCENE_CHANGED, FIELD_INVALID, NAME_INVALID, CLASSES_INVALID
+ * @throws LABELS_CHANGED when the request names a digest, and label maps were added since; SCENE_NOT_FOUND, SCENE_CHANGED, FIELD_INVALID,
+ *   NAME_INVALID, CLASSES_INVALID
  */
 export async function saveLabels(
   store: ObjectStore,
@@ -33,14 +35,33 @@ export async function saveLabels(
     return { window, labels };
   });
   const before = underWay.get(request.scene) ?? Promise.resolve();
-  const work = before.then(async () => {
-    const scene = await openScene(store, request);
-    return addLabels(store, scene, { labelMap, base, newClasses, windows: placed }, signal);
-  });
+  const work = before.then(() => add(store, request, { labelMap, base, newClasses, windows: placed }, signal));
   const settled = work.catch(() => undefined);
   underWay.set(request.scene, settled);
   void settled.then(() => {
     if (underWay.get(request.scene) === settled) underWay.delete(request.scene);
   });
   return { scene: toSceneMessage(await work) };
+}
+
+async function add(
+  store: ObjectStore,
+  { scene: name, sceneDigest }: SaveLabelsRequest,
+  labels: LabelsToAdd,
+  signal: AbortSignal,
+): Promise<SceneManifest> {
+  const isPinned = sceneDigest !== undefined && sceneDigest !== '';
+  for (let attempt = 1; ; attempt++) {
+    const scene = await PreparedScene.open(store, name);
+    if (isPinned && scene.digest !== sceneDigest) {
+      await PreparedScene.openPinned(store, name, sceneDigest);
+      throw failure('LABELS_CHANGED', { scene: name });
+    }
+    try {
+      return await addLabels(store, scene, labels, signal);
+    } catch (error) {
+      // Another process added labels meanwhile.
+      if (isPinned || attempt === attempts || !HyperswapError.is(error, 'LABELS_CHANGED')) throw error;
+    }
+  }
 }

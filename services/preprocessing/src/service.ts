@@ -81,7 +81,11 @@ export function createPreprocessingServices(context: PreprocessingContext): Serv
         nextPageToken,
       };
     }),
-    getScene: unaryHandler(async ({ name }) => ({ scene: toSceneMessage(await readManifest(store, name)) })),
+    getScene: unaryHandler(async ({ name, sceneDigest }) => {
+      const isPinned = sceneDigest !== undefined && sceneDigest !== '';
+      const found = isPinned ? (await openScene(store, { scene: name, sceneDigest })).manifest : undefined;
+      return { scene: toSceneMessage(found ?? (await readManifest(store, name))) };
+    }),
     deleteScene: unaryHandler(async ({ name }) => {
       await deleteScene(store, name);
       return {};

@@ -48,7 +48,8 @@ export class SceneSource {
    */
   async scene(name: string, digest: string | undefined, signal: AbortSignal): Promise<Scene> {
     const isPinned = digest !== undefined && digest !== '';
-    const { scene } = await callUnary(this.client, 'getScene', { name }, { signal }).catch((error: unknown) => {
+    const request = { name, sceneDigest: isPinned ? digest : undefined };
+    const { scene } = await callUnary(this.client, 'getScene', request, { signal }).catch((error: unknown) => {
       if (!isPinned || !HyperswapError.is(error, 'SCENE_NOT_FOUND')) throw error;
       throw failure('SCENE_CHANGED', { scene: name }, error);
     });

@@ -63,6 +63,7 @@ __all__ = [
     "JobNotFailedError",
     "JobNotFoundError",
     "JobsFullError",
+    "LabelsChangedError",
     "LabelsShapeError",
     "LabelsValuesError",
     "MapNotPlacedError",
@@ -334,6 +335,15 @@ class SceneChangedError(PreconditionError):
     code: ClassVar[str] = "SCENE_CHANGED"
     kinds: ClassVar[dict[str, str]] = {"scene": "text"}
     sentence: ClassVar[str] = "Scene {scene} was replaced or deleted while this work used it. Start the work again, with an adapter that fits the new scene."
+
+
+class LabelsChangedError(ConflictError):
+    """Somebody else saved labels of scene ‹scene› meanwhile, and nothing was saved now. Read the
+    scene again, and save on what it is then."""
+
+    code: ClassVar[str] = "LABELS_CHANGED"
+    kinds: ClassVar[dict[str, str]] = {"scene": "text"}
+    sentence: ClassVar[str] = "Somebody else saved labels of scene {scene} meanwhile, and nothing was saved now. Read the scene again, and save on what it is then."
 
 
 class SceneExistsError(ConflictError):

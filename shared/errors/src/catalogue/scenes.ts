@@ -154,6 +154,12 @@ export const sceneErrors = {
     ({ scene }) =>
       `Scene ${scene} was replaced or deleted while this work used it. Start the work again, with an adapter that fits the new scene.`,
   ),
+  LABELS_CHANGED: entry(
+    'ABORTED',
+    { scene: 'text' },
+    ({ scene }) =>
+      `Somebody else saved labels of scene ${scene} meanwhile, and nothing was saved now. Read the scene again, and save on what it is then.`,
+  ),
   SCENE_EXISTS: entry(
     'ALREADY_EXISTS',
     { scene: 'text' },

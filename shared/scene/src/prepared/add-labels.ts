@@ -1,17 +1,19 @@
 /** Label maps that are added to a prepared scene, as a user draws them. */
 import { createHash } from 'node:crypto';
-import { setImmediate } from 'node:timers/promises';
-import { failure, throwIfAborted, validateName } from '@hyperswap/errors';
+import { setImmediate, setTimeout as sleep } from 'node:timers/promises';
+import { failure, HyperswapError, throwIfAborted, validateName } from '@hyperswap/errors';
 import { checkClasses, completeClasses, type GivenClass } from '@hyperswap/map';
 import { requireWindow, type Window } from '@hyperswap/raster';
 import type { ObjectStore } from '@hyperswap/storage';
 import { maskLabels } from '../prepare/mask-labels.js';
-import { manifestKey, readManifest, writeManifest, type SceneManifest } from './manifest.js';
+import { earlierKey, manifestKey, readPinned, writeManifest, type SceneManifest } from './manifest.js';
 import { PreparedScene } from './prepared-scene.js';
 import { describeLabels, labelsKey } from './scene-arrays.js';
 
 /** Pixels of a stored chunk at most, unless one row is more. */
 const planePixels = 256 * 1024;
+/** Milliseconds that another process may take to write its manifest. */
+const otherMilliseconds = 2_000;
 /** Label that leaves a pixel as it is. */
 const unchanged = 255;
 
@@ -39,8 +41,8 @@ export interface LabelsToAdd {
  * label.
  *
  * @returns the manifest with the new label map
- * @throws FIELD_INVALID for a name that is taken, or labels that the scene cannot have; NAME_INVALID, CLASSES_INVALID,
- * SCENE_CHANGED
+ * @throws FIELD_INVALID for a name that is taken, or labels that the scene cannot have; NAME_INVALID, CLASSES_INVALID, LABELS_CHANGED,
+ *   SCENE_CHANGED
  */
 export async function addLabels(
   store: ObjectStore,
@@ -82,19 +84,45 @@ export async function addLabels(
     await setImmediate();
   }
   await describeLabels(store, arrays, labelMap, { height, width, planeRows });
-  const now = await readManifest(store, name);
-  // Arrays of a scene that was replaced meanwhile are gone, or go with the next sweep.
-  if (now.formatVersion === 1 || now.arrays !== arrays || now.sourceDigest !== manifest.sourceDigest) {
-    throw failure('SCENE_CHANGED', { scene: name });
-  }
   const next: SceneManifest = {
-    ...now,
+    ...manifest,
     classes,
-    labelMaps: [...now.labelMaps, { name: labelMap, labelledPixels, pixelsWithoutData }],
+    labelMaps: [...manifest.labelMaps, { name: labelMap, labelledPixels, pixelsWithoutData }],
     sourceDigest: hash.digest('hex'),
   };
-  await store.put(manifestKey(name), writeManifest(next));
+  await succeed(store, scene, next);
   return next;
+}
+
+/**
+ * Puts a manifest in the place of that of a scene. Who keeps the old one first may do so: of processes that add labels to the same content, one
+ * does, and the others are told. Work that began with the old content finds it there.
+ *
+ * @throws LABELS_CHANGED, SCENE_CHANGED when the scene has another content by now
+ */
+async function succeed(
+  store: ObjectStore,
+  { manifest, digest }: Pick<PreparedScene, 'manifest' | 'digest'>,
+  next: SceneManifest,
+): Promise<void> {
+  const { name, arrays } = manifest;
+  const requireSame = async (): Promise<void> => {
+    const now = await readPinned(store, name).catch((error: unknown) => {
+      throw HyperswapError.is(error, 'SCENE_NOT_FOUND') ? failure('SCENE_CHANGED', { scene: name }, error) : error;
+    });
+    if (now.digest === digest && now.manifest.arrays === arrays) return;
+    // Arrays of a scene that was replaced meanwhile are gone, or go with the next sweep.
+    throw failure(now.manifest.arrays === arrays ? 'LABELS_CHANGED' : 'SCENE_CHANGED', { scene: name });
+  };
+  await requireSame();
+  const earlier = writeManifest(manifest);
+  await store.put(earlierKey(manifest, digest), earlier, { onlyIfAbsent: true }).catch(async (error: unknown) => {
+    if (!HyperswapError.is(error, 'OBJECT_EXISTS')) throw error;
+    // Another process is about to write its manifest. One that ended before it did so leaves the place free.
+    await sleep(otherMilliseconds);
+    await requireSame();
+  });
+  await store.put(manifestKey(name), writeManifest(next));
 }
 
 /** @throws FIELD_INVALID for windows outside of the scene, of a wrong size, or with labels of no class */

@@ -118,6 +118,33 @@ export async function readPinned(store: ObjectStore, name: string): Promise<Pinn
   return { manifest, digest: contentDigest(manifest) };
 }
 
+/** Returns the key of the manifest that a scene had before label maps were added. @param digest of that content */
+export function earlierKey({ arrays }: Pick<SceneManifest, 'arrays'>, digest: string): string {
+  return `${arrays}/earlier/${digest}.json`;
+}
+
+/**
+ * Returns the manifest that a scene had before label maps were added; undefined when it never had such a content since it was prepared. All
+ * that it names is still there: label maps are added, and never changed.
+ *
+ * @param now manifest of the scene
+ * @throws OBJECT_DAMAGED
+ */
+export async function readEarlier(
+  store: ObjectStore,
+  now: SceneManifest,
+  digest: string,
+): Promise<SceneManifest | undefined> {
+  if (!/^[0-9a-f]{64}$/.test(digest)) return undefined;
+  const text = await store.get(earlierKey(now, digest)).catch((error: unknown) => {
+    if (HyperswapError.is(error, 'OBJECT_NOT_FOUND')) return undefined;
+    throw error;
+  });
+  if (text === undefined) return undefined;
+  const manifest = parseManifest(now.name, text);
+  return manifest.arrays === now.arrays && contentDigest(manifest) === digest ? manifest : undefined;
+}
+
 /** Returns the sha-256 of a scene's content in hexadecimal. Equal content may be kept in another place. */
 export function contentDigest(manifest: SceneManifest): string {
   // A manifest that was read has its keys in another order than one that was just made.

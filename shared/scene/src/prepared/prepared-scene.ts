@@ -3,7 +3,7 @@ import { reflect, type Window } from '@hyperswap/raster';
 import type { ObjectStore } from '@hyperswap/storage';
 import * as zarr from 'zarrita';
 import { chunkSide, type StoredArray } from '../layout.js';
-import { readPinned, type SceneManifest } from './manifest.js';
+import { readEarlier, readPinned, type SceneManifest } from './manifest.js';
 import { readLookupChunk } from './lookup-table.js';
 import { lookupChunkRows } from './scene-arrays.js';
 import { ZarrStore } from './zarr-store.js';
@@ -40,17 +40,19 @@ export class PreparedScene {
   }
 
   /**
-   * Opens a scene for work that began with a content of it, and keeps to that.
+   * Opens a scene for work that began with a content of it, and keeps to that. Label maps that were added meanwhile are left out.
    *
    * @param digest of that content
-   * @throws SCENE_CHANGED when the scene has another content by now, or is gone; OBJECT_DAMAGED
+   * @throws SCENE_CHANGED when the scene was replaced since, or is gone; OBJECT_DAMAGED
    */
   static async openPinned(store: ObjectStore, name: string, digest: string): Promise<PreparedScene> {
     const scene = await PreparedScene.open(store, name).catch((error: unknown) => {
       throw HyperswapError.is(error, 'SCENE_NOT_FOUND') ? failure('SCENE_CHANGED', { scene: name }, error) : error;
     });
-    if (scene.digest !== digest) throw failure('SCENE_CHANGED', { scene: name });
-    return scene;
+    if (scene.digest === digest) return scene;
+    const earlier = await readEarlier(store, scene.manifest, digest);
+    if (earlier === undefined) throw failure('SCENE_CHANGED', { scene: name });
+    return new PreparedScene(store, earlier, digest, scene.root, scene.scores);
   }
 
   /**
