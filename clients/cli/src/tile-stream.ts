@@ -9,8 +9,6 @@ export interface TileStream {
   readonly adapter: string;
   readonly tileSize: number;
   readonly halo: number;
-  /** Tiles to send, by number; undefined: all. */
-  readonly only?: ReadonlySet<number>;
 }
 
 /** Streams a prepared scene's tiles from preprocessing through tile-inference. */
@@ -19,7 +17,7 @@ export async function* classifyTiles(
   stream: TileStream,
 ): AsyncGenerator<TileResult & { readonly id: string }> {
   const { scenes, tiles, signal } = session;
-  const { scene, adapter, tileSize, halo, only } = stream;
+  const { scene, adapter, tileSize, halo } = stream;
   const header = {
     adapter,
     pixelType: PixelType.PIXEL_TYPE_FLOAT32,
@@ -39,7 +37,6 @@ export async function* classifyTiles(
       window: undefined,
     });
     for await (const { tile, window, scores } of readStream(scenes, call, signal)) {
-      if (only !== undefined && !only.has(tile)) continue;
       yield { id: String(tile), window, halo, margins: undefined, pixels: scores, adapter: '' };
     }
   }

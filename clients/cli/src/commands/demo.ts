@@ -1,29 +1,23 @@
 import { rm } from 'node:fs/promises';
 import path from 'node:path';
 import { Option, type Command } from 'commander';
-import type { Scene, Split, TrainingFinished } from '@hyperswap/proto';
+import type { Split } from '@hyperswap/proto';
 import { callUnary, toMilliseconds } from '@hyperswap/rpc';
 import { writeNpy } from '@hyperswap/raster';
 import { fetchIndianPines } from '../datasets/indian-pines.js';
 import { readPublishedSplit } from '../datasets/indian-pines-splits.js';
 import { describeMeasurement } from '../report/measurement.js';
 import { renderReport } from '../report/report-html.js';
-import {
-  describeAccuracy,
-  percent,
-  referenceOf,
-  shortMetrics,
-  type Report,
-  type SwapReport,
-} from '../report/report.js';
-import { sourceInMemory } from '../map-files/map-source.js';
+import { describeAccuracy, percent, referenceOf, shortMetrics, type Report } from '../report/report.js';
 import { placeOfScene } from '../map-files/report-map.js';
 import { writeMapFiles } from '../map-files/write-map-files.js';
 import { splitSentence } from '../report/split-sentence.js';
+import { jobMap, runSceneJob } from '../scene-jobs.js';
+import { ownCommand } from '../own-command.js';
 import { openSession, type GlobalFlags, type Session } from '../session.js';
+import { swapWhileStreaming } from '../swap-while-streaming.js';
+import { shellLine } from '../start/plan.js';
 import { printResult, Progress } from '../terminal.js';
-import { classifyTiles } from '../tile-stream.js';
-import { MosaicMap } from '@hyperswap/map';
 import { trainAdapter } from '../training.js';
 import { fileToUpload, uploadScene, type LabelsToUpload } from '../upload.js';
 import { datasetDirectory } from './datasets.js';
@@ -44,7 +38,6 @@ interface DemoFlags extends GlobalFlags {
 }
 
 const sceneName = 'indian-pines';
-const tileSize = 16;
 
 /** `make demo`: the main job from download to map, on a real scene, by the three services over gRPC. */
 export function addDemoCommand(program: Command): void {
@@ -62,8 +55,10 @@ export function addDemoCommand(program: Command): void {
     .action(async (own: DemoFlags, command: Command) => {
       const flags = command.optsWithGlobals<DemoFlags>();
       const home = flags.home ?? path.join(flags.out, 'home');
-      // A fresh start each time; what was downloaded stays.
-      for (const part of ['store', 'bus']) await rm(path.join(home, part), { recursive: true, force: true });
+      // A fresh start each time in a home of its own; what was downloaded stays. A home that the user names may hold other work.
+      if (flags.home === undefined) {
+        for (const part of ['store', 'bus']) await rm(path.join(home, part), { recursive: true, force: true });
+      }
       const session = await openSession({ ...flags, home });
       const progress = new Progress();
       try {
@@ -81,7 +76,7 @@ export function addDemoCommand(program: Command): void {
           `prepared in ${seconds.prepare.toFixed(1)} s, trained in ${seconds.train.toFixed(1)} s, classified in ${seconds.classify.toFixed(1)} s (${Math.round(report.patchesPerSecond)} patches/s)`,
           `${swap!.tilesReceived} of ${swap!.tilesSent} tiles answered while adapters were swapped twice`,
           `open ${path.join(flags.out, 'report.html')}`,
-          'or look at scene and adapters in a browser: hyperswap up --open',
+          ...(await consoleAdvice(session, ['--home', home, ...backboneArguments(flags)])),
         ]);
       } finally {
         progress.stop();
@@ -125,7 +120,14 @@ async function demonstrate(session: Session, flags: DemoFlags, datasets: string,
   const trained = await trainAdapter(session, { ...common, method: flags.method, settings, patchSize }, progress);
   const second = await trainAdapter(session, { ...common, method: 'linear-probe', settings: {}, patchSize }, progress);
 
-  const { map, swap, seconds } = await mapWhileSwapping(session, scene, trained, second, progress);
+  // The newest map comes first in the console: the one of the report.
+  const reference = referenceOf(trained.adapter!);
+  const kept = { probabilities: true };
+  await runSceneJob(session, scene, referenceOf(second.adapter!), progress, kept);
+  const job = await runSceneJob(session, scene, reference, progress, kept);
+  const source = jobMap(session, job, progress, { reach: 0, probabilities: false });
+  const { height, width, seconds } = source;
+  const swap = await swapWhileStreaming(session, scene, [trained.adapter!, second.adapter!], progress);
   const { tiles, signal } = session;
   const status = await callUnary(tiles, 'getStatus', {}, { signal });
   const adapter = trained.adapter!;
@@ -140,7 +142,7 @@ async function demonstrate(session: Session, flags: DemoFlags, datasets: string,
     method: flags.method,
     backbone: { name: status.backbone, digest: status.backboneDigest, parameters: status.backboneParameters },
     adapter: {
-      ref: referenceOf(adapter),
+      ref: reference,
       digest: adapter.digest,
       bytes: adapter.bytes,
       parameters: adapter.parameters,
@@ -150,16 +152,13 @@ async function demonstrate(session: Session, flags: DemoFlags, datasets: string,
     calibration: trained.calibration,
     lossByEpoch: trained.lossByEpoch,
     seconds: { prepare: prepareSeconds, train: toMilliseconds(trained.elapsed) / 1000, classify: seconds },
-    patchesPerSecond: swap.patches / seconds,
+    patchesPerSecond: (height * width) / seconds,
     swap,
   };
-  const { height, width } = scene.raster!;
-  const reference = report.adapter.ref;
-  const { labels, confidence, probabilities } = map;
   await writeMapFiles(
     flags.out,
     {
-      source: sourceInMemory({ labels, confidence, probabilities, height, width, adapter, seconds }),
+      source,
       scene: sceneName,
       place: await placeOfScene(scene),
       title: `${reference}, OA ${percent(report.metrics.oa)}`,
@@ -178,57 +177,18 @@ async function demonstrate(session: Session, flags: DemoFlags, datasets: string,
   return report;
 }
 
-/**
- * Maps the scene through an alias. When a quarter of the tiles are answered the alias moves to the second adapter, and at the half back again;
- * tiles that the second adapter labelled are sent again afterwards, so that the finished map is the first adapter's alone.
- */
-async function mapWhileSwapping(
-  session: Session,
-  scene: Scene,
-  first: TrainingFinished,
-  second: TrainingFinished,
-  progress: Progress,
-): Promise<{ map: MosaicMap; swap: SwapReport & { patches: number }; seconds: number }> {
-  const { adapters, signal } = session;
-  const alias = 'serving';
-  const milliseconds: number[] = [];
-  const pointTo = async ({ adapter }: TrainingFinished): Promise<void> => {
-    const request = { adapter: referenceOf(adapter!), alias };
-    const start = performance.now();
-    await callUnary(adapters, 'setAlias', request, { signal });
-    milliseconds.push(performance.now() - start);
-  };
-  await pointTo(first);
-  milliseconds.length = 0;
-
-  const { height, width } = scene.raster!;
-  const total = Math.ceil(height / tileSize) * Math.ceil(width / tileSize);
-  const halo = first.adapter!.patchSize >> 1;
-  const map = new MosaicMap(width, height);
-  const tilesByAdapter: Record<string, number> = {};
-  let missing = new Set(Array.from({ length: total }, (_, tile) => tile));
-  let tilesSent = 0;
-  let received = 0;
-  let patches = 0;
-  const start = performance.now();
-  while (missing.size > 0) {
-    const again = new Set<number>();
-    tilesSent += missing.size;
-    const stream = { scene, adapter: `${sceneName}:${alias}`, tileSize, halo, only: missing };
-    for await (const tile of classifyTiles(session, stream)) {
-      received += 1;
-      patches += tile.labels.byteLength;
-      tilesByAdapter[tile.adapter] = (tilesByAdapter[tile.adapter] ?? 0) + 1;
-      if (tile.adapter === referenceOf(first.adapter!)) map.place({ ...tile, window: tile.window! });
-      else again.add(Number(tile.id));
-      progress.update('classifying', received, Math.max(tilesSent, total), tile.adapter);
-      if (received === Math.floor(total / 4)) await pointTo(second);
-      if (received === Math.floor(total / 2)) await pointTo(first);
-    }
-    missing = again;
+/** Returns how to look at the maps in the console. @param options that the services need to show them, and to go on with the adapters */
+async function consoleAdvice({ local, config, endpoint }: Session, options: readonly string[]): Promise<string[]> {
+  const kept = `The maps are kept for ${config.keepJobsHours} hours.`;
+  if (local === undefined) {
+    return [`or look at both maps in the console of the services at ${endpoint}, under Maps. ${kept}`];
   }
-  const seconds = (performance.now() - start) / 1000;
-  return { map, seconds, swap: { tilesSent, tilesReceived: received, tilesByAdapter, milliseconds, patches } };
+  const command = shellLine([...options, 'up', '--open'], Infinity, await ownCommand()).join('');
+  return [`or look at both maps in a browser: ${command}`, kept];
+}
+
+function backboneArguments({ backbone }: GlobalFlags): string[] {
+  return backbone === undefined ? [] : ['--backbone', backbone];
 }
 
 function labelsToUpload(name: string, shape: number[], values: Uint8Array): LabelsToUpload {

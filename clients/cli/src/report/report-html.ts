@@ -27,7 +27,7 @@ export function renderReport(report: Report, pictures: ReportPictures): string {
       'Seconds',
       `prepare ${seconds.prepare.toFixed(1)}, train ${seconds.train.toFixed(1)}, classify ${seconds.classify.toFixed(1)}`,
     ],
-    ['Speed', `${Math.round(report.patchesPerSecond)} patches per second through gRPC`],
+    ['Speed', `${Math.round(report.patchesPerSecond)} patches per second`],
   ];
   if (report.calibration !== undefined) facts.push(['Confidence', describeCalibration(report.calibration)]);
   if (report.swap !== undefined) {

@@ -29,10 +29,10 @@ export function commandsOf({ scene, labels, name, split, patchSize, method, out 
   return [prepare, train, ['classify', '--scene', name, '--adapter', name, '--out', out]];
 }
 
-/** Returns a command as a shell takes it, folded before options so that it stays readable. */
-export function shellLine(args: readonly string[], columns: number): string[] {
+/** Returns a command as a shell takes it, folded before options so that it stays readable. @param program as a shell finds it */
+export function shellLine(args: readonly string[], columns: number, program = 'hyperswap'): string[] {
   // An option stays with its value.
-  const parts: string[] = ['hyperswap'];
+  const parts: string[] = [quote(program)];
   for (const word of args.map(quote)) {
     if (!word.startsWith('--') && parts.at(-1)!.startsWith('--')) parts.push(`${parts.pop()!} ${word}`);
     else parts.push(word);
