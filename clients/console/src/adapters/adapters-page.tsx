@@ -57,7 +57,7 @@ export function AdaptersPage({ id }: { readonly id: string }): JSX.Element {
       {versions.length > 0 && (
         <Table
           caption="Versions of all adapters. Mark two or more to compare them."
-          columns={['compare', 'version', 'method', 'scene', 'overall', 'aliases', 'made', '']}
+          columns={['compare', 'version', 'method', 'scene', 'overall', 'aliases', 'made']}
           rows={versions.map((version) => {
             const reference = referenceOf(version);
             return {
@@ -69,15 +69,14 @@ export function AdaptersPage({ id }: { readonly id: string }): JSX.Element {
                   checked={chosen.has(reference)}
                   onChange={() => toggle(reference)}
                 />,
-                reference,
+                <a href={`#/adapters/${encodeURIComponent(reference)}`} aria-label={`Open ${reference}`}>
+                  {reference}
+                </a>,
                 version.method,
                 version.scene,
                 percent(version.metrics?.overallAccuracy),
                 version.aliases.join(', ') || '–',
                 version.retired ? 'retired' : timeText(version.publishedAt),
-                <a href={`#/adapters/${encodeURIComponent(reference)}`} aria-label={`Open ${reference}`}>
-                  Open
-                </a>,
               ],
             };
           })}

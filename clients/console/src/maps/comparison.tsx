@@ -29,7 +29,9 @@ export function Comparison({
   const nameOf = ({ job: { adapter } }: OpenMap): string => `${adapter!.name}@${adapter!.version}`;
   return (
     <section class="card" id="comparison">
-      <h2>Comparison on {found === undefined ? '…' : Number(found.pixels)} labelled pixels</h2>
+      <h2>
+        Comparison on {found === undefined ? '…' : Number(found.pixels)} labelled pixels of {request.labelMap}
+      </h2>
       <ErrorNotice error={error} />
       {found === undefined && error === undefined && <Busy>Comparing …</Busy>}
       {found !== undefined && (

@@ -5,7 +5,7 @@ import type { SceneJob } from '../../generated/hyperswap/v1/scene_job_pb.js';
 import { Select, Slider } from '../parts/field.js';
 import { Busy, ErrorNotice } from '../parts/notices.js';
 import { useAction, useLoaded } from '../parts/use-loaded.js';
-import { percent } from '../parts/words.js';
+import { percent, timeText } from '../parts/words.js';
 import { confidenceScale } from '../raster/colors.js';
 import { drawQuicklook } from '../scenes/quicklook.js';
 import { Comparison } from './comparison.js';
@@ -45,7 +45,7 @@ export function MapPage({
       ...(truth.value === undefined ? [] : [{ value: 'truth', text: 'the ground truth' }]),
       ...others.map(({ status, adapter }) => ({
         value: status!.job,
-        text: `${adapter!.name}@${adapter!.version} (${status!.job.slice(0, 8)})`,
+        text: `${adapter!.name}@${adapter!.version} (${timeText(status!.createdAt)})`,
       })),
     ],
     [truth.value, others],

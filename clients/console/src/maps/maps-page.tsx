@@ -62,25 +62,24 @@ export function MapsPage({ id, go }: { readonly id: string; readonly go: (path: 
       {jobs.length > 0 && (
         <Table
           caption="Classifications, the newest first"
-          columns={['scene', 'adapter', 'accuracy', 'state', 'started', '']}
+          columns={['scene', 'adapter', 'accuracy', 'state', 'started']}
           rows={jobs.map(({ status, scene, adapter }) => ({
             key: status!.job,
             cells: [
-              scene,
-              `${adapter!.name}@${adapter!.version}`,
-              percent(adapter!.metrics?.overallAccuracy),
-              stateText(status?.state),
-              timeText(status?.createdAt),
               status?.state === JobState.DONE ? (
                 <a
                   href={`#/maps/${status.job}`}
                   aria-label={`Open the map of ${scene} by ${adapter!.name}@${adapter!.version}`}
                 >
-                  Open
+                  {scene}
                 </a>
               ) : (
-                ''
+                scene
               ),
+              `${adapter!.name}@${adapter!.version}`,
+              percent(adapter!.metrics?.overallAccuracy),
+              stateText(status?.state),
+              timeText(status?.createdAt),
             ],
           }))}
         />

@@ -1,10 +1,11 @@
 import type { JSX } from 'preact';
 import { useState } from 'preact/hooks';
-import { adapters, sceneJobs, scenes } from '../api/clients.js';
+import { adapters, scenes } from '../api/clients.js';
 import { allPages } from '../api/all-pages.js';
 import { Check, Select } from '../parts/field.js';
 import { ErrorNotice } from '../parts/notices.js';
 import { useAction, useLoaded } from '../parts/use-loaded.js';
+import { startMap } from './start-map.js';
 
 /** Form that starts the classification of a scene. */
 export function NewMap({ onStarted }: { readonly onStarted: (job: string) => void }): JSX.Element {
@@ -42,14 +43,7 @@ export function NewMap({ onStarted }: { readonly onStarted: (job: string) => voi
         class="form"
         onSubmit={(event) => {
           event.preventDefault();
-          action.run(async () => {
-            const request = { scene: scene?.name ?? '', adapter, probabilities, detached: true };
-            for await (const { event: news } of sceneJobs.classifyScene(request)) {
-              if (news.case !== 'accepted') continue;
-              onStarted(news.value.status!.job);
-              return;
-            }
-          });
+          action.run(async () => onStarted(await startMap(scene?.name ?? '', adapter, probabilities)));
         }}
       >
         <Select

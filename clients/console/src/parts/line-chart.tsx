@@ -10,7 +10,11 @@ export interface Line {
   readonly spread?: readonly (readonly [x: number, low: number, high: number])[];
 }
 
-const size = { width: 640, height: 260, left: 56, right: 12, top: 12, bottom: 34 };
+/** Returns the size of a chart: its letters are as large as those of the page, on a phone too. */
+function chartSize() {
+  const width = Math.max(300, Math.min(640, innerWidth - 56));
+  return { width, height: 260, left: 56, right: 12, top: 12, bottom: 34 };
+}
 
 /** Chart of lines with both axes. A table beside it tells the same to those who cannot see it. */
 export function LineChart({
@@ -32,6 +36,7 @@ export function LineChart({
     ...(line.spread ?? []).flatMap(([x, low, high]) => [[x, low] as const, [x, high] as const]),
   ]);
   if (points.length === 0) return null;
+  const size = chartSize();
   const x = axis(
     points.map(([value]) => value),
     size.left,
@@ -77,7 +82,11 @@ export function LineChart({
           ),
         )}
         {lines.map((line) => (
-          <polyline key={line.name} fill="none" stroke={line.color} stroke-width="2" points={path(line.points)} />
+          <g key={line.name} fill="none">
+            {/* Light colours of classes are seen on white by their edges. */}
+            <path class="edge" d={`M${path(line.points)}`} />
+            <polyline stroke={line.color} stroke-width="2" points={path(line.points)} />
+          </g>
         ))}
         <text x={(size.left + size.width) / 2} y={size.height - 4} text-anchor="middle">
           {across}
@@ -91,7 +100,7 @@ export function LineChart({
           {lines.map(({ name, color }) => (
             <span key={name} class="key">
               <svg width="18" height="8" aria-hidden="true">
-                <line x1="0" x2="18" y1="4" y2="4" stroke={color} stroke-width="4" />
+                <rect class="edge" x="0.5" y="1.5" width="17" height="5" fill={color} />
               </svg>
               {name}
             </span>

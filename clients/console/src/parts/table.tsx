@@ -11,32 +11,34 @@ export function Table({
   readonly rows: readonly { readonly key: string; readonly cells: readonly ComponentChildren[] }[];
 }): JSX.Element {
   return (
-    <div class="table" role="region" aria-label={caption} tabIndex={0}>
-      <table>
-        <caption>{caption}</caption>
-        <thead>
-          <tr>
-            {columns.map((column) =>
-              column === '' ? (
-                <td key={column} />
-              ) : (
-                <th key={column} scope="col">
-                  {column}
-                </th>
-              ),
-            )}
-          </tr>
-        </thead>
-        <tbody>
-          {rows.map(({ key, cells }) => (
-            <tr key={key}>
-              {cells.map((cell, index) => (
-                <td key={index}>{cell}</td>
-              ))}
+    <div class="table">
+      <p aria-hidden="true">{caption}</p>
+      <div role="region" aria-label={caption} tabIndex={0}>
+        <table aria-label={caption}>
+          <thead>
+            <tr>
+              {columns.map((column) =>
+                column === '' ? (
+                  <td key={column} />
+                ) : (
+                  <th key={column} scope="col">
+                    {column}
+                  </th>
+                ),
+              )}
             </tr>
-          ))}
-        </tbody>
-      </table>
+          </thead>
+          <tbody>
+            {rows.map(({ key, cells }) => (
+              <tr key={key}>
+                {cells.map((cell, index) => (
+                  <td key={index}>{cell}</td>
+                ))}
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      </div>
     </div>
   );
 }

@@ -45,6 +45,8 @@ export interface Action {
   readonly isBusy: boolean;
   readonly error?: ShownError | undefined;
   readonly run: (work: () => Promise<void>) => void;
+  /** Takes the error away. */
+  readonly forget: () => void;
 }
 
 /** Runs work at a user's wish, one at a time, and keeps its error. */
@@ -52,6 +54,7 @@ export function useAction(): Action {
   const [state, setState] = useState<{ isBusy: boolean; error?: ShownError }>({ isBusy: false });
   return {
     ...state,
+    forget: () => setState({ isBusy: false }),
     run: (work) => {
       setState({ isBusy: true });
       work().then(

@@ -17,6 +17,8 @@ export function extentOf({ height, width }: RasterSize): [number, number, number
 }
 
 const projections = new Map<string, Projection>();
+/** Places of views that show all of their raster. */
+const fittedViews = new WeakMap<View, string>();
 
 /** Returns the projection of a raster's pixels. */
 export function pixelProjection(size: RasterSize): Projection {
@@ -52,7 +54,19 @@ export function createPixelMap(target: HTMLElement, size: RasterSize, layers: Ba
         smoothResolutionConstraint: false,
       }),
   });
-  if (kept === undefined) map.getView().fit(extent, { padding: [8, 8, 8, 8] });
+  const view = map.getView();
+  const placeOfView = (): string => JSON.stringify([view.getCenter(), view.getResolution()]);
+  let fitted = kept === undefined ? undefined : fittedViews.get(kept);
+  const fit = (): void => {
+    view.fit(extent, { size: map.getSize(), padding: [8, 8, 8, 8] });
+    fitted = placeOfView();
+    fittedViews.set(view, fitted);
+  };
+  if (kept === undefined) fit();
+  // A window that changes its size, as a phone that is turned, still shows the whole raster, unless the user has moved the view.
+  map.on('change:size', () => {
+    if (placeOfView() === fitted) fit();
+  });
   return map;
 }
 

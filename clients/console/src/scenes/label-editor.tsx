@@ -27,6 +27,20 @@ export interface Drawing {
 
 export const emptyDrawing: Drawing = { tool: 'look', label: 1, side: 1, shapes: [], newClasses: [] };
 
+/** Returns a drawing for a scene that somebody else gave more classes: new classes of the drawing come after those. */
+export function rebased(drawing: Drawing, before: number, classes: readonly { readonly name: string }[]): Drawing {
+  const isThere = (name: string): boolean => classes.some((found) => found.name === name);
+  const newClasses = drawing.newClasses.filter(({ name }) => !isThere(name));
+  const labelNow = (label: number): number => {
+    const added = drawing.newClasses[label - before - 1];
+    if (added === undefined) return label;
+    const place = newClasses.indexOf(added);
+    return place < 0 ? classes.findIndex(({ name }) => name === added.name) + 1 : classes.length + place + 1;
+  };
+  const shapes = drawing.shapes.map((shape) => ({ ...shape, label: labelNow(shape.label) }));
+  return { ...drawing, newClasses, shapes, label: labelNow(drawing.label) };
+}
+
 /** Colours of new classes, which can be told apart. */
 const newColors = [0xe69f00, 0x56b4e9, 0x009e73, 0xf0e442, 0x0072b2, 0xd55e00, 0xcc79a7, 0x7f3c8d];
 
@@ -41,11 +55,14 @@ export function LabelEditor({
   drawing,
   onDrawing,
   onSaved,
+  onReload,
 }: {
   readonly scene: Scene;
   readonly drawing: Drawing;
   readonly onDrawing: (drawing: Drawing) => void;
   readonly onSaved: (labelMap: string) => void;
+  /** Reads the scene again; the drawing stays. */
+  readonly onReload: () => void;
 }): JSX.Element {
   const { tool, label, side, shapes, newClasses } = drawing;
   const change = (more: Partial<Drawing>): void => onDrawing({ ...drawing, ...more });
@@ -130,7 +147,7 @@ export function LabelEditor({
         }
       />
       <p aria-live="polite">
-        {shapes.length} shapes, {pixels} pixels
+        {shapes.length === 1 ? '1 shape' : `${shapes.length} shapes`}, {pixels === 1 ? '1 pixel' : `${pixels} pixels`}
       </p>
       <div class="row">
         <button type="button" disabled={shapes.length === 0} onClick={() => change({ shapes: shapes.slice(0, -1) })}>
@@ -158,6 +175,17 @@ export function LabelEditor({
         </button>
       </form>
       <ErrorNotice error={action.error} />
+      {action.error?.code === 'LABELS_CHANGED' && (
+        <button
+          type="button"
+          onClick={() => {
+            action.forget();
+            onReload();
+          }}
+        >
+          Load the other labels, and keep my shapes
+        </button>
+      )}
     </section>
   );
 }

@@ -1,6 +1,6 @@
 /** One scene: picture, labels, spectra, and drawing. */
 import type { JSX } from 'preact';
-import { useMemo, useState } from 'preact/hooks';
+import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
 import type { Scene } from '../../generated/hyperswap/v1/scene_pb.js';
 import { readLabels, readSpectrum } from '../api/read-scene.js';
 import { Select } from '../parts/field.js';
@@ -9,7 +9,7 @@ import { SpectrumChart } from '../parts/spectrum-chart.js';
 import { useAction, useLoaded } from '../parts/use-loaded.js';
 import { placeOf } from '../raster/place.js';
 import { classSpectra } from './class-spectra.js';
-import { emptyDrawing, LabelEditor, type Drawing } from './label-editor.js';
+import { emptyDrawing, LabelEditor, rebased, type Drawing } from './label-editor.js';
 import { drawQuicklook } from './quicklook.js';
 import { SceneView } from './scene-view.js';
 
@@ -30,6 +30,11 @@ export function ScenePage({ scene, reload }: { readonly scene: Scene; readonly r
     (signal) => readSpectrum(scene, pixel!.row, pixel!.column, signal),
     pixel && [pixel.row, pixel.column],
   );
+  const classesBefore = useRef(scene.classes.length);
+  useEffect(() => {
+    setDrawing((now) => rebased(now, classesBefore.current, scene.classes));
+    classesBefore.current = scene.classes.length;
+  }, [scene.digest]);
   const { newClasses, tool, shapes, label, side } = drawing;
   const colors = useMemo(
     () => [...scene.classes, ...newClasses].map(({ color = 0x888888 }) => color),
@@ -133,6 +138,7 @@ export function ScenePage({ scene, reload }: { readonly scene: Scene; readonly r
               setShown(labelMap);
               reload();
             }}
+            onReload={reload}
           />
           <p>
             <a href={`#/train/${encodeURIComponent(scene.name)}`}>Train on this scene</a>

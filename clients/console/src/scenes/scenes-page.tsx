@@ -38,17 +38,16 @@ export function ScenesPage({ id }: { readonly id: string }): JSX.Element {
       ) : (
         <Table
           caption="Prepared scenes"
-          columns={['name', 'pixels', 'bands', 'labels', '']}
+          columns={['name', 'pixels', 'bands', 'labels']}
           rows={list.value.map(({ name, raster, labelMaps }) => ({
             key: name,
             cells: [
-              name,
+              <a href={`#/scenes/${encodeURIComponent(name)}`} aria-label={`Open ${name}`}>
+                {name}
+              </a>,
               `${raster!.height} × ${raster!.width}`,
               raster!.bands,
               labelMaps.map((map) => `${map.name}: ${map.labelledPixels}`).join(', ') || 'none',
-              <a href={`#/scenes/${encodeURIComponent(name)}`} aria-label={`Open ${name}`}>
-                Open
-              </a>,
             ],
           }))}
         />

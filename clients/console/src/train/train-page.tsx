@@ -34,7 +34,7 @@ export function TrainPage({ id, go }: { readonly id: string; readonly go: (path:
     return (
       <>
         <a href="#/train">All trainings</a>
-        <TrainingRun key={id} id={id} />
+        <TrainingRun key={id} id={id} go={go} />
       </>
     );
   }
@@ -57,18 +57,17 @@ export function TrainPage({ id, go }: { readonly id: string; readonly go: (path:
       {value.runs.length > 0 && (
         <Table
           caption="Trainings, the newest first"
-          columns={['adapter', 'scene', 'method', 'state', 'started', '']}
+          columns={['adapter', 'scene', 'method', 'state', 'started']}
           rows={value.runs.map(({ status, adapter, scene, method }) => ({
             key: status!.job,
             cells: [
-              adapter,
+              <a href={`#/train/${status!.job}`} aria-label={`Open the training of ${adapter} by ${method}`}>
+                {adapter}
+              </a>,
               scene,
               method,
               stateText(status?.state),
               timeText(status?.createdAt),
-              <a href={`#/train/${status!.job}`} aria-label={`Open the training of ${adapter} by ${method}`}>
-                Open
-              </a>,
             ],
           }))}
         />

@@ -5,6 +5,7 @@ import type { TrainingFinished, TrainingProgress } from '../../generated/hypersw
 import { trainings } from '../api/clients.js';
 import { isCancelled, shownError, type ShownError } from '../api/error-text.js';
 import { LineChart } from '../parts/line-chart.js';
+import { startMap } from '../maps/start-map.js';
 import { ErrorNotice, ProgressBar } from '../parts/notices.js';
 import { Table } from '../parts/table.js';
 import { useAction } from '../parts/use-loaded.js';
@@ -18,7 +19,7 @@ interface Run {
   readonly error?: ShownError | undefined;
 }
 
-export function TrainingRun({ id }: { readonly id: string }): JSX.Element {
+export function TrainingRun({ id, go }: { readonly id: string; readonly go: (path: string) => void }): JSX.Element {
   const [run, setRun] = useState<Run>({ losses: [] });
   const cancelling = useAction();
   useEffect(() => {
@@ -97,7 +98,7 @@ export function TrainingRun({ id }: { readonly id: string }): JSX.Element {
               ]
         }
       />
-      {finished !== undefined && <Result finished={finished} />}
+      {finished !== undefined && <Result finished={finished} go={go} />}
     </article>
   );
 }
@@ -106,8 +107,15 @@ function withLoss(losses: Run['losses'], { epoch, loss }: TrainingProgress): Run
   return loss === undefined || epoch === 0 ? losses : [...losses.filter(([known]) => known !== epoch), [epoch, loss]];
 }
 
-function Result({ finished }: { readonly finished: TrainingFinished }): JSX.Element {
+function Result({
+  finished,
+  go,
+}: {
+  readonly finished: TrainingFinished;
+  readonly go: (path: string) => void;
+}): JSX.Element {
   const { adapter, metrics, trainPixels, testPixels, split } = finished;
+  const classifying = useAction();
   return (
     <section id="result">
       <h2>{adapter === undefined ? 'Done' : `Done: ${adapter.name}@${adapter.version}`}</h2>
@@ -133,9 +141,24 @@ function Result({ finished }: { readonly finished: TrainingFinished }): JSX.Elem
           />
         </>
       )}
-      <p>
-        Next: <a href="#/maps">classify the scene</a>, or <a href="#/adapters">compare adapters</a>.
-      </p>
+      {adapter !== undefined && (
+        <p class="row">
+          <button
+            type="button"
+            class="primary"
+            disabled={classifying.isBusy}
+            onClick={() =>
+              classifying.run(async () =>
+                go(`maps/${await startMap(adapter.scene, `${adapter.name}@${adapter.version}`, true)}`),
+              )
+            }
+          >
+            Classify {adapter.scene}
+          </button>
+          <a href={`#/adapters/${encodeURIComponent(`${adapter.name}@${adapter.version}`)}`}>Open the adapter</a>
+        </p>
+      )}
+      <ErrorNotice error={classifying.error} />
     </section>
   );
 }
