@@ -24,15 +24,18 @@ export interface Manifest {
 /** Modules of the kinds that the chart has. Gateway API's GRPCRoute has the same fields in v1 as in v1alpha2. */
 const modules: Readonly<Record<string, string>> = {
   'v1/ConfigMap': 'kubernetes-models/v1',
+  'v1/Pod': 'kubernetes-models/v1',
   'v1/Service': 'kubernetes-models/v1',
   'v1/ServiceAccount': 'kubernetes-models/v1',
   'apps/v1/Deployment': 'kubernetes-models/apps/v1',
   'apps/v1/StatefulSet': 'kubernetes-models/apps/v1',
   'policy/v1/PodDisruptionBudget': 'kubernetes-models/policy/v1',
   'networking.k8s.io/v1/NetworkPolicy': 'kubernetes-models/networking.k8s.io/v1',
+  'networking.k8s.io/v1/Ingress': 'kubernetes-models/networking.k8s.io/v1',
   'keda.sh/v1alpha1/ScaledObject': '@kubernetes-models/keda/keda.sh/v1alpha1',
   'keda.sh/v1alpha1/ScaledJob': '@kubernetes-models/keda/keda.sh/v1alpha1',
   'monitoring.coreos.com/v1/ServiceMonitor': '@kubernetes-models/prometheus-operator/monitoring.coreos.com/v1',
+  'gateway.networking.k8s.io/v1/HTTPRoute': '@kubernetes-models/gateway-api/gateway.networking.k8s.io/v1',
   'gateway.networking.k8s.io/v1/GRPCRoute': '@kubernetes-models/gateway-api/gateway.networking.k8s.io/v1alpha2',
 };
 

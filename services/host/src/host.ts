@@ -18,7 +18,6 @@ import {
   clientAccess,
   startServer,
   type ClientAccess,
-  type ServerAddress,
   type ServiceGroup,
   type RunningServer,
   type ServerGuard,
@@ -30,6 +29,7 @@ import { Executor } from '@hyperswap/tensor';
 import { createTileInferenceServices, type TileInferenceServices } from '@hyperswap/tile-inference';
 import { createTrainerServices, type PreprocessingAddress } from '@hyperswap/trainer';
 import type { RunningGateway } from '@hyperswap/gateway';
+import { addressOf } from './address-of.js';
 import { Fleet } from './fleet/fleet.js';
 import { countJobs, createFleetService } from './fleet/fleet-service.js';
 import { podReport, type PodIdentity } from './fleet/pod-report.js';
@@ -120,6 +120,8 @@ async function start(
   const backbones = new Backbones(store, { cacheBytes: config.backboneCacheBytes });
   // The engine's thread reads it, as TensorFlow reads its settings, from the environment.
   process.env.HYPERSWAP_KERNELS = config.kernels;
+  // What TensorFlow's library tells of itself while it loads (shared/tensor/kernels/start-up-log.cc).
+  if (['debug', 'trace'].includes(config.logLevel)) process.env.TF_CPP_MIN_LOG_LEVEL ??= '0';
   const executor = names.some((name) => name !== 'preprocessing') ? new Executor() : undefined;
   const stopObserving = observeHost(executor);
   const { leaseMilliseconds, jobLimit, jobRetryMilliseconds: retryMilliseconds } = config;
@@ -238,12 +240,6 @@ async function failureOf(executor: Executor | undefined, { health }: RunningServ
   const reason = await (executor?.crashed ?? new Promise<never>(() => undefined));
   health.fail();
   return failure('ENGINE_STOPPED', { reason });
-}
-
-function addressOf(config: Config): ServerAddress {
-  const { host, port, maximumConnections, maximumStreams, handshakeMilliseconds, idleMilliseconds } = config;
-  const ageMilliseconds = config.connectionAgeMilliseconds;
-  return { host, port, maximumConnections, maximumStreams, handshakeMilliseconds, idleMilliseconds, ageMilliseconds };
 }
 
 /** MinIO where it is configured, else a directory. */

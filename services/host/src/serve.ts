@@ -1,6 +1,7 @@
 import type { Config, ServiceName } from '@hyperswap/config';
 import type { HyperswapError } from '@hyperswap/errors';
 import type { Logger } from '@hyperswap/telemetry';
+import { startGatewayHost } from './gateway-host.js';
 import { startHost } from './host.js';
 
 /** Grace of open calls when the executor has ended; most of them have failed already. */
@@ -21,11 +22,10 @@ export interface ServeOptions {
 }
 
 /**
- * Serves until SIGTERM or SIGINT, until no job has run for `idleExitSeconds`, or until the program it is attached to
- * ends, then drains: refuses new work, ends watches, lets other open calls finish, closes everything. A second signal
- * ends the process at once.
+ * Serves until SIGTERM or SIGINT, until no job has run for `idleExitSeconds`, or until the program it is attached to ends, then drains: refuses new work, ends watches,
+ * lets other open calls finish, closes everything. A second signal ends the process at once. Without services it runs the gateway alone.
  *
- * @throws the errors of `startHost`; ENGINE_STOPPED when the executor ends, after everything is closed
+ * @throws the errors of `startHost` and `startGatewayHost`; ENGINE_STOPPED when the executor ends, after everything is closed
  */
 export async function serve(
   config: Config,
@@ -33,7 +33,10 @@ export async function serve(
   logger: Logger,
   { attached = false, site, onConsole }: ServeOptions = {},
 ): Promise<void> {
-  const host = await startHost(config, names, logger, { site });
+  const host =
+    names.length === 0 && site !== undefined
+      ? await startGatewayHost(config, logger, site)
+      : await startHost(config, names, logger, { site });
   process.stdout.write(`Serving on ${host.server.endpoint}.\n`);
   if (host.console !== undefined) {
     process.stdout.write(`The console is at ${host.console}.\n`);

@@ -3,6 +3,7 @@ import { failure } from '@hyperswap/errors';
 import { health } from '@hyperswap/proto';
 import { accessToSelf, callUnary, clientAccess, connect } from '@hyperswap/rpc';
 import type { Command } from 'commander';
+import { probeHttp } from '../probe-http.js';
 import { configure, type GlobalFlags } from '../session.js';
 import { printResult } from '../terminal.js';
 
@@ -14,7 +15,7 @@ const reachable: Readonly<Record<string, string>> = { '0.0.0.0': '127.0.0.1', ':
 
 /**
  * Adds `hyperswap health`, a probe for containers: it asks `grpc.health.v1` once and fails with NOT_SERVING, SERVICE_UNKNOWN,
- * SERVICE_UNREACHABLE or DEADLINE. Without `--endpoint` it asks the process that has the same settings on this machine, over TLS
+ * SERVICE_UNREACHABLE or DEADLINE. With `--http` it asks for a page of the HTTP gateway instead. Without `--endpoint` it asks the process that has the same settings on this machine, over TLS
  * where that process has a certificate; the setting `endpoint` of that process is the address of another one.
  */
 export function addHealthCommand(program: Command): void {
@@ -22,10 +23,16 @@ export function addHealthCommand(program: Command): void {
     .command('health')
     .description('probe a server once; the exit code is 0 when it serves')
     .argument('[service]', 'full name of a service, or liveness; all services by default', '')
-    .action(async (service: string, _: unknown, command: Command) => {
+    .option('--http <url>', 'probe a page of the HTTP gateway instead')
+    .action(async (service: string, own: { readonly http?: string }, command: Command) => {
       const flags = command.optsWithGlobals<GlobalFlags>();
       const { config } = configure(flags, 'error');
       const security = readTransportSecurity(config);
+      if (own.http !== undefined) {
+        await probeHttp(own.http, security, timeout);
+        printResult(flags.json, { endpoint: own.http, status: 'SERVING' }, ['SERVING']);
+        return;
+      }
       const { identity, trusted } = security;
       const scheme = identity === undefined ? '' : 'https://';
       const isOwn = flags.endpoint === undefined;

@@ -16,7 +16,11 @@ export function addUpCommand(program: Command): void {
   program
     .command('up')
     .description('run the services until Ctrl-C or SIGTERM, then drain')
-    .option('--services <names>', 'services to run, separated by commas', serviceNames.join(','))
+    .option(
+      '--services <names>',
+      'services to run, separated by commas; gateway runs the HTTP gateway alone',
+      serviceNames.join(','),
+    )
     .option('--host <address>', 'address to listen on; 127.0.0.1 by default')
     .option('--port <number>', 'port to listen on; 7420 by default, 0 takes a free one')
     .option('--open', 'open the web console in a browser')
@@ -31,11 +35,12 @@ export function addUpCommand(program: Command): void {
       const config = { ...base, host: flags.host ?? base.host, port };
       // Loaded on use: no other command needs the services' code in its own process.
       const { serve } = await import('@hyperswap/host');
-      if (flags.open === true && !config.gateway) {
+      const services = parseServices(flags.services);
+      if (!config.gateway && (flags.open === true || services.length === 0)) {
         const reason = 'the gateway is switched off: set HYPERSWAP_GATEWAY to true';
-        throw failure('FIELD_INVALID', { field: '--open', reason });
+        throw failure('FIELD_INVALID', { field: flags.open === true ? '--open' : '--services', reason });
       }
-      await serve(config, parseServices(flags.services), logger, {
+      await serve(config, services, logger, {
         attached: flags.attached === true,
         site: config.gateway ? consoleSite() : undefined,
         onConsole: flags.open === true ? openBrowser : undefined,
@@ -43,11 +48,17 @@ export function addUpCommand(program: Command): void {
     });
 }
 
+/** Returns the services that `--services` names; none for the gateway alone. @throws CONFIG_INVALID */
 function parseServices(given: string): ServiceName[] {
+  if (given.trim() === 'gateway') return [];
   return given.split(',').map((name) => {
     const found = serviceNames.find((known) => known === name.trim());
     if (found === undefined) {
-      throw failure('CONFIG_INVALID', { key: 'services', value: name, allowed: serviceNames.join(', ') });
+      throw failure('CONFIG_INVALID', {
+        key: 'services',
+        value: name,
+        allowed: `${serviceNames.join(', ')}; or gateway alone`,
+      });
     }
     return found;
   });

@@ -34,7 +34,7 @@ const optionValues: Readonly<Record<string, readonly string[]>> = {
   '--precision': ['auto', 'float32', 'bfloat16', 'int8'],
   '--log-level': ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'],
   '--size': ['mini', 'base', 'large', 'huge'],
-  '--services': ['preprocessing', 'trainer', 'tile-inference'],
+  '--services': ['preprocessing', 'trainer', 'tile-inference', 'gateway'],
   '--patch-size': ['auto'],
 };
 /** Kinds of arguments, by the words of their command. */

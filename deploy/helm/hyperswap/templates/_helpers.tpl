@@ -5,7 +5,7 @@
 
 {{/* Components that are enabled: name, service of --services, values. */}}
 {{- define "hyperswap.components" -}}
-{{- range $key, $name := dict "preprocessing" "preprocessing" "trainer" "trainer" "tileInference" "tile-inference" }}
+{{- range $key, $name := dict "preprocessing" "preprocessing" "trainer" "trainer" "tileInference" "tile-inference" "httpGateway" "gateway" }}
 {{- if (index $.Values $key).enabled }}
 - key: {{ $key }}
   name: {{ $name }}
@@ -74,24 +74,94 @@ helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version }}
 {{- toPrettyJson $config }}
 {{- end }}
 
-{{/* Pod of a component. Arguments: root, key, name, more arguments of the command. */}}
-{{- define "hyperswap.podSpec" -}}
-{{- $root := .root }}
-{{- $values := index $root.Values .key }}
-{{- $mounts := dict "tls" $root.Values.tls.secret "authority" $root.Values.tls.authoritySecret "token-keys" $root.Values.tokens.keysSecret "token" $root.Values.tokens.serviceSecret "signing" $root.Values.signing.keySecret "trusted" $root.Values.signing.trustedSecret -}}
-serviceAccountName: {{ include "hyperswap.serviceAccount" $root }}
+{{- define "hyperswap.scheme" -}}
+{{ if .Values.tls.secret }}https://{{ end }}
+{{- end }}
+
+{{/* Port of the HTTP gateway: 20 above that of gRPC, unless a setting says otherwise. */}}
+{{- define "hyperswap.httpPort" -}}
+{{ .Values.config.gatewayPort | default 7440 | int }}
+{{- end }}
+
+{{/* Services that the HTTP gateway forwards to. */}}
+{{- define "hyperswap.gatewayEndpoint" -}}
+{{- $endpoints := list }}
+{{- range include "hyperswap.components" . | fromYamlArray }}
+{{- if ne .name "gateway" }}
+{{- $endpoints = append $endpoints (printf "%s=%s%s-%s.%s.svc:7420" .name (include "hyperswap.scheme" $) (include "hyperswap.name" $) .name $.Release.Namespace) }}
+{{- end }}
+{{- end }}
+{{- default (join "," $endpoints) .Values.config.endpoint }}
+{{- end }}
+
+{{/* Names by which the HTTP gateway answers without a token: those of its users, and its own in the cluster. */}}
+{{- define "hyperswap.gatewayHosts" -}}
+{{- $service := printf "%s-gateway" (include "hyperswap.name" .) }}
+{{- $own := list $service (printf "%s.%s" $service .Release.Namespace) (printf "%s.%s.svc" $service .Release.Namespace) (printf "%s.%s.svc.cluster.local" $service .Release.Namespace) }}
+{{- join "," (concat .Values.httpGateway.hostnames $own (.Values.config.gatewayHosts | default "" | splitList "," | compact)) }}
+{{- end }}
+
+{{/* What all pods of hyperswap have. */}}
+{{- define "hyperswap.podSecurity" -}}
+serviceAccountName: {{ include "hyperswap.serviceAccount" . }}
 automountServiceAccountToken: false
-# The time that open calls get, and ten seconds to close.
-terminationGracePeriodSeconds: {{ add (divf (float64 (default 30000 $root.Values.config.drainMilliseconds)) 1000 | ceil | int) 15 }}
 securityContext:
   runAsNonRoot: true
   runAsUser: 7420
   runAsGroup: 7420
   fsGroup: 7420
   seccompProfile: { type: RuntimeDefault }
-{{- with $root.Values.image.pullSecrets }}
+{{- with .Values.image.pullSecrets }}
 imagePullSecrets: {{ toYaml . | nindent 2 }}
 {{- end }}
+{{- end }}
+
+{{- define "hyperswap.containerSecurity" -}}
+allowPrivilegeEscalation: false
+readOnlyRootFilesystem: true
+capabilities: { drop: [ALL] }
+{{- end }}
+
+{{/* Secrets as files of a container. Argument: mounts, secrets by the name of their folder. */}}
+{{- define "hyperswap.secretMounts" -}}
+{{- range $name, $secret := .mounts }}
+{{- if $secret }}
+- { name: {{ $name }}, mountPath: /etc/hyperswap/{{ $name }}, readOnly: true }
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{- define "hyperswap.secretVolumes" -}}
+{{- range $name, $secret := .mounts }}
+{{- if $secret }}
+- name: {{ $name }}
+  # 0440: the pod's group may read.
+  secret: { secretName: {{ $secret }}, defaultMode: 288 }
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{/* Settings of the HTTP gateway and of `helm test`: they open neither NATS nor the object store, and have no secrets. */}}
+{{- define "hyperswap.gatewayConfig" -}}
+{{- $config := omit (include "hyperswap.config" . | fromJson) "natsUrl" "s3Endpoint" "s3Bucket" "tokenFile" "signingKey" "trustedKeys" }}
+{{- $_ := set $config "gateway" true }}
+{{- $_ := set $config "gatewayHosts" (include "hyperswap.gatewayHosts" .) }}
+{{- $_ := set $config "endpoint" (include "hyperswap.gatewayEndpoint" .) }}
+{{- toPrettyJson $config }}
+{{- end }}
+
+{{/* Pod of a component. Arguments: root, key, name, more arguments of the command. */}}
+{{- define "hyperswap.podSpec" -}}
+{{- $root := .root }}
+{{- $values := index $root.Values .key }}
+{{- $isGateway := eq .key "httpGateway" }}
+{{- $mounts := dict "tls" $root.Values.tls.secret "authority" $root.Values.tls.authoritySecret "token-keys" $root.Values.tokens.keysSecret }}
+{{- if not $isGateway }}
+{{- $mounts = merge $mounts (dict "token" $root.Values.tokens.serviceSecret "signing" $root.Values.signing.keySecret "trusted" $root.Values.signing.trustedSecret) }}
+{{- end -}}
+{{ include "hyperswap.podSecurity" $root }}
+# The time that open calls get, and ten seconds to close.
+terminationGracePeriodSeconds: {{ add (divf (float64 (default 30000 $root.Values.config.drainMilliseconds)) 1000 | ceil | int) 15 }}
 {{- with $values.nodeSelector }}
 nodeSelector: {{ toYaml . | nindent 2 }}
 {{- end }}
@@ -112,16 +182,14 @@ containers:
   - name: {{ .name }}
     image: {{ include "hyperswap.image" (dict "root" $root "values" $values) }}
     imagePullPolicy: {{ $root.Values.image.pullPolicy }}
-    args: ['--config', '/etc/hyperswap/config/config.json', 'up', '--services', '{{ .name }}']
-    securityContext:
-      allowPrivilegeEscalation: false
-      readOnlyRootFilesystem: true
-      capabilities: { drop: [ALL] }
+    args: ['--config', '/etc/hyperswap/config/{{ ternary "gateway" "config" $isGateway }}.json', 'up', '--services', '{{ .name }}']
+    securityContext: {{ include "hyperswap.containerSecurity" . | nindent 6 }}
     env:
       - name: HYPERSWAP_METRICS_PORT
         value: {{ $root.Values.metrics.port | quote }}
       - name: HYPERSWAP_METRICS_HOST
         value: 0.0.0.0
+      {{- if not $isGateway }}
       {{- if $root.Values.nats.secret.name }}
       - name: NATS_URL
         valueFrom:
@@ -133,6 +201,7 @@ containers:
       - name: S3_SECRET_KEY
         valueFrom:
           secretKeyRef: { name: {{ $root.Values.objectStore.secret.name }}, key: {{ $root.Values.objectStore.secret.secretKey }} }
+      {{- end }}
       {{- if .idleSeconds }}
       - name: HYPERSWAP_IDLE_EXIT_SECONDS
         value: {{ .idleSeconds | quote }}
@@ -142,13 +211,22 @@ containers:
       {{- end }}
     ports:
       - { name: grpc, containerPort: 7420, protocol: TCP }
+      {{- if $isGateway }}
+      - { name: http, containerPort: {{ include "hyperswap.httpPort" $root }}, protocol: TCP }
+      {{- end }}
       - { name: metrics, containerPort: {{ $root.Values.metrics.port }}, protocol: TCP }
     # The port opens when the backbone is resident: a large one takes minutes to fetch and load.
     startupProbe: {{ include "hyperswap.probe" (dict "root" $root "service" "liveness") | nindent 6 }}
       periodSeconds: 5
       failureThreshold: 120
       timeoutSeconds: 10
+    {{- if and $isGateway (ne ($root.Values.config.tlsClients | default "any") "verified") }}
+    readinessProbe:
+      # Without tokens, the gateway answers under its names alone.
+      httpGet: { path: /, port: http, scheme: {{ ternary "HTTPS" "HTTP" (ne $root.Values.tls.secret "") }}, httpHeaders: [{ name: Host, value: localhost }] }
+    {{- else }}
     readinessProbe: {{ include "hyperswap.probe" (dict "root" $root "service" .probe) | nindent 6 }}
+    {{- end }}
       periodSeconds: 5
       failureThreshold: 2
       timeoutSeconds: 10
@@ -167,11 +245,7 @@ containers:
       - { name: config, mountPath: /etc/hyperswap/config, readOnly: true }
       - { name: home, mountPath: /var/lib/hyperswap }
       - { name: temporary, mountPath: /tmp }
-      {{- range $name, $secret := $mounts }}
-      {{- if $secret }}
-      - { name: {{ $name }}, mountPath: /etc/hyperswap/{{ $name }}, readOnly: true }
-      {{- end }}
-      {{- end }}
+      {{- include "hyperswap.secretMounts" (dict "mounts" $mounts) | trim | nindent 6 }}
 volumes:
   - name: config
     configMap: { name: {{ include "hyperswap.name" $root }} }
@@ -179,13 +253,7 @@ volumes:
     emptyDir: { sizeLimit: {{ $values.home }} }
   - name: temporary
     emptyDir: { sizeLimit: {{ $values.temporary }} }
-  {{- range $name, $secret := $mounts }}
-  {{- if $secret }}
-  - name: {{ $name }}
-    # 0440: the pod's group may read.
-    secret: { secretName: {{ $secret }}, defaultMode: 288 }
-  {{- end }}
-  {{- end }}
+  {{- include "hyperswap.secretVolumes" (dict "mounts" $mounts) | trim | nindent 2 }}
 {{- end }}
 
 {{/* Kubernetes' own gRPC probe speaks no TLS; with TLS the command line probes. */}}
@@ -200,7 +268,7 @@ grpc: { port: 7420, service: '{{ .service }}' }
 
 {{/* Service that answers for a component's readiness. */}}
 {{- define "hyperswap.probedService" -}}
-{{- get (dict "preprocessing" "hyperswap.v1.SceneService" "trainer" "hyperswap.v1.TrainingService" "tileInference" "hyperswap.v1.TileService") . }}
+{{- get (dict "preprocessing" "hyperswap.v1.SceneService" "trainer" "hyperswap.v1.TrainingService" "tileInference" "hyperswap.v1.TileService" "httpGateway" "liveness") . }}
 {{- end }}
 
 {{- define "hyperswap.podMetadata" -}}
@@ -211,7 +279,7 @@ labels:
   {{- toYaml . | nindent 2 }}
   {{- end }}
 annotations:
-  checksum/config: {{ include "hyperswap.config" .root | sha256sum }}
+  checksum/config: {{ include (ternary "hyperswap.gatewayConfig" "hyperswap.config" (eq .key "httpGateway")) .root | sha256sum }}
   {{- with (index .root.Values .key).podAnnotations }}
   {{- toYaml . | nindent 2 }}
   {{- end }}
