@@ -187,6 +187,23 @@ describe('first steps', () => {
     assert.doesNotMatch(logged.stderr, /absl::InitializeLog|oneDNN/);
   });
 
+  test('up prints nothing of the library either, and all of it at the level debug', async () => {
+    const start = (level: string): Promise<string> =>
+      new Promise((resolve, reject) => {
+        const environment = { ...process.env, HYPERSWAP_HOME: workspace.home, HYPERSWAP_PORT: '0' };
+        const args = [commandFile, '--log-level', level, 'up', '--services', 'tile-inference'];
+        const child = spawn(process.execPath, args, { env: environment, stdio: ['ignore', 'pipe', 'pipe'] });
+        let said = '';
+        child.stderr.on('data', (text: Buffer) => (said += text.toString()));
+        child.stdout.on('data', (text: Buffer) => {
+          if (text.includes('Serving on')) child.kill('SIGTERM');
+        });
+        child.once('error', reject).once('close', () => resolve(said));
+      });
+    assert.equal(await start('error'), '');
+    assert.match(await start('debug'), /absl::InitializeLog[\s\S]*oneDNN custom operations are on/);
+  });
+
   test('completion works in a real bash', async () => {
     const folder = await mkdtemp(path.join(tmpdir(), 'hyperswap-bin-'));
     await symlink(commandFile, path.join(folder, 'hyperswap'));

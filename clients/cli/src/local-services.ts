@@ -7,7 +7,6 @@ import { fileURLToPath } from 'node:url';
 import type { Config, ServiceName } from '@hyperswap/config';
 import { failure, restoreError } from '@hyperswap/errors';
 import type { PrivateHostAnswer, PrivateHostOrder } from '@hyperswap/host';
-import { passOn } from './service-output.js';
 
 /** Services of this command alone, on a free loopback port. */
 export interface LocalServices {
@@ -31,9 +30,8 @@ const stopMilliseconds = 10_000;
  */
 export async function startLocalServices(config: Config, names: readonly ServiceName[]): Promise<LocalServices> {
   const program = fileURLToPath(import.meta.resolve('@hyperswap/host/private-program'));
-  // Standard output belongs to the command's result, so the output of the services goes to standard error.
-  const child = fork(program, [], { stdio: ['ignore', 2, 'pipe', 'ipc'] });
-  passOn(child.stderr!, process.stderr);
+  // Standard output belongs to the command's result; what the services print goes to standard error.
+  const child = fork(program, [], { stdio: ['ignore', 2, 2, 'ipc'] });
   const answer = await firstAnswer(child, { config, services: names });
   return {
     ...answer,
