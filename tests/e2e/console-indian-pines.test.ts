@@ -1,6 +1,6 @@
 /**
- * What a newcomer does after `make demo`: looks at its result in the console, in Chromium, and goes on there. All of it is Indian Pines: paint
- * labels, train, see the map, compare, swap adapters.
+ * The console on the result of the demo, in Chromium, with Indian Pines: look at both maps, paint labels, train, see the
+ * map, compare, swap adapters.
  */
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
@@ -12,7 +12,7 @@ import { promisify } from 'node:util';
 import { callUnary } from '@hyperswap/rpc';
 import { commandFile } from '../support/command.js';
 import { openConsole, patience, type ConsolePage } from '../support/console-page.js';
-import { startServing, type Pod } from '../support/fleet.js';
+import { eventually, startServing, type Pod } from '../support/fleet.js';
 import { fixture } from '../support/fixtures.js';
 import { freePort } from '../support/free-port.js';
 
@@ -88,9 +88,12 @@ describe('the console on the result of the demo', () => {
     await page.getByRole('link', { name: 'Open the map of indian-pines by indian-pines@1' }).click();
     await page.getByRole('heading', { name: 'indian-pines by indian-pines@1' }).waitFor();
     await page.getByText('Buildings-Grass-Trees-Drives').waitFor();
-    await page.waitForTimeout(500);
-    await clickPixels([127, 100]);
-    await page.getByRole('heading', { name: 'Pixel at row 127, column 100' }).waitFor();
+    // The map is drawn anew when the picture below it is there; a click before that is lost.
+    await eventually(patience, async () => {
+      await clickPixels([127, 100]);
+      const found = page.getByRole('heading', { name: 'Pixel at row 127, column 100' });
+      await found.waitFor({ timeout: 2000 });
+    });
     await page.locator('#pixel strong', { hasText: 'Woods' }).waitFor();
     assert.equal(await page.locator('#pixel meter').count(), 5);
     await check('demo-map');
@@ -110,10 +113,10 @@ describe('the console on the result of the demo', () => {
     await page.getByRole('img', { name: 'Spectra of the classes of truth' }).waitFor();
     assert.equal(await page.locator('svg polyline').count(), 16);
     await check('demo-spectra');
-    await page.getByLabel('Labels', { exact: true }).selectOption('');
+    await page.getByRole('combobox', { name: 'Labels', exact: true }).selectOption('');
     await page.waitForTimeout(500);
     for (const [index, [name, top, bottom, left, right]] of fields.entries()) {
-      await page.getByLabel('Class', { exact: true }).selectOption({ label: name });
+      await page.getByRole('combobox', { name: 'Class', exact: true }).selectOption({ label: name });
       await page.getByRole('button', { name: 'Polygon' }).click();
       await clickPixels([top, left], [top, right], [bottom, right], [bottom, left], [top, left]);
       await page.getByText(new RegExp(`^${index + 1} shapes?,`)).waitFor();
@@ -160,8 +163,10 @@ describe('the console on the result of the demo', () => {
     await other.selectOption(value);
     await page.getByText(/McNemar’s test: chi-squared/).waitFor();
     await page.getByText('The difference is significant.').waitFor();
-    await console.clickPixels([48, 130]);
-    await page.locator('#pixel strong', { hasText: 'Hay-windrowed' }).waitFor();
+    await eventually(patience, async () => {
+      await console.clickPixels([48, 130]);
+      await page.locator('#pixel strong', { hasText: 'Hay-windrowed' }).waitFor({ timeout: 2000 });
+    });
     await check('demo-compare');
   });
 

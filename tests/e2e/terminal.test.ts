@@ -190,7 +190,9 @@ describe('first steps', () => {
   test('up prints nothing of the library either, and all of it at the level debug', async () => {
     const start = (level: string): Promise<string> =>
       new Promise((resolve, reject) => {
-        const environment = { ...process.env, HYPERSWAP_HOME: workspace.home, HYPERSWAP_PORT: '0' };
+        // Services that ran in this process have set TensorFlow's own variable.
+        const own = { HYPERSWAP_HOME: workspace.home, HYPERSWAP_PORT: '0', TF_CPP_MIN_LOG_LEVEL: undefined };
+        const environment = { ...process.env, ...own };
         const args = [commandFile, '--log-level', level, 'up', '--services', 'tile-inference'];
         const child = spawn(process.execPath, args, { env: environment, stdio: ['ignore', 'pipe', 'pipe'] });
         let said = '';

@@ -29,8 +29,8 @@ export interface ConsolePage {
   /** Opens the page of a hash, as `maps`. */
   readonly open: (hash: string) => Promise<void>;
   /**
-   * Checks the page that is open at both widths: for people who cannot see or point (axe), and that it does not scroll sideways. Keeps
-   * pictures in the folder that `CONSOLE_PICTURES` names.
+   * Checks the page that is open at both widths: for people who cannot see or point (axe), and that it does not scroll
+   * sideways. Keeps pictures in the folder that `CONSOLE_PICTURES` names.
    */
   readonly check: (name: string) => Promise<void>;
   /** Clicks pixels of the scene, whose map shows all of it, one after the other. */

@@ -2,7 +2,7 @@ import { constants } from 'node:fs';
 import { access, realpath } from 'node:fs/promises';
 import path from 'node:path';
 
-/** Returns the command that runs this program again from this folder: its name where the PATH leads to it, else its path. */
+/** Returns the command that runs this program from this folder: its name where the PATH leads to it, else its path. */
 export async function ownCommand(): Promise<string> {
   const program = process.argv[1] ?? 'hyperswap';
   const real = await realpath(program).catch(() => program);

@@ -13,7 +13,7 @@ import { failure } from '@hyperswap/errors';
  */
 export async function probeHttp(
   address: string,
-  { trusted, identity }: TransportSecurity,
+  security: TransportSecurity,
   milliseconds: number,
 ): Promise<void> {
   if (!/^https?:/.test(address) || !URL.canParse(address)) {
@@ -21,6 +21,7 @@ export async function probeHttp(
     throw failure('FIELD_INVALID', { field: '--http', reason });
   }
   const { get } = address.startsWith('https:') ? https : http;
+  const { trusted, identity } = security;
   const certificates = { ca: trusted, cert: identity?.certificate, key: identity?.key };
   const signal = AbortSignal.timeout(milliseconds);
   const status = await new Promise<number>((resolve, reject) => {

@@ -10,8 +10,8 @@ const alias = 'serving';
 const tileSize = 16;
 
 /**
- * Streams all tiles of a scene through an alias of the first adapter. The alias moves to the second one when a quarter of the tiles are
- * answered, and back at the half.
+ * Streams all tiles of a scene through an alias of the first adapter. The alias moves to the second one when a quarter
+ * of the tiles are answered, and back at the half.
  *
  * @returns tiles by the version that labelled them, and the milliseconds of both moves
  * @throws what the services refuse

@@ -22,10 +22,12 @@ export interface ServeOptions {
 }
 
 /**
- * Serves until SIGTERM or SIGINT, until no job has run for `idleExitSeconds`, or until the program it is attached to ends, then drains: refuses new work, ends watches,
- * lets other open calls finish, closes everything. A second signal ends the process at once. Without services it runs the gateway alone.
+ * Serves until SIGTERM or SIGINT, until no job has run for `idleExitSeconds`, or until the program it is attached to
+ * ends, then drains: refuses new work, ends watches, lets other open calls finish, closes everything. A second signal
+ * ends the process at once. Without services it runs the gateway alone.
  *
- * @throws the errors of `startHost` and `startGatewayHost`; ENGINE_STOPPED when the executor ends, after everything is closed
+ * @throws the errors of `startHost` and `startGatewayHost`; ENGINE_STOPPED when the executor ends, after everything is
+ * closed
  */
 export async function serve(
   config: Config,

@@ -16,8 +16,8 @@ const underWay = new Map<string, Promise<unknown>>();
 /**
  * Adds a label map to a scene. A request that names no digest adds its map to whatever the scene is now.
  *
- * @throws LABELS_CHANGED when the request names a digest, and label maps were added since; SCENE_NOT_FOUND, SCENE_CHANGED, FIELD_INVALID,
- *   NAME_INVALID, CLASSES_INVALID
+ * @throws LABELS_CHANGED when the request names a digest, and label maps were added since; SCENE_NOT_FOUND,
+ *   SCENE_CHANGED, FIELD_INVALID, NAME_INVALID, CLASSES_INVALID
  */
 export async function saveLabels(
   store: ObjectStore,

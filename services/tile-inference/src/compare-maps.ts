@@ -11,8 +11,8 @@ import { smoothedMap } from './smoothed-map.js';
 /**
  * Compares two maps of one scene on its labels.
  *
- * @throws JOB_NOT_FOUND, JOB_NOT_DONE, SCENE_CHANGED when the scene was replaced since; FIELD_INVALID when the maps are of other scenes or classes,
- *   or nothing is labelled
+ * @throws JOB_NOT_FOUND, JOB_NOT_DONE, SCENE_CHANGED when the scene was replaced since; FIELD_INVALID when the maps are
+ *   of other scenes or classes, or nothing is labelled
  */
 export async function compareMaps(
   jobs: SceneJobs,
@@ -26,7 +26,8 @@ export async function compareMaps(
   if (names.join('\n') !== (await jobs.classNames(second)).join('\n')) {
     throw invalid('second_job', `its adapter ${second.adapter} knows other classes than ${first.adapter}`);
   }
-  // Labels that were added since are no other pixels: both maps keep to what the scene was, and are compared on all labels of now.
+  // Labels that were added since are no other pixels: both maps keep to what the scene was, and are compared on all
+  // labels of now.
   for (const { sceneDigest } of [first, second]) {
     await PreparedScene.openPinned(jobs.store, first.scene, sceneDigest);
   }

@@ -1,7 +1,7 @@
-// Lines that TensorFlow's library logs while it loads, before its own log has levels: information among them goes to standard error, whatever
-// TF_CPP_MIN_LOG_LEVEL says. The loader looks for a function in the addon before it looks in the libraries that the addon names, so that this one
-// takes the place of Abseil's (absl/log/internal/globals.h). Warnings, errors and fatal errors are written as before. TF_CPP_MIN_LOG_LEVEL=0 lets
-// all lines pass.
+// Lines that TensorFlow's library logs while it loads, before its own log has levels: information among them goes to
+// standard error, whatever TF_CPP_MIN_LOG_LEVEL says. The loader looks for a function in the addon before it looks in
+// the libraries that the addon names, so that this one takes the place of Abseil's (absl/log/internal/globals.h).
+// Warnings, errors and fatal errors are written as before. TF_CPP_MIN_LOG_LEVEL=0 lets all lines pass.
 #include <unistd.h>
 
 #include <cstdlib>

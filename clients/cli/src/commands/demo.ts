@@ -55,7 +55,8 @@ export function addDemoCommand(program: Command): void {
     .action(async (own: DemoFlags, command: Command) => {
       const flags = command.optsWithGlobals<DemoFlags>();
       const home = flags.home ?? path.join(flags.out, 'home');
-      // A fresh start each time in a home of its own; what was downloaded stays. A home that the user names may hold other work.
+      // A fresh start each time in a home of its own; what was downloaded stays. A home that the user names may hold
+      // other work.
       if (flags.home === undefined) {
         for (const part of ['store', 'bus']) await rm(path.join(home, part), { recursive: true, force: true });
       }
@@ -177,7 +178,11 @@ async function demonstrate(session: Session, flags: DemoFlags, datasets: string,
   return report;
 }
 
-/** Returns how to look at the maps in the console. @param options that the services need to show them, and to go on with the adapters */
+/**
+ * Returns how to look at the maps in the console.
+ *
+ * @param options that the services need to show them, and to go on with the adapters
+ */
 async function consoleAdvice({ local, config, endpoint }: Session, options: readonly string[]): Promise<string[]> {
   const kept = `The maps are kept for ${config.keepJobsHours} hours.`;
   if (local === undefined) {

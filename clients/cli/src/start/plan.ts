@@ -29,7 +29,11 @@ export function commandsOf({ scene, labels, name, split, patchSize, method, out 
   return [prepare, train, ['classify', '--scene', name, '--adapter', name, '--out', out]];
 }
 
-/** Returns a command as a shell takes it, folded before options so that it stays readable. @param program as a shell finds it */
+/**
+ * Returns a command as a shell takes it, folded before options so that it stays readable.
+ *
+ * @param program as a shell finds it
+ */
 export function shellLine(args: readonly string[], columns: number, program = 'hyperswap'): string[] {
   // An option stays with its value.
   const parts: string[] = [quote(program)];

@@ -63,7 +63,8 @@ export function createPixelMap(target: HTMLElement, size: RasterSize, layers: Ba
     fittedViews.set(view, fitted);
   };
   if (kept === undefined) fit();
-  // A window that changes its size, as a phone that is turned, still shows the whole raster, unless the user has moved the view.
+  // A window that changes its size, as a phone that is turned, still shows the whole raster, unless the user has moved
+  // the view.
   map.on('change:size', () => {
     if (placeOfView() === fitted) fit();
   });

@@ -41,8 +41,8 @@ export interface LabelsToAdd {
  * label.
  *
  * @returns the manifest with the new label map
- * @throws FIELD_INVALID for a name that is taken, or labels that the scene cannot have; NAME_INVALID, CLASSES_INVALID, LABELS_CHANGED,
- *   SCENE_CHANGED
+ * @throws FIELD_INVALID for a name that is taken, or labels that the scene cannot have; NAME_INVALID, CLASSES_INVALID,
+ *   LABELS_CHANGED, SCENE_CHANGED
  */
 export async function addLabels(
   store: ObjectStore,
@@ -95,8 +95,8 @@ export async function addLabels(
 }
 
 /**
- * Puts a manifest in the place of that of a scene. Who keeps the old one first may do so: of processes that add labels to the same content, one
- * does, and the others are told. Work that began with the old content finds it there.
+ * Puts a manifest in the place of that of a scene. Who keeps the old one first may do so: of processes that add labels
+ * to the same content, one does, and the others are told. Work that began with the old content finds it there.
  *
  * @throws LABELS_CHANGED, SCENE_CHANGED when the scene has another content by now
  */

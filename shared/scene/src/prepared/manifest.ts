@@ -124,8 +124,8 @@ export function earlierKey({ arrays }: Pick<SceneManifest, 'arrays'>, digest: st
 }
 
 /**
- * Returns the manifest that a scene had before label maps were added; undefined when it never had such a content since it was prepared. All
- * that it names is still there: label maps are added, and never changed.
+ * Returns the manifest that a scene had before label maps were added; undefined when it never had such a content since
+ * it was prepared. All that it names is still there: label maps are added, and never changed.
  *
  * @param now manifest of the scene
  * @throws OBJECT_DAMAGED

@@ -40,7 +40,8 @@ export class PreparedScene {
   }
 
   /**
-   * Opens a scene for work that began with a content of it, and keeps to that. Label maps that were added meanwhile are left out.
+   * Opens a scene for work that began with a content of it, and keeps to that. Label maps that were added meanwhile are
+   * left out.
    *
    * @param digest of that content
    * @throws SCENE_CHANGED when the scene was replaced since, or is gone; OBJECT_DAMAGED
