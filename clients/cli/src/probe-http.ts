@@ -11,11 +11,7 @@ import { failure } from '@hyperswap/errors';
  * @param milliseconds that the answer may take
  * @throws SERVICE_UNREACHABLE when nothing answers, or the answer is no success; FIELD_INVALID for what is no address
  */
-export async function probeHttp(
-  address: string,
-  security: TransportSecurity,
-  milliseconds: number,
-): Promise<void> {
+export async function probeHttp(address: string, security: TransportSecurity, milliseconds: number): Promise<void> {
   if (!/^https?:/.test(address) || !URL.canParse(address)) {
     const reason = 'it is no address that begins with http:// or https://';
     throw failure('FIELD_INVALID', { field: '--http', reason });
