@@ -44,6 +44,8 @@ export default tseslint.config(
           },
         },
       ],
+      // Prettier wraps code, but not comments.
+      'max-len': ['error', { code: 10_000, comments: 120, ignoreUrls: true }],
       'no-restricted-imports': [
         'error',
         {
