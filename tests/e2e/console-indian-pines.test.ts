@@ -1,4 +1,7 @@
-/** The console on the result of the demo, in Chromium, with Indian Pines: look at a map, and paint labels. */
+/**
+ * The console on the result of the demo, in Chromium, with Indian Pines: look at both maps, paint labels, train, see the
+ * map, compare, swap adapters.
+ */
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
@@ -128,6 +131,65 @@ describe('the console on the result of the demo', () => {
     const { scene } = await callUnary(pod.scenes, 'getScene', { name: 'indian-pines' });
     const drawn = scene!.labelMaps.find(({ name }) => name === 'drawn-1')!;
     assert.ok(Math.abs(drawn.labelledPixels / drawnPixels - 1) < 0.1, `${drawn.labelledPixels} of ${drawnPixels}`);
+  });
+
+  test('a linear probe and a second method train on them', async () => {
+    const { page, open, check } = console;
+    for (const [version, method, epochs] of [
+      [1, 'linear-probe', '8'],
+      [2, 'bitfit', '2'],
+    ] as const) {
+      await open('train/indian-pines');
+      await page.getByLabel('Method').selectOption(method);
+      await page.getByLabel('Name of the adapter').fill('fields');
+      await page.getByLabel('Training pixels of a class').fill('20');
+      await page.getByLabel('Epochs').fill(epochs);
+      await page.getByText('80 training pixels').waitFor();
+      if (version === 1) await check('demo-train');
+      await page.getByRole('button', { name: 'Start the training' }).click();
+      await page.getByRole('heading', { name: `Done: fields@${version}` }).waitFor();
+      await page.getByRole('img', { name: 'Loss by epoch' }).waitFor();
+    }
+    await check('demo-training');
+  });
+
+  test('the map of the second one is made from its page, and compared with a map that was made before the labels', async () => {
+    const { page, check } = console;
+    await page.getByRole('button', { name: 'Classify indian-pines' }).click();
+    await page.getByRole('heading', { name: 'indian-pines by fields@2' }).waitFor({ timeout: 3 * patience });
+    await page.locator('.map canvas').first().waitFor();
+    const other = page.getByLabel('Compare with');
+    const value = await other.locator('option', { hasText: 'indian-pines@1' }).getAttribute('value');
+    await other.selectOption(value);
+    await page.getByText(/McNemar’s test: chi-squared/).waitFor();
+    await page.getByText('The difference is significant.').waitFor();
+    await eventually(patience, async () => {
+      await console.clickPixels([48, 130]);
+      await page.locator('#pixel strong', { hasText: 'Hay-windrowed' }).waitFor({ timeout: 2000 });
+    });
+    await check('demo-compare');
+  });
+
+  test('an alias swaps the adapters', async () => {
+    const { page, open, check } = console;
+    const stable = async (): Promise<number | undefined> => {
+      const { adapters } = await callUnary(pod.adapters, 'listAdapters', { pageSize: 0, pageToken: '' });
+      return adapters.find(({ name, aliases }) => name === 'fields' && aliases.includes('stable'))?.version;
+    };
+    for (const version of [2, 1]) {
+      await open(`adapters/fields%40${version}`);
+      await page.getByRole('button', { name: `Point stable at fields@${version}` }).click();
+      await page.getByRole('button', { name: 'Yes, move stable' }).click();
+      await page.getByText('stable names this version.').waitFor();
+      assert.equal(await stable(), version);
+    }
+    await check('demo-adapter');
+    await open('adapters');
+    for (const reference of ['fields@1', 'fields@2', 'indian-pines@1']) {
+      await page.getByLabel(`Compare ${reference}`).check();
+    }
+    await page.getByText('Metrics side by side').waitFor();
+    await check('demo-adapters');
   });
 
   test('nothing was asked of other hosts, and no page met an error', () => {
