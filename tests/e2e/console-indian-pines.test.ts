@@ -1,6 +1,6 @@
 /**
- * The console on the result of the demo, in Chromium, with Indian Pines: look at both maps, paint labels, train, see the
- * map, compare, swap adapters.
+ * The console on the result of the demo, in Chromium, with Indian Pines: look at both maps, paint labels, train, see
+ * the map, compare, swap adapters.
  */
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
@@ -12,7 +12,7 @@ import { promisify } from 'node:util';
 import { callUnary } from '@hyperswap/rpc';
 import { commandFile } from '../support/command.js';
 import { openConsole, patience, type ConsolePage } from '../support/console-page.js';
-import { eventually, startServing, type Pod } from '../support/fleet.js';
+import { startServing, type Pod } from '../support/fleet.js';
 import { fixture } from '../support/fixtures.js';
 import { freePort } from '../support/free-port.js';
 
@@ -88,12 +88,8 @@ describe('the console on the result of the demo', () => {
     await page.getByRole('link', { name: 'Open the map of indian-pines by indian-pines@1' }).click();
     await page.getByRole('heading', { name: 'indian-pines by indian-pines@1' }).waitFor();
     await page.getByText('Buildings-Grass-Trees-Drives').waitFor();
-    // The map is drawn anew when the picture below it is there; a click before that is lost.
-    await eventually(patience, async () => {
-      await clickPixels([127, 100]);
-      const found = page.getByRole('heading', { name: 'Pixel at row 127, column 100' });
-      await found.waitFor({ timeout: 2000 });
-    });
+    await clickPixels([127, 100]);
+    await page.getByRole('heading', { name: 'Pixel at row 127, column 100' }).waitFor();
     await page.locator('#pixel strong', { hasText: 'Woods' }).waitFor();
     assert.equal(await page.locator('#pixel meter').count(), 5);
     await check('demo-map');
@@ -163,10 +159,8 @@ describe('the console on the result of the demo', () => {
     await other.selectOption(value);
     await page.getByText(/McNemar’s test: chi-squared/).waitFor();
     await page.getByText('The difference is significant.').waitFor();
-    await eventually(patience, async () => {
-      await console.clickPixels([48, 130]);
-      await page.locator('#pixel strong', { hasText: 'Hay-windrowed' }).waitFor({ timeout: 2000 });
-    });
+    await console.clickPixels([48, 130]);
+    await page.locator('#pixel strong', { hasText: 'Hay-windrowed' }).waitFor();
     await check('demo-compare');
   });
 

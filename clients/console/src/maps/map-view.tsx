@@ -1,6 +1,5 @@
 /** Map of a scene: labels or confidence, over them another map or the truth, to the right of a slider. */
 import type OlMap from 'ol/Map.js';
-import type View from 'ol/View.js';
 import type Layer from 'ol/layer/Layer.js';
 import type { JSX } from 'preact';
 import { useEffect, useRef } from 'preact/hooks';
@@ -29,39 +28,45 @@ export interface MapViewOptions {
 export function MapView(options: MapViewOptions): JSX.Element {
   const { map, shows, other, below, hidden } = options;
   const element = useRef<HTMLDivElement>(null);
-  const shown = useRef<{ map: OlMap; layers: Layer[] } | undefined>(undefined);
-  const view = useRef<View>(undefined);
+  const shown = useRef<OlMap>(undefined);
+  const layers = useRef<readonly Layer[]>([]);
   // Layers and listeners read the newest options.
   const current = useRef(options);
   current.current = options;
-  const drawnAnew = [map, shows, other, below, hidden];
+  const { height, width } = map.job;
+  const layered = [map, shows, other, below, hidden];
 
+  // One map for all layers: a click takes effect a moment later, and is lost when the map has gone by then.
   useEffect(() => {
-    const size = { height: map.job.height, width: map.job.width };
-    const layers = [layerOf(map, shows, hidden)];
-    if (other !== undefined) {
-      const second = other instanceof Uint8Array ? truthLayer(map, other, hidden) : layerOf(other, shows, hidden);
-      showRightOf(second, () => current.current.swipe / 100);
-      layers.push(second);
-    }
-    const ground = below === undefined ? [] : [pictureLayer(below, size)];
-    const drawn = createPixelMap(element.current!, size, [...ground, ...layers], view.current);
-    view.current = drawn.getView();
+    const size = { height, width };
+    const drawn = createPixelMap(element.current!, size, []);
     drawn.on('singleclick', ({ coordinate }) => {
       const pixel = pixelAt(coordinate, size);
       if (pixel !== undefined) current.current.onPixel(pixel.row, pixel.column);
     });
-    shown.current = { map: drawn, layers };
+    shown.current = drawn;
     return () => {
       drawn.setTarget(undefined);
       shown.current = undefined;
     };
-  }, drawnAnew);
+  }, [height, width]);
 
   useEffect(() => {
-    for (const layer of shown.current?.layers ?? []) layer.setOpacity(options.opacity / 100);
-  }, [options.opacity, ...drawnAnew]);
-  useEffect(() => shown.current?.map.render(), [options.swipe]);
+    const first = layerOf(map, shows, hidden);
+    const ground = below === undefined ? [] : [pictureLayer(below, { height, width })];
+    layers.current = [first];
+    if (other !== undefined) {
+      const second = other instanceof Uint8Array ? truthLayer(map, other, hidden) : layerOf(other, shows, hidden);
+      showRightOf(second, () => current.current.swipe / 100);
+      layers.current = [first, second];
+    }
+    shown.current?.setLayers([...ground, ...layers.current]);
+  }, layered);
+
+  useEffect(() => {
+    for (const layer of layers.current) layer.setOpacity(options.opacity / 100);
+  }, [options.opacity, ...layered]);
+  useEffect(() => shown.current?.render(), [options.swipe]);
 
   return (
     <div
@@ -71,7 +76,7 @@ export function MapView(options: MapViewOptions): JSX.Element {
       aria-label={`Map of ${map.title}. Use the arrow keys to move, plus and minus to zoom, Enter for the pixel in the middle.`}
       tabIndex={0}
       onKeyDown={(event) => {
-        const drawn = shown.current?.map;
+        const drawn = shown.current;
         if (event.key !== 'Enter' || drawn === undefined) return;
         const pixel = pixelAt(drawn.getView().getCenter()!, map.job);
         if (pixel !== undefined) options.onPixel(pixel.row, pixel.column);

@@ -17,9 +17,6 @@ export function extentOf({ height, width }: RasterSize): [number, number, number
 }
 
 const projections = new Map<string, Projection>();
-/** Places of views that show all of their raster. */
-const fittedViews = new WeakMap<View, string>();
-
 /** Returns the projection of a raster's pixels. */
 export function pixelProjection(size: RasterSize): Projection {
   const code = `pixels-${size.width}-${size.height}`;
@@ -28,41 +25,34 @@ export function pixelProjection(size: RasterSize): Projection {
   return found;
 }
 
-/**
- * Makes a map of a raster in an element, which shows all of it.
- *
- * @param kept view of a map before, which stays where it was
- */
-export function createPixelMap(target: HTMLElement, size: RasterSize, layers: BaseLayer[], kept?: View): OlMap {
+/** Makes a map of a raster in an element, which shows all of it. */
+export function createPixelMap(target: HTMLElement, size: RasterSize, layers: BaseLayer[]): OlMap {
   const extent = extentOf(size);
   const map = new OlMap({
     target,
     layers,
     controls: defaultControls({ attribution: false, rotate: false }),
-    view:
-      kept ??
-      new View({
-        projection: pixelProjection(size),
-        center: [size.width / 2, -size.height / 2],
-        resolution: Math.max(size.height, size.width) / 400,
-        minResolution: 1 / 32,
-        // A whole number of halvings above the lowest resolution, which OpenLayers would round up otherwise.
-        maxResolution: 2 ** Math.ceil(Math.log2(Math.max(size.height, size.width) / 64)),
-        enableRotation: false,
-        showFullExtent: true,
-        smoothExtentConstraint: false,
-        smoothResolutionConstraint: false,
-      }),
+    view: new View({
+      projection: pixelProjection(size),
+      center: [size.width / 2, -size.height / 2],
+      resolution: Math.max(size.height, size.width) / 400,
+      minResolution: 1 / 32,
+      // A whole number of halvings above the lowest resolution, which OpenLayers would round up otherwise.
+      maxResolution: 2 ** Math.ceil(Math.log2(Math.max(size.height, size.width) / 64)),
+      enableRotation: false,
+      showFullExtent: true,
+      smoothExtentConstraint: false,
+      smoothResolutionConstraint: false,
+    }),
   });
   const view = map.getView();
   const placeOfView = (): string => JSON.stringify([view.getCenter(), view.getResolution()]);
-  let fitted = kept === undefined ? undefined : fittedViews.get(kept);
+  let fitted: string | undefined;
   const fit = (): void => {
     view.fit(extent, { size: map.getSize(), padding: [8, 8, 8, 8] });
     fitted = placeOfView();
-    fittedViews.set(view, fitted);
   };
-  if (kept === undefined) fit();
+  fit();
   // A window that changes its size, as a phone that is turned, still shows the whole raster, unless the user has moved
   // the view.
   map.on('change:size', () => {
