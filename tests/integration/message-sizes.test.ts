@@ -27,7 +27,13 @@ before(async () => {
   const logger = createLogger('silent', 'test');
   jobs = new JobRunner({ bus, store, logger, leaseMilliseconds: 30_000, keepMilliseconds: 60_000, jobLimit: 8 });
   const uploads = { maximumSceneBytes: 1e9, uploadLimit: 8, keepUploadsMilliseconds: 60_000 };
-  const limits = { ...uploads, sceneUrls: '', sceneUrlMilliseconds: 1000, sceneUrlsPrivate: false };
+  const limits = {
+    ...uploads,
+    sceneUrls: '',
+    sceneUrlMilliseconds: 1000,
+    sceneUrlTotalMilliseconds: 1000,
+    sceneUrlsPrivate: false,
+  };
   const { services } = createPreprocessingServices({ store, bus, jobs, logger, ...limits });
   server = await startServer(services, { host: '127.0.0.1', port: 0 });
   jobs.begin();

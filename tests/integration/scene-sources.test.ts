@@ -177,6 +177,20 @@ describe('scenes that the service reads itself', () => {
     await assert.rejects(prepareFrom('store:waves.tif'), hasCode('TOO_FEW_BANDS'));
   });
 
+  test('a file that takes longer than the total time is refused, although each answer comes in time', async () => {
+    const hasty = await startServices({ sceneUrls: `${origin}/allowed/`, sceneUrlTotalMilliseconds: 2000 });
+    try {
+      const slow = prepareFrom(`${origin}/allowed/slow.tif`, { name: 'slow' }, [], hasty);
+      await assert.rejects(slow, (error: Error) => {
+        assert.ok(hasCode('SCENE_SOURCE_UNREADABLE')(error), error.message);
+        assert.match(error.message, /took more than 2000 ms \(HYPERSWAP_SCENE_URL_TOTAL_MILLISECONDS\)/);
+        return true;
+      });
+    } finally {
+      await hasty.stop();
+    }
+  });
+
   test('a scene that is too large is refused by its header, and no URL is read unless the operator allows some', async () => {
     const small = await startServices({ maximumSceneBytes: 1_000_000, sceneUrls: `${origin}/allowed/` });
     const closed = await startServices();

@@ -70,6 +70,7 @@ export async function startRangeServer(given: Buffer, elsewhere = '/allowed/scen
     );
     const go = (): void => answer({ url, first, last }, request, response);
     if (url.includes('held') && first > 0.75 * file.length && isHeld) waiting.push(go);
+    else if (url.includes('slow')) setTimeout(go, 700);
     else go();
   });
 

@@ -155,9 +155,10 @@ async function start(
   };
   try {
     if (names.includes('preprocessing')) {
-      const { maximumSceneBytes, uploadLimit, sceneUrls, sceneUrlMilliseconds, sceneUrlsPrivate } = config;
+      const { maximumSceneBytes, uploadLimit, sceneUrls, sceneUrlsPrivate } = config;
+      const { sceneUrlMilliseconds, sceneUrlTotalMilliseconds } = config;
       const keepUploadsMilliseconds = config.keepUploadsHours * 3_600_000;
-      const reading = { sceneUrls, sceneUrlMilliseconds, sceneUrlsPrivate };
+      const reading = { sceneUrls, sceneUrlMilliseconds, sceneUrlTotalMilliseconds, sceneUrlsPrivate };
       const uploads = { maximumSceneBytes, uploadLimit, keepUploadsMilliseconds, ...reading };
       groups.push(createPreprocessingServices({ store, bus, jobs, logger, ...uploads }));
     }

@@ -38,6 +38,8 @@ export interface PreprocessingContext {
   readonly sceneUrls: string;
   /** Milliseconds that the answer to each request for a part of such a scene may take. */
   readonly sceneUrlMilliseconds: number;
+  /** Milliseconds that reading all of such a scene may take. */
+  readonly sceneUrlTotalMilliseconds: number;
   /** Takes names in URLs that resolve to private, loopback and link-local addresses. */
   readonly sceneUrlsPrivate: boolean;
   /** Uploads that may be open at once, interrupted ones included. */

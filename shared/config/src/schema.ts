@@ -83,6 +83,13 @@ export const settings = z
       .min(100)
       .default(20_000)
       .describe('Timeout of each range request for such a scene, in milliseconds.'),
+    sceneUrlTotalMilliseconds: z.coerce
+      .number()
+      .int()
+      .min(100)
+      .max(2 ** 31 - 1)
+      .default(6 * 3_600_000)
+      .describe('Maximum time to read all of such a scene, in milliseconds.'),
     sceneUrlsPrivate: z
       .union([z.boolean(), z.stringbool()])
       .default(false)

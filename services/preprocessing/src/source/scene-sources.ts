@@ -17,6 +17,8 @@ export interface SceneSourcesContext {
   readonly sceneUrls: string;
   /** Milliseconds that the answer to each request for a range may take. */
   readonly sceneUrlMilliseconds: number;
+  /** Milliseconds that reading all of a file at a URL may take. */
+  readonly sceneUrlTotalMilliseconds: number;
   /** Takes names in URLs that resolve to private, loopback and link-local addresses. */
   readonly sceneUrlsPrivate: boolean;
 }
@@ -55,13 +57,14 @@ export class SceneSources {
       this.opened -= 1;
     };
     const both = AbortSignal.any([signal, ending.signal]);
-    const { store, sceneUrlMilliseconds: milliseconds, sceneUrlsPrivate: allowPrivate } = this.context;
+    const { store, sceneUrlMilliseconds, sceneUrlTotalMilliseconds, sceneUrlsPrivate: allowPrivate } = this.context;
+    const limits = { milliseconds: sceneUrlMilliseconds, totalMilliseconds: sceneUrlTotalMilliseconds };
     let ranges: Ranges | undefined;
     try {
       ranges =
         url === undefined
           ? await openStored(store, source.slice(storeScheme.length))
-          : await openUrl(url, { milliseconds, allowPrivate, signal: both });
+          : await openUrl(url, { ...limits, allowPrivate, signal: both });
       const opened = await SceneSource.open(inPages(ranges), both);
       const connections = ranges;
       return {

@@ -9,6 +9,8 @@ import { pageBytes, type Ranges } from './ranges.js';
 export interface UrlReading {
   /** Milliseconds that the answer to each request may take, its body included. */
   readonly milliseconds: number;
+  /** Milliseconds from the opening after which no part of the file is read any more. */
+  readonly totalMilliseconds: number;
   /** Takes names that resolve to private, loopback and link-local addresses. */
   readonly allowPrivate: boolean;
   readonly signal: AbortSignal;
@@ -19,6 +21,8 @@ interface Server {
   readonly url: URL;
   readonly agent: http.Agent;
   readonly reading: UrlReading;
+  /** Aborts at the end of the total time. */
+  readonly deadline: AbortSignal;
 }
 
 /** Part of a file, and what the server says of the whole. */
@@ -49,7 +53,7 @@ export async function openUrl(url: URL, reading: UrlReading): Promise<Ranges> {
   };
   // An address that the operator wrote out is not looked up.
   const agent = new Agent({ keepAlive: true, ...(!reading.allowPrivate && { lookup: publicLookup(refusal) }) });
-  const server = { url, agent, reading };
+  const server = { url, agent, reading, deadline: AbortSignal.timeout(reading.totalMilliseconds) };
   const close = (): void => agent.destroy();
   const first = await request(server, 0, pageBytes).catch((error: unknown) => {
     close();
@@ -71,14 +75,18 @@ export async function openUrl(url: URL, reading: UrlReading): Promise<Ranges> {
 }
 
 async function request(server: Server, offset: number, length: number): Promise<Answer> {
-  const { url, reading } = server;
-  const { milliseconds, signal } = reading;
+  const { url, reading, deadline } = server;
+  const { milliseconds, totalMilliseconds, signal } = reading;
   for (let attempt = 1; ; attempt++) {
     const limit = AbortSignal.timeout(milliseconds);
     try {
-      return await requestOnce(server, offset, length, AbortSignal.any([signal, limit]));
+      return await requestOnce(server, offset, length, AbortSignal.any([signal, deadline, limit]));
     } catch (error) {
       if (signal.aborted) throw failure('CANCELLED', { what: 'Reading the scene' });
+      if (deadline.aborted) {
+        const reason = `reading it took more than ${totalMilliseconds} ms (HYPERSWAP_SCENE_URL_TOTAL_MILLISECONDS)`;
+        throw unreadable(url, reason);
+      }
       if (limit.aborted) throw unreachable(url, `its server did not answer within ${milliseconds} ms`, error);
       if (error instanceof HyperswapError) throw error;
       if (attempt === attempts) throw unreachable(url, reasonOf(error), error);
