@@ -11,8 +11,8 @@ const layers = [
   ['pypi', 'config', 'keys', 'safetensors', 'storage', 'messaging', 'raster', 'splits'],
   ['tensor', 'rpc', 'map'],
   ['spectralgpt', 'scene', 'jobs'],
-  ['checkpoint', 'peft', 'rivals'],
-  ['adapter'],
+  ['checkpoint', 'peft'],
+  ['adapter', 'rivals'],
   ['registry'],
 ];
 /** What no client may import: a client can do what any client of the protos can. */

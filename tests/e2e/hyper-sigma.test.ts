@@ -68,3 +68,13 @@ test('HyperSIGMA refuses a scene of fewer bands than components, and settings th
     hasCode('FIELD_INVALID', /setting rank/),
   );
 });
+
+test('a folder of released weights that is not there is refused by the setting’s name', async () => {
+  const elsewhere = await startServices({ hyperSigmaWeights: path.join(home, 'none') });
+  try {
+    await prepareToy(elsewhere, 'wide', toyScene(10, 9, 32));
+    await assert.rejects(train(elsewhere, request, {}), hasCode('CONFIG_INVALID', /spat-vit-base/));
+  } finally {
+    await elsewhere.stop();
+  }
+});

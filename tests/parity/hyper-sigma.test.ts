@@ -1,7 +1,10 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
+import { copyFile, mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
 import { test } from 'node:test';
-import { headLogits, hyperSigmaShapes, learningFeatures } from '@hyperswap/rivals';
+import { headLogits, hyperSigmaShapes, learningFeatures, openReleased } from '@hyperswap/rivals';
 import { Weights } from '@hyperswap/spectralgpt';
 import {
   deviceScope,
@@ -12,6 +15,7 @@ import {
   type Tensor4D,
 } from '@hyperswap/tensor';
 import { maximumDifference } from '../support/arrays.js';
+import { hasCode } from '../support/errors.js';
 import { fixture, type StoredValues } from '../support/fixtures.js';
 import { checkGradients, wave, type StoredGradients } from '../support/parity-gradients.js';
 
@@ -38,6 +42,15 @@ const { classes, labels, gradients } = reference;
 const { ratio: mlpRatio, spectral_tokens: spectralTokens, ...sizes } = reference.size;
 const size = { ...sizes, mlpRatio, spectralTokens };
 const side = 33;
+const released = fixture('hyper-sigma');
+
+/** Values of a parameter that the fixtures were made with. @param start place of its name among all, sorted */
+function valuesOf(name: string, shape: readonly number[], start: number): Float32Array {
+  const base = /norm\d\.weight$/.test(name) ? 1 : 0;
+  const factor = /gate|reduce/.test(name) ? 10 : 1;
+  const count = shape.reduce((product, length) => product * length, 1);
+  return Float32Array.from(wave(count, start), (value) => base + factor * value);
+}
 
 for (const [kernels, isCompiled] of [
   ['our kernels', true],
@@ -50,11 +63,7 @@ for (const [kernels, isCompiled] of [
     for (const [name, { shape }] of Object.entries(gradients)) assert.deepEqual(shapes.get(name), shape, name);
     const variables = new Map(
       Object.entries(gradients).map(([name, { shape }], start) => {
-        const base = /norm\d\.weight$/.test(name) ? 1 : 0;
-        const factor = /gate|reduce/.test(name) ? 10 : 1;
-        const count = shape.reduce((product, length) => product * length, 1);
-        const values = Float32Array.from(wave(count, start), (value) => base + factor * value);
-        return [name, tf.variable(tf.tensor(values, shape))];
+        return [name, tf.variable(tf.tensor(valuesOf(name, shape, start), shape))];
       }),
     );
     const count = labels.length * size.components * side ** 2;
@@ -73,3 +82,32 @@ for (const [kernels, isCompiled] of [
     tf.dispose([...variables.values(), windows, logits, target]);
   });
 }
+
+test('the released files give the blocks and the positions of spectral tokens, and nothing else', async () => {
+  const weights = await openReleased(size, released);
+  const taken: string[] = [];
+  for (const [start, [name, { shape }]] of Object.entries(gradients).entries()) {
+    const values = weights.read(name);
+    if (values === undefined) continue;
+    taken.push(name);
+    assert.deepEqual(values, valuesOf(name, shape, start), name);
+  }
+  weights.close();
+  const expected = Object.keys(gradients).filter(
+    (name) => (name.includes('.blocks.') && !name.includes('offsets')) || name === 'spectral.positions',
+  );
+  assert.deepEqual(taken, expected);
+});
+
+test('released files that are missing, or of another size, are refused with what is expected', async () => {
+  await assert.rejects(openReleased({ ...size, width: 32 }, released), (error: Error) => {
+    assert.ok(hasCode('BACKBONE_INVALID')(error), error.message);
+    assert.match(error.message, /spat-vit-base-made-up\.pth.*blocks\.0\.norm1\.weight is \[16\].*\[32\]/);
+    return true;
+  });
+  const folder = await mkdtemp(path.join(tmpdir(), 'hyperswap-released-'));
+  await copyFile(path.join(released, 'spat-vit-base-made-up.pth'), path.join(folder, 'spat-vit-base-made-up.pth'));
+  await assert.rejects(openReleased(size, folder), hasCode('CONFIG_INVALID', /spec-vit-base/));
+  await assert.rejects(openReleased(size, path.join(folder, 'none')), hasCode('CONFIG_INVALID', /spat-vit-base/));
+  await rm(folder, { recursive: true });
+});

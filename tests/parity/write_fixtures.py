@@ -321,6 +321,28 @@ def mamba_hsi_fixture():
     )
 
 
+def write_released_encoders(p, size):
+    """Writes the encoders as the release does: one layer for q, k and v, 12 spectral blocks, and tensors that nobody reads."""
+    (OUT / "hyper-sigma").mkdir(exist_ok=True)
+    for encoder, file in (("spatial", "spat-vit-base-made-up.pth"), ("spectral", "spec-vit-base-made-up.pth")):
+        state = {}
+        for name, value in p.items():
+            own = name.removeprefix(f"{encoder}.")
+            if name.startswith(f"{encoder}.blocks.") and not any(part in name for part in ("attn.q.", "attn.k.", "attn.v.", "offsets")):
+                state[own] = value.detach().clone()
+        for block in range(12 if encoder == "spatial" else 4):
+            for kind in ("weight", "bias"):
+                parts = [p[f"{encoder}.blocks.{block}.attn.{part}.{kind}"].detach() for part in "qkv"]
+                state[f"blocks.{block}.attn.qkv.{kind}"] = torch.cat(parts)
+        state["pos_embed"] = torch.zeros(1, 64, size["width"])
+        if encoder == "spectral":
+            state["pos_embed"] = p["spectral.positions"].detach()[None].clone()
+            state["blocks.4.norm1.weight"] = torch.full((size["width"],), 7.0)
+            state["spat_map.weight"] = torch.full((size["width"], 11), 7.0)
+        state["patch_embed.proj.weight"] = torch.full((size["width"], 3, 2, 2), 7.0)
+        torch.save({"model": state, "epoch": 1599}, OUT / "hyper-sigma" / file)
+
+
 def hyper_sigma_fixture():
     size = {"width": 16, "heads": 2, "points": 3, "ratio": 2, "components": 6, "spectral_tokens": 9, "reduced": 8}
     classes, windows = 4, 3
@@ -334,6 +356,7 @@ def hyper_sigma_fixture():
     # A chirp, because windows of a wave would all be alike.
     x = np.sin(0.001 * np.arange(windows * size["components"] * 33 * 33) ** 2)
     x = torch.tensor(x.reshape(windows, size["components"], 33, 33), dtype=torch.float32)
+    write_released_encoders(p, size)
     labels = torch.tensor([0, 2, 3])
     logits = hyper_sigma(x, p, size["heads"])
     loss = F.cross_entropy(logits, labels)

@@ -9,7 +9,9 @@ import {
 } from '@hyperswap/rivals';
 import { Random } from '@hyperswap/random';
 import { liveTensors, loadTensorFlow, type MethodContext, type TrainingCheckpoint } from '@hyperswap/tensor';
+import { maximumDifference } from '../support/arrays.js';
 import { hasCode } from '../support/errors.js';
+import { fixture } from '../support/fixtures.js';
 import { toyScene } from '../support/services.js';
 
 loadTensorFlow();
@@ -23,7 +25,7 @@ const testPixels = labelled.filter((pixel) => pixel % 7 !== 0);
 
 function argumentsOf(more: Partial<ComponentsArguments> = {}): ComponentsArguments {
   return {
-    ...{ height, width, bands, classes: 3, epochs: 22, seed: 5, resumed: undefined, precision: 'float32' },
+    ...{ height, width, bands, classes: 3, epochs: 22, seed: 5, resumed: undefined, precision: 'float32', weights: '' },
     values: Float32Array.from(integers),
     valid: new Uint8Array(height * width).fill(1),
     training: { pixels: trainingPixels, labels: Uint8Array.from(trainingPixels, (pixel) => truth[pixel]!) },
@@ -148,4 +150,29 @@ test('pixels without data count neither for the components nor in windows', asyn
   const own = { pixels: training, labels: Uint8Array.from(training, (pixel) => truth[pixel]!) };
   const first = await predicted(argumentsOf({ values, valid, training: own, epochs: 3 }));
   assert.deepEqual(await predicted(argumentsOf({ values: other, valid, training: own, epochs: 3 })), first);
+});
+
+test('released encoders replace random ones, and the result says which parts are random', async () => {
+  const made = { width: 16, heads: 2, points: 3, mlpRatio: 2, components: 6, spectralTokens: 9, reduced: 8 };
+  const released = hyperSigmaOf(made, 'made-up');
+  const logits = async (weights: string): Promise<readonly [string | undefined, Float32Array]> => {
+    const { context } = follow();
+    const classifier = await released.fit(argumentsOf({ epochs: 5, weights }), context);
+    try {
+      return [classifier.note, (await classifier.classify(testPixels, context)).probabilities];
+    } finally {
+      classifier.dispose();
+    }
+  };
+  const before = liveTensors();
+  const [note, probabilities] = await logits(fixture('hyper-sigma'));
+  const [, random] = await logits('');
+  assert.equal(note, 'released encoder blocks; embeddings, spatial positions and sampling offsets are random');
+  assert.ok(maximumDifference(probabilities, random) > 1e-3);
+  assert.equal(liveTensors(), before);
+  await assert.rejects(
+    logits('/nowhere'),
+    hasCode('CONFIG_INVALID', /HYPERSWAP_HYPER_SIGMA_WEIGHTS|hyperSigmaWeights/),
+  );
+  assert.equal(liveTensors(), before);
 });

@@ -101,14 +101,14 @@ async function runOnComponents(
   context: TrainingContext,
 ): Promise<TrainingOutcome> {
   const start = performance.now();
-  const { engine, scenes, signal, precision } = context;
+  const { engine, scenes, signal, precision, hyperSigmaWeights: weights } = context;
   const preset = request.preset === '' ? undefined : findPreset(request.preset);
   const patchSize = namedPatchSize(request.patchSize, preset);
   const epochs = checkComparison(request);
   const plan = await planTraining(request, preset, { patchSize, validation: 0, shift: 0 }, scenes, signal);
   const read = await readScene(plan, context);
   const name = crypto.randomUUID();
-  const own = { name, rival: rival.name, precision };
+  const own = { name, rival: rival.name, precision, weights };
   const args = { ...own, ...read, training: plan.train, epochs, seed: request.seed };
   const checkpoints = checkpointsOf(request, plan, context);
   const fitted = await fromCheckpoint(request, checkpoints, context, (resumed, onProgress) =>
@@ -184,9 +184,10 @@ async function fromCheckpoint<Result>(
 function checkpointsOf(
   { scene, method, settings, seed }: StartTrainingRequest,
   { scene: { sourceDigest }, train, patchSize }: TrainingPlan,
-  { store }: TrainingContext,
+  { store, hyperSigmaWeights }: TrainingContext,
 ): Checkpoints {
-  const fingerprint = JSON.stringify({ sourceDigest, train: train.pixels, patchSize, method, settings, seed });
+  const weights = method === 'hyper-sigma' && hyperSigmaWeights !== '' ? hyperSigmaWeights : undefined;
+  const fingerprint = JSON.stringify({ sourceDigest, train: train.pixels, patchSize, method, settings, seed, weights });
   return new Checkpoints(store, `trainings/${scene}/${method}/checkpoint.safetensors`, fingerprint);
 }
 

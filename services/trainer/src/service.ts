@@ -41,6 +41,8 @@ export interface TrainerContext {
   /** Default backbone of trainings. */
   readonly backbone: string;
   readonly precision: PrecisionChoice;
+  /** Folder of HyperSIGMA's released weights; empty for random weights. */
+  readonly hyperSigmaWeights: string;
   /** Key that signs adapters trained here. */
   readonly signingKey?: NamedKey;
   /** Keys whose signatures are trusted; undefined trusts every adapter. */
@@ -54,7 +56,7 @@ const maximumChecks = 1000;
 
 /** Returns the services that train adapters, pretrain backbones, and store backbones. */
 export function createTrainerServices(context: TrainerContext): ServiceGroup {
-  const { store, backbones, bus, jobs, executor, precision } = context;
+  const { store, backbones, bus, jobs, executor, precision, hyperSigmaWeights } = context;
   const registry = new AdapterRegistry(store, bus, backbones, context.trustedKeys);
   // Loaded for the first training: a process that only stores backbones does not need TensorFlow.
   let loading: Promise<ProgramClient<TrainerProgram>> | undefined;
@@ -65,7 +67,7 @@ export function createTrainerServices(context: TrainerContext): ServiceGroup {
     try {
       const engine = await loadEngine();
       const { signingKey } = context;
-      const own = { store, registry, backbones, engine, scenes, precision, signingKey };
+      const own = { store, registry, backbones, engine, scenes, precision, hyperSigmaWeights, signingKey };
       const training: TrainingContext = { ...own, ...running };
       if (given.kind === 'pretraining') return await runPretraining(given.request, training);
       const { request } = given;

@@ -18,6 +18,8 @@ export interface TrainingContext {
   readonly signingKey: NamedKey | undefined;
   /** Precision of backbones. */
   readonly precision: PrecisionChoice;
+  /** Folder of HyperSIGMA's released weights; empty for random weights. */
+  readonly hyperSigmaWeights: string;
   /** True if an earlier attempt of the same training may have left a checkpoint to resume from. */
   readonly isRepeated: boolean;
   readonly signal: AbortSignal;

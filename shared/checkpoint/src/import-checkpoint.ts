@@ -1,98 +1,30 @@
-import { open } from 'node:fs/promises';
-import { failure, HyperswapError } from '@hyperswap/errors';
-import { SafetensorsError, SafetensorsFile, unusableValue, type TensorSource } from '@hyperswap/safetensors';
+import { failure } from '@hyperswap/errors';
 import { writeBackbone, type BackboneConfig } from '@hyperswap/spectralgpt';
 import { convertCheckpoint, type ConversionOptions } from './convert.js';
-import { PickleError } from './pickle-values.js';
-import { StoredTensor, TorchArchive } from './torch-archive.js';
-
-/** The first bytes of a zip archive. */
-const zipMagic = 'PK\x03\x04';
-/** Keys under which training scripts store the weights. */
-const weightKeys = ['model', 'state_dict', 'model_state_dict', 'module'];
-
-interface OpenCheckpoint extends TensorSource {
-  close(): void;
-}
+import { openCheckpoint } from './open-checkpoint.js';
 
 /**
  * Reads a checkpoint of SpectralGPT (`torch.save`'s zip, or safetensors) and writes it as a backbone's files. One
  * tensor is in memory at a time, and nothing in the file is executed.
  *
  * @param directory gets `config.json` and `model.safetensors`
- * @throws FILE_UNREADABLE; BACKBONE_INVALID saying what is wrong with the file, and naming tensors that do not fit
+ * @throws FILE_UNREADABLE, STORE_FULL; BACKBONE_INVALID saying what is wrong with the file, and naming tensors that do
+ *   not fit
  */
 export async function importCheckpoint(
   file: string,
   directory: string,
   options: ConversionOptions = {},
 ): Promise<BackboneConfig> {
+  const checkpoint = await openCheckpoint(file);
   try {
-    const checkpoint = await openCheckpoint(file);
-    try {
-      const { config, tensors } = convertCheckpoint(file, checkpoint, options);
-      const finite: TensorSource = {
-        shapes: tensors.shapes,
-        read: (name) => {
-          const values = tensors.read(name);
-          const unusable = unusableValue(values);
-          if (unusable === undefined) return values;
-          throw failure('BACKBONE_INVALID', { file, reason: `tensor ${name} holds the value ${unusable}` });
-        },
-      };
-      await writeBackbone(directory, config, finite, 'F32');
-      return config;
-    } finally {
-      checkpoint.close();
-    }
+    const { config, tensors } = convertCheckpoint(file, checkpoint, options);
+    await writeBackbone(directory, config, tensors, 'F32');
+    return config;
   } catch (cause) {
-    if (cause instanceof HyperswapError) throw cause;
-    if (cause instanceof PickleError || cause instanceof SafetensorsError) {
-      throw failure('BACKBONE_INVALID', { file, reason: cause.message }, cause);
-    }
-    const code = (cause as NodeJS.ErrnoException).code;
-    if (code === 'ENOSPC') throw failure('STORE_FULL', { key: directory }, cause);
-    throw failure('FILE_UNREADABLE', { file, reason: code ?? String(cause) }, cause);
-  }
-}
-
-async function openCheckpoint(file: string): Promise<OpenCheckpoint> {
-  const handle = await open(file, 'r');
-  let start: string;
-  try {
-    const { buffer, bytesRead } = await handle.read(Buffer.alloc(zipMagic.length), 0, zipMagic.length, 0);
-    start = buffer.toString('latin1', 0, bytesRead);
+    if ((cause as NodeJS.ErrnoException).code === 'ENOSPC') throw failure('STORE_FULL', { key: directory }, cause);
+    throw cause;
   } finally {
-    await handle.close();
+    checkpoint.close();
   }
-  if (start === zipMagic) return stateDictionary(await TorchArchive.open(file));
-  if (file.endsWith('.safetensors')) return SafetensorsFile.open(file);
-  throw new PickleError(
-    'it is neither a zip archive of torch.save (PyTorch 1.6 or newer) nor a .safetensors file; load and save older files with a newer PyTorch',
-  );
-}
-
-/** The weights among what a training script saved; tensors of an optimiser and the like are never read. */
-function stateDictionary(archive: TorchArchive): OpenCheckpoint {
-  const { content } = archive;
-  if (!(content instanceof Map)) throw new PickleError('it holds no dictionary of tensors');
-  const nested = weightKeys
-    .map((key) => (content as Map<unknown, unknown>).get(key))
-    .find((value) => value instanceof Map);
-  const entries = [...((nested ?? content) as Map<unknown, unknown>)];
-  const tensors = new Map<string, StoredTensor>();
-  for (const [name, value] of entries) {
-    // DataParallel puts everything under `module.`.
-    if (typeof name === 'string' && value instanceof StoredTensor) tensors.set(name.replace(/^module\./, ''), value);
-  }
-  if (tensors.size === 0) {
-    throw new PickleError(`it holds no weights; at its top are ${[...content.keys()].slice(0, 8).join(', ')}`);
-  }
-  return {
-    shapes: new Map([...tensors].map(([name, { shape }]) => [name, shape])),
-    read: (name) => archive.read(tensors.get(name)!),
-    close: () => {
-      archive.close();
-    },
-  };
 }

@@ -96,6 +96,12 @@ export const settings = z
       .describe(
         'Allows names in those URLs that resolve to private, loopback and link-local addresses; an address in place of a name is not checked.',
       ),
+    hyperSigmaWeights: z
+      .string()
+      .default('')
+      .describe(
+        'Folder on the trainer with the released files of HyperSIGMA, spat-vit-base….pth and spec-vit-base….pth; empty: random weights.',
+      ),
     uploadLimit: z.coerce
       .number()
       .int()

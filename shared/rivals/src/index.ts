@@ -21,6 +21,7 @@ export { learningFeatures } from './hyper-sigma/features.js';
 export { hyperSigmaOf } from './hyper-sigma/hyper-sigma.js';
 export { headLogits } from './hyper-sigma/head.js';
 export { countParameters, hyperSigmaShapes } from './hyper-sigma/parameters.js';
+export { openReleased, type ReleasedWeights } from './hyper-sigma/released-weights.js';
 export { baseSize, unusedParameters, type HyperSigmaSize } from './hyper-sigma/size.js';
 export { WhitenedScene } from './hyper-sigma/whitened-scene.js';
 export { findRival, rivals } from './rivals.js';

@@ -75,6 +75,8 @@ interface TrainingScene extends RivalArguments {
 /** Training of a rival that sees windows of the scene's components. */
 export interface ComponentsArguments extends TrainingScene {
   readonly precision: PrecisionChoice;
+  /** Folder of the rival's released weights; empty for random weights. */
+  readonly weights: string;
 }
 
 /** A trained rival that classifies pixels of the scene that it was trained on. */

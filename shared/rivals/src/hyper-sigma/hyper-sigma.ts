@@ -19,6 +19,7 @@ import { frozenFeatures } from './features.js';
 import { uploadEncoders, type OwnedEncoders } from './frozen-encoders.js';
 import { headLogits } from './head.js';
 import { countParameters, encoderShapes, headShapes, initialValues, type Shapes } from './parameters.js';
+import { openReleased } from './released-weights.js';
 import { baseSize, windowSide, type HyperSigmaSize } from './size.js';
 import { WhitenedScene } from './whitened-scene.js';
 
@@ -34,6 +35,8 @@ const weightDecay = 0.05;
 const learningRate = 1e-3;
 const defaultEpochs = 100;
 const checkpointEvery = 10;
+const randomNote = 'random weights: measures the architecture';
+const releasedNote = 'released encoder blocks; embeddings, spatial positions and sampling offsets are random';
 
 /** Returns HyperSIGMA of a size. @param name of the size */
 export function hyperSigmaOf(size: HyperSigmaSize, name: string): ComponentsRival {
@@ -62,13 +65,20 @@ export const hyperSigma = hyperSigmaOf(baseSize, 'base');
 
 async function makeEncoders(
   size: HyperSigmaSize,
-  { seed, precision }: ComponentsArguments,
+  { seed, precision, weights }: ComponentsArguments,
   context: MethodContext,
 ): Promise<OwnedEncoders> {
   const shapes: Shapes = new Map([...encoderShapes(size, 'spatial'), ...encoderShapes(size, 'spectral')]);
   const report = (step: number, steps: number): void =>
     context.progress({ stage: 'weights', step, steps, epoch: 0, loss: undefined } satisfies RivalProgress);
-  return uploadEncoders(size, initialValues(shapes, seed), learningPrecision(precision), context, report);
+  const initial = initialValues(shapes, seed);
+  const released = weights === '' ? undefined : await openReleased(size, weights);
+  try {
+    const valuesOf = (name: string): Float32Array => released?.read(name) ?? initial(name);
+    return await uploadEncoders(size, valuesOf, learningPrecision(precision), context, report);
+  } finally {
+    released?.close();
+  }
 }
 
 /** Computes features of pixels, some windows at a time. @returns `[pixels, features]` */
@@ -173,7 +183,7 @@ async function fitHead(args: HeadArguments, context: MethodContext) {
     return {
       parameters: countParameters(shapes),
       lossByEpoch: losses,
-      note: 'random weights: measures the architecture',
+      note: args.weights === '' ? randomNote : releasedNote,
       classify: async (pixels: readonly number[], running: MethodContext): Promise<RivalPrediction> => {
         const own = await featuresOf(pixels, args, running);
         try {
