@@ -71,7 +71,7 @@ test('an adapter belongs to weights and config: the same weights with other head
   const foreign = changed(adapter, { backbone: { name: 'stranger', digest: 'a'.repeat(64) } });
   await assert.rejects(
     publish(foreign),
-    hasCode('ADAPTER_BACKBONE_UNKNOWN', /stranger \(aaaaaaaaaaaa\).*; there are reference, spectralgpt-mini/),
+    hasCode('ADAPTER_BACKBONE_UNKNOWN', /stranger \(aaaaaaaaaaaa\).*\. Available: reference, spectralgpt-mini\./),
   );
 });
 
