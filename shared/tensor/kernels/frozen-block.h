@@ -12,14 +12,26 @@
 #include <vector>
 
 #include "attention.h"
+#include "op-values.h"
 #include "packed-panels.h"
 #include "row-arithmetic.h"
+#include "tensorflow/core/framework/common_shape_fns.h"
+#include "tensorflow/core/framework/op.h"
 #include "tensorflow/core/framework/op_kernel.h"
+
+// Begins the registration of a block's op: its packed layers and shape. Inputs of a number format follow.
+#define REGISTER_BLOCK_OP(name)                                                                                      \
+  REGISTER_OP(name)                                                                                                  \
+      .Input("x: float")                                                                                             \
+      .Input("q: int32").Input("q_columns: float").Input("k: int32").Input("k_columns: float")                       \
+      .Input("v: int32").Input("v_columns: float").Input("projection: int32").Input("projection_columns: float")     \
+      .Input("first: int32").Input("first_columns: float").Input("second: int32").Input("second_columns: float")     \
+      .Output("y: float")                                                                                            \
+      .Attr("tokens: int").Attr("heads: int").Attr("hidden: int").Attr("epsilon: float").Attr("portable: bool")      \
+      .SetShapeFn(tensorflow::shape_inference::UnknownShape)
 
 namespace hyperswap {
 namespace {
-
-#define REQUIRE(condition, message) OP_REQUIRES(context, condition, tensorflow::errors::InvalidArgument(message))
 
 template <class Weight>
 struct BlockLayers {

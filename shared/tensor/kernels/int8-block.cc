@@ -2,52 +2,36 @@
 // calls these ops.
 #include "frozen-block.h"
 #include "int8-product.h"
-#include "tensorflow/core/framework/common_shape_fns.h"
-#include "tensorflow/core/framework/op.h"
-#include "tensorflow/core/framework/op_kernel.h"
+#include "pack-op.h"
 
 namespace hyperswap {
 namespace {
 
-using tensorflow::OpKernel;
 using tensorflow::OpKernelContext;
 using tensorflow::Tensor;
-using tensorflow::TensorShape;
 
-// Quantises a layer: weight [in, out], bias [out] and the mean input of each token, center [tokens, in], to values
-// [panels, in / 4, 64] (four integers in each int32) and columns [2 + tokens, panels · 64] (scales, sums, and for each
-// token bias + center · weight).
-class PackOp : public OpKernel {
+// Quantises a layer with the mean input of each token, center [tokens, in], to values of four integers in each int32
+// and 2 + tokens rows of columns: scales, sums, and for each token bias + center · weight.
+class Int8PackOp : public PackOp {
  public:
-  using OpKernel::OpKernel;
+  using PackOp::PackOp;
   void Compute(OpKernelContext* context) override {
-    const Tensor& weight = context->input(0);
-    const Tensor& bias = context->input(1);
     const Tensor& center = context->input(2);
-    REQUIRE(weight.dims() == 2 && bias.dims() == 1 && weight.dim_size(1) == bias.dim_size(0), "weight and bias differ");
-    REQUIRE(center.dims() == 2 && center.dim_size(1) == weight.dim_size(0), "weight and center differ");
-    const int64_t in = weight.dim_size(0), out = weight.dim_size(1), tokens = center.dim_size(0);
-    const int64_t groups = RoundUp(in, 4) / 4, padded = RoundUp(out, panelColumns), panels = padded / panelColumns;
-    Tensor *values, *columns;
-    OP_REQUIRES_OK(context, context->allocate_output(0, TensorShape({panels, groups, panelColumns}), &values));
-    OP_REQUIRES_OK(context, context->allocate_output(1, TensorShape({2 + tokens, padded}), &columns));
-    const float* from = weight.flat<float>().data();
-    int8_t* to = reinterpret_cast<int8_t*>(values->flat<int32_t>().data());
-    float* described = columns->flat<float>().data();
-    std::fill(described, described + (2 + tokens) * padded, 0.0f);
-    const float *fromBias = bias.flat<float>().data(), *fromCenter = center.flat<float>().data();
-    auto work = [=](int64_t first, int64_t last) {
-      for (int64_t panel = first; panel < last; ++panel) {
-        const int64_t column = panel * panelColumns, count = std::min(panelColumns, out - column);
-        PackPanel(from, in, out, panel, to + panel * groups * panelColumns * 4, described + column,
-                  described + padded + column);
-        float* toBias = described + 2 * padded + column;
-        FloatProduct(fromCenter, in, tokens, in, from + column, out, count, toBias, padded);
-        for (int64_t t = 0; t < tokens; ++t) Add(toBias + t * padded, fromBias + column, toBias + t * padded, count);
+    const Tensor& weight = context->input(0);
+    REQUIRE(center.dims() == 2 && weight.dims() == 2 && center.dim_size(1) == weight.dim_size(0),
+            "weight and center differ");
+    const int64_t tokens = center.dim_size(0);
+    const float* fromCenter = center.flat<float>().data();
+    PackPanels(context, 4, 2 + tokens, 4 + tokens / 16, [=](const Panel& panel) {
+      PackPanel(panel.weight, panel.in, panel.out, panel.index, reinterpret_cast<int8_t*>(panel.values), panel.columns,
+                panel.columns + panel.stride);
+      float* toBias = panel.columns + 2 * panel.stride;
+      FloatProduct(fromCenter, panel.in, tokens, panel.in, panel.weight + panel.column, panel.out, panel.count, toBias,
+                   panel.stride);
+      for (int64_t t = 0; t < tokens; ++t) {
+        Add(toBias + t * panel.stride, panel.bias + panel.column, toBias + t * panel.stride, panel.count);
       }
-    };
-    const int64_t cyclesPerPanel = in * panelColumns * (4 + tokens / 16);
-    context->device()->tensorflow_cpu_worker_threads()->workers->ParallelFor(panels, cyclesPerPanel, work);
+    });
   }
 };
 
@@ -74,17 +58,10 @@ class Int8BlockOp : public BlockOp<Int8Rows> {
 REGISTER_OP("HyperswapInt8Pack")
     .Input("weight: float").Input("bias: float").Input("center: float").Output("values: int32").Output("columns: float")
     .SetShapeFn(tensorflow::shape_inference::UnknownShape);
-REGISTER_OP("HyperswapInt8Block")
-    .Input("x: float")
-    .Input("q: int32").Input("q_columns: float").Input("k: int32").Input("k_columns: float")
-    .Input("v: int32").Input("v_columns: float").Input("projection: int32").Input("projection_columns: float")
-    .Input("first: int32").Input("first_columns: float").Input("second: int32").Input("second_columns: float")
+REGISTER_BLOCK_OP("HyperswapInt8Block")
     .Input("attention_center: float").Input("projection_center: float")
-    .Input("first_center: float").Input("second_center: float")
-    .Output("y: float")
-    .Attr("tokens: int").Attr("heads: int").Attr("hidden: int").Attr("epsilon: float").Attr("portable: bool")
-    .SetShapeFn(tensorflow::shape_inference::UnknownShape);
-REGISTER_KERNEL_BUILDER(Name("HyperswapInt8Pack").Device("CPU"), PackOp);
+    .Input("first_center: float").Input("second_center: float");
+REGISTER_KERNEL_BUILDER(Name("HyperswapInt8Pack").Device("CPU"), Int8PackOp);
 REGISTER_KERNEL_BUILDER(Name("HyperswapInt8Block").Device("CPU"), Int8BlockOp);
 
 }  // namespace

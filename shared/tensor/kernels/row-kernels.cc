@@ -2,8 +2,7 @@
 // GELU's gradient and six for a norm. shared/tensor/src/device/row-operations.ts calls them.
 //
 // T is float or bfloat16. The arithmetic is float for both.
-#include <type_traits>
-
+#include "op-values.h"
 #include "row-arithmetic.h"
 #include "tensorflow/core/framework/common_shape_fns.h"
 #include "tensorflow/core/framework/op.h"
@@ -16,33 +15,9 @@ using tensorflow::OpKernel;
 using tensorflow::OpKernelConstruction;
 using tensorflow::OpKernelContext;
 using tensorflow::Tensor;
-using tensorflow::bfloat16;
 
-// ---- Floats in and out of tensors, in pieces that fit the first cache.
-
+// Values that are read at once, so that they fit the first cache.
 constexpr int64_t longestPiece = 4096;
-
-// Returns `count` values as floats: the tensor's own, or copies widened into `room`.
-template <typename T>
-INLINE const float* Read(const T* values, float* room, int64_t count) {
-  if constexpr (std::is_same_v<T, float>) return values;
-  else {
-    Widen(reinterpret_cast<const uint16_t*>(values), room, count);
-    return room;
-  }
-}
-
-// Returns where to write floats that `Written` then stores in `values`.
-template <typename T>
-INLINE float* Writable(T* values, float* room) {
-  if constexpr (std::is_same_v<T, float>) return values;
-  else return room;
-}
-
-template <typename T>
-INLINE void Written(T* values, const float* room, int64_t count) {
-  if constexpr (!std::is_same_v<T, float>) Round(room, reinterpret_cast<uint16_t*>(values), count);
-}
 
 // Runs `work(first, last)` on parts of 0 … `units` in TensorFlow's threads. A unit has `values` values.
 template <typename Work>
@@ -50,8 +25,6 @@ void InParallel(OpKernelContext* context, int64_t units, int64_t values, Work wo
   const int64_t cyclesPerValue = 8;
   context->device()->tensorflow_cpu_worker_threads()->workers->ParallelFor(units, values * cyclesPerValue, work);
 }
-
-#define REQUIRE(condition, message) OP_REQUIRES(context, condition, tensorflow::errors::InvalidArgument(message))
 
 // ---- Ops on elements
 
@@ -228,10 +201,6 @@ REGISTER_OP("HyperswapStandardiseGradient")
 REGISTER_OP("HyperswapSoftmax").Input("x: T").Output("y: T").Attr("T: {float, bfloat16}").SetShapeFn(UnchangedShape);
 REGISTER_OP("HyperswapSoftmaxGradient")
     .Input("softmax: T").Input("gradient: T").Output("dx: T").Attr("T: {float, bfloat16}").SetShapeFn(UnchangedShape);
-
-#define REGISTER(name, kernel)                                                                                       \
-  REGISTER_KERNEL_BUILDER(Name(name).Device("CPU").TypeConstraint<float>("T"), kernel<float>);                        \
-  REGISTER_KERNEL_BUILDER(Name(name).Device("CPU").TypeConstraint<bfloat16>("T"), kernel<bfloat16>)
 
 REGISTER("HyperswapGelu", GeluOp);
 REGISTER("HyperswapGeluGradient", GeluGradientOp);

@@ -4,8 +4,7 @@
 // shared/tensor/src/device/sampled-attention.ts calls these ops.
 //
 // T is float or bfloat16. The arithmetic is float for both.
-#include <type_traits>
-
+#include "op-values.h"
 #include "row-arithmetic.h"
 #include "tensorflow/core/framework/common_shape_fns.h"
 #include "tensorflow/core/framework/op.h"
@@ -18,26 +17,8 @@ using tensorflow::OpKernel;
 using tensorflow::OpKernelConstruction;
 using tensorflow::OpKernelContext;
 using tensorflow::Tensor;
-using tensorflow::bfloat16;
 
 constexpr int64_t mostTokens = 4096, mostPoints = 64;
-
-#define REQUIRE(condition, message) OP_REQUIRES(context, condition, tensorflow::errors::InvalidArgument(message))
-
-template <typename T>
-INLINE const float* Read(const T* values, float* room, int64_t count) {
-  if constexpr (std::is_same_v<T, float>) return values;
-  else {
-    Widen(reinterpret_cast<const uint16_t*>(values), room, count);
-    return room;
-  }
-}
-
-template <typename T>
-INLINE void Write(const float* from, T* to, int64_t count) {
-  if constexpr (std::is_same_v<T, float>) std::memcpy(to, from, count * sizeof(float));
-  else Round(from, reinterpret_cast<uint16_t*>(to), count);
-}
 
 // The four tokens around a point: places are -1 outside of the grid.
 struct Corners {
@@ -135,7 +116,7 @@ class SampledAttentionOp : public SamplingOp {
     const T *fromScores = scores.flat<T>().data(), *fromOffsets = offsets.flat<T>().data();
     T* to = attention->flat<T>().data();
     ForEachQuery(context, scores, [&](int64_t query) {
-      float roomS[mostTokens], roomO[2 * mostPoints], weights[mostPoints], row[mostTokens];
+      float roomS[mostTokens], roomO[2 * mostPoints], weights[mostPoints], roomA[mostTokens];
       const float* s = Read(fromScores + query * tokens, roomS, tokens);
       const float* o = Read(fromOffsets + query * 2 * points, roomO, 2 * points);
       for (int64_t p = 0; p < points; ++p) {
@@ -143,9 +124,10 @@ class SampledAttentionOp : public SamplingOp {
         weights[p] = corners.Sum(corners.shares, s);
       }
       Softmax(weights, weights, points);
-      std::fill_n(row, tokens, 0.0f);
-      for (int64_t p = 0; p < points; ++p) At(query, o, p).Spread(weights[p], row);
-      Write(row, to + query * tokens, tokens);
+      float* a = Writable(to + query * tokens, roomA);
+      std::fill_n(a, tokens, 0.0f);
+      for (int64_t p = 0; p < points; ++p) At(query, o, p).Spread(weights[p], a);
+      Written(to + query * tokens, roomA, tokens);
     });
   }
 };
@@ -166,7 +148,7 @@ class SampledAttentionGradientOp : public SamplingOp {
     const T* fromGradient = gradient.flat<T>().data();
     T *toScores = dScores->flat<T>().data(), *toOffsets = dOffsets->flat<T>().data();
     ForEachQuery(context, scores, [&](int64_t query) {
-      float roomS[mostTokens], roomO[2 * mostPoints], roomG[mostTokens], row[mostTokens], places[2 * mostPoints];
+      float roomS[mostTokens], roomO[2 * mostPoints], roomG[mostTokens], roomDs[mostTokens], roomDo[2 * mostPoints];
       float weights[mostPoints], slopes[mostPoints];
       const float* s = Read(fromScores + query * tokens, roomS, tokens);
       const float* o = Read(fromOffsets + query * 2 * points, roomO, 2 * points);
@@ -178,15 +160,17 @@ class SampledAttentionGradientOp : public SamplingOp {
       }
       Softmax(weights, weights, points);
       SoftmaxGradient(weights, slopes, slopes, points);
-      std::fill_n(row, tokens, 0.0f);
+      float* ds = Writable(toScores + query * tokens, roomDs);
+      float* places = Writable(toOffsets + query * 2 * points, roomDo);
+      std::fill_n(ds, tokens, 0.0f);
       for (int64_t p = 0; p < points; ++p) {
         const Corners corners = At(query, o, p);
-        corners.Spread(slopes[p], row);
+        corners.Spread(slopes[p], ds);
         places[2 * p] = slopes[p] * corners.Sum(corners.alongX, s) + weights[p] * corners.Sum(corners.alongX, g);
         places[2 * p + 1] = slopes[p] * corners.Sum(corners.alongY, s) + weights[p] * corners.Sum(corners.alongY, g);
       }
-      Write(row, toScores + query * tokens, tokens);
-      Write(places, toOffsets + query * 2 * points, 2 * points);
+      Written(toScores + query * tokens, roomDs, tokens);
+      Written(toOffsets + query * 2 * points, roomDo, 2 * points);
     });
   }
 };
@@ -199,10 +183,6 @@ REGISTER_OP("HyperswapSampledAttention")
 REGISTER_OP("HyperswapSampledAttentionGradient")
     .Input("scores: T").Input("offsets: T").Input("gradient: T").Output("dscores: T").Output("doffsets: T")
     .Attr("T: {float, bfloat16}").Attr("side: int").SetShapeFn(UnknownShape);
-
-#define REGISTER(name, kernel)                                                                                       \
-  REGISTER_KERNEL_BUILDER(Name(name).Device("CPU").TypeConstraint<float>("T"), kernel<float>);                        \
-  REGISTER_KERNEL_BUILDER(Name(name).Device("CPU").TypeConstraint<bfloat16>("T"), kernel<bfloat16>)
 
 REGISTER("HyperswapSampledAttention", SampledAttentionOp);
 REGISTER("HyperswapSampledAttentionGradient", SampledAttentionGradientOp);

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <vector>
 
+#include "op-values.h"
 #include "selective-scan.h"
 #include "sequence-arithmetic.h"
 #include "tensorflow/core/framework/common_shape_fns.h"
@@ -20,8 +21,6 @@ using tensorflow::OpKernelConstruction;
 using tensorflow::OpKernelContext;
 using tensorflow::Tensor;
 using tensorflow::TensorShape;
-
-#define REQUIRE(condition, message) OP_REQUIRES(context, condition, tensorflow::errors::InvalidArgument(message))
 
 // Runs `work(unit)` for each unit in TensorFlow's threads.
 template <typename Work>
