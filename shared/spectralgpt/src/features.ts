@@ -1,6 +1,6 @@
 /** Computation of the head's input from token pixels: embedding, blocks, pooling. */
 import { failure } from '@hyperswap/errors';
-import { finish, tensorflow, type DeviceLinear, type Steps, type Tensor2D } from '@hyperswap/tensor';
+import { finish, isPacked, tensorflow, type DeviceLinear, type Steps, type Tensor2D } from '@hyperswap/tensor';
 import { tokenCount } from './config.js';
 import { embed, encoderStack, type VisibleTokens } from './embedding.js';
 import { encode, encodeLearning } from './encoder.js';
@@ -66,9 +66,7 @@ export function learningFeatures(
   { learned, shown, pooling = 'mean' }: LearningOptions,
 ): Tensor2D {
   const { backbone, blocks: frozen, precision } = resident;
-  if (precision === 'int8' || precision === 'packed-bfloat16') {
-    throw failure('INTERNAL', { reason: 'packed layers have no gradient' });
-  }
+  if (isPacked(precision)) throw failure('INTERNAL', { reason: 'packed layers have no gradient' });
   const { config } = backbone;
   const tokens = shown?.visible ?? tokenCount(config);
   const weights = resident.weights.replacing(learned.replaced);

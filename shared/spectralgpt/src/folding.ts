@@ -9,6 +9,7 @@ import {
   cast,
   deviceScope,
   identity,
+  isPacked,
   keepOnDevice,
   packBf16,
   packInt8,
@@ -19,6 +20,7 @@ import type {
   DeviceLinear,
   DeviceTensor,
   FloatPrecision,
+  PackedPrecision,
   Precision,
   Tensor,
   Tensor1D,
@@ -105,7 +107,7 @@ export function place(tensor: Tensor, precision: FloatPrecision): DeviceTensor {
  * @param center mean input of each token, for int8 only
  */
 export function placeLayer(folded: FoldedLayer, precision: Precision, center?: DeviceTensor): DeviceLinear {
-  if (precision === 'int8' || precision === 'packed-bfloat16') return packLayer(viewLayer(folded), precision, center);
+  if (isPacked(precision)) return packLayer(viewLayer(folded), precision, center);
   const { weight, bias } = folded;
   return { weight: place(weight, precision), bias: place(bias, precision) };
 }
@@ -118,7 +120,7 @@ export function viewLayer({ weight, bias }: FoldedLayer): DeviceLinear {
 /** Packs a float32 layer on the device for our own kernels. @throws INTERNAL for int8 without a center */
 export function packLayer(
   layer: DeviceLinear,
-  precision: Exclude<Precision, FloatPrecision>,
+  precision: PackedPrecision,
   center: DeviceTensor | undefined,
 ): DeviceLinear {
   if (precision === 'packed-bfloat16') return packBf16(layer);

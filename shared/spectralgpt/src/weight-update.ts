@@ -3,6 +3,7 @@ import {
   add,
   cast,
   deviceScope,
+  isPacked,
   matMul,
   reshape,
   tensorflow,
@@ -120,7 +121,7 @@ export function mergeUpdate(
     const change = reshape(matMul(reshape(down.bias, [1, down.bias.shape[0]!]), up), layer.bias.shape);
     const weight = add(layer.weight, matMul(down.weight, up));
     const bias = add(layer.bias, change);
-    if (precision === 'int8' || precision === 'packed-bfloat16') return packLayer({ weight, bias }, precision, center);
+    if (isPacked(precision)) return packLayer({ weight, bias }, precision, center);
     return { weight: cast(weight, precision), bias: cast(bias, precision) };
   });
 }

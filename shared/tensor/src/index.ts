@@ -41,10 +41,12 @@ export {
 } from './device/device-tensor.js';
 export {
   chooseKernels,
+  isPacked,
   type FloatPrecision,
   type Kernels,
   type KernelSpeeds,
   type NumberFormat,
+  type PackedPrecision,
   type Precision,
 } from './device/kernels.js';
 export { packBf16, packedBlock, packInt8, type PackedBlockShape, type PackedLayers } from './device/packed-block.js';

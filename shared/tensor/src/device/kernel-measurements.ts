@@ -21,6 +21,14 @@ export type NumberFormat = FloatPrecision | 'int8';
  */
 export type Precision = NumberFormat | 'packed-bfloat16';
 
+/** Precisions whose layers are packed for our own kernels. */
+export type PackedPrecision = Exclude<Precision, FloatPrecision>;
+
+/** Returns true for a precision whose layers are packed for our own kernels. */
+export function isPacked(precision: Precision): precision is PackedPrecision {
+  return precision === 'int8' || precision === 'packed-bfloat16';
+}
+
 /** Speeds on a base backbone, GFLOP/s; 0 where the machine has no such kernel. */
 export interface KernelSpeeds {
   /** One layer by TensorFlow's public ops. */

@@ -8,7 +8,8 @@ import { packBf16, packedBlock, packInt8 } from './packed-block.js';
 import { prefersPackedBfloat16, processorFlags } from './processor-flags.js';
 import { useRowKernels } from './row-operations.js';
 
-export type { FloatPrecision, KernelSpeeds, NumberFormat, Precision } from './kernel-measurements.js';
+export { isPacked } from './kernel-measurements.js';
+export type { FloatPrecision, KernelSpeeds, NumberFormat, PackedPrecision, Precision } from './kernel-measurements.js';
 
 export interface Kernels {
   /** True if the product's kernel also computes bias, activation and residual. */
@@ -57,16 +58,14 @@ export function chooseKernels(): Kernels {
   const precision = best('bfloat16') > worthRounding * best('float32') ? 'bfloat16' : 'float32';
   const fused = usable.fused[precision] >= 0.9 * usable.plain[precision];
   useFusedLayers(fused);
-  const isPacked = !isPublic && prefersPackedBfloat16(processorFlags());
-  const servingBfloat16 = isPacked ? 'packed-bfloat16' : 'bfloat16';
-  const bfloat16 = isPacked ? Math.max(speeds.packedBlock, best('bfloat16')) : best('bfloat16');
-  const rounds = bfloat16 > worthRounding * best('float32');
-  const servingFloat = rounds ? servingBfloat16 : 'float32';
-  const isQuantised = !isPublic && speeds.int8 > worthQuantising * (rounds ? bfloat16 : best('float32'));
-  chosen = {
-    ...{ fused, precision, servingBfloat16, servingFloat, speeds },
-    serving: isQuantised ? 'int8' : servingFloat,
-  };
+  const packs = !isPublic && prefersPackedBfloat16(processorFlags());
+  const servingBfloat16 = packs ? 'packed-bfloat16' : 'bfloat16';
+  const bfloat16 = packs ? Math.max(speeds.packedBlock, best('bfloat16')) : best('bfloat16');
+  const isRounded = bfloat16 > worthRounding * best('float32');
+  const servingFloat = isRounded ? servingBfloat16 : 'float32';
+  const isQuantised = !isPublic && speeds.int8 > worthQuantising * (isRounded ? bfloat16 : best('float32'));
+  const serving = isQuantised ? 'int8' : servingFloat;
+  chosen = { fused, precision, serving, servingFloat, servingBfloat16, speeds };
   return chosen;
 }
 
