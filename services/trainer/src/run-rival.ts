@@ -12,7 +12,7 @@ import type { Scene, StartTrainingRequest } from '@hyperswap/proto';
 import type { Classified } from './engine/baselines/baseline.js';
 import { Checkpoints, toCheckpoint } from './checkpoints.js';
 import { measure } from './measure.js';
-import { predictPixels } from './predict-pixels.js';
+import { joinParts, predictPixels, type ClassifiedPart } from './predict-pixels.js';
 import { findPreset } from './presets.js';
 import { checkComparison } from './run-baseline.js';
 import { gatherSpectra, spectraWindows, usableBands, wholeScene } from './spectra-windows.js';
@@ -37,10 +37,7 @@ async function runOnWindows(
 ): Promise<TrainingOutcome> {
   const start = performance.now();
   const { engine, scenes, signal } = context;
-  const preset = request.preset === '' ? undefined : findPreset(request.preset);
-  const patchSize = namedPatchSize(request.patchSize, preset);
-  const epochs = checkComparison(request);
-  const plan = await planTraining(request, preset, { patchSize, validation: 0, shift: 0 }, scenes, signal);
+  const { plan, patchSize, epochs } = await planRival(request, 0, context);
   const { scene, classes, test } = plan;
   const shape = { side: windowSide(rival, patchSize), bands: usableBands(scene) };
   const { scores: windows, labels } = await gatherSpectra(scenes, scene, plan.train, shape, signal);
@@ -68,12 +65,8 @@ async function runOnScene(
   context: TrainingContext,
 ): Promise<TrainingOutcome> {
   const start = performance.now();
-  const { engine, scenes, signal } = context;
-  const preset = request.preset === '' ? undefined : findPreset(request.preset);
-  const patchSize = namedPatchSize(request.patchSize, preset);
-  const epochs = checkComparison(request);
-  const { validation } = rival;
-  const plan = await planTraining(request, preset, { patchSize, validation, shift: 0 }, scenes, signal);
+  const { engine, signal } = context;
+  const { plan, epochs } = await planRival(request, rival.validation, context);
   const { test } = plan;
   const pixels = { training: plan.train, validation: plan.validation };
   const read = await readScene(plan, context);
@@ -101,16 +94,13 @@ async function runOnComponents(
   context: TrainingContext,
 ): Promise<TrainingOutcome> {
   const start = performance.now();
-  const { engine, scenes, signal, precision, hyperSigmaWeights: weights } = context;
-  const preset = request.preset === '' ? undefined : findPreset(request.preset);
-  const patchSize = namedPatchSize(request.patchSize, preset);
-  const epochs = checkComparison(request);
-  const plan = await planTraining(request, preset, { patchSize, validation: 0, shift: 0 }, scenes, signal);
+  const { engine, signal, precision, hyperSigmaWeights: weights } = context;
+  const { plan, epochs } = await planRival(request, 0, context);
   const read = await readScene(plan, context);
   const name = crypto.randomUUID();
   const own = { name, rival: rival.name, precision, weights };
   const args = { ...own, ...read, training: plan.train, epochs, seed: request.seed };
-  const checkpoints = checkpointsOf(request, plan, context);
+  const checkpoints = checkpointsOf(request, plan, context, weights);
   const fitted = await fromCheckpoint(request, checkpoints, context, (resumed, onProgress) =>
     engine.call('fitComponentsRival', { ...args, resumed }, { signal, onProgress, transfer: [read.values.buffer] }),
   );
@@ -132,17 +122,14 @@ async function classifyPixels(
   pixels: readonly number[],
   { engine, signal, report }: TrainingContext,
 ): Promise<Classified> {
-  const labels = new Uint8Array(pixels.length);
-  const confidence = new Uint8Array(pixels.length);
-  for (let first = 0; first < pixels.length; first += pixelsOfCall) {
-    throwIfAborted(signal, 'Training');
-    const some = pixels.slice(first, first + pixelsOfCall);
-    const found = await engine.call('classifyPixels', { name, pixels: some }, { signal });
-    labels.set(found.labels, first);
-    confidence.set(found.confidence!, first);
-    report({ stage: 'testing', done: first + some.length, total: pixels.length, epoch: 0, loss: undefined });
+  async function* parts(): AsyncGenerator<ClassifiedPart> {
+    for (let first = 0; first < pixels.length; first += pixelsOfCall) {
+      throwIfAborted(signal, 'Training');
+      const some = pixels.slice(first, first + pixelsOfCall);
+      yield { first, ...(await engine.call('classifyPixels', { name, pixels: some }, { signal })) };
+    }
   }
-  return { labels, confidence };
+  return joinParts(pixels.length, parts(), report);
 }
 
 /** Reads the bands of a whole scene. */
@@ -180,15 +167,29 @@ async function fromCheckpoint<Result>(
   return fitting.finally(() => saving);
 }
 
-/** Returns the checkpoints of a rival on a scene. Only runs of the same pixels, settings and seed share one. */
+/**
+ * Returns the checkpoints of a rival on a scene. Only runs of the same pixels, settings, seed and weights share one.
+ *
+ * @param weights folder of released weights; empty for random ones
+ */
 function checkpointsOf(
   { scene, method, settings, seed }: StartTrainingRequest,
   { scene: { sourceDigest }, train, patchSize }: TrainingPlan,
-  { store, hyperSigmaWeights }: TrainingContext,
+  { store }: TrainingContext,
+  weights = '',
 ): Checkpoints {
-  const weights = method === 'hyper-sigma' && hyperSigmaWeights !== '' ? hyperSigmaWeights : undefined;
-  const fingerprint = JSON.stringify({ sourceDigest, train: train.pixels, patchSize, method, settings, seed, weights });
+  const run = { sourceDigest, train: train.pixels, patchSize, method, settings, seed };
+  const fingerprint = JSON.stringify(weights === '' ? run : { ...run, weights });
   return new Checkpoints(store, `trainings/${scene}/${method}/checkpoint.safetensors`, fingerprint);
+}
+
+/** Plans the pixels of a rival. @param validation share of the training pixels that choose the epoch */
+async function planRival(request: StartTrainingRequest, validation: number, { scenes, signal }: TrainingContext) {
+  const preset = request.preset === '' ? undefined : findPreset(request.preset);
+  const patchSize = namedPatchSize(request.patchSize, preset);
+  const epochs = checkComparison(request);
+  const plan = await planTraining(request, preset, { patchSize, validation, shift: 0 }, scenes, signal);
+  return { plan, patchSize, epochs };
 }
 
 /** Returns the side of the window that a rival gets; undefined for a rival that sees the whole scene. */

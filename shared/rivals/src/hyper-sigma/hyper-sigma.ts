@@ -18,7 +18,8 @@ import type { ComponentsArguments, ComponentsRival, RivalPrediction, RivalProgre
 import { frozenFeatures } from './features.js';
 import { uploadEncoders, type OwnedEncoders } from './frozen-encoders.js';
 import { headLogits } from './head.js';
-import { countParameters, encoderShapes, headShapes, initialValues, type Shapes } from './parameters.js';
+import { countParameters, type Shapes } from '../shapes.js';
+import { encoderShapes, headShapes, initialValues } from './parameters.js';
 import { openReleased } from './released-weights.js';
 import { baseSize, windowSide, type HyperSigmaSize } from './size.js';
 import { WhitenedScene } from './whitened-scene.js';

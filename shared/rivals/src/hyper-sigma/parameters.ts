@@ -1,6 +1,7 @@
 /** Parameters of HyperSIGMA that reach its result: shapes by name, and initial values. */
 import { Random } from '@hyperswap/random';
 import { seededNormals, type ValuesSeed } from '@hyperswap/tensor';
+import { sizeOf, type Shapes } from '../shapes.js';
 import {
   attendsToAll,
   spatialStages,
@@ -10,8 +11,6 @@ import {
   windowSide,
   type HyperSigmaSize,
 } from './size.js';
-
-export type Shapes = ReadonlyMap<string, readonly number[]>;
 
 /** Prefixes of the encoders' names. */
 export type Encoder = 'spatial' | 'spectral';
@@ -82,14 +81,6 @@ function layer(name: string, input: number, out: number): [string, readonly numb
 /** Returns the shapes of all parameters that reach the result. */
 export function hyperSigmaShapes(size: HyperSigmaSize, classes: number): Shapes {
   return new Map([...encoderShapes(size, 'spatial'), ...encoderShapes(size, 'spectral'), ...headShapes(size, classes)]);
-}
-
-export function countParameters(shapes: Shapes): number {
-  return [...shapes.values()].reduce((sum, shape) => sum + sizeOf(shape), 0);
-}
-
-function sizeOf(shape: readonly number[]): number {
-  return shape.reduce((product, length) => product * length, 1);
 }
 
 /**

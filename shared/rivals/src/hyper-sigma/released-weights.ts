@@ -7,7 +7,8 @@ import { readdir } from 'node:fs/promises';
 import path from 'node:path';
 import { openCheckpoint, type OpenCheckpoint } from '@hyperswap/checkpoint';
 import { failure } from '@hyperswap/errors';
-import { encoderShapes, type Encoder, type Shapes } from './parameters.js';
+import { sizeOf, type Shapes } from '../shapes.js';
+import { encoderShapes, type Encoder } from './parameters.js';
 import type { HyperSigmaSize } from './size.js';
 
 /** Beginnings of the names of the released files. */
@@ -51,7 +52,7 @@ export async function openReleased(size: HyperSigmaSize, folder: string): Promis
         const place = placeOf(name, shape);
         if (place === undefined) continue;
         requireShape(file, checkpoint.shapes, place);
-        places.set(name, { ...place, checkpoint, count: shape.reduce((product, length) => product * length, 1) });
+        places.set(name, { ...place, checkpoint, count: sizeOf(shape) });
       }
     }
   } catch (error) {
@@ -76,9 +77,8 @@ function placeOf(name: string, shape: readonly number[]): Place | undefined {
   const part = projections.findIndex((projection) => own.includes(`.attn.${projection}.`));
   if (part === -1) return whole(own, shape);
   const [out, ...inputs] = shape as [number, ...number[]];
-  const count = inputs.reduce((product, length) => product * length, out);
   const tensor = own.replace(`.attn.${projections[part]!}.`, '.attn.qkv.');
-  return { tensor, stored: [projections.length * out, ...inputs], first: part * count };
+  return { tensor, stored: [projections.length * out, ...inputs], first: part * sizeOf(shape) };
 }
 
 function whole(tensor: string, stored: readonly number[]): Place {

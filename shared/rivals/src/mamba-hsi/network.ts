@@ -15,6 +15,7 @@ import {
   type Tensor4D,
 } from '@hyperswap/tensor';
 import type { Random } from '@hyperswap/random';
+import { countParameters, sizeOf } from '../shapes.js';
 
 const width = 128;
 const blocks = 3;
@@ -68,11 +69,7 @@ function rankOf(own: number): number {
 
 /** Returns the number of learned values. */
 export function mambaHsiParameters(bands: number, classes: number): number {
-  return [...mambaHsiShapes(bands, classes).values()].reduce((sum, shape) => sum + sizeOf(shape), 0);
-}
-
-function sizeOf(shape: readonly number[]): number {
-  return shape.reduce((product, length) => product * length, 1);
+  return countParameters(mambaHsiShapes(bands, classes));
 }
 
 /** Returns initial values: those of Mamba for its scan, uniform within ± input^-½ for the layers. */

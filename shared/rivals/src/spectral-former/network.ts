@@ -6,6 +6,7 @@
 import { encodeLearning, layerNorm, linearLayer, Weights, type BlockDropout } from '@hyperswap/spectralgpt';
 import { Random } from '@hyperswap/random';
 import { dropout as drop, tensorflow, type Tensor, type Tensor2D, type Tensor3D } from '@hyperswap/tensor';
+import { sizeOf } from '../shapes.js';
 
 const width = 64;
 const depth = 5;
@@ -79,7 +80,7 @@ export function initialValues(
   const random = new Random(seed);
   const values = new Map<string, Float32Array>();
   for (const [name, [shape, deviation]] of shapes) {
-    const size = shape.reduce((product, length) => product * length, 1);
+    const size = sizeOf(shape);
     const isScale = /norm\d?\.weight$/.test(name);
     const start = isScale ? new Float32Array(size).fill(1) : new Float32Array(size);
     values.set(name, deviation > 0 ? random.normals(size, deviation) : start);
