@@ -4,6 +4,7 @@ import type { CallContext } from '@hyperswap/rpc';
 import { addLabels, PreparedScene, type LabelsToAdd, type SceneManifest } from '@hyperswap/scene';
 import type { ObjectStore } from '@hyperswap/storage';
 import { toSceneMessage } from './messages.js';
+import { isPinned } from './open-scene.js';
 
 const mostWindows = 20_000;
 const mostBytes = 16 * 1024 * 1024;
@@ -50,18 +51,17 @@ async function add(
   labels: LabelsToAdd,
   signal: AbortSignal,
 ): Promise<SceneManifest> {
-  const isPinned = sceneDigest !== undefined && sceneDigest !== '';
   for (let attempt = 1; ; attempt++) {
     const scene = await PreparedScene.open(store, name);
-    if (isPinned && scene.digest !== sceneDigest) {
-      await PreparedScene.openPinned(store, name, sceneDigest);
+    if (isPinned(sceneDigest) && scene.digest !== sceneDigest) {
+      await scene.at(sceneDigest);
       throw failure('LABELS_CHANGED', { scene: name });
     }
     try {
       return await addLabels(store, scene, labels, signal);
     } catch (error) {
       // Another process added labels meanwhile.
-      if (isPinned || attempt === attempts || !HyperswapError.is(error, 'LABELS_CHANGED')) throw error;
+      if (isPinned(sceneDigest) || attempt === attempts || !HyperswapError.is(error, 'LABELS_CHANGED')) throw error;
     }
   }
 }

@@ -13,7 +13,7 @@ import { deleteScene, listScenes, readManifest } from '@hyperswap/scene';
 import type { ObjectStore } from '@hyperswap/storage';
 import type { Logger } from '@hyperswap/telemetry';
 import { toSceneMessage } from './messages.js';
-import { openScene } from './open-scene.js';
+import { isPinned, openScene } from './open-scene.js';
 import { Preparations } from './preparations.js';
 import { readBands } from './read-bands.js';
 import { readLabels } from './read-labels.js';
@@ -84,8 +84,7 @@ export function createPreprocessingServices(context: PreprocessingContext): Serv
       };
     }),
     getScene: unaryHandler(async ({ name, sceneDigest }) => {
-      const isPinned = sceneDigest !== undefined && sceneDigest !== '';
-      const found = isPinned ? (await openScene(store, { scene: name, sceneDigest })).manifest : undefined;
+      const found = isPinned(sceneDigest) ? (await openScene(store, { scene: name, sceneDigest })).manifest : undefined;
       return { scene: toSceneMessage(found ?? (await readManifest(store, name))) };
     }),
     deleteScene: unaryHandler(async ({ name }) => {

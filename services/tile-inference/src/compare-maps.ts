@@ -28,10 +28,9 @@ export async function compareMaps(
   }
   // Labels that were added since are no other pixels: both maps keep to what the scene was, and are compared on all
   // labels of now.
-  for (const { sceneDigest } of [first, second]) {
-    await PreparedScene.openPinned(jobs.store, first.scene, sceneDigest);
-  }
+  await PreparedScene.openPinned(jobs.store, first.scene, first.sceneDigest);
   const scene = await PreparedScene.open(jobs.store, first.scene);
+  await scene.at(second.sceneDigest);
   const truth = await scene.readLabels(labelMap === '' ? undefined : labelMap);
   const pixels: number[] = [];
   truth.forEach((label, pixel) => {

@@ -50,10 +50,20 @@ export class PreparedScene {
     const scene = await PreparedScene.open(store, name).catch((error: unknown) => {
       throw HyperswapError.is(error, 'SCENE_NOT_FOUND') ? failure('SCENE_CHANGED', { scene: name }, error) : error;
     });
-    if (scene.digest === digest) return scene;
-    const earlier = await readEarlier(store, scene.manifest, digest);
-    if (earlier === undefined) throw failure('SCENE_CHANGED', { scene: name });
-    return new PreparedScene(store, earlier, digest, scene.root, scene.scores);
+    return scene.at(digest);
+  }
+
+  /**
+   * Returns the scene with a content that it had before label maps were added.
+   *
+   * @param digest of that content
+   * @throws SCENE_CHANGED when it is another scene's
+   */
+  async at(digest: string): Promise<PreparedScene> {
+    if (this.digest === digest) return this;
+    const earlier = await readEarlier(this.store, this.manifest, digest);
+    if (earlier === undefined) throw failure('SCENE_CHANGED', { scene: this.manifest.name });
+    return new PreparedScene(this.store, earlier, digest, this.root, this.scores);
   }
 
   /**
