@@ -5,7 +5,6 @@ import {
   backboneConfigs,
   encoderShapes,
   features,
-  gatherPatches,
   initialParameters,
   learningFeatures,
   makeResident,
@@ -32,6 +31,7 @@ import {
   type Tensor2D,
 } from '@hyperswap/tensor';
 import { Random } from '@hyperswap/random';
+import { classifySome } from './classify-square.js';
 
 /** A training step of a method. */
 export interface StepCase extends EngineCase {
@@ -170,19 +170,10 @@ const program = {
     const { components } = resident.backbone.config;
     const stride = side + 2 * halo;
     const pixels = tf.tidy(() => binding.fromScores(tf.tensor2d(scores, [stride * stride, components])));
-    const size = 2 * halo + 1;
+    const square = { side, patchSize: 2 * halo + 1 };
     return time(given.repetitions, () => {
       for (let first = 0; first < side * side; first += sceneBatch) {
-        const count = Math.min(sceneBatch, side * side - first);
-        const indices = new Int32Array(count * size * size);
-        let position = 0;
-        for (let pixel = first; pixel < first + count; pixel++)
-          for (let y = 0; y < size; y++)
-            for (let x = 0; x < size; x++)
-              indices[position++] = (Math.floor(pixel / side) + y) * stride + (pixel % side) + x;
-        const patches = gatherPatches(pixels, indices);
-        binding.classify(patches);
-        patches.dispose();
+        classifySome(binding, pixels, square, first, Math.min(sceneBatch, side * side - first));
       }
     });
   },

@@ -9,7 +9,6 @@ import { adaptedWeight, findMethod, methodSettings } from '@hyperswap/peft';
 import {
   backboneConfigs,
   encoderShapes,
-  gatherPatches,
   initialParameters,
   makeBackbone,
   makeResident,
@@ -21,21 +20,11 @@ import {
 import { loadTensorFlow, type NumberFormat } from '@hyperswap/tensor';
 import { Random } from '@hyperswap/random';
 import { madeUpBlob } from '../support/made-up-adapter.js';
+import { classifySome } from './classify-square.js';
 
 const tf = loadTensorFlow();
 const [bands, classes, patchSize, side, rounds] = [200, 16, 15, 64, 12];
 const method = findMethod('linear-probe');
-
-/** Indices of the patches of the first pixels of a square with its halo, `[count · patchSize²]`. */
-function patchIndices(count: number, stride: number): Int32Array {
-  const indices = new Int32Array(count * patchSize ** 2);
-  for (let index = 0; index < indices.length; index++) {
-    const [pixel, place] = [Math.floor(index / patchSize ** 2), index % patchSize ** 2];
-    const row = Math.floor(pixel / side) + Math.floor(place / patchSize);
-    indices[index] = row * stride + (pixel % side) + (place % patchSize);
-  }
-  return indices;
-}
 
 /** Milliseconds of the fastest batch. */
 function fastestBatch(config: BackboneConfig, format: NumberFormat, batch: number): number {
@@ -53,9 +42,7 @@ function fastestBatch(config: BackboneConfig, format: NumberFormat, batch: numbe
   let fastest = Infinity;
   for (let round = 0; round < rounds; round++) {
     const start = performance.now();
-    const patches = gatherPatches(pixels, patchIndices(batch, stride));
-    binding.classify(patches);
-    patches.dispose();
+    classifySome(binding, pixels, { side, patchSize }, 0, batch);
     fastest = Math.min(fastest, performance.now() - start);
   }
   pixels.dispose();
