@@ -261,7 +261,7 @@ describe('the chart', { skip: helmMissing }, () => {
           assert.equal(await healthOf(pod.endpoint, service), SERVING, `${container.name} ${service}`);
         }
       }
-      // What `helm test` runs passes; and fails where a component is away.
+      // The commands of `helm test` pass, and fail where a component is away.
       const local = { ...process.env, HYPERSWAP_HOME: directory };
       const runTest = async (container: Container): Promise<string> => {
         await writeFile(file, here(configOf(manifests, container)));

@@ -120,7 +120,7 @@ async function start(
   const backbones = new Backbones(store, { cacheBytes: config.backboneCacheBytes });
   // The engine's thread reads it, as TensorFlow reads its settings, from the environment.
   process.env.HYPERSWAP_KERNELS = config.kernels;
-  // What TensorFlow's library tells of itself while it loads (shared/tensor/kernels/start-up-log.cc).
+  // Shows the start-up lines of TensorFlow's library at debug level (shared/tensor/kernels/start-up-log.cc).
   if (['debug', 'trace'].includes(config.logLevel)) process.env.TF_CPP_MIN_LOG_LEVEL ??= '0';
   const executor = names.some((name) => name !== 'preprocessing') ? new Executor() : undefined;
   const stopObserving = observeHost(executor);

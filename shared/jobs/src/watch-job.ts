@@ -40,7 +40,7 @@ export async function* watchJob<Request, Result, Progress>(
   { records, bus, store, ending }: WatchContext,
   signal: AbortSignal,
 ): AsyncGenerator<JobNews<Request, Result, Progress>> {
-  // Without a job, no listener is added.
+  // A listener is added only for a job that exists.
   await records.find(id);
   // Reads the record now, and once for all events since the last read.
   let mustLook = true;

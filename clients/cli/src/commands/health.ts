@@ -16,8 +16,8 @@ const reachable: Readonly<Record<string, string>> = { '0.0.0.0': '127.0.0.1', ':
 /**
  * Adds `hyperswap health`, a probe for containers: it asks `grpc.health.v1` once and fails with NOT_SERVING,
  * SERVICE_UNKNOWN, SERVICE_UNREACHABLE or DEADLINE. With `--http` it asks for a page of the HTTP gateway instead.
- * Without `--endpoint` it asks the process that has the same settings on this machine, over TLS where that process has
- * a certificate; the setting `endpoint` of that process is the address of another one.
+ * The default target is the process with the same settings on this machine, over TLS where that process has a
+ * certificate; the setting `endpoint` of that process is the address of another one.
  */
 export function addHealthCommand(program: Command): void {
   program
