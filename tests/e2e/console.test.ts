@@ -127,6 +127,14 @@ describe('the console', () => {
     await page.getByLabel('Layer').selectOption('classes');
   });
 
+  test('a click counts although a new layer comes in the next moment', async () => {
+    const { x, y } = await console.placeOf(10, 5);
+    await page.mouse.click(x, y);
+    await page.getByLabel('Layer').selectOption('confidence');
+    await page.getByRole('heading', { name: 'Pixel at row 10, column 5' }).waitFor();
+    await page.getByLabel('Layer').selectOption('classes');
+  });
+
   test('two maps are compared side by side, with McNemar’s test', async () => {
     const other = page.getByLabel('Compare with');
     const value = await other.locator('option', { hasText: 'field@1' }).getAttribute('value');

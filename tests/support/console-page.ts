@@ -33,7 +33,9 @@ export interface ConsolePage {
    * sideways. Keeps pictures in the folder that `CONSOLE_PICTURES` names.
    */
   readonly check: (name: string) => Promise<void>;
-  /** Clicks pixels of the scene, whose map shows all of it, one after the other. */
+  /** Returns the place of a pixel of the scene, whose map shows all of it, in the window. */
+  readonly placeOf: (row: number, column: number) => Promise<{ readonly x: number; readonly y: number }>;
+  /** Clicks pixels of the scene, one after the other. */
   readonly clickPixels: (...pixels: readonly (readonly [row: number, column: number])[]) => Promise<void>;
   readonly close: () => Promise<void>;
 }
@@ -87,9 +89,7 @@ export async function openConsole(
   }
 
   return {
-    page,
-    complaints,
-    foreign,
+    ...{ page, complaints, foreign, placeOf },
     open: async (hash) => {
       await page.goto(`${address}/#/${hash}`);
     },
