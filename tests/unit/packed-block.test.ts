@@ -17,6 +17,7 @@ import {
 import {
   deviceScope,
   deviceTensor,
+  hasBf16Dot,
   liveTensors,
   loadTensorFlow,
   packBf16,
@@ -222,6 +223,8 @@ test('bfloat16 is served by our own kernel where the processor has AVX-512 BF16 
   assert.equal(prefersPackedBfloat16(new Set(['avx512f', 'avx512_bf16'])), true);
   assert.equal(prefersPackedBfloat16(new Set(['avx512f', 'avx512_bf16', 'amx_bf16'])), false);
   assert.equal(prefersPackedBfloat16(new Set(['avx2'])), false);
-  const expected = prefersPackedBfloat16(processorFlags()) ? 'packed-bfloat16' : 'bfloat16';
+  const flags = processorFlags();
+  if (hasBf16Dot()) assert.ok(flags.has('avx512_bf16'), 'the addon uses an instruction that the processor has');
+  const expected = prefersPackedBfloat16(flags) && hasBf16Dot() ? 'packed-bfloat16' : 'bfloat16';
   assert.equal(servingPrecision('bfloat16'), expected);
 });

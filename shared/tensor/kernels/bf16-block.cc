@@ -22,6 +22,17 @@ class Bf16PackOp : public PackOp {
   }
 };
 
+// Tells, as 1 or 0, if the block's products use the processor's instruction: older compilers do not know it.
+class HasBf16DotOp : public tensorflow::OpKernel {
+ public:
+  using OpKernel::OpKernel;
+  void Compute(OpKernelContext* context) override {
+    Tensor* has;
+    OP_REQUIRES_OK(context, context->allocate_output(0, tensorflow::TensorShape({1}), &has));
+    has->flat<int32_t>()(0) = HasBf16Dot() ? 1 : 0;
+  }
+};
+
 class Bf16BlockOp : public BlockOp<Bf16Rows> {
  public:
   using BlockOp::BlockOp;
@@ -41,8 +52,10 @@ REGISTER_OP("HyperswapBf16Pack")
     .Input("weight: float").Input("bias: float").Output("values: int32").Output("columns: float")
     .SetShapeFn(tensorflow::shape_inference::UnknownShape);
 REGISTER_BLOCK_OP("HyperswapBf16Block");
+REGISTER_OP("HyperswapHasBf16Dot").Output("has: int32").SetShapeFn(tensorflow::shape_inference::UnknownShape);
 REGISTER_KERNEL_BUILDER(Name("HyperswapBf16Pack").Device("CPU"), Bf16PackOp);
 REGISTER_KERNEL_BUILDER(Name("HyperswapBf16Block").Device("CPU"), Bf16BlockOp);
+REGISTER_KERNEL_BUILDER(Name("HyperswapHasBf16Dot").Device("CPU"), HasBf16DotOp);
 
 }  // namespace
 }  // namespace hyperswap

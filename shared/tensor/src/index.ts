@@ -49,7 +49,14 @@ export {
   type PackedPrecision,
   type Precision,
 } from './device/kernels.js';
-export { packBf16, packedBlock, packInt8, type PackedBlockShape, type PackedLayers } from './device/packed-block.js';
+export {
+  hasBf16Dot,
+  packBf16,
+  packedBlock,
+  packInt8,
+  type PackedBlockShape,
+  type PackedLayers,
+} from './device/packed-block.js';
 export { prefersPackedBfloat16, processorFlags } from './device/processor-flags.js';
 export { linear, useFusedLayers, type DeviceLinear } from './device/linear.js';
 export { causalConvolution } from './device/causal-convolution.js';

@@ -4,7 +4,7 @@ import { rememberedSpeeds, type FloatPrecision, type KernelSpeeds, type Precisio
 import { deviceScope, deviceTensor, type DeviceTensor } from './device-tensor.js';
 import { linear, useFusedLayers, type DeviceLinear } from './linear.js';
 import { cast } from './operations.js';
-import { packBf16, packedBlock, packInt8 } from './packed-block.js';
+import { hasBf16Dot, packBf16, packedBlock, packInt8 } from './packed-block.js';
 import { prefersPackedBfloat16, processorFlags } from './processor-flags.js';
 import { useRowKernels } from './row-operations.js';
 
@@ -58,7 +58,7 @@ export function chooseKernels(): Kernels {
   const precision = best('bfloat16') > worthRounding * best('float32') ? 'bfloat16' : 'float32';
   const fused = usable.fused[precision] >= 0.9 * usable.plain[precision];
   useFusedLayers(fused);
-  const packs = !isPublic && prefersPackedBfloat16(processorFlags());
+  const packs = !isPublic && prefersPackedBfloat16(processorFlags()) && hasBf16Dot();
   const servingBfloat16 = packs ? 'packed-bfloat16' : 'bfloat16';
   const bfloat16 = packs ? Math.max(speeds.packedBlock, best('bfloat16')) : best('bfloat16');
   const isRounded = bfloat16 > worthRounding * best('float32');

@@ -8,7 +8,7 @@
  * processors with AVX-512 VNNI (8-bit integers) or AVX-512 BF16 (bfloat16) run them fast.
  */
 import { flag, integer, real } from './attributes.js';
-import { execute, type DeviceTensor } from './device-tensor.js';
+import { deviceScope, execute, readDevice, type DeviceTensor } from './device-tensor.js';
 import type { DeviceLinear } from './linear.js';
 
 /** Layers of a block in the order in which the kernels take them, all packed in the same format. */
@@ -56,6 +56,14 @@ export function packInt8({ weight, bias }: DeviceLinear, center: DeviceTensor): 
 export function packBf16({ weight, bias }: DeviceLinear): DeviceLinear {
   const [values, columns] = execute('HyperswapBf16Pack', [], [weight, bias], 2);
   return { weight: values!, bias: columns! };
+}
+
+/**
+ * Returns true if `packedBlock` uses the processor's instruction for products of bfloat16: the processor has it, and the
+ * compiler of the addon knew it (GCC 10, Clang 9 or newer).
+ */
+export function hasBf16Dot(): boolean {
+  return deviceScope(() => readDevice(execute('HyperswapHasBf16Dot', [], [])[0]!)[0] === 1);
 }
 
 /**
