@@ -42,6 +42,17 @@ test('HyperSIGMA learns a head, is tested, and says that its weights are random'
   assert.equal(result.lossByEpoch.length, 30);
 });
 
+test('HyperSIGMA adapts by a method of ours before it is tested', async () => {
+  const settings = { adaptation: 'krona+', epochs: '2', headEpochs: '10' };
+  const result = await train(services, { ...request, settings }, {});
+  const head = 393_216 + 116_736 + 131_328 + 32_896 + 129 * 3;
+  // W_Q and W_V of 16 blocks, with as many factors as on a backbone of this width.
+  assert.equal(result.parameters, head + 32 * (384 * 2 + 2 * 384));
+  assert.equal(result.lossByEpoch.length, 2);
+  assert.equal(result.testPixels, 18);
+  assert.equal(result.note, 'random weights: measures the architecture');
+});
+
 test('HyperSIGMA stops soon after it is cancelled', async () => {
   const { trainings } = services;
   const { training } = await callUnary(trainings, 'startTraining', trainingRequest({ ...request, settings: {} }, {}));
@@ -65,7 +76,7 @@ test('HyperSIGMA refuses a scene of fewer bands than components, and settings th
   );
   await assert.rejects(
     train(services, { ...request, settings: { rank: '4' } }, {}),
-    hasCode('FIELD_INVALID', /setting rank/),
+    hasCode('METHOD_SETTINGS', /rank/),
   );
 });
 

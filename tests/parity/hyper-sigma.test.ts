@@ -4,13 +4,26 @@ import { copyFile, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { test } from 'node:test';
-import { headLogits, hyperSigmaShapes, learningFeatures, openReleased } from '@hyperswap/rivals';
+import { adaptedParameters } from '@hyperswap/peft';
+import {
+  adaptedEncoders,
+  frozenFeatures,
+  headLogits,
+  hyperSigmaShapes,
+  learningFeatures,
+  openReleased,
+  parseTuning,
+  uploadEncoders,
+} from '@hyperswap/rivals';
 import { Weights } from '@hyperswap/spectralgpt';
 import {
   deviceScope,
+  finish,
+  liveTensors,
   loadTensorFlow,
   useRowKernels,
   type Scalar,
+  type Tensor,
   type Tensor2D,
   type Tensor4D,
 } from '@hyperswap/tensor';
@@ -52,6 +65,13 @@ function valuesOf(name: string, shape: readonly number[], start: number): Float3
   return Float32Array.from(wave(count, start), (value) => base + factor * value);
 }
 
+/** Windows that the fixtures were made with. */
+function inputWindows(): Tensor4D {
+  const count = labels.length * size.components * side ** 2;
+  const input = Float32Array.from({ length: count }, (_, i) => Math.sin(0.001 * i ** 2));
+  return tf.tidy(() => tf.transpose(tf.tensor4d(input, [labels.length, size.components, side, side]), [0, 2, 3, 1]));
+}
+
 for (const [kernels, isCompiled] of [
   ['our kernels', true],
   ['public ops', false],
@@ -66,11 +86,7 @@ for (const [kernels, isCompiled] of [
         return [name, tf.variable(tf.tensor(valuesOf(name, shape, start), shape))];
       }),
     );
-    const count = labels.length * size.components * side ** 2;
-    const input = Float32Array.from({ length: count }, (_, i) => Math.sin(0.001 * i ** 2));
-    const windows: Tensor4D = tf.tidy(() =>
-      tf.transpose(tf.tensor4d(input, [labels.length, size.components, side, side]), [0, 2, 3, 1]),
-    );
+    const windows = inputWindows();
     const logitsOf = (): Tensor2D =>
       headLogits(learningFeatures(windows, new Weights(variables), size, 'float32'), variables, size);
     const logits = deviceScope(logitsOf);
@@ -80,6 +96,75 @@ for (const [kernels, isCompiled] of [
     const loss = (): Scalar => tf.losses.softmaxCrossEntropy(target, logitsOf());
     checkGradients(loss, variables, reference);
     tf.dispose([...variables.values(), windows, logits, target]);
+  });
+}
+
+for (const name of ['bitfit', 'lora', 'krona', 'dora'] as const) {
+  test(`HyperSIGMA adapted by ${name}: its gradients are those that PyTorch’s way of all parameters gives`, async () => {
+    useRowKernels(true);
+    const before = liveTensors();
+    const { adaptation } = parseTuning({ adaptation: name }, size)!;
+    const starts = new Map(Object.entries(gradients).map(([key, { shape }], start) => [key, { shape, start }]));
+    const read = (key: string): Float32Array => valuesOf(key, starts.get(key)!.shape, starts.get(key)!.start);
+    const waiting = { signal: new AbortController().signal, pause: () => Promise.resolve() };
+    const form = { precision: 'float32', keepsAdapted: true } as const;
+    const encoders = await uploadEncoders(size, read, form, waiting, () => undefined);
+    const adapted = adaptedEncoders(adaptation, encoders, 1);
+    // Factors that start at zero would hide what they multiply.
+    for (const [index, variable] of [...adapted.variables.values()].entries()) {
+      const start = variable.dataSync();
+      const moved = Float32Array.from(wave(variable.size, index), (value, i) => start[i]! + 0.1 * value);
+      const tensor = tf.tensor(moved, variable.shape);
+      variable.assign(tensor);
+      tensor.dispose();
+    }
+    const all = new Map([...starts].map(([key, { shape }]) => [key, tf.tensor(read(key), [...shape])]));
+    const windows = inputWindows();
+    const target = tf.tidy(() => tf.oneHot(tf.tensor1d(labels, 'int32'), classes));
+    const lossOf = (features: () => Tensor2D) => () =>
+      tf.losses.softmaxCrossEntropy<Tensor, Scalar>(target, headLogits(features(), all, size));
+    const thin = lossOf(() => adapted.features(windows));
+    const whole = lossOf(() => {
+      const { replaced, updates } = adaptedParameters(
+        adaptation,
+        adapted.variables,
+        { ...size, depth: 16 },
+        new Weights(all),
+      );
+      const changed = new Map<string, Tensor>([...all, ...replaced]);
+      for (const [layer, { left, right }] of updates) {
+        changed.set(`${layer}.weight`, tf.add(changed.get(`${layer}.weight`)!, tf.matMul(left, right)));
+      }
+      return learningFeatures(windows, new Weights(changed), size, 'float32');
+    });
+    const variables = [...adapted.variables.values()];
+    const gradientsOf = (loss: () => Scalar) => deviceScope(() => tf.variableGrads(loss, variables));
+    const [found, wanted] = [gradientsOf(thin), gradientsOf(whole)];
+    assert.ok(Math.abs(found.value.dataSync()[0]! - wanted.value.dataSync()[0]!) < 1e-5);
+    for (const [key, variable] of adapted.variables) {
+      const [own, other] = [found.grads[variable.name]!.dataSync(), wanted.grads[variable.name]!.dataSync()];
+      const largest = Math.max(...other.map(Math.abs));
+      const difference = maximumDifference(own, other);
+      assert.ok(difference < 1e-3 * largest + 1e-8, `${key}: ${difference} of ${largest}`);
+    }
+    // What they learned, as values of parameters, gives the same features.
+    const learned = adapted.learnedValues();
+    const frozen = await uploadEncoders(
+      size,
+      (key) => learned.get(key) ?? read(key),
+      { ...form, keepsAdapted: false },
+      waiting,
+      () => undefined,
+    );
+    const merged = finish(frozenFeatures(windows, frozen));
+    const tuned: Tensor2D = deviceScope(() => tf.tidy(() => adapted.features(windows)));
+    const apart = maximumDifference(merged.dataSync(), tuned.dataSync());
+    assert.ok(apart < 1e-4, `features differ by ${apart}`);
+    adapted.dispose();
+    encoders.dispose();
+    frozen.dispose();
+    tf.dispose([...all.values(), windows, target, merged, tuned, found.value, found.grads, wanted.value, wanted.grads]);
+    assert.equal(liveTensors(), before);
   });
 }
 

@@ -2,11 +2,14 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import {
   baseSize,
+  countParameters,
   hyperSigmaOf,
+  hyperSigmaShapes,
   WhitenedScene,
   type ComponentsArguments,
   type PixelClassifier,
 } from '@hyperswap/rivals';
+import type { ErrorCode } from '@hyperswap/errors';
 import { Random } from '@hyperswap/random';
 import { liveTensors, loadTensorFlow, type MethodContext, type TrainingCheckpoint } from '@hyperswap/tensor';
 import { maximumDifference } from '../support/arrays.js';
@@ -18,6 +21,9 @@ loadTensorFlow();
 
 const size = { ...baseSize, width: 32, heads: 2, points: 3, components: 8, spectralTokens: 16, reduced: 16 };
 const network = hyperSigmaOf(size, 'tiny');
+const encoderValues = countParameters(
+  new Map([...hyperSigmaShapes(size, 3)].filter(([name]) => /^(spatial|spectral)\./.test(name))),
+);
 const { height, width, bands, values: integers, labels: truth } = toyScene(20, 24, 16);
 const labelled = [...truth.keys()].filter((pixel) => truth[pixel]! > 0);
 const trainingPixels = labelled.filter((pixel) => pixel % 7 === 0);
@@ -26,6 +32,7 @@ const testPixels = labelled.filter((pixel) => pixel % 7 !== 0);
 function argumentsOf(more: Partial<ComponentsArguments> = {}): ComponentsArguments {
   return {
     ...{ height, width, bands, classes: 3, epochs: 22, seed: 5, resumed: undefined, precision: 'float32', weights: '' },
+    settings: {},
     values: Float32Array.from(integers),
     valid: new Uint8Array(height * width).fill(1),
     training: { pixels: trainingPixels, labels: Uint8Array.from(trainingPixels, (pixel) => truth[pixel]!) },
@@ -105,6 +112,70 @@ test('a training that was stopped goes on at its checkpoint and ends as an unint
   assert.equal(liveTensors(), before);
 });
 
+for (const [adaptation, more, learned] of [
+  // Values of q and v in 12 spatial and 4 spectral blocks.
+  ['bitfit', { learningRate: '0.02' }, 32 * size.width],
+  ['lora', { learningRate: '0.02', rank: '2' }, 32 * 2 * 2 * size.width],
+  ['krona+', { learningRate: '0.02' }, undefined],
+  ['full', { learningRate: '0.0003' }, undefined],
+] as const) {
+  test(`encoders adapt by ${adaptation}, lower the loss, and what they learned serves`, async () => {
+    const before = liveTensors();
+    const settings = { adaptation, headEpochs: '30', ...more };
+    const followed = follow();
+    const fitted = (epochs: number, own = followed) =>
+      trained(argumentsOf({ epochs, settings }), own, async (classifier) => {
+        const { probabilities } = await classifier.classify(testPixels, own.context);
+        const { lossByEpoch, parameters } = classifier;
+        return { probabilities, lossByEpoch, parameters };
+      });
+    const long = await fitted(12);
+    assert.deepEqual([...followed.stages], ['weights', 'features', 'head', 'training']);
+    assert.equal(long.lossByEpoch.length, 12);
+    assert.ok(long.lossByEpoch.at(-1)! < 0.9 * long.lossByEpoch[0]!, long.lossByEpoch.join());
+    const head = countParameters(hyperSigmaShapes(size, 3)) - encoderValues;
+    if (adaptation === 'full') assert.equal(long.parameters, head + encoderValues);
+    else if (learned !== undefined) assert.equal(long.parameters, head + learned);
+    const frozen = await predicted(argumentsOf({ epochs: 30 }));
+    assert.ok(maximumDifference(long.probabilities, frozen) > 1e-3, 'the features are other ones');
+    assert.equal(liveTensors(), before, 'everything is freed');
+  });
+}
+
+test('a tuning that was stopped goes on at its checkpoint and ends as an uninterrupted one', async () => {
+  const before = liveTensors();
+  const args = argumentsOf({ epochs: 5, settings: { adaptation: 'lora+', headEpochs: '10' } });
+  const whole = await predicted(args);
+  const stopped = follow();
+  const cancelling = new AbortController();
+  const context: MethodContext = {
+    ...stopped.context,
+    signal: cancelling.signal,
+    progress: (value) => {
+      stopped.context.progress(value);
+      if (stopped.checkpoints.length === 2) cancelling.abort();
+    },
+  };
+  await assert.rejects(predicted(args, { ...stopped, context }), hasCode('CANCELLED'));
+  const [, resumed] = stopped.checkpoints;
+  assert.equal(resumed!.epoch, 4);
+  assert.deepEqual(await predicted({ ...args, resumed }), whole);
+  assert.equal(liveTensors(), before);
+});
+
+test('settings of a tuning that do not exist or do not fit are refused', () => {
+  const refused = (settings: Record<string, string>, code: ErrorCode, words: RegExp): void => {
+    assert.throws(() => network.checkSettings(settings), hasCode(code, words), JSON.stringify(settings));
+  };
+  refused({ adaptation: 'lorra' }, 'METHOD_UNKNOWN', /lorra.*lora/);
+  refused({ adaptation: 'lora', ranks: '4' }, 'METHOD_SETTINGS', /ranks/);
+  refused({ adaptation: 'lora', rank: '4000' }, 'METHOD_SETTINGS', /rank 4000/);
+  refused({ adaptation: 'lora', learningRate: '-1' }, 'FIELD_INVALID', /learningRate/);
+  refused({ headEpochs: '10' }, 'METHOD_SETTINGS', /headEpochs/);
+  network.checkSettings({ adaptation: 'lora', rank: '2', alpha: '1', learningRate: '0.01', headEpochs: '10' });
+  network.checkSettings({});
+});
+
 test('components have variance 1 each over the pixels with data, and windows are 0 outside of the scene', () => {
   const [components, side] = [6, 33];
   const scene = new WhitenedScene(argumentsOf(), components);
@@ -167,7 +238,7 @@ test('released encoders replace random ones, and the result says which parts are
   const before = liveTensors();
   const [note, probabilities] = await logits(fixture('hyper-sigma'));
   const [, random] = await logits('');
-  assert.equal(note, 'released encoder blocks; embeddings, spatial positions and sampling offsets are random');
+  assert.equal(note, 'released encoder blocks; embeddings, spatial positions and sampling offsets start at random');
   assert.ok(maximumDifference(probabilities, random) > 1e-3);
   assert.equal(liveTensors(), before);
   await assert.rejects(

@@ -6,8 +6,8 @@ import type { Backbones } from '@hyperswap/registry';
 import { findRival } from '@hyperswap/rivals';
 import { findBaseline } from './engine/baselines/baselines.js';
 import { findPreset, presetSettings } from './presets.js';
-import { checkBaseline, checkComparison } from './run-baseline.js';
-import { requireBands, seenSide } from './run-rival.js';
+import { checkBaseline } from './run-baseline.js';
+import { checkRival, requireBands, seenSide } from './run-rival.js';
 import type { SceneSource } from './scene-source.js';
 import { requireSpectra } from './spectra-windows.js';
 import { namedPatchSize, planTraining } from './training-plan.js';
@@ -34,7 +34,7 @@ export async function checkTraining(
   const rival = findRival(request.method);
   if (rival !== undefined || findBaseline(request.method) !== undefined) {
     if (rival === undefined) checkBaseline(request, patchSize);
-    else checkComparison(request);
+    else checkRival(rival, request);
     const validation = rival?.sees === 'scene' ? rival.validation : 0;
     const plan = await planTraining(request, preset, { patchSize, validation, shift: 0 }, scenes, signal);
     if (rival !== undefined) {

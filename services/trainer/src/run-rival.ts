@@ -98,7 +98,8 @@ async function runOnComponents(
   const { plan, epochs } = await planRival(request, 0, context);
   const read = await readScene(plan, context);
   const name = crypto.randomUUID();
-  const own = { name, rival: rival.name, precision, weights };
+  const settings = ownSettings(request);
+  const own = { name, rival: rival.name, precision, weights, settings };
   const args = { ...own, ...read, training: plan.train, epochs, seed: request.seed };
   const checkpoints = checkpointsOf(request, plan, context, weights);
   const fitted = await fromCheckpoint(request, checkpoints, context, (resumed, onProgress) =>
@@ -183,11 +184,29 @@ function checkpointsOf(
   return new Checkpoints(store, `trainings/${scene}/${method}/checkpoint.safetensors`, fingerprint);
 }
 
+/** Returns the settings of a rival besides `epochs`, which all networks take. */
+function ownSettings({ settings }: StartTrainingRequest): Readonly<Record<string, string>> {
+  return Object.fromEntries(Object.entries(settings).filter(([name]) => name !== 'epochs'));
+}
+
+/**
+ * Checks the settings of a rival.
+ *
+ * @returns the epochs; undefined means the rival's default
+ * @throws FIELD_INVALID, SPLIT_INVALID, METHOD_UNKNOWN, METHOD_SETTINGS
+ */
+export function checkRival(rival: Rival, request: StartTrainingRequest): number | undefined {
+  if (rival.sees !== 'components') return checkComparison(request);
+  rival.checkSettings(ownSettings(request));
+  const { epochs } = request.settings;
+  return checkComparison({ ...request, settings: epochs === undefined ? {} : { epochs } });
+}
+
 /** Plans the pixels of a rival. @param validation share of the training pixels that choose the epoch */
 async function planRival(request: StartTrainingRequest, validation: number, { scenes, signal }: TrainingContext) {
   const preset = request.preset === '' ? undefined : findPreset(request.preset);
   const patchSize = namedPatchSize(request.patchSize, preset);
-  const epochs = checkComparison(request);
+  const epochs = checkRival(findRival(request.method)!, request);
   const plan = await planTraining(request, preset, { patchSize, validation, shift: 0 }, scenes, signal);
   return { plan, patchSize, epochs };
 }

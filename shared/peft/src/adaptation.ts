@@ -39,6 +39,9 @@ export interface Adaptation {
   readonly targets?: readonly string[];
 }
 
+/** Sizes of blocks that are adapted. */
+export type AdaptedBlocks = Pick<BackboneConfig, 'width' | 'depth'>;
+
 /** Returns all projections that adapters may change, for example `blocks.0.attn.q`: W_Q and W_V of every block. */
 export function adaptableProjections({ depth }: Pick<BackboneConfig, 'depth'>): string[] {
   const blocks = Array.from({ length: depth }, (_, block) => block);
@@ -46,7 +49,7 @@ export function adaptableProjections({ depth }: Pick<BackboneConfig, 'depth'>): 
 }
 
 /** Returns the shape of every weight that adapters change. */
-export function adaptedWeight({ width }: BackboneConfig): WeightShape {
+export function adaptedWeight({ width }: Pick<BackboneConfig, 'width'>): WeightShape {
   return { out: width, in: width };
 }
 
@@ -55,7 +58,7 @@ export function adaptedWeight({ width }: BackboneConfig): WeightShape {
  */
 export function adaptationShapes(
   { method, settings, targets }: Adaptation,
-  config: BackboneConfig,
+  config: AdaptedBlocks,
 ): ReadonlyMap<string, FactorShape> {
   const factors = Object.entries(method.factorShapes(adaptedWeight(config), settings));
   const shapes = new Map<string, FactorShape>();
@@ -78,7 +81,7 @@ function elements(shape: readonly number[]): number {
 }
 
 /** Returns fresh factors, the same for the same seed. */
-export function initialFactors(adaptation: Adaptation, config: BackboneConfig, seed: number): Map<string, NamedTensor> {
+export function initialFactors(adaptation: Adaptation, config: AdaptedBlocks, seed: number): Map<string, NamedTensor> {
   const random = new Random(seed);
   const factors = new Map<string, NamedTensor>();
   for (const [name, { shape, deviation }] of adaptationShapes(adaptation, config)) {
@@ -96,7 +99,7 @@ export function initialFactors(adaptation: Adaptation, config: BackboneConfig, s
 export function adaptedParameters(
   { method, settings, targets }: Adaptation,
   factors: ReadonlyMap<string, Tensor>,
-  config: BackboneConfig,
+  config: AdaptedBlocks,
   weights: Weights,
 ): ParameterChanges {
   const tf = tensorflow();

@@ -6,6 +6,7 @@ export {
   adaptedWeight,
   initialFactors,
   mergeAdaptation,
+  type AdaptedBlocks,
   type Adaptation,
 } from './adaptation.js';
 export type {

@@ -14,10 +14,12 @@ import {
 } from '@hyperswap/tensor';
 import type { RivalProgress } from './rival.js';
 
-/** Takes one optimiser step and returns the loss before it. */
-export type TakeStep = (loss: () => Scalar) => Promise<number>;
+/** Takes one optimiser step on a loss, or on parts that add up to it, and returns the loss before it. */
+export type TakeStep = (loss: (() => Scalar) | readonly (() => Scalar)[]) => Promise<number>;
 
 export interface Epochs {
+  /** Stage in reports. @default 'training' */
+  readonly stage?: 'head' | 'training';
   readonly variables: ReadonlyMap<string, Variable>;
   /** Optimiser of the variables, in their order. */
   readonly optimizer: AdamW;
@@ -28,6 +30,8 @@ export interface Epochs {
   readonly checkpointEvery: number;
   /** @param step from 0 @param steps of the whole training */
   readonly learningRate: (step: number, steps: number) => number;
+  /** Factor on the learning rate of a variable, by its own name; 1 if omitted. */
+  readonly rateFactor?: ((name: string) => number) | undefined;
   readonly resumed: TrainingCheckpoint | undefined;
   /** Runs all steps of an epoch. @returns the mean loss of a pixel */
   readonly runEpoch: (step: TakeStep) => Promise<number>;
@@ -43,6 +47,7 @@ export interface Curves {
 /** Runs the epochs of a training. @throws TRAINING_DIVERGED, CANCELLED */
 export async function runEpochs(training: Epochs, context: MethodContext): Promise<Curves> {
   const { variables, optimizer, random, epochs, stepsPerEpoch, resumed } = training;
+  const { stage = 'training', rateFactor = () => 1 } = training;
   const parameters = [...variables];
   const steps = epochs * stepsPerEpoch;
   const losses: number[] = [];
@@ -56,7 +61,7 @@ export async function runEpochs(training: Epochs, context: MethodContext): Promi
     best = bestOf(resumed.tensors);
   }
   const report = (progress: Omit<RivalProgress, 'stage' | 'steps'>): void =>
-    context.progress({ stage: 'training', steps, ...progress } satisfies RivalProgress);
+    context.progress({ stage, steps, ...progress } satisfies RivalProgress);
   for (let epoch = losses.length; epoch < epochs; epoch++) {
     let step = epoch * stepsPerEpoch;
     losses.push(
@@ -64,7 +69,7 @@ export async function runEpochs(training: Epochs, context: MethodContext): Promi
         throwIfAborted(context.signal, 'Training');
         const learningRate = training.learningRate(step, steps);
         step += 1;
-        const value = optimizer.minimise(loss, () => learningRate);
+        const value = optimizer.minimise(loss, (name) => learningRate * rateFactor(name));
         if (!Number.isFinite(value)) throw failure('TRAINING_DIVERGED', { epoch: epoch + 1, step, learningRate });
         report({ epoch: epoch + 1, step, loss: losses.at(-1) });
         await context.pause();

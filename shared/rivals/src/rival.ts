@@ -7,7 +7,7 @@ import type { MethodContext, TrainingCheckpoint } from '@hyperswap/tensor';
 
 /** Report after each step, by `MethodContext.progress`. */
 export interface RivalProgress {
-  readonly stage: 'weights' | 'features' | 'training';
+  readonly stage: 'weights' | 'features' | 'head' | 'training';
   /** From 1; 0 outside of the training itself. */
   readonly epoch: number;
   readonly step: number;
@@ -77,6 +77,8 @@ export interface ComponentsArguments extends TrainingScene {
   readonly precision: PrecisionChoice;
   /** Folder of the rival's released weights; empty for random weights. */
   readonly weights: string;
+  /** The rival's own settings, which `checkSettings` accepts. */
+  readonly settings: Readonly<Record<string, string>>;
 }
 
 /** A trained rival that classifies pixels of the scene that it was trained on. */
@@ -141,6 +143,8 @@ export interface ComponentsRival extends Named {
   readonly side: number;
   /** Number of components; the scene needs as many bands. */
   readonly components: number;
+  /** Checks settings besides `epochs`. @throws FIELD_INVALID, METHOD_UNKNOWN, METHOD_SETTINGS */
+  checkSettings(settings: Readonly<Record<string, string>>): void;
   /** @throws TRAINING_DIVERGED, CANCELLED */
   fit(args: ComponentsArguments, context: MethodContext): Promise<PixelClassifier>;
 }

@@ -29,6 +29,7 @@ export {
   layerParameters,
   layersOf,
   releaseLayer,
+  type AnyLayer,
   type BlockLayers,
   type LayerName,
 } from './folding.js';

@@ -3,16 +3,24 @@ import { foldLayer, keepLayer, layersOf, releaseLayer, Weights, type BlockLayers
 import { chooseKernels, type DeviceLinear, type FloatPrecision, type MethodContext } from '@hyperswap/tensor';
 import { throwIfAborted } from '@hyperswap/errors';
 import type { FrozenEncoders } from './features.js';
-import { blockShapes, depthOf, encoderShapes, type Encoder } from './parameters.js';
+import { blockShapes, depthOf, encoders, encoderShapes, type Encoder } from './parameters.js';
 import type { HyperSigmaSize } from './size.js';
 
-/** Encoders that own what they hold. */
+/** Encoders that own what they hold. Their weights have the adapted projections in float32 if the form keeps them. */
 export interface OwnedEncoders extends FrozenEncoders {
   readonly precision: FloatPrecision;
   dispose(): void;
 }
 
-const encoders = ['spatial', 'spectral'] as const;
+/** Parameters that adaptation methods change, and what is folded with them. */
+const adaptable = /\.blocks\.\d+\.(norm1|attn\.[qv])\./;
+
+/** Form of the encoders on the device. */
+export interface EncoderForm {
+  readonly precision: FloatPrecision;
+  /** Keeps the projections that methods adapt in float32 too, among the weights. */
+  readonly keepsAdapted: boolean;
+}
 
 /**
  * Uploads both encoders.
@@ -24,7 +32,7 @@ const encoders = ['spatial', 'spectral'] as const;
 export async function uploadEncoders(
   size: HyperSigmaSize,
   valuesOf: (name: string) => Float32Array,
-  precision: FloatPrecision,
+  { precision, keepsAdapted }: EncoderForm,
   { signal, pause }: Pick<MethodContext, 'signal' | 'pause'>,
   report: (done: number, total: number) => void,
 ): Promise<OwnedEncoders> {
@@ -34,7 +42,7 @@ export async function uploadEncoders(
   const upload = (shapes: Iterable<readonly [string, readonly number[]]>): Weights =>
     Weights.upload(new Map([...shapes].map(([name, shape]) => [name, { shape, values: valuesOf(name) }])));
   const all = encoders.flatMap((encoder) => [...encoderShapes(size, encoder)]);
-  const weights = upload(all.filter(([name]) => !name.includes('.blocks.')));
+  const weights = upload(all.filter(([name]) => !name.includes('.blocks.') || (keepsAdapted && adaptable.test(name))));
   const dispose = (): void => {
     weights.dispose();
     for (const block of encoders.flatMap((encoder) => blocks[encoder]))

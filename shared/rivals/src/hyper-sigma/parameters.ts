@@ -13,7 +13,8 @@ import {
 } from './size.js';
 
 /** Prefixes of the encoders' names. */
-export type Encoder = 'spatial' | 'spectral';
+export const encoders = ['spatial', 'spectral'] as const;
+export type Encoder = (typeof encoders)[number];
 
 /** Blocks of an encoder. */
 export function depthOf(encoder: Encoder): number {
