@@ -4,6 +4,8 @@ import { after, before, describe, test } from 'node:test';
 import type { SaveLabelsRequest, Scene } from '@hyperswap/proto';
 import { callUnary, readStream } from '@hyperswap/rpc';
 import { hasCode } from '../support/errors.js';
+import { startFleet, type Fleet, type Pod } from '../support/fleet.js';
+import { serversMissing } from '../support/servers.js';
 import {
   labelsOf,
   prepareToy,
@@ -182,5 +184,46 @@ describe('labels that are drawn', () => {
     assert.deepEqual([trainPixels, testPixels], [20, 30]);
     const nothing = readStream(services.trainings, services.trainings.previewSplit({ training: undefined }));
     await assert.rejects(nothing.next(), hasCode('FIELD_INVALID', /training/));
+  });
+});
+
+describe('labels that two processes save on one scene', { skip: serversMissing }, () => {
+  let fleet: Fleet;
+  let pods: readonly Pod[];
+
+  before(async () => {
+    fleet = await startFleet();
+    pods = await Promise.all([fleet.startPod('preprocessing'), fleet.startPod('preprocessing')]);
+    await prepareToy(pods[0]!);
+  });
+  after(() => fleet.stop());
+
+  const save = (pod: number, labelMap: string, label: number, sceneDigest?: string) =>
+    callUnary(pods[pod]!.scenes, 'saveLabels', {
+      ...{ scene: 'toy', sceneDigest, labelMap, base: '', newClasses: [] },
+      windows: [{ window: { row: 0, column: 0, height: 3, width: 3 }, labels: Buffer.alloc(9, label) }],
+    });
+  const current = async (): Promise<Scene> => (await callUnary(pods[1]!.scenes, 'getScene', { name: 'toy' })).scene!;
+
+  test('are all kept, whoever is first', async () => {
+    // Three a process: a call tries five times, and meets at most the three of the other process.
+    const names = [0, 1].flatMap((pod) => [1, 2, 3].map((label) => ({ pod, label, name: `p${pod}-${label}` })));
+    await Promise.all(names.map(({ pod, label, name }) => save(pod, name, label)));
+    const scene = await current();
+    for (const { label, name, pod } of names) {
+      assert.equal(scene.labelMaps.find((map) => map.name === name)?.labelledPixels, 9, name);
+      const labels = await labelsOf(pods[1 - pod]!, scene, name);
+      assert.equal(labels[0], label, name);
+    }
+  });
+
+  test('are refused for one of them when both name what they saw', async () => {
+    const { digest } = await current();
+    const results = await Promise.allSettled([save(0, 'mine', 1, digest), save(1, 'yours', 2, digest)]);
+    const refused = results.filter((result) => result.status === 'rejected');
+    assert.equal(refused.length, 1);
+    assert.ok(hasCode('LABELS_CHANGED')(refused[0]!.reason));
+    const kept = (await current()).labelMaps.map(({ name }) => name).filter((name) => /mine|yours/.test(name));
+    assert.deepEqual(kept, [results[0]!.status === 'fulfilled' ? 'mine' : 'yours']);
   });
 });
