@@ -12,6 +12,7 @@ import {
   type TrainingCheckpoint,
   type Variable,
 } from '@hyperswap/tensor';
+import { overBatches } from '../batches.js';
 import { runEpochs } from '../epochs.js';
 import type { LabelledScenePixels } from '../rival.js';
 import { headLogits, type Dropout } from './head.js';
@@ -75,7 +76,7 @@ export async function fitHead(args: HeadTraining, context: MethodContext): Promi
         stepsPerEpoch: Math.ceil(count / batchSize),
         learningRate: (step, steps) => headLearningRate * cosineSchedule(step, steps, 0),
         runEpoch: (step) =>
-          overBatches(random, training.labels, (chosen, places) =>
+          overBatches({ random, labels: training.labels, batchSize }, (chosen, places) =>
             step(() => {
               const logits = headLogits(tf.gather(features, tf.tensor1d(chosen, 'int32')), variables, size, drop);
               return tf.losses.softmaxCrossEntropy(tf.oneHot(tf.tensor1d(places, 'int32'), classes), logits);
@@ -101,29 +102,6 @@ export async function fitHead(args: HeadTraining, context: MethodContext): Promi
 export function headDropout(random: Random): Dropout {
   const draw = (): number => random.integer(2 ** 31);
   return (x) => dropout(x, dropoutRate, [draw(), draw()]);
-}
-
-/**
- * Runs the batches of an epoch in a random order.
- *
- * @param labels class of each training pixel, from 1
- * @param run takes a step on chosen pixels and their classes from 0, and returns their mean loss
- * @returns the mean loss of a pixel
- */
-export async function overBatches(
-  random: Random,
-  labels: Uint8Array,
-  run: (chosen: Int32Array, places: Int32Array) => Promise<number>,
-): Promise<number> {
-  const count = labels.length;
-  const order = random.shuffle(Int32Array.from({ length: count }, (_, pixel) => pixel));
-  let sum = 0;
-  for (let start = 0; start < count; start += batchSize) {
-    const chosen = order.slice(start, start + batchSize);
-    const places = chosen.map((pixel) => labels[pixel]! - 1);
-    sum += chosen.length * (await run(chosen, places));
-  }
-  return sum / count;
 }
 
 /** Returns what standardises features to mean 0 and deviation 1 over the training windows. */

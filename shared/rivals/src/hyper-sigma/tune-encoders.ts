@@ -1,9 +1,16 @@
 /** Training of HyperSIGMA's encoders, by an adaptation method or as a whole, together with its fusion and head. */
 import { Random } from '@hyperswap/random';
 import { AdamW, cosineSchedule, tensorflow, type MethodContext, type Scalar } from '@hyperswap/tensor';
+import { overBatches } from '../batches.js';
 import { runEpochs } from '../epochs.js';
-import { batchSize, headDropout, headLearningRate, overBatches, weightDecay, type FittedHead } from './fit-head.js';
-import type { HeadTraining } from './fit-head.js';
+import {
+  batchSize,
+  headDropout,
+  headLearningRate,
+  weightDecay,
+  type FittedHead,
+  type HeadTraining,
+} from './fit-head.js';
 import type { LearnedEncoders } from './learned-encoders.js';
 import type { WhitenedScene } from './whitened-scene.js';
 
@@ -48,7 +55,7 @@ export async function tuneEncoders(
         rateFactor: (name) =>
           ofHead.has(name) ? headLearningRate : learningRate * (learned.rateFactors.get(name) ?? 1),
         runEpoch: (step) =>
-          overBatches(random, training.labels, (chosen, places) => {
+          overBatches({ random, labels: training.labels, batchSize }, (chosen, places) => {
             const parts: (() => Scalar)[] = [];
             for (let first = 0; first < chosen.length; first += windowsOfGradient) {
               const own = chosen.slice(first, first + windowsOfGradient);

@@ -11,6 +11,7 @@ import {
   type Tensor3D,
 } from '@hyperswap/tensor';
 import { Random } from '@hyperswap/random';
+import { overBatches } from '../batches.js';
 import { runEpochs } from '../epochs.js';
 import { predictionOf } from '../predict.js';
 import type { WindowArguments, WindowRival } from '../rival.js';
@@ -54,9 +55,8 @@ export const spectralFormer: WindowRival = {
     const optimizer = new AdamW([...variables.values()], { weightDecay: 0, penalty: decay });
     const random = new Random(seed);
     const drawSeed = (): ValuesSeed => [random.integer(2 ** 31), random.integer(2 ** 31)];
-    const count = labels.length;
     const epochs = args.epochs ?? defaultEpochs;
-    const stepsPerEpoch = Math.ceil(count / batchSize);
+    const stepsPerEpoch = Math.ceil(labels.length / batchSize);
     const dispose = (): void => tf.dispose([...variables.values(), ...scaled.tensors]);
     try {
       await runEpochs(
@@ -65,21 +65,14 @@ export const spectralFormer: WindowRival = {
           ...{ epochs, stepsPerEpoch },
           checkpointEvery: 5,
           learningRate: (step) => learningRateOf(Math.floor(step / stepsPerEpoch), epochs),
-          runEpoch: async (step) => {
-            const order = random.shuffle(Int32Array.from({ length: count }, (_, pixel) => pixel));
-            let sum = 0;
-            for (let start = 0; start < count; start += batchSize) {
-              const chosen = order.slice(start, start + batchSize);
-              const classesOf = chosen.map((pixel) => labels[pixel]! - 1);
-              const loss = await step(() => {
+          runEpoch: (step) =>
+            overBatches({ random, labels, batchSize }, (chosen, places) =>
+              step(() => {
                 const own = tf.gather(all, tf.tensor1d(chosen, 'int32'));
                 const logits = spectralFormerLogits(own, variables, { rate: dropoutRate, drawSeed });
-                return tf.losses.softmaxCrossEntropy(tf.oneHot(tf.tensor1d(classesOf, 'int32'), classes), logits);
-              });
-              sum += loss * chosen.length;
-            }
-            return sum / count;
-          },
+                return tf.losses.softmaxCrossEntropy(tf.oneHot(tf.tensor1d(places, 'int32'), classes), logits);
+              }),
+            ),
         },
         context,
       );
