@@ -10,7 +10,7 @@ import {
 } from '@hyperswap/proto';
 import { maximumHalo, maximumTileSide } from '@hyperswap/scene';
 import type { AdmittedAdapter } from './binding-table.js';
-import type { PixelType } from './engine/program.js';
+import type { PixelType } from './engine/open-tiles.js';
 
 /** Validated tile: its bytes match its header. Ready for the engine. */
 export interface CheckedTile {

@@ -1,5 +1,6 @@
 import type { ProgramClient } from '@hyperswap/tensor';
-import type { TileProgram, TileToOpen } from './engine/program.js';
+import type { TileToOpen } from './engine/open-tiles.js';
+import type { TileProgram } from './engine/program.js';
 import { patchValuesOf, type PatchWork } from './patch-work.js';
 import type { ServingStatistics } from './serving-statistics.js';
 import type { BatchOptions } from './scheduler/patch-scheduler.js';

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { ProgramClient } from '@hyperswap/tensor';
-import type { BindArguments, TileProgram } from './engine/program.js';
+import type { BindArguments } from './engine/bound-adapters.js';
+import type { TileProgram } from './engine/program.js';
 
 /** Binding for a single call. It is created when the first work of the call begins, and freed after the last. */
 export class PrivateBinding {

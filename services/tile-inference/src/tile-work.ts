@@ -1,7 +1,7 @@
 import type { BackboneConfig } from '@hyperswap/spectralgpt';
 import type { AdmittedAdapter } from './binding-table.js';
 import type { CheckedTile } from './check-tile.js';
-import type { TileToOpen } from './engine/program.js';
+import type { TileToOpen } from './engine/open-tiles.js';
 import type { Size } from './scheduler/memory-budget.js';
 import type { Work, WorkGroup } from './scheduler/work.js';
 

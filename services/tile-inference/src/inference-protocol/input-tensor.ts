@@ -1,6 +1,6 @@
 import { failure } from '@hyperswap/errors';
 import type { openInference } from '@hyperswap/proto';
-import type { PixelType } from '../engine/program.js';
+import type { PixelType } from '../engine/open-tiles.js';
 import type { Parameters } from './parameters.js';
 
 type Request = Pick<openInference.ModelInferRequest, 'inputs' | 'rawInputContents'>;
