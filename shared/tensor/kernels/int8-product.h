@@ -5,7 +5,7 @@
 // Σ x w = scale(w) · (scale(x) · Σ u q + offset · Σ q): exact integer sums, then float arithmetic.
 //
 // The mean of each token's input over many patches is subtracted before quantising, and its product with the weight is
-// part of the token's bias. What is left varies less, so that rounding it costs less.
+// part of the token's bias. The rest varies less, so that its rounding error is smaller.
 // Reference: Jacob et al. 2018, Quantization and Training of Neural Networks for Efficient Integer-Arithmetic-Only
 // Inference, section 2.
 #pragma once

@@ -1,4 +1,4 @@
-// What ops on tensors of float or bfloat16 share: the check of their inputs, floats in and out, registration.
+// Shared parts of ops on tensors of float or bfloat16: check of inputs, conversion to floats and back, registration.
 #pragma once
 
 #include <cstdint>

@@ -31,7 +31,7 @@ class PackOp : public tensorflow::OpKernel {
     int64_t stride;
   };
 
-  // Calls pack(panel) for each panel in TensorFlow's threads. `cyclesPerWeight` is about what it takes.
+  // Calls pack(panel) for each panel in TensorFlow's threads. `cyclesPerWeight` estimates its cost.
   template <class Pack>
   void PackPanels(tensorflow::OpKernelContext* context, int64_t inputsOfGroup, int64_t rows, int64_t cyclesPerWeight,
                   const Pack& pack) {

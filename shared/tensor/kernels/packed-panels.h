@@ -14,7 +14,7 @@ constexpr int64_t tileRows = 6;
 
 inline int64_t RoundUp(int64_t count, int64_t unit) { return (count + unit - 1) / unit * unit; }
 
-// Calls tile(row, height) for tiles of nearly equal height: a tile of one or two rows would wait for its loads.
+// Calls tile(row, height) for tiles of nearly equal height: memory loads limit a tile of one or two rows.
 template <class Tile>
 inline void ForEachTile(int64_t rows, const Tile& tile) {
   const int64_t tiles = (rows + tileRows - 1) / tileRows;

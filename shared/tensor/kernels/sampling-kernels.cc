@@ -26,7 +26,7 @@ struct Corners {
   float shares[4], alongX[4], alongY[4];
 
   Corners(float x, float y, int64_t side) {
-    // Points further away see nothing either, and stay within the range of integers.
+    // Points further away are outside of the grid too; the limit keeps them in the range of integers.
     x = std::min(std::max(x, -2.0f), side + 1.0f);
     y = std::min(std::max(y, -2.0f), side + 1.0f);
     const float left = std::floor(x), top = std::floor(y);

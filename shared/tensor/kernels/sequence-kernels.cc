@@ -1,6 +1,6 @@
 // Ops of networks that read a scene as one long sequence: selective scan, causal convolution and group norm, each with
 // its gate or activation, and their gradients. Sums over rows are made in blocks that do not depend on the number of
-// threads, so that a training that is resumed ends as one that was not. shared/tensor/src/device/ calls them.
+// threads: a resumed training gives the same bytes as an uninterrupted one. shared/tensor/src/device/ calls them.
 #include <algorithm>
 #include <cmath>
 #include <vector>
@@ -33,7 +33,7 @@ void ForEachUnit(OpKernelContext* context, int64_t units, int64_t cyclesPerUnit,
 
 const float* Read(OpKernelContext* context, int input) { return context->input(input).flat<float>().data(); }
 
-// Parts of 0 … `count` that depend on nothing else.
+// Blocks of 0 … `count`. They depend on `count` only, not on the number of threads.
 struct Blocks {
   int64_t count, units;
   Blocks(int64_t count, int64_t smallest) : count(count), units(std::max<int64_t>(1, std::min<int64_t>(64, count / smallest))) {}
@@ -52,7 +52,7 @@ std::vector<double> Total(const std::vector<float>& parts, int64_t units, int64_
 
 // ---- Selective scan
 
-// How a scan is shared among threads: long sequences by channels, many short ones by sequences.
+// Division of a scan among threads: long sequences by channels, many short ones by sequences.
 struct ScanPlan {
   int64_t sequences, length, channels, states, unitChannels, channelUnits;
   Blocks blocks;
