@@ -59,8 +59,8 @@ export function packBf16({ weight, bias }: DeviceLinear): DeviceLinear {
 }
 
 /**
- * Returns true if `packedBlock` uses the processor's instruction for products of bfloat16: the processor has it, and the
- * compiler of the addon knew it (GCC 10, Clang 9 or newer).
+ * Returns true if `packedBlock` uses the processor's instruction for products of bfloat16: the processor has it, and
+ * the compiler of the addon knew it (GCC 10, Clang 9 or newer).
  */
 export function hasBf16Dot(): boolean {
   return deviceScope(() => readDevice(execute('HyperswapHasBf16Dot', [], [])[0]!)[0] === 1);
