@@ -89,6 +89,7 @@ parity-fixtures:
 	out/parity-venv/bin/pip install --quiet -r tests/parity/requirements.txt
 	out/parity-venv/bin/python tests/parity/write_fixtures.py
 	out/parity-venv/bin/python tests/parity/write_pca_fixtures.py
+	out/parity-venv/bin/python tests/parity/write_discriminant_fixture.py
 
 # Writes fixtures/peft again with Hugging Face's PEFT, and loads what hyperswap exports with it.
 peft-fixtures parity-peft: build

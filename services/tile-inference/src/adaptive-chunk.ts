@@ -25,7 +25,7 @@ export interface AdaptiveChunk {
 }
 
 /** Map of a chunk. */
-export interface AdaptiveResult extends TileLabels {
+export interface AdaptiveResult extends Omit<TileLabels, 'logits'> {
   readonly counts: AgreementCounts;
 }
 
@@ -38,7 +38,7 @@ export interface AdaptiveResult extends TileLabels {
  */
 export async function classifyAdaptively(
   chunk: AdaptiveChunk,
-  classify: (pixels: Int32Array) => Promise<TileLabels>,
+  classify: (pixels: Int32Array) => Promise<Omit<TileLabels, 'logits'>>,
 ): Promise<AdaptiveResult> {
   const { height, width, classes } = chunk;
   const size = height * width;

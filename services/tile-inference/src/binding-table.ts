@@ -11,7 +11,7 @@ import { orAborted } from './or-aborted.js';
 /** Version that a reference resolved to at admission, with the requirements for its tiles. */
 export interface AdmittedAdapter extends Pick<
   AdapterMetadata,
-  'patchSize' | 'bands' | 'pcaDigest' | 'views' | 'wavelengths' | 'method' | 'pooling'
+  'patchSize' | 'bands' | 'pcaDigest' | 'views' | 'wavelengths' | 'method' | 'pooling' | 'diffusion'
 > {
   /** Version, in the form `name@7`. */
   readonly reference: string;
@@ -100,9 +100,9 @@ export class BindingTable {
     let known = this.known.get(digest);
     if (known === undefined) {
       const { metadata } = await registry.resolve(version);
-      const { patchSize, bands, pcaDigest, views, wavelengths, method, pooling } = metadata;
+      const { patchSize, bands, pcaDigest, views, wavelengths, method, pooling, diffusion } = metadata;
       const sizes = { classes: metadata.classes.length, components: backbone.config.components };
-      known = { digest, patchSize, bands, pcaDigest, views, wavelengths, method, pooling, ...sizes };
+      known = { digest, patchSize, bands, pcaDigest, views, wavelengths, method, pooling, diffusion, ...sizes };
       this.known.set(digest, known);
     }
     return { ...known, reference: version };

@@ -6,6 +6,7 @@ import type { ObjectStore } from '@hyperswap/storage';
 import { classifyAdaptively } from './adaptive-chunk.js';
 import type { BindingTable } from './binding-table.js';
 import { countsOfJob, encodeCounts } from './chunk-counts.js';
+import { diffuseMap, logitsKey } from './diffused-map.js';
 import { chunkCount, chunkKey, chunkWindow, type SceneJob, type SceneJobResult } from './scene-job.js';
 import type { TileClassifier } from './tile-classifier.js';
 import type { TileLabels } from './tile-work.js';
@@ -25,13 +26,22 @@ export interface ChunkContext {
 export function chunkHandler(context: ChunkContext): JobHandler<SceneJob, SceneJobResult, JobProgress> {
   const { store } = context;
   return {
-    run: async ({ objects, request }, { signal }) =>
-      request.agreement === undefined ? {} : { counts: await countsOfJob(store, objects, request, signal) },
+    run: async ({ objects, request }, { signal, report }) => {
+      const { agreement, diffusion } = request;
+      if (diffusion !== undefined) {
+        const onProgress = (done: number, total: number): void => report({ stage: 'diffusing', done, total });
+        await diffuseMap(store, objects, { ...request, diffusion }, { signal, onProgress });
+      }
+      return agreement === undefined ? {} : { counts: await countsOfJob(store, objects, request, signal) };
+    },
     runPart: (job, index, { signal }) => classifyChunk(job, index, context, signal),
     clear: async ({ objects, request }, end, index) => {
       if (end !== 'cancelled') return;
-      if (index !== undefined) await store.delete(chunkKey(objects, index));
-      else for (let chunk = 0; chunk < chunkCount(request); chunk++) await store.delete(chunkKey(objects, chunk));
+      const chunks = index === undefined ? Array.from({ length: chunkCount(request) }, (_, chunk) => chunk) : [index];
+      for (const chunk of chunks) {
+        await store.delete(chunkKey(objects, chunk));
+        if (request.diffusion !== undefined) await store.delete(logitsKey(objects, chunk));
+      }
     },
   };
 }
@@ -54,6 +64,10 @@ async function classifyChunk(
   const mask = await scene.readMask(window);
   const chosen = mask?.includes(0) ? pixelsWithData(mask) : undefined;
   const pixels = window.height * window.width;
+  if (chosen?.length === 0 && request.diffusion !== undefined) {
+    await store.put(logitsKey(objects, index), Buffer.alloc(4 * pixels * request.classes));
+    return;
+  }
   if (chosen?.length === 0) {
     const counts = agreement === undefined ? [] : [encodeCounts(noCounts)];
     const planes = 2 + (areKept ? request.classes : 0);
@@ -70,6 +84,13 @@ async function classifyChunk(
         const tile = { ...place, ...(wanted && { chosen: wanted }), pixels: moved.buffer as ArrayBuffer };
         return tiles.classify(flow, tile, adapter, reservation, needsAll, signal);
       };
+      if (request.diffusion !== undefined) {
+        const { logits } = await classify(chosen, scores);
+        const { buffer, byteOffset, byteLength: bytes } = logits;
+        const plane = new Uint8Array(buffer, byteOffset, bytes);
+        await store.put(logitsKey(objects, index), Buffer.from(spread(plane, chosen, pixels)));
+        return;
+      }
       if (agreement === undefined) {
         const { labels, confidence, probabilities } = await classify(chosen, scores);
         const planes = [labels, confidence, probabilities].map((plane) => spread(plane, chosen, pixels));

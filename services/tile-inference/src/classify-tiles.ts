@@ -27,6 +27,7 @@ import { checkTile, type CheckedTile } from './check-tile.js';
 import { requireSameBands } from './same-bands.js';
 import { wantedOutputs } from './read-map.js';
 import type { ClassifiedTile, TileClassifier } from './tile-classifier.js';
+import { requirePatchwise } from './whole-scene-only.js';
 
 export interface ClassifyTilesContext {
   readonly store: ObjectStore;
@@ -164,6 +165,7 @@ async function admitTile(
       throw failure('FIELD_INVALID', { field: 'tile.id', reason: `it has more than ${maximumIdBytes} bytes` });
     }
     adapter = await bindings.admit(tile.adapter === '' ? header.adapter : tile.adapter);
+    requirePatchwise(adapter);
     requireSameBands(
       pcaDigest === undefined ? `The pixels of tile ${tile.id}` : `Scores of ${header.scene}`,
       wavelengths,

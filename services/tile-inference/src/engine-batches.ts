@@ -39,9 +39,14 @@ export class EngineBatches {
     }
     const segments = parts.map(({ work, first, count }) => ({ key: work.key, digest: work.digest, first, count }));
     const probabilities = parts.some(({ work }) => work.probabilities.length > 0);
+    const logits = parts.some(({ work }) => work.logits.length > 0);
     const transfer = open.map(({ pixels }) => pixels);
     const start = performance.now();
-    const rows = await this.engine.call('classify', { open, segments, probabilities }, { transfer, signal, urgent });
+    const rows = await this.engine.call(
+      'classify',
+      { open, segments, probabilities, logits },
+      { transfer, signal, urgent },
+    );
     this.countBatch(segments, performance.now() - start);
     let [offset, shares] = [0, 0];
     for (const { work, first, count } of parts) {
@@ -50,6 +55,9 @@ export class EngineBatches {
       const { classes } = work;
       if (work.probabilities.length > 0) {
         work.probabilities.set(rows.probabilities.subarray(shares, shares + count * classes), first * classes);
+      }
+      if (work.logits.length > 0) {
+        work.logits.set(rows.logits.subarray(shares, shares + count * classes), first * classes);
       }
       offset += count;
       shares += count * classes;

@@ -14,6 +14,7 @@ import { newPatchWork, patchesSize, patchValues } from './patch-work.js';
 import { precisionChoice } from './precision.js';
 import { PrivateBinding } from './private-binding.js';
 import type { Reservation, Size } from './scheduler/memory-budget.js';
+import { requirePatchwise } from './whole-scene-only.js';
 import type { PatchScheduler, ScheduledFlow } from './scheduler/patch-scheduler.js';
 
 export interface PredictContext {
@@ -145,10 +146,10 @@ async function findTarget(
     if (blob.byteLength > maximumBlobBytes) {
       throw failure('FIELD_INVALID', { field: 'blob', reason: `it has more than ${maximumBlobBytes} bytes` });
     }
-    const read = () => Promise.resolve({ reference: 'the adapter', blob, ...bound });
+    const read = () => Promise.resolve({ reference: 'the adapter', blob, isOfPatches: true, ...bound });
     return { backbone, precision, adapter: new PrivateBinding(engine, read) };
   }
-  const admitted = await bindings.admit(adapter.value);
+  const admitted = requirePatchwise(await bindings.admit(adapter.value));
   const isServed = backbone.digest === served.digest && precision === served.precision;
   if (isServed) return { backbone, precision, adapter: admitted };
   const { reference } = admitted;

@@ -21,6 +21,8 @@ const sceneJobSchema = z.object({
   probabilities: z.boolean(),
   /** Adaptive mode: share of pixels that shall have the label of the exact map. */
   agreement: z.number().optional(),
+  /** Reach of the adapter's diffusion in pixels: chunks hold logits until the end. */
+  diffusion: z.number().positive().optional(),
 });
 
 const count = z.number().int().nonnegative();

@@ -15,6 +15,7 @@ import { maximumTileSide, PreparedScene } from '@hyperswap/scene';
 import type { ObjectStore } from '@hyperswap/storage';
 import type { Logger } from '@hyperswap/telemetry';
 import { chunkHandler, chunksAtOnce, type ChunkContext } from './classify-chunk.js';
+import { requireDiffusible } from './diffused-map.js';
 import { requireSameBands } from './same-bands.js';
 import { chunkCount, classificationKind, type SceneJob, type SceneJobResult } from './scene-job.js';
 
@@ -136,6 +137,14 @@ export class SceneJobs {
     requireSameBands(`The pixels of ${scene}`, manifest.raster?.wavelengths ?? [], { reference: adapter, ...metadata });
     const chunkSize = chooseChunkSize(request.chunkSize, height, width);
     const classes = metadata.classes.length;
+    const diffusion = metadata.diffusion?.reach;
+    if (diffusion !== undefined) {
+      if (agreement !== undefined) {
+        const reason = `adaptive mode is not for ${adapter}, whose features are diffused: it needs every pixel`;
+        throw failure('FIELD_INVALID', { field: 'mode', reason });
+      }
+      requireDiffusible(scene, height * width, classes);
+    }
     return runner.start(classificationKind, {
       scene,
       sceneDigest,
@@ -146,6 +155,7 @@ export class SceneJobs {
       width,
       chunkSize,
       agreement,
+      diffusion,
     });
   }
 

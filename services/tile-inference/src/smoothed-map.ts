@@ -1,15 +1,12 @@
 import { failure } from '@hyperswap/errors';
-import { smoothInThread, SpectralEdges, type ConfidentMap } from '@hyperswap/map';
-import { gridWindows } from '@hyperswap/raster';
-import { PreparedScene } from '@hyperswap/scene';
+import { smoothInThread, type ConfidentMap } from '@hyperswap/map';
 import type { ObjectStore } from '@hyperswap/storage';
 import { wholeMap } from './finished-map.js';
+import { sceneEdges } from './scene-edges.js';
 import type { FinishedJob } from './scene-jobs.js';
 
 /** Pixels that votes reach at most. */
 const maximumReach = 1000;
-/** Side of the tiles that edges are computed from. */
-const tileSide = 64;
 
 export interface SmoothingContext {
   readonly store: ObjectStore;
@@ -35,22 +32,5 @@ export async function smoothedMap(
     });
   }
   const map = await wholeMap(store, job);
-  return smoothInThread(map, await sceneEdges(store, job, signal), { reach, signal, onProgress });
-}
-
-/** Returns the distances between the scores of neighbouring pixels that hold data. */
-async function sceneEdges(
-  store: ObjectStore,
-  { scene: name, sceneDigest }: FinishedJob,
-  signal: AbortSignal,
-): Promise<SpectralEdges> {
-  const scene = await PreparedScene.openPinned(store, name, sceneDigest);
-  const { height, width, components } = scene.manifest;
-  const edges = new SpectralEdges(height, width);
-  const mask = await scene.readMask({ row: 0, column: 0, height, width });
-  for (const window of gridWindows({ height, width }, tileSide)) {
-    edges.place(window, 1, await scene.readWindow(window, 1, signal), components);
-  }
-  if (mask !== undefined) edges.cut(mask);
-  return edges;
+  return smoothInThread(map, (await sceneEdges(store, job, signal)).edges, { reach, signal, onProgress });
 }

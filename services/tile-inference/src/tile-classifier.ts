@@ -120,8 +120,8 @@ export class TileClassifier {
         statistics.succeeded(adapter, work.patches, times, performance.now() - start);
         adapterPatches.add(work.patches, { adapter: label });
         adapterTiles.add(1, { adapter: label, outcome: 'OK' });
-        const { labels, confidence, probabilities: shares } = work;
-        return { labels, confidence, probabilities: shares, times };
+        const { labels, confidence, probabilities: shares, logits } = work;
+        return { labels, confidence, probabilities: shares, logits, times };
       } catch (error) {
         // Its last batch would have freed it.
         batches.discard(work);

@@ -13,6 +13,8 @@ export interface TileLabels {
   readonly confidence: Uint8Array;
   /** Probability of every class in 255ths, pixel by pixel; empty unless asked for. */
   readonly probabilities: Uint8Array;
+  /** Logit of every class, pixel by pixel; empty but for adapters whose features are diffused. */
+  readonly logits: Float32Array;
 }
 
 /** A tile as the scheduler has it: patches around the pixels of its window. Batches fill in its labels. */
@@ -39,7 +41,7 @@ let nextKey = 1;
 /** Returns work of a checked tile. @param probabilities the probabilities of all classes are wanted too */
 export function newTileWork(
   { window: { height, width }, margins, pixels, pixelType, bands, raw, rowStep = 1, chosen }: CheckedTile,
-  { digest, classes }: Pick<AdmittedAdapter, 'digest' | 'classes'>,
+  { digest, classes, diffusion }: Pick<AdmittedAdapter, 'digest' | 'classes' | 'diffusion'>,
   group: WorkGroup,
   probabilities: boolean,
 ): TileWork {
@@ -55,18 +57,19 @@ export function newTileWork(
     labels: new Uint8Array(patches),
     confidence: new Uint8Array(patches),
     probabilities: new Uint8Array(probabilities ? patches * classes : 0),
+    logits: new Float32Array(diffusion === undefined ? 0 : patches * classes),
   };
 }
 
 /** Returns the memory of a tile: pixels as received, pixels normalised on the device, and its results. */
 export function tileSize(
   { window: { height, width }, margins, pixels, rowStep = 1, chosen }: TileExtent,
-  { classes }: Pick<AdmittedAdapter, 'classes'>,
+  { classes, diffusion }: Pick<AdmittedAdapter, 'classes' | 'diffusion'>,
   { components }: BackboneConfig,
   probabilities: boolean,
 ): Size {
   const patches = chosen?.length ?? height * width;
   const area = (margins.top + (height - 1) * rowStep + 1 + margins.bottom) * (margins.left + width + margins.right);
-  const results = patches * (2 + (probabilities ? classes : 0));
+  const results = patches * (2 + (probabilities ? classes : 0) + (diffusion === undefined ? 0 : 4 * classes));
   return { patches, bytes: bytesPerTile + pixels.byteLength + 4 * components * area + results };
 }

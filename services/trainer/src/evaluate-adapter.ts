@@ -5,6 +5,8 @@ import type { AdapterVersion } from '@hyperswap/proto';
 import { toAdapterVersion } from '@hyperswap/registry';
 import type { Precision } from '@hyperswap/tensor';
 import type { Classified } from './engine/baselines/baseline.js';
+import { diffuseInThread, softmax } from '@hyperswap/map';
+import { measuringWalks } from './measuring-walks.js';
 import { measure, type Tested } from './measure.js';
 import { predictPixels } from './predict-pixels.js';
 import type { TrainingContext } from './training-context.js';
@@ -18,7 +20,8 @@ export async function testAdapter(
   context: TrainingContext,
 ): Promise<Tested> {
   if (plan.test.pixels.length === 0) return { predictions: new Uint8Array(), metrics: undefined };
-  return measure(plan, await classifyPixels(adapter, plan.test.pixels, plan, precision, context));
+  const classify = adapter.metadata.diffusion === undefined ? classifyPixels : classifyDiffused;
+  return measure(plan, await classify(adapter, plan.test.pixels, plan, precision, context));
 }
 
 /** Classifies pixels with an adapter, exactly as it is served. */
@@ -34,6 +37,38 @@ export async function classifyPixels(
   return withBound(adapter, scene.components, precision, context, (name) =>
     predictPixels(name, pixels.length, batches, context),
   );
+}
+
+/**
+ * Classifies pixels with an adapter whose features are diffused. The head is linear, so that diffused features have
+ * diffused logits. These are computed for all land that the walks of test pixels reach.
+ */
+async function classifyDiffused(
+  adapter: Adapter,
+  pixels: readonly number[],
+  plan: TrainingPlan,
+  precision: Precision,
+  context: TrainingContext,
+): Promise<Classified> {
+  const { edges, tested } = await measuringWalks(plan, context);
+  const classes = adapter.metadata.classes.length;
+  const chosen = [...tested.keys()].filter((pixel) => tested[pixel] === 1);
+  const logits = await logitsOfPixels(adapter, chosen, plan, precision, context);
+  const whole = new Float32Array(tested.length * classes);
+  chosen.forEach((pixel, place) => {
+    whole.set(logits.subarray(place * classes, (place + 1) * classes), pixel * classes);
+  });
+  const { reach } = adapter.metadata.diffusion!;
+  const diffused = await diffuseInThread(whole, edges, { reach, signal: context.signal });
+  const labels = new Uint8Array(pixels.length);
+  const confidence = new Uint8Array(pixels.length);
+  for (const [place, pixel] of pixels.entries()) {
+    const shares = softmax(diffused.subarray(pixel * classes, (pixel + 1) * classes));
+    const largest = Math.max(...shares);
+    labels[place] = shares.indexOf(largest) + 1;
+    confidence[place] = Math.round(255 * largest);
+  }
+  return { labels, confidence };
 }
 
 /** Returns the logits of pixels, exactly as they are served, `[pixels, classes]`. */

@@ -54,11 +54,6 @@ export async function fitAdapter(recipe: AdapterRecipe, context: TrainingContext
   const { plan, backbone, precision, training } = recipe;
   const { engine, scenes, signal, report } = context;
   const { scene, patchSize, classes } = plan;
-  const method = findMethod(recipe.method);
-  const settings = methodSettings(method, adaptedWeight(backbone.config), recipe.methodSettings) as unknown as Record<
-    string,
-    number
-  >;
   const normalizer = makeNormalizer(recipe.normalizer, scene.statistics);
   const side = patchSize + 2 * training.augmentation.shift;
   const patches = await gatherPatches({ scene, patchSize: side }, trainingPixels(plan), scenes, signal, report);
@@ -69,7 +64,7 @@ export async function fitAdapter(recipe: AdapterRecipe, context: TrainingContext
       backbone,
       precision,
       method: recipe.method,
-      methodSettings: settings,
+      methodSettings: settingsOf(recipe),
       patches,
       validation,
       classes: classes.length,
@@ -88,6 +83,20 @@ export async function fitAdapter(recipe: AdapterRecipe, context: TrainingContext
       },
     },
   );
+  return adapterOf(recipe, trained, context);
+}
+
+/** Returns what a recipe and its training make an adapter of. */
+export async function adapterOf(
+  recipe: AdapterRecipe,
+  trained: TrainingResult,
+  { scenes, signal }: TrainingContext,
+): Promise<FittedAdapter> {
+  const { plan, backbone, training } = recipe;
+  const { scene, patchSize, classes } = plan;
+  const method = findMethod(recipe.method);
+  const settings = settingsOf(recipe);
+  const normalizer = makeNormalizer(recipe.normalizer, scene.statistics);
   const { mean, components } = await scenes.pca(scene, signal);
   const vector = (values: Float32Array): NamedTensor => ({ shape: [values.length], values });
   const { batchSize, learningRate, seed } = training;
@@ -128,6 +137,11 @@ export async function fitAdapter(recipe: AdapterRecipe, context: TrainingContext
     },
   };
   return { adapter, isBackbone: method.scope === 'backbone', trained };
+}
+
+function settingsOf({ method, methodSettings: given, backbone }: AdapterRecipe): Record<string, number> {
+  const settings = methodSettings(findMethod(method), adaptedWeight(backbone.config), given);
+  return settings as unknown as Record<string, number>;
 }
 
 /** Largest number of bands whose wavelengths an adapter stores: its header holds 1 MiB. */

@@ -9,6 +9,7 @@ import { calibrate } from './calibrate.js';
 import { choosePatchSize } from './choose-patch-size.js';
 import { publishAdapter, testAdapter } from './evaluate-adapter.js';
 import { fitAdapter, type AdapterRecipe } from './fit-adapter.js';
+import { fitDiffused } from './fit-diffused.js';
 import { keepTunedBackbone } from './keep-tuned-backbone.js';
 import { findPreset, presetSettings } from './presets.js';
 import type { TrainingContext } from './training-context.js';
@@ -57,6 +58,7 @@ async function trainOn(
     views,
     pseudoLabels,
     calibrate: isCalibrated,
+    diffuse,
   } = parseTrainingSettings(given, request.method, backbone.config, request.seed);
   const found = findMethod(request.method);
   const settings = methodSettings(found, adaptedWeight(backbone.config), method);
@@ -87,24 +89,23 @@ async function trainOn(
       : undefined;
   let saving = Promise.resolve();
   const own: AdapterRecipe = { ...recipe, plan };
-  const fitting = fitAdapter(
-    {
-      ...own,
-      ...(last && { resumed: last }),
-      onCheckpoint: (checkpoint) => {
-        if (!request.validateOnly) saving = saving.then(() => checkpoints.save(checkpoint));
-      },
+  const kept: AdapterRecipe = {
+    ...own,
+    ...(last && { resumed: last }),
+    onCheckpoint: (checkpoint) => {
+      if (!request.validateOnly) saving = saving.then(() => checkpoints.save(checkpoint));
     },
-    context,
-  );
+  };
+  const fitting = diffuse === 0 ? fitAdapter(kept, context) : fitDiffused(kept, diffuse, context);
   // A checkpoint that is being written is finished, however the run ends.
   const plain = await fitting.finally(() => saving);
   const fitted = isCalibrated
     ? await calibrate(plain, own, { pseudoLabels, isValidating: request.validateOnly }, context)
     : plain;
   const { lossByEpoch, accuracyByEpoch } = fitted.trained;
-  const { calibration } = fitted.adapter.metadata;
-  const result = { lossByEpoch, accuracyByEpoch, calibration, start };
+  const { calibration, diffusion } = fitted.adapter.metadata;
+  const chosenSettings = diffuse === 0 ? undefined : { diffuse: String(diffusion?.reach ?? 0) };
+  const result = { lossByEpoch, accuracyByEpoch, calibration, chosenSettings, start };
   const learned = adaptationParameterCount({ method: found, settings }, backbone.config);
   const parameters = learned + fitted.trained.headWeight.values.length + fitted.trained.headBias.values.length;
   if (found.scope === 'backbone') {

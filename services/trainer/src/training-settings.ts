@@ -1,3 +1,4 @@
+import { maximumDiffusionReach } from '@hyperswap/adapter';
 import { failure } from '@hyperswap/errors';
 import { z } from 'zod';
 import type { PretrainingSettings } from './engine/pretrain.js';
@@ -31,6 +32,8 @@ export function parsePseudoLabels(given: string): number {
 /** Defaults found by experiments on Indian Pines: docs/experiments.md. */
 const trainingSchema = (method: string, { width }: BackboneConfig) =>
   z.object({
+    // Undefined: a discriminant analysis for diffused features, else gradient descent.
+    head: z.enum(['descent', 'discriminant']).optional(),
     // Fifty epochs in all, as in the paper, for every method.
     epochs: count.max(10_000).default(method === 'linear-probe' ? 50 : 20),
     probeEpochs: z.coerce.number().int().nonnegative().default(20),
@@ -58,6 +61,7 @@ const trainingSchema = (method: string, { width }: BackboneConfig) =>
     validation: z.coerce.number().min(0).max(0.9).default(0),
     calibrate: flag('false'),
     pseudoLabels,
+    diffuse: z.literal('auto').or(z.coerce.number().min(0).max(maximumDiffusionReach)).default(0),
     patience: z.coerce.number().int().nonnegative().default(0),
     checkpointEvery: z.coerce.number().int().nonnegative().default(1),
   });
@@ -76,6 +80,8 @@ export interface ParsedSettings {
   readonly calibrate: boolean;
   /** Pseudo-labels per class; 0 for none. */
   readonly pseudoLabels: number;
+  /** Reach of diffusion in pixels; 0 for none, `auto` for one that training pixels choose. */
+  readonly diffuse: number | 'auto';
 }
 
 /**
@@ -95,13 +101,50 @@ export function parseTrainingSettings(
   const own = Object.fromEntries(Object.entries(given).filter(isCommon));
   const others = Object.fromEntries(Object.entries(given).filter((entry) => !isCommon(entry)));
   const { orientations, shift, gain, noise, mixture, normalizer, ...rest } = parse(schema, own);
-  const { validation, views, pseudoLabels, calibrate, ...settings } = rest;
+  const { validation, views, pseudoLabels, calibrate, diffuse, head, ...settings } = rest;
   if (settings.patience > 0 && validation === 0) {
     const reason = 'stopping early needs validation pixels: set validation too, as validation=0.2';
     throw failure('FIELD_INVALID', { field: 'setting patience', reason });
   }
-  const training = { ...settings, augmentation: { orientations, shift, gain, noise, mixture }, seed };
-  return { training, method: others, normalizer, validation, calibrate, pseudoLabels, views: views === '8' ? 8 : 1 };
+  if (diffuse !== 0) checkDiffusion(method, { ...rest, views: Number(views), calibrate: Number(calibrate) });
+  if (head === 'discriminant' && method !== 'linear-probe') {
+    const reason = `it is for linear-probe; the head of ${method} learns together with other parameters`;
+    throw failure('FIELD_INVALID', { field: 'setting head', reason });
+  }
+  const fit = head ?? (diffuse === 0 ? 'descent' : 'discriminant');
+  const training = { ...settings, head: fit, augmentation: { orientations, shift, gain, noise, mixture }, seed };
+  return {
+    training,
+    method: others,
+    normalizer,
+    validation,
+    calibrate,
+    pseudoLabels,
+    diffuse,
+    views: views === '8' ? 8 : 1,
+  };
+}
+
+/** @throws FIELD_INVALID if a method or setting needs features of single pixels */
+function checkDiffusion(
+  method: string,
+  settings: {
+    readonly validation: number;
+    readonly pseudoLabels: number;
+    readonly views: number;
+    readonly calibrate: number;
+  },
+): void {
+  const refuse = (reason: string): Error => failure('FIELD_INVALID', { field: 'setting diffuse', reason });
+  if (method !== 'linear-probe') {
+    throw refuse(
+      `it is for linear-probe: ${method} changes the backbone, whose features cannot be diffused once for all`,
+    );
+  }
+  if (settings.validation > 0) throw refuse('it does not go with validation, which watches features of single pixels');
+  if (settings.pseudoLabels > 0) throw refuse('it does not go with pseudoLabels: both use pixels without labels');
+  if (settings.calibrate > 0) throw refuse('it does not go with calibrate');
+  if (settings.views > 1) throw refuse('it does not go with views=8');
 }
 
 /**

@@ -21,6 +21,8 @@ export interface Classification {
   readonly confidence: Uint8Array;
   /** Probability of every class in 255ths, `[patches, classes]`; empty unless asked for. */
   readonly probabilities: Uint8Array;
+  /** Logit of every class, `[patches, classes]`; empty unless asked for. */
+  readonly logits: Float32Array;
 }
 
 /**
@@ -133,9 +135,9 @@ export class Binding {
   }
 
   /** The same, a step a block of the backbone. */
-  *classifyInSteps(patches: Tensor2D, withProbabilities = false): Steps<Classification> {
+  *classifyInSteps(patches: Tensor2D): Steps<Classification> {
     const views = yield* this.featuresOfViews(patches);
-    const classified = this.classifyFeatures(views, { first: 0, count: views[0]!.shape[0] }, withProbabilities);
+    const classified = this.classifyFeatures(views, { first: 0, count: views[0]!.shape[0] });
     tensorflow().dispose([...views]);
     return classified;
   }
@@ -177,7 +179,7 @@ export class Binding {
   classifyFeatures(
     views: readonly Tensor2D[],
     { first, count }: { readonly first: number; readonly count: number },
-    withProbabilities: boolean,
+    wanted: { readonly probabilities?: boolean; readonly logits?: boolean } = {},
   ): Classification {
     const tf = tensorflow();
     const logits = tf.tidy(() => {
@@ -192,9 +194,10 @@ export class Binding {
       Uint8Array.from(shares.dataSync(), (share) => Math.round(255 * share));
     const labels = Uint8Array.from(classes.dataSync(), (index) => index + 1);
     const confidence = inBytes(largest);
-    const probabilities = withProbabilities ? inBytes(distribution) : new Uint8Array(0);
+    const probabilities = wanted.probabilities === true ? inBytes(distribution) : new Uint8Array(0);
+    const plain = wanted.logits === true ? (logits.dataSync() as Float32Array).slice() : new Float32Array(0);
     tf.dispose([logits, classes, largest, distribution]);
-    return { labels, confidence, probabilities };
+    return { labels, confidence, probabilities, logits: plain };
   }
 
   /** Mean over the views. */

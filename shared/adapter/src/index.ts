@@ -10,7 +10,7 @@ export {
   type Adapter,
   type AdapterTensors,
 } from './blob.js';
-export { formatVersion, type AdapterMetadata } from './metadata.js';
+export { diffusedFormatVersion, formatVersion, maximumDiffusionReach, type AdapterMetadata } from './metadata.js';
 export { exportPeft, type PeftFiles } from './hugging-face/export-peft.js';
 export {
   completePeft,

@@ -5,6 +5,10 @@ import { z } from 'zod';
 
 /** Raised when a reader of the old format would misread the new one. */
 export const formatVersion = 1;
+/** Version of adapters whose features are diffused: earlier readers, which would not diffuse them, refuse it. */
+export const diffusedFormatVersion = 2;
+/** Largest reach of diffusion, in pixels. */
+export const maximumDiffusionReach = 100;
 /** Points of a loss curve that are written; longer curves are thinned out. */
 export const writtenCurvePoints = 200;
 
@@ -76,7 +80,7 @@ const metricsSchema: z.ZodType<Metrics> = z
  */
 export const adapterMetadataSchema = z
   .object({
-    formatVersion: z.literal(formatVersion),
+    formatVersion: z.union([z.literal(formatVersion), z.literal(diffusedFormatVersion)]),
     backbone: z.object({ name: z.string().min(1).max(100), digest }).strict(),
     method: z.string().min(1).max(64),
     /** The method's settings, all of them: shapes, ranks, scale. */
@@ -138,8 +142,24 @@ export const adapterMetadataSchema = z
       })
       .strict()
       .optional(),
+    /**
+     * Diffusion of the features along the walks of a scene before the head; absent if they are not diffused. Such an
+     * adapter classifies whole scenes only.
+     */
+    diffusion: z
+      .object({
+        /** Distance in pixels that walks get within one spectrum. */
+        reach: z.number().positive().max(maximumDiffusionReach),
+      })
+      .strict()
+      .optional(),
   })
   .strict()
+  .superRefine(({ formatVersion: version, diffusion }, context) => {
+    if ((diffusion !== undefined) === (version === diffusedFormatVersion)) return;
+    const message = `must be ${diffusedFormatVersion} with diffusion, ${formatVersion} without`;
+    context.addIssue({ code: 'custom', path: ['formatVersion'], message });
+  })
   .superRefine(({ bands, wavelengths, fullWidths, goodBands }, context) => {
     for (const [key, list] of Object.entries({ wavelengths, fullWidths, goodBands })) {
       if (list === undefined || list.length === bands) continue;

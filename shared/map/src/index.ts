@@ -25,6 +25,8 @@ export { MosaicMap } from './mosaic.js';
 export { drawConfidence, drawLabelMaps, type PixelMap } from './picture/map-picture.js';
 export { smoothMap, type ConfidentMap } from './smooth/smooth-map.js';
 export { smoothInThread } from './smooth/smooth-in-thread.js';
+export { diffuse, softmax, walkEnds, type WalkEnds } from './smooth/diffuse.js';
+export { diffuseInThread, walkEndsInThread } from './smooth/diffuse-in-thread.js';
 export { SpectralEdges } from './smooth/spectral-edges.js';
 export { drawQuicklook, stretch } from './picture/quicklook.js';
 export { mapPlace, type MapPlace } from './place.js';

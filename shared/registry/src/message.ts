@@ -54,6 +54,7 @@ export function toAdapterVersion(record: AdapterRecord): AdapterVersion {
     fullWidths: metadata.fullWidths ?? [],
     goodBands: metadata.goodBands ?? [],
     calibration: metadata.calibration && { ...metadata.calibration },
+    diffusionReach: metadata.diffusion?.reach,
     signedBy: record.signature?.keyId ?? '',
   };
 }

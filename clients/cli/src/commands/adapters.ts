@@ -238,6 +238,9 @@ function describeAdapter(adapter: AdapterVersion): string[] {
     `${adapter.method} on ${adapter.backbone}, ${adapter.parameters} learned values, ${(adapter.bytes / 1e6).toFixed(3)} MB`,
     `patch size ${adapter.patchSize}, ${adapter.bands} bands, ${adapter.classes.length} classes`,
     ...(adapter.wavelengths.length === 0 ? [] : [`wavelengths: ${describeBands(adapter.wavelengths)}`]),
+    ...(adapter.diffusionReach === undefined
+      ? []
+      : [`features diffused with reach ${adapter.diffusionReach}: it classifies whole scenes only`]),
     `trained on ${adapter.scene}: ${adapter.split}`,
     ...(metrics === undefined
       ? []

@@ -21,6 +21,7 @@ interface TrainFlags extends GlobalFlags {
   readonly resume?: boolean;
   readonly validate?: boolean;
   readonly calibrate?: boolean;
+  readonly diffuse?: string;
   readonly set: readonly string[];
 }
 
@@ -37,6 +38,10 @@ export function addTrainCommand(program: Command): void {
     .option('--resume', 'continue from the last checkpoint of an earlier run')
     .option('--validate', 'evaluate on a part of the training pixels and register nothing: for choosing settings')
     .option('--calibrate', calibrationHelp)
+    .option(
+      '--diffuse <reach>',
+      'average features along walks within one spectrum before the head, about so many pixels far; auto for a reach that training pixels choose. Such an adapter classifies whole scenes only',
+    )
     .option('--seed <number>', 'seed of the split, the start and the order', '1')
     .option('--set <key=value>', 'a setting, such as learningRate=0.003; repeatable', collect, [])
     .action(async (own: TrainFlags, command: Command) => {
@@ -56,7 +61,11 @@ export function addTrainCommand(program: Command): void {
               flags.split === undefined && flags.preset !== undefined
                 ? undefined
                 : parseTrainingSplit(flags.split ?? '50:15', seed),
-            settings: parseSettings([...own.set, ...(own.calibrate === true ? ['calibrate=true'] : [])]),
+            settings: parseSettings([
+              ...own.set,
+              ...(own.calibrate === true ? ['calibrate=true'] : []),
+              ...(own.diffuse === undefined ? [] : [`diffuse=${own.diffuse}`]),
+            ]),
             seed,
             preset: flags.preset ?? '',
             patchSize: flags.patchSize === 'auto' ? 0 : wholeNumber('--patch-size', flags.patchSize),
@@ -81,6 +90,8 @@ function describeTraining(result: TrainingFinished, { scene, method, validate }:
   const accuracies =
     metrics === undefined ? 'not tested, as all labelled pixels train' : describeAccuracy(shortMetrics(metrics));
   const measured = metrics === undefined ? [] : describeMeasurement(metrics, calibration);
+  const { diffuse } = result.chosenSettings;
+  const diffused = diffuse === undefined ? [] : [`features diffused with reach ${diffuse}`];
   const size = `${parameters} ${adapter === undefined ? 'values' : 'learned values'}, patch size ${patchSize}`;
   if (adapter === undefined) {
     const what = validate === true ? 'on validation pixels' : 'a baseline';
@@ -89,12 +100,14 @@ function describeTraining(result: TrainingFinished, { scene, method, validate }:
       ...(result.sawTestSpectra ? [`${method} ${transductive}`] : []),
       ...(result.note === '' ? [] : [`${method}: ${result.note}`]),
       ...measured,
+      ...diffused,
       `${size}, ${seconds.toFixed(1)} s`,
     ];
   }
   return [
     `${referenceOf(adapter)}: ${accuracies}`,
     ...measured,
+    ...diffused,
     `${size}, ${(adapter.bytes / 1e6).toFixed(3)} MB, ${seconds.toFixed(1)} s`,
     ...(newBackbone === ''
       ? []

@@ -23,6 +23,7 @@ __all__ = [
     "AdapterBackboneUnknownError",
     "AdapterExistsError",
     "AdapterInvalidError",
+    "AdapterNeedsSceneError",
     "AdapterNotFoundError",
     "AdapterOutdatedError",
     "AdapterRetiredError",
@@ -440,6 +441,16 @@ class PcaMismatchError(PreconditionError):
     code: ClassVar[str] = "PCA_MISMATCH"
     kinds: ClassVar[dict[str, str]] = {"adapter": "text", "scene": "text"}
     sentence: ClassVar[str] = "Adapter {adapter} was trained with another PCA than that of the prepared scene {scene}. Send raw pixels, or train an adapter on this scene."
+
+
+class AdapterNeedsSceneError(PreconditionError):
+    """Adapter ‹adapter› classifies whole scenes only: its features are diffused along the walks
+    of a scene, which tiles and patches do not hold. Classify a prepared scene with it, or train
+    an adapter without the setting diffuse."""
+
+    code: ClassVar[str] = "ADAPTER_NEEDS_SCENE"
+    kinds: ClassVar[dict[str, str]] = {"adapter": "text"}
+    sentence: ClassVar[str] = "Adapter {adapter} classifies whole scenes only: its features are diffused along the walks of a scene, which tiles and patches do not hold. Classify a prepared scene with it, or train an adapter without the setting diffuse."
 
 
 class QueueFullError(BusyError):

@@ -9,6 +9,8 @@ export interface BindArguments {
   readonly reference: string;
   readonly digest: string;
   readonly blob: Uint8Array;
+  /** The adapter classifies patches alone: one whose features are diffused is refused. */
+  readonly isOfPatches?: boolean;
   readonly backboneDigest: string;
   readonly precision: Precision;
 }
@@ -56,12 +58,17 @@ export async function usingAll<Result>(digests: readonly string[], run: () => Pr
  * Builds an adapter's binding, and runs the backbone's first one once, so that its first tile is as fast as the others.
  *
  * @returns bytes of what the binding owns
+ * @throws ADAPTER_NEEDS_SCENE
  */
-export function bind({ reference, digest, blob, backboneDigest, precision }: BindArguments): number {
+export function bind({ reference, digest, blob, isOfPatches, backboneDigest, precision }: BindArguments): number {
   const known = bindings.get(digest);
   if (known !== undefined) return known.bytes;
   const resident = residentBackbone(backboneDigest, precision);
-  const binding = new Binding(reference, readAdapter(reference, blob), resident);
+  const adapter = readAdapter(reference, blob);
+  if (isOfPatches === true && adapter.metadata.diffusion !== undefined) {
+    throw failure('ADAPTER_NEEDS_SCENE', { adapter: reference });
+  }
+  const binding = new Binding(reference, adapter, resident);
   if (!warm.has(resident)) {
     const sample: Tensor2D = tensorflow().zeros([resident.backbone.config.components, binding.patchSize ** 2]);
     binding.classify(sample);

@@ -10,6 +10,8 @@ export interface ClassifyArguments {
   readonly segments: readonly TileSegment[];
   /** Returns the probabilities of all classes too. */
   readonly probabilities: boolean;
+  /** Returns the logits of all classes too. */
+  readonly logits: boolean;
 }
 
 /**
@@ -17,7 +19,7 @@ export interface ClassifyArguments {
  * its own head.
  */
 export function* classifyBatch(args: ClassifyArguments): Steps<Classification> {
-  const { segments, probabilities } = args;
+  const { segments, probabilities, logits } = args;
   const owners = segments.map(({ digest }) => findBinding(digest));
   const patches = yield* gatherBatch(args);
   let views: readonly Tensor2D[] = [];
@@ -28,7 +30,7 @@ export function* classifyBatch(args: ClassifyArguments): Steps<Classification> {
       const owner = owners[index]!;
       let rows = 0;
       for (; index < segments.length && owners[index] === owner; index++) rows += segments[index]!.count;
-      parts.push(owner.classifyFeatures(views, { first: row, count: rows }, probabilities));
+      parts.push(owner.classifyFeatures(views, { first: row, count: rows }, { probabilities, logits }));
       row += rows;
     }
     return joined(parts);
@@ -50,7 +52,7 @@ function* gatherBatch({ open, segments }: ClassifyArguments): Steps<Tensor2D> {
 /** Puts classifications one behind the other. */
 function joined(parts: readonly Classification[]): Classification {
   if (parts.length === 1) return parts[0]!;
-  const join = (plane: keyof Classification): Uint8Array => {
+  const join = (plane: Exclude<keyof Classification, 'logits'>): Uint8Array => {
     const all = new Uint8Array(parts.reduce((sum, part) => sum + part[plane].length, 0));
     let place = 0;
     for (const part of parts) {
@@ -59,5 +61,11 @@ function joined(parts: readonly Classification[]): Classification {
     }
     return all;
   };
-  return { labels: join('labels'), confidence: join('confidence'), probabilities: join('probabilities') };
+  const logits = new Float32Array(parts.reduce((sum, part) => sum + part.logits.length, 0));
+  let place = 0;
+  for (const part of parts) {
+    logits.set(part.logits, place);
+    place += part.logits.length;
+  }
+  return { labels: join('labels'), confidence: join('confidence'), probabilities: join('probabilities'), logits };
 }

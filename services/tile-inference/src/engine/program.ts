@@ -119,7 +119,8 @@ const program = {
   async classify(args: ClassifyArguments, context: MethodContext) {
     return usingAll([...new Set(args.segments.map(({ digest }) => digest))], async () => {
       const result = await finishLettingUrgentPass(classifyBatch(args), context, 'Classifying a batch');
-      return new Moved(result, [result.labels.buffer, result.confidence.buffer, result.probabilities.buffer]);
+      const { labels, confidence, probabilities, logits } = result;
+      return new Moved(result, [labels.buffer, confidence.buffer, probabilities.buffer, logits.buffer]);
     });
   },
 };

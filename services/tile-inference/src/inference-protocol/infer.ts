@@ -9,6 +9,7 @@ import type { EngineWork } from '../engine-batches.js';
 import type { Reservation, Size } from '../scheduler/memory-budget.js';
 import type { ScheduledFlow } from '../scheduler/patch-scheduler.js';
 import type { TileClassifier } from '../tile-classifier.js';
+import { requirePatchwise } from '../whole-scene-only.js';
 import { checkInput, type CheckedInput } from './check-input.js';
 import { readInput } from './input-tensor.js';
 import type { Models } from './models.js';
@@ -142,6 +143,7 @@ async function admit(context: InferContext, request: Request): Promise<AdmittedR
       throw failure('FIELD_INVALID', { field: 'id', reason: `it has more than ${maximumIdBytes} bytes` });
     }
     adapter = await context.models.admit({ name, version, alias: textParameter(parameters, 'alias') });
+    requirePatchwise(adapter);
     return await check(context, request, adapter);
   } catch (error) {
     context.tiles.refused(adapter, error, performance.now() - start);

@@ -2,7 +2,7 @@ import { pooledWidth } from '@hyperswap/spectralgpt';
 import type { Random } from '@hyperswap/random';
 import type { TrainingPatches } from './augmentation.js';
 import { descend, type Stage, type StageResult } from './descend.js';
-import { disposeHead, featureSpread, makeHead, type Head } from './head.js';
+import { disposeHead, featureSpread, makeHead, setDiscriminant, type Head } from './head.js';
 import { cachedLearner, featuresOfAll, type FeatureExtractor, type Learner, type LearnerContext } from './learners.js';
 import type { TrainingSettings } from './settings.js';
 
@@ -43,6 +43,12 @@ export async function fitHead(
   try {
     if (epochs === 0) return { head, result: { lossByEpoch: [], accuracyByEpoch: [] } };
     learner = await cachedLearner(learning, extract, settings.augmentation.orientations, random);
+    if (settings.head === 'discriminant') {
+      const { input } = learner.prepare(Int32Array.from(learner.labels.keys()));
+      const fitted = setDiscriminant(head, input, learner.labels, context);
+      const loss = await fitted.finally(() => input.dispose());
+      return { head, result: { lossByEpoch: [loss], accuracyByEpoch: [] } };
+    }
     const rate = (): number => settings.headLearningRate;
     const stage = { name, epochs, learner, head, variables: new Map<string, never>(), rate, classWeights, validation };
     const patience = validation === undefined ? 0 : settings.patience;

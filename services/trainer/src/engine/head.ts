@@ -3,7 +3,16 @@
  * one learning rate suits all features.
  */
 import type { NamedTensor } from '@hyperswap/safetensors';
-import { makeVariable, tensorflow, type Scalar, type Tensor, type Tensor2D, type Variable } from '@hyperswap/tensor';
+import {
+  makeVariable,
+  tensorflow,
+  type MethodContext,
+  type Scalar,
+  type Tensor,
+  type Tensor2D,
+  type Variable,
+} from '@hyperswap/tensor';
+import { fitDiscriminant } from './discriminant.js';
 
 /** Mean and standard deviation of each feature over the training patches, `[width]`. */
 export interface FeatureSpread {
@@ -36,6 +45,37 @@ export function makeHead(classes: number, width: number, spread: FeatureSpread):
     bias: makeVariable('head.bias', { shape: [classes], values: new Float32Array(classes) }),
     spread,
   };
+}
+
+/**
+ * Fits a head on all features at once, by a discriminant analysis.
+ *
+ * @param labels from 0
+ * @returns the loss, cross-entropy
+ * @throws CANCELLED
+ */
+export async function setDiscriminant(
+  { weight, bias, spread }: Head,
+  features: Tensor2D,
+  labels: Uint8Array,
+  context: MethodContext,
+): Promise<number> {
+  const tf = tensorflow();
+  const standardised = tf.tidy(() => tf.div(tf.sub(features, spread.mean), spread.deviation) as Tensor2D);
+  try {
+    const fitted = await fitDiscriminant(standardised, labels, bias.size, context);
+    tf.tidy(() => {
+      weight.assign(tf.tensor(fitted.weight, weight.shape));
+      bias.assign(tf.tensor(fitted.bias, bias.shape));
+    });
+    const equal = new Float32Array(bias.size).fill(1);
+    const loss = tf.tidy(() =>
+      crossEntropy(logitsOf({ weight, bias, spread }, features), Int32Array.from(labels), 0, equal).dataSync(),
+    );
+    return loss[0]!;
+  } finally {
+    standardised.dispose();
+  }
 }
 
 /** Computes logits. @param features `[patches, width]` @returns `[patches, classes]` */

@@ -22,6 +22,7 @@ import {
 import type { BaselineArguments, Classified, Classifier } from './baselines/baseline.js';
 import { findBaseline } from './baselines/baselines.js';
 import { pretrain } from './pretrain.js';
+import { computeFeatures, trainHead } from './train-head.js';
 import { train } from './train.js';
 
 /** Classifier under evaluation. */
@@ -97,6 +98,10 @@ const program = {
   pretrain,
 
   train,
+
+  trainHead,
+
+  features: computeFeatures,
 
   /** Trains a baseline and loads it for evaluation. @returns what it learned */
   async fitBaseline(

@@ -4,6 +4,8 @@ import type { AugmentationSettings } from './augmentation.js';
 /** Settings that the trainings of all methods share. */
 export interface TrainingSettings {
   readonly epochs: number;
+  /** Fit of a linear probe's head: gradient descent, or a discriminant analysis in one step. */
+  readonly head: 'descent' | 'discriminant';
   /** Epochs of the head alone before the training, for methods that learn more than the head. */
   readonly probeEpochs: number;
   /** Epochs of a new head after the training, on the resulting features; 0 keeps the head trained with them. */

@@ -31,6 +31,9 @@ export function exportPeft(reference: string, { metadata, tensors }: Adapter): P
     const reason = `its head sees ${pooling} of the tokens, the release's classifier their mean`;
     throw refuse(reason, 'Train with the setting pooling=mean');
   }
+  if (metadata.diffusion !== undefined) {
+    throw refuse('its features are diffused along the walks of a scene', 'Train without the setting diffuse');
+  }
   const modules = groupByModule(tensors.factors);
   // PEFT takes each for the end of a module's name.
   const targets = metadata.targets ?? ['q', 'v'];

@@ -9,6 +9,7 @@
 import { failure } from '@hyperswap/errors';
 import { readTensors, SafetensorsError, unusableValue, type NamedTensor, type WorkSteps } from '@hyperswap/safetensors';
 import { maximumBlobBytes, maximumHeaderBytes, type Adapter } from '../blob.js';
+import { formatVersion, type AdapterMetadata } from '../metadata.js';
 import { parsePeftConfig, type LokrConfig, type LoraConfig } from './peft-config.js';
 import { byPattern } from './peft-pattern.js';
 
@@ -108,15 +109,17 @@ export function* importPeft(configFile: Uint8Array, model: Uint8Array): WorkStep
 export function completePeft(peft: PeftAdapter, like: Adapter): Adapter {
   const { method, settings, targets, factors, headWeight, headBias } = peft;
   const pooling = 'mean' as const;
-  const metadata = {
+  const metadata: AdapterMetadata = {
     ...like.metadata,
     method,
     settings: { ...settings },
     targets: [...targets],
     pooling,
     views: 1 as const,
+    formatVersion,
     metrics: undefined,
     calibration: undefined,
+    diffusion: undefined,
   };
   const classes = like.metadata.classes.length;
   if (headWeight.shape[0] !== classes) {

@@ -49,6 +49,12 @@ export const tileErrors = {
     ({ adapter, scene }) =>
       `Adapter ${adapter} was trained with another PCA than that of the prepared scene ${scene}. Send raw pixels, or train an adapter on this scene.`,
   ),
+  ADAPTER_NEEDS_SCENE: entry(
+    'FAILED_PRECONDITION',
+    { adapter: 'text' },
+    ({ adapter }) =>
+      `Adapter ${adapter} classifies whole scenes only: its features are diffused along the walks of a scene, which tiles and patches do not hold. Classify a prepared scene with it, or train an adapter without the setting diffuse.`,
+  ),
   QUEUE_FULL: entry(
     'RESOURCE_EXHAUSTED',
     { waiting: 'number', limit: 'number', unit: 'text', retryAfterMilliseconds: 'number' },

@@ -33,7 +33,7 @@ export class RandomWalk {
     this.margin = width;
     this.length = height * width;
     this.stop = 1 / reach ** 2;
-    const scale = contrast / meanDistance(edges);
+    const scale = contrast / edges.meanDistance;
     const weightOf = (distance: number): number => {
       // Pixels without a value have no distance, and no neighbours.
       if (Number.isNaN(distance)) return 0;
@@ -139,21 +139,4 @@ function dot(first: Float64Array, second: Float64Array): number {
   let sum = 0;
   for (let at = 0; at < first.length; at++) sum += first[at]! * second[at]!;
   return sum;
-}
-
-/**
- * Mean over the edges between pixels that have values and differ. Areas filled with a constant carry no information
- * about the other edges.
- */
-function meanDistance({ right, below }: SpectralEdges): number {
-  let sum = 0;
-  let count = 0;
-  for (const distances of [right, below]) {
-    for (const distance of distances) {
-      if (!Number.isFinite(distance) || distance === 0) continue;
-      sum += distance;
-      count++;
-    }
-  }
-  return sum / count;
 }

@@ -1,5 +1,8 @@
 import type { Window } from '@hyperswap/raster';
 
+/** Edges as they go to another thread. */
+export type EdgeValues = Pick<SpectralEdges, 'height' | 'width' | 'right' | 'below' | 'meanDistance'>;
+
 /** Distances between the spectra of neighbouring pixels, over a whole scene. */
 export class SpectralEdges {
   /**
@@ -8,6 +11,9 @@ export class SpectralEdges {
   readonly right: Float32Array;
   /** The same distance to the pixel below; 0 in the last row. */
   readonly below: Float32Array;
+
+  /** Mean distance that distances count against; undefined for the mean of these edges. */
+  private scale: number | undefined;
 
   constructor(
     readonly height: number,
@@ -26,6 +32,69 @@ export class SpectralEdges {
     const edges = new SpectralEdges(height, width);
     edges.place({ row: 0, column: 0, height, width }, 0, values, bands);
     return edges;
+  }
+
+  /** Returns edges that another thread sent. */
+  static from({ height, width, right, below, meanDistance }: EdgeValues): SpectralEdges {
+    const edges = new SpectralEdges(height, width);
+    edges.right.set(right);
+    edges.below.set(below);
+    edges.scale = meanDistance;
+    return edges;
+  }
+
+  /** Returns what another thread needs. */
+  values(): EdgeValues {
+    const { height, width, right, below, meanDistance } = this;
+    return { height, width, right, below, meanDistance };
+  }
+
+  /**
+   * Mean over the edges between pixels that have values and differ. Areas filled with a constant carry no information
+   * about the other edges.
+   */
+  get meanDistance(): number {
+    if (this.scale !== undefined) return this.scale;
+    let sum = 0;
+    let count = 0;
+    for (const distances of [this.right, this.below]) {
+      for (const distance of distances) {
+        if (!Number.isFinite(distance) || distance === 0) continue;
+        sum += distance;
+        count++;
+      }
+    }
+    return sum / count;
+  }
+
+  /** Keeps the present mean distance, whatever is cut from now on. */
+  keepMeanDistance(): void {
+    this.scale = this.meanDistance;
+  }
+
+  /** Returns the edges within a window. @param meanDistance that they count against */
+  part(window: Window, meanDistance: number): SpectralEdges {
+    const part = new SpectralEdges(window.height, window.width);
+    for (let y = 0; y < window.height; y++) {
+      const from = (window.row + y) * this.width + window.column;
+      part.right.set(this.right.subarray(from, from + window.width), y * window.width);
+      part.below.set(this.below.subarray(from, from + window.width), y * window.width);
+    }
+    part.scale = meanDistance;
+    return part;
+  }
+
+  /**
+   * Takes the edges between regions away: no walk goes from one region to another.
+   *
+   * @param regions number of each pixel's region, `[height, width]`
+   */
+  separate(regions: ArrayLike<number>): void {
+    const { right, below, width } = this;
+    for (let pixel = 0; pixel < right.length; pixel++) {
+      if ((pixel + 1) % width > 0 && regions[pixel] !== regions[pixel + 1]) right[pixel] = NaN;
+      if (pixel + width < right.length && regions[pixel] !== regions[pixel + width]) below[pixel] = NaN;
+    }
   }
 
   /**

@@ -1,0 +1,90 @@
+/**
+ * Walks of a scene for a measurement. In a split by blocks no walk gets from the land of the training pixels to that of
+ * the test pixels, nor back.
+ */
+import { failure } from '@hyperswap/errors';
+import { SpectralEdges } from '@hyperswap/map';
+import { blockOf, distancesToTraining } from '@hyperswap/splits';
+import type { TrainingContext } from './training-context.js';
+import type { TrainingPlan } from './training-plan.js';
+
+/** Largest scene whose walks are followed, in pixels: they take some 100 bytes a pixel. */
+const maximumPixels = 4_000_000;
+
+/** Walks of a scene. */
+export interface SceneWalks {
+  readonly edges: SpectralEdges;
+  /** 1 for pixels with data whose walks may end at a test pixel. */
+  readonly tested: Uint8Array;
+}
+
+interface Shape {
+  readonly height: number;
+  readonly width: number;
+}
+
+/**
+ * Returns the walks of a plan's scene. In a split by blocks the guard band belongs to the training side. The widths of
+ * edges count against those of the whole scene, as in serving.
+ *
+ * @throws FIELD_INVALID for a scene that is too large
+ */
+export async function measuringWalks(plan: TrainingPlan, context: TrainingContext): Promise<SceneWalks> {
+  const { scene, blockSize, train, test } = plan;
+  const { height, width } = scene.raster!;
+  if (height * width > maximumPixels) {
+    const reason = `${scene.name} has ${height * width} pixels, more than the ${maximumPixels} whose walks fit into memory`;
+    throw failure('FIELD_INVALID', { field: 'setting diffuse', reason });
+  }
+  const { scores, valid } = await context.scenes.allScores(scene, context.signal);
+  const edges = SpectralEdges.of({ height, width }, scores, scene.components);
+  edges.cut(valid);
+  edges.keepMeanDistance();
+  if (blockSize === 0) return { edges, tested: valid };
+  const beyond = await beyondGuard({ height, width }, blockSize, train.pixels, test.pixels);
+  edges.separate(beyond);
+  return { edges, tested: valid.map((isValid, pixel) => isValid & beyond[pixel]!) };
+}
+
+/** Returns 1 for pixels that are as far from the training blocks as the nearest test pixel or farther, else 0. */
+export async function beyondGuard(
+  shape: Shape,
+  blockSize: number,
+  train: readonly number[],
+  test: readonly number[],
+): Promise<Uint8Array> {
+  const distances = await distancesToBlocks(shape, blockSize, train);
+  const nearest = test.reduce((least, pixel) => Math.min(least, distances[pixel]!), Infinity);
+  return Uint8Array.from(distances, (distance) => Number(distance >= nearest));
+}
+
+/**
+ * Returns the walks of a fold that chooses settings: none gets from the blocks of held-back pixels and the guard around
+ * them to the other land, nor back.
+ *
+ * @param held pixels that are held back
+ * @param guard in pixels
+ */
+export async function foldWalks(
+  edges: SpectralEdges,
+  blockSize: number,
+  held: readonly number[],
+  guard: number,
+): Promise<SpectralEdges> {
+  const own = SpectralEdges.from(edges.values());
+  const distances = await distancesToBlocks(edges, blockSize, held);
+  own.separate(Uint8Array.from(distances, (distance) => Number(distance <= guard)));
+  return own;
+}
+
+/** Returns the Chebyshev distance in pixels of every pixel to the blocks of some pixels; 0 inside of them. */
+async function distancesToBlocks(
+  shape: Shape,
+  blockSize: number,
+  pixels: readonly number[],
+): Promise<ArrayLike<number> & Iterable<number>> {
+  const all = Array.from({ length: shape.height * shape.width }, (_, pixel) => pixel);
+  const blocks = new Set(pixels.map((pixel) => blockOf(pixel, shape.width, blockSize)));
+  const inside = all.filter((pixel) => blocks.has(blockOf(pixel, shape.width, blockSize)));
+  return distancesToTraining(inside, all, shape);
+}
