@@ -25,7 +25,9 @@ test('the discriminant analysis has scikit-learn’s posteriors', async () => {
   const classes = 3;
   const { weight, bias } = await fitDiscriminant(features, labels, classes, running);
   const posterior = tf.tidy(() =>
-    tf.logSoftmax(tf.add(tf.matMul(features, tf.tensor2d(weight, [classes, weight.length / classes]), false, true), bias)),
+    tf.logSoftmax(
+      tf.add(tf.matMul(features, tf.tensor2d(weight, [classes, weight.length / classes]), false, true), bias),
+    ),
   );
   const difference = maximumDifference(posterior.dataSync(), reference.log_posterior.values);
   assert.ok(difference < 2e-3, `log posteriors differ by ${difference}`);
