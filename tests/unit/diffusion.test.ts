@@ -1,6 +1,13 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { diffuse, diffuseInThread, SpectralEdges, walkEnds, walkEndsInThread } from '@hyperswap/map';
+import {
+  classifyDiffusedInThread,
+  classifyLogits,
+  diffuse,
+  SpectralEdges,
+  walkEnds,
+  walkEndsInThread,
+} from '@hyperswap/map';
 import { Random } from '@hyperswap/random';
 import { blockOf, splitByBlocks } from '@hyperswap/splits';
 import { beyondGuard } from '@hyperswap/trainer';
@@ -14,10 +21,9 @@ function valuesOf(planes: number): Float32Array {
   return Float32Array.from({ length: height * width * planes }, () => random.normal());
 }
 
-test('reach 0 gives every value back bit by bit, and leaves walks where they begin', async () => {
+test('reach 0 gives every value back bit by bit, and leaves walks where they begin', () => {
   const values = valuesOf(2);
   assert.deepEqual(diffuse(values, edges, { reach: 0 }), values);
-  assert.deepEqual(await diffuseInThread(values, edges, { reach: 0 }), values);
   assert.deepEqual(walkEnds([5], edges, { reach: 0 }), [{ pixels: Int32Array.of(5), weights: Float32Array.of(1) }]);
 });
 
@@ -44,12 +50,26 @@ test('walks end where diffusion takes values from, also in another thread', asyn
   const whole = diffuse(values, edges, { reach: 2 });
   const ends = walkEnds(pixels, edges, { reach: 2 });
   assert.deepEqual(await walkEndsInThread(pixels, edges, { reach: 2 }), ends);
-  assert.deepEqual(await diffuseInThread(values, edges, { reach: 2 }), whole);
   for (const [place, { pixels: reached, weights }] of ends.entries()) {
     const mean = reached.reduce((sum, pixel, i) => sum + weights[i]! * values[pixel]!, 0);
     assert.ok(Math.abs(mean - whole[pixels[place]!]!) < 2e-3, `${mean} and ${whole[pixels[place]!]!}`);
     assert.ok(Math.abs(weights.reduce((sum, weight) => sum + weight, 0) - 1) < 1e-5);
   }
+});
+
+test('diffused logits are classified in another thread as in this one', async () => {
+  const logits = valuesOf(4);
+  for (const reach of [0, 2]) {
+    const here = classifyLogits(diffuse(logits, edges, { reach }), 4);
+    assert.deepEqual(await classifyDiffusedInThread(logits, 4, edges, { reach }), here);
+  }
+});
+
+test('the class of logits is that of the largest one, with its probability in 255ths', () => {
+  const { labels, confidence, probabilities } = classifyLogits(Float32Array.of(0, Math.log(3), 500, 499.9), 2);
+  assert.deepEqual([...labels], [2, 1]);
+  assert.deepEqual([...probabilities], [64, 191, 134, 121]);
+  assert.deepEqual([...confidence], [191, 134]);
 });
 
 test('no walk crosses pixels that are cut away, nor goes from one region to another', () => {

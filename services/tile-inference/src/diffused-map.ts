@@ -3,7 +3,8 @@
  * the end.
  */
 import { failure, throwIfAborted } from '@hyperswap/errors';
-import { diffuseInThread, softmax } from '@hyperswap/map';
+import { classifyDiffusedInThread, type PixelClasses } from '@hyperswap/map';
+import { placeWindow } from '@hyperswap/raster';
 import type { ObjectStore } from '@hyperswap/storage';
 import { chunkCount, chunkKey, chunkWindow, type SceneJob } from './scene-job.js';
 import { sceneEdges } from './scene-edges.js';
@@ -42,22 +43,18 @@ export async function diffuseMap(
     throwIfAborted(signal, 'Diffusing a map');
     const logits = await store.get(logitsKey(objects, index));
     const values = new Float32Array(new Uint8Array(logits).buffer);
-    const window = chunkWindow(job, index);
-    for (let y = 0; y < window.height; y++) {
-      const row = values.subarray(y * window.width * classes, (y + 1) * window.width * classes);
-      whole.set(row, ((window.row + y) * width + window.column) * classes);
-    }
+    placeWindow(whole, width, chunkWindow(job, index), values, classes);
   }
   const { edges, mask } = await sceneEdges(store, job, signal);
-  const diffused = await diffuseInThread(whole, edges, { reach, signal, onProgress });
+  const map = await classifyDiffusedInThread(whole, classes, edges, { reach, signal, onProgress });
   for (let index = 0; index < chunkCount(job); index++) {
     throwIfAborted(signal, 'Diffusing a map');
-    await store.put(chunkKey(objects, index), chunkOf(job, index, diffused, mask));
+    await store.put(chunkKey(objects, index), chunkOf(job, index, map, mask));
   }
 }
 
 /** Returns a chunk of the map as it is stored: labels, confidence, then probabilities where they are kept. */
-function chunkOf(job: SceneJob, index: number, logits: Float32Array, mask: Uint8Array | undefined): Buffer {
+function chunkOf(job: SceneJob, index: number, map: PixelClasses, mask: Uint8Array | undefined): Buffer {
   const { classes, probabilities: areKept } = job;
   const window = chunkWindow(job, index);
   const pixels = window.height * window.width;
@@ -66,11 +63,11 @@ function chunkOf(job: SceneJob, index: number, logits: Float32Array, mask: Uint8
     const [row, column] = [window.row + Math.floor(place / window.width), window.column + (place % window.width)];
     const pixel = row * job.width + column;
     if (mask?.[pixel] === 0) continue;
-    const shares = softmax(logits.subarray(pixel * classes, (pixel + 1) * classes)).map((share) => 255 * share);
-    const largest = Math.max(...shares);
-    bytes[place] = shares.indexOf(largest) + 1;
-    bytes[pixels + place] = Math.round(largest);
-    if (areKept) bytes.set(shares.map(Math.round), 2 * pixels + place * classes);
+    bytes[place] = map.labels[pixel]!;
+    bytes[pixels + place] = map.confidence[pixel]!;
+    if (!areKept) continue;
+    const shares = map.probabilities.subarray(pixel * classes, (pixel + 1) * classes);
+    bytes.set(shares, 2 * pixels + place * classes);
   }
   return bytes;
 }

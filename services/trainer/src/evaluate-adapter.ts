@@ -1,11 +1,11 @@
 import { blobDigest, writeAdapter, type Adapter } from '@hyperswap/adapter';
 import { throwIfAborted } from '@hyperswap/errors';
 import { adapterStatement, signStatement } from '@hyperswap/keys';
+import { classifyDiffusedInThread } from '@hyperswap/map';
 import type { AdapterVersion } from '@hyperswap/proto';
 import { toAdapterVersion } from '@hyperswap/registry';
 import type { Precision } from '@hyperswap/tensor';
 import type { Classified } from './engine/baselines/baseline.js';
-import { diffuseInThread, softmax } from '@hyperswap/map';
 import { measuringWalks } from './measuring-walks.js';
 import { measure, type Tested } from './measure.js';
 import { predictPixels } from './predict-pixels.js';
@@ -59,16 +59,9 @@ async function classifyDiffused(
     whole.set(logits.subarray(place * classes, (place + 1) * classes), pixel * classes);
   });
   const { reach } = adapter.metadata.diffusion!;
-  const diffused = await diffuseInThread(whole, edges, { reach, signal: context.signal });
-  const labels = new Uint8Array(pixels.length);
-  const confidence = new Uint8Array(pixels.length);
-  for (const [place, pixel] of pixels.entries()) {
-    const shares = softmax(diffused.subarray(pixel * classes, (pixel + 1) * classes));
-    const largest = Math.max(...shares);
-    labels[place] = shares.indexOf(largest) + 1;
-    confidence[place] = Math.round(255 * largest);
-  }
-  return { labels, confidence };
+  const map = await classifyDiffusedInThread(whole, classes, edges, { reach, signal: context.signal });
+  const of = (plane: Uint8Array): Uint8Array => Uint8Array.from(pixels, (pixel) => plane[pixel]!);
+  return { labels: of(map.labels), confidence: of(map.confidence) };
 }
 
 /** Returns the logits of pixels, exactly as they are served, `[pixels, classes]`. */

@@ -84,11 +84,3 @@ export function walkEnds(
     };
   });
 }
-
-/** Returns probabilities of logits. */
-export function softmax(logits: Float32Array): Float32Array {
-  const largest = Math.max(...logits);
-  const shares = logits.map((logit) => Math.exp(logit - largest));
-  const sum = shares.reduce((all, share) => all + share, 0);
-  return shares.map((share) => share / sum);
-}
