@@ -40,8 +40,7 @@ export async function* mapBlocks(
       placeWindow(labels, width, place, result.subarray(0, pixels));
       placeWindow(confidence, width, place, result.subarray(pixels, 2 * pixels));
       if (!job.probabilities) continue;
-      const wide = { row: 0, column: classes * chunk.column, height: chunk.height, width: classes * chunk.width };
-      placeWindow(probabilities, classes * width, wide, result.subarray(2 * pixels, (2 + classes) * pixels));
+      placeWindow(probabilities, width, place, result.subarray(2 * pixels, (2 + classes) * pixels), classes);
     }
     yield { window, labels, confidence, probabilities };
   }

@@ -35,9 +35,6 @@ export class MosaicMap {
   place({ window, labels, confidence, probabilities }: ClassifiedTile): void {
     placeWindow(this.labels, this.width, window, labels);
     placeWindow(this.confidence, this.width, window, confidence);
-    const { classes } = this;
-    if (classes === 0) return;
-    const wide = { ...window, column: window.column * classes, width: window.width * classes };
-    placeWindow(this.probabilities, this.width * classes, wide, probabilities);
+    if (this.classes > 0) placeWindow(this.probabilities, this.width, window, probabilities, this.classes);
   }
 }

@@ -54,8 +54,7 @@ async function inMemory({ rows, ...map }: MapSource): Promise<SceneMap> {
     const classes = block.probabilities.length / block.labels.length;
     if (classes === 0) continue;
     if (probabilities.length === 0) probabilities = new Uint8Array(pixels * classes);
-    const wide = { ...window, column: window.column * classes, width: window.width * classes };
-    placeWindow(probabilities, map.width * classes, wide, block.probabilities);
+    placeWindow(probabilities, map.width, window, block.probabilities, classes);
   }
   return { ...map, labels, confidence, probabilities };
 }
