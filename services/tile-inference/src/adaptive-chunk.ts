@@ -25,7 +25,7 @@ export interface AdaptiveChunk {
 }
 
 /** Map of a chunk. */
-export interface AdaptiveResult extends Omit<TileLabels, 'logits'> {
+export interface AdaptiveResult extends TileLabels {
   readonly counts: AgreementCounts;
 }
 
@@ -38,7 +38,7 @@ export interface AdaptiveResult extends Omit<TileLabels, 'logits'> {
  */
 export async function classifyAdaptively(
   chunk: AdaptiveChunk,
-  classify: (pixels: Int32Array) => Promise<Omit<TileLabels, 'logits'>>,
+  classify: (pixels: Int32Array) => Promise<TileLabels>,
 ): Promise<AdaptiveResult> {
   const { height, width, classes } = chunk;
   const size = height * width;

@@ -9,7 +9,7 @@ import { countsOfJob, encodeCounts } from './chunk-counts.js';
 import { diffuseMap, logitsKey } from './diffused-map.js';
 import { chunkCount, chunkKey, chunkWindow, type SceneJob, type SceneJobResult } from './scene-job.js';
 import type { TileClassifier } from './tile-classifier.js';
-import type { TileLabels } from './tile-work.js';
+import type { TileResults } from './tile-work.js';
 
 /** Chunks that a process works on at once: one in the engine while the next is read. */
 export const chunksAtOnce = 2;
@@ -80,7 +80,7 @@ async function classifyChunk(
     let reservation = flow.reserveNow(tiles.sizeOf(extent, adapter, needsAll));
     try {
       const scores = await scene.readWindow(window, halo, signal);
-      const classify = (wanted: Int32Array | undefined, moved: Float32Array): Promise<TileLabels> => {
+      const classify = (wanted: Int32Array | undefined, moved: Float32Array): Promise<TileResults> => {
         const tile = { ...place, ...(wanted && { chosen: wanted }), pixels: moved.buffer as ArrayBuffer };
         return tiles.classify(flow, tile, adapter, reservation, needsAll, signal);
       };

@@ -9,13 +9,13 @@ import type { FlowKind } from './scheduler/flow.js';
 import type { Reservation, Size } from './scheduler/memory-budget.js';
 import type { PatchScheduler, ScheduledFlow, WorkTimes } from './scheduler/patch-scheduler.js';
 import type { ServingStatistics } from './serving-statistics.js';
-import { newTileWork, tileSize, type TileExtent, type TileLabels } from './tile-work.js';
+import { newTileWork, tileSize, type TileExtent, type TileResults } from './tile-work.js';
 
 /** Versions that have metrics of their own; those that come later share one. */
 const adapterLabels = 100;
 
 /** Labels of a tile, and how long they took. */
-export interface ClassifiedTile extends TileLabels {
+export interface ClassifiedTile extends TileResults {
   readonly times: WorkTimes;
 }
 

@@ -13,12 +13,16 @@ export interface TileLabels {
   readonly confidence: Uint8Array;
   /** Probability of every class in 255ths, pixel by pixel; empty unless asked for. */
   readonly probabilities: Uint8Array;
+}
+
+/** Results of a tile. */
+export interface TileResults extends TileLabels {
   /** Logit of every class, pixel by pixel; empty but for adapters whose features are diffused. */
   readonly logits: Float32Array;
 }
 
-/** A tile as the scheduler has it: patches around the pixels of its window. Batches fill in its labels. */
-export interface TileWork extends Work, TileLabels {
+/** A tile as the scheduler has it: patches around the pixels of its window. Batches fill in its results. */
+export interface TileWork extends Work, TileResults {
   readonly kind: 'tile';
   /** Name of the tile in the engine. */
   readonly key: number;
