@@ -9,6 +9,7 @@ export {
   type AdaptedBlocks,
   type Adaptation,
 } from './adaptation.js';
+export { learnedFactors, type LearnedParameters } from './learned-factors.js';
 export type {
   FactorShape,
   FactorShapes,

@@ -43,6 +43,7 @@ export {
   type DecoderConfig,
   type TokenMask,
 } from './masked-autoencoder.js';
+export { PreciseLayers } from './precise-layers.js';
 export { encoderShapes, initialParameters, type ParameterShapes } from './parameters.js';
 export { pool, pooledWidth, poolings, randomTokens, type Pooling } from './pooling.js';
 export { makeServable, type Residence } from './servable.js';

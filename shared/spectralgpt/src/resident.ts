@@ -19,6 +19,7 @@ import {
   type LayerName,
 } from './folding.js';
 import { encoderShapes } from './parameters.js';
+import { PreciseLayers } from './precise-layers.js';
 import { bytesPerWeight } from './precision.js';
 import { Weights } from './weights.js';
 
@@ -30,8 +31,8 @@ export interface ResidentBackbone {
   readonly weights: Weights;
   /** The blocks' layers, folded, in `precision`. */
   readonly blocks: readonly BlockLayers[];
-  /** Cache of `preciseLayer`. */
-  readonly precise: Map<string, DeviceLinear>;
+  /** Layers in float32 that updates are merged into. */
+  readonly precise: PreciseLayers;
   /**
    * Root mean square error of the features of random patches in int8, as a share of their deviation from patch to
    * patch; undefined in other precisions.
@@ -250,7 +251,7 @@ function* uploadInSteps(backbone: Backbone, precision: Precision): Steps<Residen
       yield;
     }
     isDone = true;
-    const precise = new Map<string, DeviceLinear>();
+    const precise = new PreciseLayers(weights, config.width / config.heads);
     const int8Error = sample?.errorOf(blocks);
     return { backbone: description, precision, weights, blocks, precise, int8Error };
   } finally {
@@ -264,27 +265,21 @@ function* uploadInSteps(backbone: Backbone, precision: Precision): Steps<Residen
 }
 
 /**
- * Returns a folded layer in float32, into which updates are merged. A float32 backbone has its own; otherwise the layer
- * is created at first use and kept, so that neither a swap nor a training step folds it again.
+ * Returns a folded layer in float32, into which updates are merged; a float32 backbone has its own.
  *
  * @throws INTERNAL for a layer that adapters do not change
  */
-export function preciseLayer(resident: ResidentBackbone, block: number, layer: AnyLayer): DeviceLinear {
-  const { backbone, precision, weights, blocks, precise } = resident;
-  if (precision === 'float32') return blocks[block]![layer]!;
-  const name = `blocks.${block}`;
-  const key = `${name}.${layer}`;
-  const known = precise.get(key);
-  if (known !== undefined) return known;
-  const { width, heads } = backbone.config;
-  const kept = keepLayer(foldLayer(weights, name, layer, width / heads), 'float32');
-  precise.set(key, kept);
-  return kept;
+export function preciseLayer(
+  { precision, blocks, precise }: ResidentBackbone,
+  block: number,
+  layer: AnyLayer,
+): DeviceLinear {
+  return precision === 'float32' ? blocks[block]![layer]! : precise.get(`blocks.${block}`, layer);
 }
 
 function free({ weights, precise, blocks }: ResidentBackbone): void {
   weights.dispose();
-  for (const layer of precise.values()) releaseLayer(layer);
+  precise.dispose();
   freeBlocks(blocks);
 }
 

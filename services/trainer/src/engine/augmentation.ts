@@ -3,6 +3,7 @@ import { orientationCount, orientedOffsets } from '@hyperswap/scene';
 import { gatherPatches } from '@hyperswap/spectralgpt';
 import { tensorflow, type Tensor2D } from '@hyperswap/tensor';
 import { type Random } from '@hyperswap/random';
+import type { UploadedPatches } from './upload-patches.js';
 
 export interface AugmentationSettings {
   /** Rotates and mirrors patches: eight orientations. */
@@ -19,12 +20,7 @@ export interface AugmentationSettings {
   readonly mixture: number;
 }
 
-export interface TrainingPatches {
-  /** `[components, patches · (patchSize + 2 · margin)²]`, normalised, on the device. */
-  readonly pixels: Tensor2D;
-  readonly patchSize: number;
-  /** Extra pixels around each patch, for shifts. */
-  readonly margin: number;
+export interface TrainingPatches extends UploadedPatches {
   /** Class of each patch, from 0. */
   readonly labels: Uint8Array;
   /** Patches of each class. */
@@ -77,7 +73,7 @@ export function augmentedBatch(
  * @param random shifts each patch within the margin; without it patches are centred on their pixels
  */
 export function orientedBatch(
-  patches: TrainingPatches,
+  patches: UploadedPatches,
   chosen: Int32Array,
   orientation: number,
   random?: Random,
@@ -90,7 +86,7 @@ export function orientedBatch(
 
 /** Returns the indices of the chosen patches' pixels, patch by patch. */
 function indicesOf(
-  { patchSize, margin }: TrainingPatches,
+  { patchSize, margin }: UploadedPatches,
   chosen: Int32Array,
   orientation: () => number,
   random: Random | undefined,

@@ -1,5 +1,6 @@
 import { pooledWidth } from '@hyperswap/spectralgpt';
 import type { Random } from '@hyperswap/random';
+import type { MethodContext } from '@hyperswap/tensor';
 import type { TrainingPatches } from './augmentation.js';
 import { descend, type Stage, type StageResult } from './descend.js';
 import { disposeHead, featureSpread, makeHead, setDiscriminant, type Head } from './head.js';
@@ -43,20 +44,40 @@ export async function fitHead(
   try {
     if (epochs === 0) return { head, result: { lossByEpoch: [], accuracyByEpoch: [] } };
     learner = await cachedLearner(learning, extract, settings.augmentation.orientations, random);
-    if (settings.head === 'discriminant') {
-      const { input } = learner.prepare(Int32Array.from(learner.labels.keys()));
-      const fitted = setDiscriminant(head, input, learner.labels, context);
-      const loss = await fitted.finally(() => input.dispose());
-      return { head, result: { lossByEpoch: [loss], accuracyByEpoch: [] } };
-    }
-    const rate = (): number => settings.headLearningRate;
-    const stage = { name, epochs, learner, head, variables: new Map<string, never>(), rate, classWeights, validation };
-    const patience = validation === undefined ? 0 : settings.patience;
-    return { head, result: await descend(stage, { ...settings, patience }, random, context) };
+    const fit = { head, learner, settings, classWeights, random, name, epochs, validation };
+    return { head, result: await fitTo(fit, context) };
   } catch (error) {
     disposeHead(head);
     throw error;
   } finally {
     learner?.dispose();
   }
+}
+
+/** Head and the features that it is fitted to. */
+export interface FeatureFit
+  extends Pick<HeadFitting, 'settings' | 'classWeights' | 'random'>, Omit<HeadStage, 'extract'> {
+  readonly head: Head;
+  /** Gives features that do not change during the fit. */
+  readonly learner: Learner;
+}
+
+/**
+ * Fits a head by gradient descent or a discriminant analysis, as the settings say.
+ *
+ * @throws TRAINING_DIVERGED, CANCELLED
+ */
+export async function fitTo(
+  { head, learner, settings, classWeights, random, name, epochs, validation }: FeatureFit,
+  context: MethodContext,
+): Promise<StageResult> {
+  if (settings.head === 'discriminant') {
+    const { input } = learner.prepare(Int32Array.from(learner.labels.keys()));
+    const loss = await setDiscriminant(head, input, learner.labels, context).finally(() => input.dispose());
+    return { lossByEpoch: [loss], accuracyByEpoch: [] };
+  }
+  const rate = (): number => settings.headLearningRate;
+  const stage = { name, epochs, learner, head, variables: new Map<string, never>(), rate, classWeights, validation };
+  const patience = validation === undefined ? 0 : settings.patience;
+  return descend(stage, { ...settings, patience }, random, context);
 }

@@ -1,5 +1,6 @@
 /** Sources of a training batch's features: the frozen backbone's cache, or the backbone with learned parameters. */
 import { throwIfAborted } from '@hyperswap/errors';
+import type { LearnedParameters } from '@hyperswap/peft';
 import { orientationCount } from '@hyperswap/scene';
 import {
   features,
@@ -13,7 +14,7 @@ import {
 import { deviceScope, tensorflow, type MethodContext, type Tensor2D } from '@hyperswap/tensor';
 import { type Random } from '@hyperswap/random';
 import { augmentedBatch, orientedBatch, type AugmentationSettings, type TrainingPatches } from './augmentation.js';
-import type { LearnedParameters } from './parameters.js';
+import { countOf, type UploadedPatches } from './upload-patches.js';
 
 /** Batch: its inputs are prepared outside the gradient, its features are computed inside. */
 export interface PreparedBatch {
@@ -73,17 +74,18 @@ const chunkSize = 128;
  *
  * @param random shifts the patches
  * @returns `[patches, pooledWidth]`
+ * @throws CANCELLED
  */
 export async function featuresOfAll(
-  { resize, resident, context }: Omit<LearnerContext, 'patches'>,
-  patches: TrainingPatches,
+  { resize, resident, context }: Pick<LearnerContext, 'resize' | 'resident' | 'context'>,
+  patches: UploadedPatches,
   extract: FeatureExtractor,
   orientation: number,
   random?: Random,
 ): Promise<Tensor2D> {
   const tf = tensorflow();
   const { config } = resident.backbone;
-  const count = patches.labels.length;
+  const count = countOf(patches);
   const chunks: Tensor2D[] = [];
   try {
     for (let start = 0; start < count; start += chunkSize) {

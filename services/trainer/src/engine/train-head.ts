@@ -1,18 +1,14 @@
 /** Heads on features that were computed before, such as diffused ones. */
-import {
-  features as featuresOf,
-  residentBackbone,
-  resizeMatrix,
-  tokenPixels,
-  type Pooling,
-} from '@hyperswap/spectralgpt';
-import { Moved, tensorflow, type Precision, type MethodContext, type Tensor2D } from '@hyperswap/tensor';
+import { residentBackbone, resizeMatrix, type Pooling } from '@hyperswap/spectralgpt';
+import { Moved, tensorflow, type MethodContext, type Precision } from '@hyperswap/tensor';
 import { Random } from '@hyperswap/random';
-import { descend } from './descend.js';
-import { classWeights, disposeHead, featureSpread, foldHead, makeHead, setDiscriminant } from './head.js';
-import type { Learner } from './learners.js';
+import type { Normalizer } from '../normalizer.js';
+import { fitTo } from './fit-head.js';
+import { classWeights, disposeHead, featureSpread, foldHead, makeHead } from './head.js';
+import { featuresOfAll, frozenExtractor, type Learner } from './learners.js';
 import type { TrainingSettings } from './settings.js';
 import type { TrainingResult } from './train.js';
+import { uploadPatches } from './upload-patches.js';
 
 export interface FeatureArguments {
   /** Digest of the resident backbone. */
@@ -20,45 +16,29 @@ export interface FeatureArguments {
   readonly precision: Precision;
   readonly pooling: Pooling;
   readonly patchSize: number;
-  readonly normalizer: { readonly mean: Float32Array; readonly deviation: Float32Array };
+  readonly normalizer: Normalizer;
   /** `[patches, patchSize, patchSize, components]` */
   readonly scores: Float32Array;
 }
 
-/** Patches per pass through the backbone. */
-const chunkSize = 128;
-
-/** Computes features of patches with the frozen backbone. @returns `[patches, pooledWidth]` */
+/** Computes features of patches with the frozen backbone. @returns `[patches, pooledWidth]` @throws CANCELLED */
 export async function computeFeatures(
   { digest, precision, pooling, patchSize, normalizer, scores }: FeatureArguments,
   context: MethodContext,
 ): Promise<Moved<Float32Array>> {
   const tf = tensorflow();
   const resident = residentBackbone(digest, precision);
-  const { config } = resident.backbone;
-  const resize = resizeMatrix(patchSize, config);
-  const values = patchSize ** 2 * config.components;
-  const patches = scores.length / values;
-  let all = new Float32Array(0);
+  const resize = resizeMatrix(patchSize, resident.backbone.config);
+  const patches = uploadPatches(scores, normalizer, { patchSize, margin: 0 });
   try {
-    for (let first = 0; first < patches; first += chunkSize) {
-      const some = scores.subarray(first * values, Math.min(patches, first + chunkSize) * values);
-      const rows = tf.tidy(() => {
-        const table = tf.tensor2d(some.slice(), [some.length / config.components, config.components]);
-        const centred = tf.div(tf.sub(table, tf.tensor1d(normalizer.mean)), tf.tensor1d(normalizer.deviation));
-        const pixels = tokenPixels(tf.transpose(centred as Tensor2D), resize, config);
-        return featuresOf(pixels, resident, { pooling });
-      });
-      const width = rows.shape[1];
-      if (first === 0) all = new Float32Array(patches * width);
-      all.set(rows.dataSync() as Float32Array, first * width);
-      rows.dispose();
-      await context.pause();
-    }
+    const extract = frozenExtractor({ resident, pooling });
+    const rows = await featuresOfAll({ resize, resident, context }, patches, extract, 0);
+    const all = rows.dataSync() as Float32Array;
+    rows.dispose();
+    return new Moved(all, [all.buffer]);
   } finally {
-    resize.dispose();
+    tf.dispose([resize, patches.pixels]);
   }
-  return new Moved(all, [all.buffer]);
 }
 
 export interface HeadArguments {
@@ -68,19 +48,20 @@ export interface HeadArguments {
   readonly labels: Uint8Array;
   readonly classes: number;
   readonly settings: TrainingSettings;
-  /** Passes over the pixels in one epoch. */
+  /** Passes of gradient descent over the pixels in one epoch. */
   readonly passes: number;
 }
 
 /** Trains a head on features. @throws TRAINING_DIVERGED, CANCELLED */
 export async function trainHead(
-  { features, labels, classes, settings, passes }: HeadArguments,
+  { features, labels, classes, settings, passes: ofDescent }: HeadArguments,
   context: MethodContext,
 ): Promise<TrainingResult> {
   const tf = tensorflow();
   const width = features.length / labels.length;
   const all = tf.tensor2d(features, [labels.length, width]);
   const fromZero = labels.map((label) => label - 1);
+  const passes = settings.head === 'descent' ? ofDescent : 1;
   const repeated = new Uint8Array(labels.length * passes);
   for (let pass = 0; pass < passes; pass++) repeated.set(fromZero, pass * labels.length);
   const counts = Array.from({ length: classes }, (_, label) => fromZero.filter((own) => own === label).length);
@@ -97,16 +78,9 @@ export async function trainHead(
   };
   const head = makeHead(classes, width, featureSpread(all));
   try {
-    if (settings.head === 'discriminant') {
-      const loss = await setDiscriminant(head, all, fromZero, context);
-      return { learned: new Map(), ...foldHead(head), lossByEpoch: [loss], accuracyByEpoch: [] };
-    }
-    const stage = {
-      ...{ name: 'probe' as const, epochs: settings.epochs, learner, head, variables: new Map<string, never>() },
-      ...{ rate: () => settings.headLearningRate, classWeights: classWeights(settings.classWeights, counts) },
-      validation: undefined,
-    };
-    const result = await descend(stage, { ...settings, patience: 0 }, new Random(settings.seed), context);
+    const weights = classWeights(settings.classWeights, counts);
+    const fit = { head, learner, settings, classWeights: weights, random: new Random(settings.seed) };
+    const result = await fitTo({ ...fit, name: 'probe', epochs: settings.epochs }, context);
     return { learned: new Map(), ...foldHead(head), ...result };
   } finally {
     disposeHead(head);

@@ -1,22 +1,17 @@
-import { adaptedWeight, findMethod, methodSettings } from '@hyperswap/peft';
+import { adaptedWeight, findMethod, learnedFactors, methodSettings } from '@hyperswap/peft';
 import type { NamedTensor } from '@hyperswap/safetensors';
 import { residentBackbone, resizeMatrix, type Backbone } from '@hyperswap/spectralgpt';
-import {
-  Moved,
-  tensorflow,
-  type MethodContext,
-  type Precision,
-  type Tensor2D,
-  type TrainingCheckpoint,
-} from '@hyperswap/tensor';
+import { Moved, tensorflow, type MethodContext, type Precision, type TrainingCheckpoint } from '@hyperswap/tensor';
 import { Random } from '@hyperswap/random';
+import type { Normalizer } from '../normalizer.js';
 import type { TrainingPatches } from './augmentation.js';
+import { backboneParameters } from './backbone-parameters.js';
 import { descend, type StageResult } from './descend.js';
 import { classWeights, disposeHead, download, foldHead, type Head } from './head.js';
 import { fitHead } from './fit-head.js';
 import { backboneLearner, frozenExtractor, learnedExtractor } from './learners.js';
-import { backboneParameters, factorParameters } from './parameters.js';
 import type { TrainingSettings } from './settings.js';
+import { uploadPatches } from './upload-patches.js';
 
 /** Patches with their classes. */
 export interface LabelledPatches {
@@ -39,7 +34,7 @@ export interface TrainingArguments {
   readonly validation: LabelledPatches | undefined;
   readonly classes: number;
   readonly patchSize: number;
-  readonly normalizer: { readonly mean: Float32Array; readonly deviation: Float32Array };
+  readonly normalizer: Normalizer;
   readonly settings: TrainingSettings;
   /** Checkpoint of an earlier run with the same arguments. */
   readonly resumed: TrainingCheckpoint | undefined;
@@ -68,11 +63,12 @@ export async function train(args: TrainingArguments, context: MethodContext): Pr
   const adaptation = { method, settings: methodSettings(method, adaptedWeight(config), args.methodSettings) };
   const random = new Random(settings.seed);
   const parameters =
-    method.scope === 'backbone' ? backboneParameters(backbone) : factorParameters(adaptation, resident, settings.seed);
+    method.scope === 'backbone'
+      ? backboneParameters(backbone)
+      : learnedFactors(adaptation, config, resident.weights, settings.seed);
   const { variables } = parameters;
-  const patches = uploadPatches(args, args.patches, config.components, settings.augmentation.shift);
-  const validation =
-    args.validation === undefined ? undefined : uploadPatches(args, args.validation, config.components, 0);
+  const patches = labelledPatches(args, args.patches, settings.augmentation.shift);
+  const validation = args.validation && labelledPatches(args, args.validation, 0);
   const resize = resizeMatrix(args.patchSize, config);
   const learning = { patches, resize, resident, pooling: settings.pooling, context };
   const counts = patches.byClass.map(({ length }) => length);
@@ -115,20 +111,13 @@ export async function train(args: TrainingArguments, context: MethodContext): Pr
   }
 }
 
-function uploadPatches(
+function labelledPatches(
   { classes, patchSize, normalizer }: TrainingArguments,
-  { scores: given, labels }: LabelledPatches,
-  components: number,
+  { scores, labels }: LabelledPatches,
   margin: number,
 ): TrainingPatches {
-  const tf = tensorflow();
-  const pixels = tf.tidy(() => {
-    const scores = tf.tensor2d(given, [given.length / components, components]);
-    const centred = tf.sub(scores, tf.tensor1d(normalizer.mean));
-    return tf.transpose(tf.div(centred, tf.tensor1d(normalizer.deviation)) as Tensor2D);
-  });
   const fromZero = labels.map((label) => label - 1);
   const byClass = Array.from({ length: classes }, (): number[] => []);
   fromZero.forEach((label, patch) => byClass[label]!.push(patch));
-  return { pixels, patchSize, margin, labels: fromZero, byClass };
+  return { ...uploadPatches(scores, normalizer, { patchSize, margin }), labels: fromZero, byClass };
 }

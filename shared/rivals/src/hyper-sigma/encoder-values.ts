@@ -1,6 +1,5 @@
 /** Values that HyperSIGMA's encoders start from: random ones, and released ones in their place. */
-import type { Shapes } from '../shapes.js';
-import { encoderShapes, initialValues } from './parameters.js';
+import { allEncoderShapes, initialValues } from './parameters.js';
 import { openReleased } from './released-weights.js';
 import type { HyperSigmaSize } from './size.js';
 
@@ -9,11 +8,6 @@ export interface EncoderValues {
   /** Returns the values of a parameter by its name. */
   read(name: string): Float32Array;
   close(): void;
-}
-
-/** Returns the shapes of the parameters of both encoders. */
-export function allEncoderShapes(size: HyperSigmaSize): Shapes {
-  return new Map([...encoderShapes(size, 'spatial'), ...encoderShapes(size, 'spectral')]);
 }
 
 /**

@@ -3,7 +3,7 @@ import { foldLayer, keepLayer, layersOf, releaseLayer, Weights, type BlockLayers
 import { chooseKernels, type DeviceLinear, type FloatPrecision, type MethodContext } from '@hyperswap/tensor';
 import { throwIfAborted } from '@hyperswap/errors';
 import type { FrozenEncoders } from './features.js';
-import { blockShapes, depthOf, encoders, encoderShapes, type Encoder } from './parameters.js';
+import { allEncoderShapes, blockShapes, depthOf, encoders, type Encoder } from './parameters.js';
 import type { HyperSigmaSize } from './size.js';
 
 /** Encoders that own what they hold. Their weights have the adapted projections in float32 if the form keeps them. */
@@ -41,7 +41,7 @@ export async function uploadEncoders(
   const blocks: Record<Encoder, BlockLayers[]> = { spatial: [], spectral: [] };
   const upload = (shapes: Iterable<readonly [string, readonly number[]]>): Weights =>
     Weights.upload(new Map([...shapes].map(([name, shape]) => [name, { shape, values: valuesOf(name) }])));
-  const all = encoders.flatMap((encoder) => [...encoderShapes(size, encoder)]);
+  const all = [...allEncoderShapes(size)];
   const weights = upload(all.filter(([name]) => !name.includes('.blocks.') || (keepsAdapted && adaptable.test(name))));
   const dispose = (): void => {
     weights.dispose();

@@ -1,25 +1,20 @@
 /** Encoders with learned parameters: factors of an adaptation method on frozen layers, or all parameters. */
-import { adaptationShapes, adaptedParameters, initialFactors, type Adaptation } from '@hyperswap/peft';
-import { foldLayer, keepLayer, releaseLayer, Weights, type AnyLayer } from '@hyperswap/spectralgpt';
+import { learnedFactors, type Adaptation, type LearnedParameters } from '@hyperswap/peft';
+import { PreciseLayers, Weights } from '@hyperswap/spectralgpt';
 import {
   makeVariable,
   tensorflow,
-  type DeviceLinear,
   type FloatPrecision,
   type Tensor,
   type Tensor2D,
   type Tensor4D,
-  type Variable,
 } from '@hyperswap/tensor';
-import { allEncoderShapes } from './encoder-values.js';
 import { learningFeatures, type LearningEncoder } from './features.js';
 import type { OwnedEncoders } from './frozen-encoders.js';
+import { allEncoderShapes } from './parameters.js';
 import type { HyperSigmaSize } from './size.js';
 
-export interface LearnedEncoders {
-  readonly variables: ReadonlyMap<string, Variable>;
-  /** Factor on the learning rate, by the variable's own name; 1 if there is none. */
-  readonly rateFactors: ReadonlyMap<string, number>;
+export interface LearnedEncoders extends Pick<LearnedParameters, 'variables' | 'rateFactors' | 'dispose'> {
   /**
    * Computes features of windows `[windows, side, side, components]` with a gradient. Call it in a device scope that
    * stays open until the gradient was computed.
@@ -27,7 +22,6 @@ export interface LearnedEncoders {
   features(windows: Tensor4D): Tensor2D;
   /** Returns the values of the parameters that learned, by their names. */
   learnedValues(): ReadonlyMap<string, Float32Array>;
-  dispose(): void;
 }
 
 /** Adds the factors of a method to frozen encoders, which keep the adapted projections in float32. */
@@ -35,41 +29,25 @@ export function adaptedEncoders(adaptation: Adaptation, encoders: OwnedEncoders,
   const tf = tensorflow();
   const { size, precision, weights, blocks } = encoders;
   const sizes = { width: size.width, depth: blocks.spatial.length + blocks.spectral.length };
-  const variables = new Map(
-    [...initialFactors(adaptation, sizes, seed)].map(([name, value]) => [name, makeVariable(name, value)]),
-  );
-  const rateFactors = new Map<string, number>();
-  for (const [name, { boosted }] of adaptationShapes(adaptation, sizes)) {
-    if (boosted) rateFactors.set(variables.get(name)!.name, adaptation.settings.lambda);
-  }
-  const changes = () => adaptedParameters(adaptation, variables, sizes, weights);
-  const preciseLayers = new Map<string, DeviceLinear>();
-  /** Returns a frozen layer in float32, for updates to be merged into. */
-  const precise = (block: string, layer: AnyLayer): DeviceLinear => {
-    const key = `${block}.${layer}`;
-    const known = preciseLayers.get(key);
-    if (known !== undefined) return known;
-    const kept = keepLayer(foldLayer(weights, block, layer, size.width / size.heads), 'float32');
-    preciseLayers.set(key, kept);
-    return kept;
-  };
+  const factors = learnedFactors(adaptation, sizes, weights, seed);
+  const precise = new PreciseLayers(weights, size.width / size.heads);
   return {
-    variables,
-    rateFactors,
+    variables: factors.variables,
+    rateFactors: factors.rateFactors,
     features: (windows) => {
-      const { replaced, updates } = changes();
+      const { replaced, updates } = factors.changes();
       const learned = new Set(replaced.keys());
       const partly: LearningEncoder = (encoder, first, depth) => ({
         ...{ learned, updates },
         frozen: blocks[encoder].slice(first, first + depth),
-        precise: (block, layer) => precise(`${encoder}.blocks.${first + block}`, layer),
+        precise: (block, layer) => precise.get(`${encoder}.blocks.${first + block}`, layer),
       });
       return learningFeatures(windows, weights.replacing(replaced), size, precision, partly);
     },
     learnedValues: () => {
       const values = new Map<string, Float32Array>();
       tf.tidy(() => {
-        const { replaced, updates } = changes();
+        const { replaced, updates } = factors.changes();
         for (const [name, tensor] of replaced) values.set(name, tensor.dataSync() as Float32Array);
         for (const [name, { left, right }] of updates) {
           const key = `${name}.weight`;
@@ -80,8 +58,8 @@ export function adaptedEncoders(adaptation: Adaptation, encoders: OwnedEncoders,
       return values;
     },
     dispose: () => {
-      tf.dispose([...variables.values()]);
-      for (const layer of preciseLayers.values()) releaseLayer(layer);
+      factors.dispose();
+      precise.dispose();
     },
   };
 }

@@ -37,6 +37,11 @@ export function encoderShapes(size: HyperSigmaSize, encoder: Encoder): Shapes {
   ]);
 }
 
+/** Returns the shapes of the parameters of both encoders. */
+export function allEncoderShapes(size: HyperSigmaSize): Shapes {
+  return new Map(encoders.flatMap((encoder) => [...encoderShapes(size, encoder)]));
+}
+
 /** Returns the shapes of one block. @param block from 0 */
 export function blockShapes(
   { width, heads, points, mlpRatio }: HyperSigmaSize,
@@ -81,7 +86,7 @@ function layer(name: string, input: number, out: number): [string, readonly numb
 
 /** Returns the shapes of all parameters that reach the result. */
 export function hyperSigmaShapes(size: HyperSigmaSize, classes: number): Shapes {
-  return new Map([...encoderShapes(size, 'spatial'), ...encoderShapes(size, 'spectral'), ...headShapes(size, classes)]);
+  return new Map([...allEncoderShapes(size), ...headShapes(size, classes)]);
 }
 
 /**
