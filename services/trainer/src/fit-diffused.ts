@@ -1,4 +1,5 @@
 import { diffusedFormatVersion } from '@hyperswap/adapter';
+import type { SpectralEdges } from '@hyperswap/map';
 import { diffusedFeatures } from './diffused-features.js';
 import type { TrainingResult } from './engine/train.js';
 import type { TrainingReport } from './engine/descend.js';
@@ -27,9 +28,9 @@ export async function fitDiffused(
   context: TrainingContext,
 ): Promise<FittedAdapter> {
   const { plan, training } = recipe;
-  const reach = diffuse === 'auto' ? await chooseReach(recipe, context) : diffuse;
-  if (reach === 0) return fitAdapter(recipe, context);
   const { edges } = await measuringWalks(plan, context);
+  const reach = diffuse === 'auto' ? await chooseReach(recipe, edges, context) : diffuse;
+  if (reach === 0) return fitAdapter(recipe, context);
   const [features] = await diffusedFeatures(recipe, edges, [reach], context);
   const { labels } = plan.train;
   const head = { features: features!, labels, classes: plan.classes.length, settings: training, passes };
@@ -43,9 +44,8 @@ export async function fitDiffused(
  * Chooses the reach at which heads have the highest overall accuracy on training pixels held back; among equals the
  * smaller. In a split by blocks whole blocks are held back, with a guard around them that no walk passes.
  */
-async function chooseReach(recipe: AdapterRecipe, context: TrainingContext): Promise<number> {
+async function chooseReach(recipe: AdapterRecipe, edges: SpectralEdges, context: TrainingContext): Promise<number> {
   const { plan, training } = recipe;
-  const { edges } = await measuringWalks(plan, context);
   const own: TrainingContext = {
     ...context,
     report: (progress) => {

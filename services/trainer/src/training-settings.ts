@@ -101,39 +101,31 @@ export function parseTrainingSettings(
   const own = Object.fromEntries(Object.entries(given).filter(isCommon));
   const others = Object.fromEntries(Object.entries(given).filter((entry) => !isCommon(entry)));
   const { orientations, shift, gain, noise, mixture, normalizer, ...rest } = parse(schema, own);
-  const { validation, views, pseudoLabels, calibrate, diffuse, head, ...settings } = rest;
+  const { validation, views: asked, pseudoLabels, calibrate, diffuse, head, ...settings } = rest;
+  const views = asked === '8' ? 8 : 1;
   if (settings.patience > 0 && validation === 0) {
     const reason = 'stopping early needs validation pixels: set validation too, as validation=0.2';
     throw failure('FIELD_INVALID', { field: 'setting patience', reason });
   }
-  if (diffuse !== 0) checkDiffusion(method, { ...rest, views: Number(views), calibrate: Number(calibrate) });
+  if (diffuse !== 0) checkDiffusion(method, { validation, views, pseudoLabels, calibrate });
   if (head === 'discriminant' && method !== 'linear-probe') {
     const reason = `it is for linear-probe; the head of ${method} learns together with other parameters`;
     throw failure('FIELD_INVALID', { field: 'setting head', reason });
   }
   const fit = head ?? (diffuse === 0 ? 'descent' : 'discriminant');
   const training = { ...settings, head: fit, augmentation: { orientations, shift, gain, noise, mixture }, seed };
-  return {
-    training,
-    method: others,
-    normalizer,
-    validation,
-    calibrate,
-    pseudoLabels,
-    diffuse,
-    views: views === '8' ? 8 : 1,
-  };
+  return { training, method: others, normalizer, validation, calibrate, pseudoLabels, diffuse, views };
 }
 
 /** @throws FIELD_INVALID if a method or setting needs features of single pixels */
 function checkDiffusion(
   method: string,
-  settings: {
-    readonly validation: number;
-    readonly pseudoLabels: number;
-    readonly views: number;
-    readonly calibrate: number;
-  },
+  {
+    validation,
+    pseudoLabels,
+    calibrate,
+    views,
+  }: Pick<ParsedSettings, 'validation' | 'pseudoLabels' | 'calibrate' | 'views'>,
 ): void {
   const refuse = (reason: string): Error => failure('FIELD_INVALID', { field: 'setting diffuse', reason });
   if (method !== 'linear-probe') {
@@ -141,10 +133,10 @@ function checkDiffusion(
       `it is for linear-probe: ${method} changes the backbone, whose features cannot be diffused once for all`,
     );
   }
-  if (settings.validation > 0) throw refuse('it does not go with validation, which watches features of single pixels');
-  if (settings.pseudoLabels > 0) throw refuse('it does not go with pseudoLabels: both use pixels without labels');
-  if (settings.calibrate > 0) throw refuse('it does not go with calibrate');
-  if (settings.views > 1) throw refuse('it does not go with views=8');
+  if (validation > 0) throw refuse('it does not go with validation, which watches features of single pixels');
+  if (pseudoLabels > 0) throw refuse('it does not go with pseudoLabels: both use pixels without labels');
+  if (calibrate) throw refuse('it does not go with calibrate');
+  if (views > 1) throw refuse('it does not go with views=8');
 }
 
 /**
