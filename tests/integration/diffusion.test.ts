@@ -96,6 +96,25 @@ test('tiles, patches, PEFT and adaptive jobs refuse a diffused adapter, and neve
   await assert.rejects(classified('diffused', { mode }), hasCode('FIELD_INVALID', /adaptive/));
 });
 
+test('a calibrated diffused adapter gives the same labels with another confidence', async () => {
+  const settings = { diffuse: '4', epochs: '4', shift: '0', orientations: 'false' };
+  const { calibration, metrics } = await train(services, {
+    adapter: 'calibrated',
+    settings: { ...settings, calibrate: 'true' },
+  });
+  assert.ok(calibration!.pixels > 0);
+  assert.ok(calibration!.lossAfter <= calibration!.lossBefore, 'held-back pixels are more likely');
+  const plain = readAdapter('diffused', await exportBlob(services, 'diffused'));
+  const own = readAdapter('calibrated', await exportBlob(services, 'calibrated'));
+  assert.deepEqual([own.metadata.formatVersion, own.metadata.diffusion], [2, { reach: 4 }]);
+  plain.tensors.headWeight.values.forEach((value, place) => {
+    const divided = value / calibration!.temperature;
+    assert.ok(Math.abs(own.tensors.headWeight.values[place]! - divided) <= 1e-5 * Math.abs(divided) + 1e-9);
+  });
+  const uncalibrated = await train(services, { adapter: 'diffused', settings });
+  assert.equal(metrics!.overallAccuracy, uncalibrated.metrics!.overallAccuracy);
+});
+
 test('training pixels choose the reach, and reach 0 trains the bytes of a plain adapter', async () => {
   const blocks = { labelMap: '', blockSize: 6, trainShare: 0.5, limit: 20, guard: 3, seed: 2 };
   const split = { kind: { $case: 'blocks', value: blocks } } as const;
@@ -133,7 +152,6 @@ test('diffusion is refused where single pixels are needed', async () => {
   await refused({}, 'lora');
   await refused({ validation: '0.2' });
   await refused({ pseudoLabels: '5' });
-  await refused({ calibrate: 'true' });
   await refused({ views: '8' });
   await refused({ diffuse: '101' });
   await refused({ diffuse: 'far' });

@@ -2,7 +2,8 @@ import type { Adapter } from '@hyperswap/adapter';
 import { fitTemperature, meanLoss } from '@hyperswap/map';
 import type { NamedTensor } from '@hyperswap/safetensors';
 import { splitMatchedValidation } from '@hyperswap/splits';
-import { logitsOfPixels } from './evaluate-adapter.js';
+import { diffusedLogits, logitsOfPixels } from './evaluate-adapter.js';
+import { fitDiffused } from './fit-diffused.js';
 import { fitAdapter, type AdapterRecipe, type FittedAdapter } from './fit-adapter.js';
 import { withTunedBackbone } from './keep-tuned-backbone.js';
 import { addPseudoLabels } from './pseudo-labels.js';
@@ -60,22 +61,28 @@ export async function calibrate(
   const found =
     plan.validation !== undefined && !isValidating
       ? await temperatureOf(fitted, plan.validation, recipe, own)
-      : await temperatureOfAnother(await calibrationPlan(plan, training.seed), recipe, pseudoLabels, own);
+      : await temperatureOfAnother(
+          { ...recipe, plan: await calibrationPlan(plan, training.seed) },
+          { pseudoLabels, reach: fitted.adapter.metadata.diffusion?.reach ?? 0 },
+          own,
+        );
   return { ...fitted, adapter: divideHead(fitted.adapter, found) };
 }
 
 type Calibration = NonNullable<Adapter['metadata']['calibration']>;
 
+/** Trains the recipe of a calibration plan and calibrates it. The reach of the diffusion is in pixels, 0 for none. */
 async function temperatureOfAnother(
-  planned: TrainingPlan,
   recipe: AdapterRecipe,
-  pseudoLabels: number,
+  { pseudoLabels, reach }: Pick<CalibrationOptions, 'pseudoLabels'> & { readonly reach: number },
   context: TrainingContext,
 ): Promise<Calibration> {
   const training = { ...recipe.training, patience: 0, checkpointEvery: 0 };
-  const bare = { ...recipe, training, plan: { ...planned, pseudoLabelled: undefined } };
+  const bare = { ...recipe, training, plan: { ...recipe.plan, pseudoLabelled: undefined } };
   const plan = pseudoLabels === 0 ? bare.plan : await addPseudoLabels(pseudoLabels, bare, context);
-  return temperatureOf(await fitAdapter({ ...bare, plan }, context), planned.test, bare, context);
+  const own = { ...bare, plan };
+  const fitted = await (reach === 0 ? fitAdapter(own, context) : fitDiffused(own, reach, context));
+  return temperatureOf(fitted, bare.plan.test, bare, context);
 }
 
 async function temperatureOf(
@@ -84,7 +91,10 @@ async function temperatureOf(
   { plan, backbone, precision }: AdapterRecipe,
   context: TrainingContext,
 ): Promise<Calibration> {
-  const read = (adapter: Adapter): Promise<Float32Array> => logitsOfPixels(adapter, pixels, plan, precision, context);
+  const read = (adapter: Adapter): Promise<Float32Array> => {
+    const logitsOf = adapter.metadata.diffusion === undefined ? logitsOfPixels : diffusedLogits;
+    return logitsOf(adapter, pixels, plan, precision, context);
+  };
   const logits = await (fitted.isBackbone
     ? withTunedBackbone('calibration', fitted, backbone, precision, context, ({ adapter }) => read(adapter))
     : read(fitted.adapter));

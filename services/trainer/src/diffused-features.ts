@@ -1,13 +1,10 @@
 /** Features of training pixels, diffused along the walks of their scene. */
-import { setImmediate as nextTurn } from 'node:timers/promises';
 import { throwIfAborted } from '@hyperswap/errors';
 import { walkEndsInThread, type SpectralEdges, type WalkEnds } from '@hyperswap/map';
+import type { PatchShares } from './engine/sum-features.js';
 import type { AdapterRecipe } from './fit-adapter.js';
 import { makeNormalizer } from './normalizer.js';
 import type { TrainingContext } from './training-context.js';
-
-/** Multiplications between two turns of other work, a few milliseconds. */
-const productsAtOnce = 4_000_000;
 
 /**
  * Returns diffused features of a plan's training pixels for several reaches. Each pixel's features are computed once
@@ -30,54 +27,60 @@ export async function diffusedFeatures(
     };
     walks.push(await walkEndsInThread(train.pixels, edges, { reach, signal, onProgress }));
   }
-  const shares = sharesByPixel(walks);
+  const shares = sharesByPixel(walks, train.pixels.length);
   const pixels = [...shares.keys()].sort((a, b) => a - b);
-  let sums: Float32Array[] = [];
-  const scaling = makeNormalizer(normalizer, scene.statistics);
-  let products = 0;
-  for await (const { first, count, scores } of scenes.patches(scene, pixels, patchSize, signal)) {
-    throwIfAborted(signal, 'Training');
-    const features = await engine.call(
-      'features',
-      { digest: backbone.digest, precision, pooling: training.pooling, patchSize, normalizer: scaling, scores },
-      { signal, transfer: [scores.buffer] },
-    );
-    const width = features.length / count;
-    if (sums.length === 0) sums = reaches.map(() => new Float32Array(train.pixels.length * width));
-    for (let place = 0; place < count; place++) {
-      for (const { reach, row, share } of shares.get(pixels[first + place]!)!) {
-        const sum = sums[reach]!;
-        for (let f = 0; f < width; f++) sum[row * width + f]! += share * features[place * width + f]!;
-        products += width;
-      }
-      if (products < productsAtOnce) continue;
-      products = 0;
-      await nextTurn();
+  const name = crypto.randomUUID();
+  const request = {
+    ...{ name, digest: backbone.digest, precision, pooling: training.pooling, patchSize },
+    ...{ normalizer: makeNormalizer(normalizer, scene.statistics), rows: reaches.length * train.pixels.length },
+  };
+  let sums: Float32Array = new Float32Array(0);
+  try {
+    for await (const { first, count, scores } of scenes.patches(scene, pixels, patchSize, signal)) {
+      throwIfAborted(signal, 'Training');
+      const parts = joined(pixels.slice(first, first + count).map((pixel) => shares.get(pixel)!));
+      await engine.call('sumFeatures', { ...request, scores, parts }, { signal, transfer: [scores.buffer] });
+      report({ stage: 'features', done: first + count, total: pixels.length, epoch: 0, loss: undefined });
     }
-    report({ stage: 'features', done: first + count, total: pixels.length, epoch: 0, loss: undefined });
+  } finally {
+    sums = await engine.call('takeSums', { name });
   }
-  return sums;
+  const length = sums.length / reaches.length;
+  return reaches.map((_, reach) => sums.subarray(reach * length, (reach + 1) * length));
 }
 
-/** Share of a pixel's features in those of a training pixel. */
+/** Share of a pixel's features in a sum. */
 interface Share {
-  /** Place of the reach in the list of reaches. */
-  readonly reach: number;
-  /** Place of the training pixel. */
   readonly row: number;
   readonly share: number;
 }
 
-function sharesByPixel(walks: readonly (readonly WalkEnds[])[]): Map<number, Share[]> {
+/** Returns the shares of each pixel: sums of the first reach, then of the second. @param rows of one reach */
+function sharesByPixel(walks: readonly (readonly WalkEnds[])[], rows: number): Map<number, Share[]> {
   const byPixel = new Map<number, Share[]>();
   walks.forEach((ends, reach) => {
     ends.forEach(({ pixels, weights }, row) => {
       pixels.forEach((pixel, place) => {
         const own = byPixel.get(pixel) ?? [];
         byPixel.set(pixel, own);
-        own.push({ reach, row, share: weights[place]! });
+        own.push({ row: reach * rows + row, share: weights[place]! });
       });
     });
   });
   return byPixel;
+}
+
+/** Returns the shares of a batch, patch by patch. */
+function joined(byPatch: readonly (readonly Share[])[]): PatchShares {
+  const count = byPatch.reduce((sum, { length }) => sum + length, 0);
+  const parts = { patches: new Int32Array(count), rows: new Int32Array(count), shares: new Float32Array(count) };
+  let place = 0;
+  for (const [patch, own] of byPatch.entries()) {
+    for (const { row, share } of own) {
+      parts.patches[place] = patch;
+      parts.rows[place] = row;
+      parts.shares[place++] = share;
+    }
+  }
+  return parts;
 }

@@ -1,7 +1,7 @@
 import { blobDigest, writeAdapter, type Adapter } from '@hyperswap/adapter';
 import { throwIfAborted } from '@hyperswap/errors';
 import { adapterStatement, signStatement } from '@hyperswap/keys';
-import { classifyDiffusedInThread } from '@hyperswap/map';
+import { classifyLogits, diffuseInThread } from '@hyperswap/map';
 import type { AdapterVersion } from '@hyperswap/proto';
 import { toAdapterVersion } from '@hyperswap/registry';
 import type { Precision } from '@hyperswap/tensor';
@@ -20,8 +20,13 @@ export async function testAdapter(
   context: TrainingContext,
 ): Promise<Tested> {
   if (plan.test.pixels.length === 0) return { predictions: new Uint8Array(), metrics: undefined };
-  const classify = adapter.metadata.diffusion === undefined ? classifyPixels : classifyDiffused;
-  return measure(plan, await classify(adapter, plan.test.pixels, plan, precision, context));
+  const { pixels } = plan.test;
+  const { classes, diffusion } = adapter.metadata;
+  const classified =
+    diffusion === undefined
+      ? await classifyPixels(adapter, pixels, plan, precision, context)
+      : classifyLogits(await diffusedLogits(adapter, pixels, plan, precision, context), classes.length);
+  return measure(plan, classified);
 }
 
 /** Classifies pixels with an adapter, exactly as it is served. */
@@ -40,16 +45,20 @@ export async function classifyPixels(
 }
 
 /**
- * Classifies pixels with an adapter whose features are diffused. The head is linear, so that diffused features have
- * diffused logits. These are computed for all land that the walks of test pixels reach.
+ * Returns the logits of pixels by an adapter whose features are diffused, along the walks of a measurement. The head is
+ * linear, so that diffused features have diffused logits. These are computed for all land that the walks of test pixels
+ * reach.
+ *
+ * @param pixels test pixels of the plan
+ * @returns `[pixels, classes]`
  */
-async function classifyDiffused(
+export async function diffusedLogits(
   adapter: Adapter,
   pixels: readonly number[],
   plan: TrainingPlan,
   precision: Precision,
   context: TrainingContext,
-): Promise<Classified> {
+): Promise<Float32Array> {
   const { edges, tested } = await measuringWalks(plan, context);
   const classes = adapter.metadata.classes.length;
   const chosen = [...tested.keys()].filter((pixel) => tested[pixel] === 1);
@@ -59,9 +68,12 @@ async function classifyDiffused(
     whole.set(logits.subarray(place * classes, (place + 1) * classes), pixel * classes);
   });
   const { reach } = adapter.metadata.diffusion!;
-  const map = await classifyDiffusedInThread(whole, classes, edges, { reach, signal: context.signal });
-  const of = (plane: Uint8Array): Uint8Array => Uint8Array.from(pixels, (pixel) => plane[pixel]!);
-  return { labels: of(map.labels), confidence: of(map.confidence) };
+  const diffused = await diffuseInThread(whole, edges, { reach, signal: context.signal });
+  const own = new Float32Array(pixels.length * classes);
+  pixels.forEach((pixel, place) => {
+    own.set(diffused.subarray(pixel * classes, (pixel + 1) * classes), place * classes);
+  });
+  return own;
 }
 
 /** Returns the logits of pixels, exactly as they are served, `[pixels, classes]`. */

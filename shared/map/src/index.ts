@@ -27,7 +27,7 @@ export { smoothMap, type ConfidentMap } from './smooth/smooth-map.js';
 export { smoothInThread } from './smooth/smooth-in-thread.js';
 export { classifyLogits, type PixelClasses } from './smooth/classify-logits.js';
 export { diffuse, walkEnds, type WalkEnds } from './smooth/diffuse.js';
-export { classifyDiffusedInThread, walkEndsInThread } from './smooth/diffuse-in-thread.js';
+export { classifyDiffusedInThread, diffuseInThread, walkEndsInThread } from './smooth/diffuse-in-thread.js';
 export { SpectralEdges } from './smooth/spectral-edges.js';
 export { drawQuicklook, stretch } from './picture/quicklook.js';
 export { mapPlace, type MapPlace } from './place.js';

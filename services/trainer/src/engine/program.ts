@@ -22,7 +22,8 @@ import {
 import type { BaselineArguments, Classified, Classifier } from './baselines/baseline.js';
 import { findBaseline } from './baselines/baselines.js';
 import { pretrain } from './pretrain.js';
-import { computeFeatures, trainHead } from './train-head.js';
+import { sumFeatures, takeSums } from './sum-features.js';
+import { trainHead } from './train-head.js';
 import { train } from './train.js';
 
 /** Classifier under evaluation. */
@@ -101,7 +102,9 @@ const program = {
 
   trainHead,
 
-  features: computeFeatures,
+  sumFeatures,
+
+  takeSums,
 
   /** Trains a baseline and loads it for evaluation. @returns what it learned */
   async fitBaseline(

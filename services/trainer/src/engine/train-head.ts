@@ -1,45 +1,11 @@
 /** Heads on features that were computed before, such as diffused ones. */
-import { residentBackbone, resizeMatrix, type Pooling } from '@hyperswap/spectralgpt';
-import { Moved, tensorflow, type MethodContext, type Precision } from '@hyperswap/tensor';
+import { tensorflow, type MethodContext } from '@hyperswap/tensor';
 import { Random } from '@hyperswap/random';
-import type { Normalizer } from '../normalizer.js';
 import { fitTo } from './fit-head.js';
 import { classWeights, disposeHead, featureSpread, foldHead, makeHead } from './head.js';
-import { featuresOfAll, frozenExtractor, type Learner } from './learners.js';
+import type { Learner } from './learners.js';
 import type { TrainingSettings } from './settings.js';
 import type { TrainingResult } from './train.js';
-import { uploadPatches } from './upload-patches.js';
-
-export interface FeatureArguments {
-  /** Digest of the resident backbone. */
-  readonly digest: string;
-  readonly precision: Precision;
-  readonly pooling: Pooling;
-  readonly patchSize: number;
-  readonly normalizer: Normalizer;
-  /** `[patches, patchSize, patchSize, components]` */
-  readonly scores: Float32Array;
-}
-
-/** Computes features of patches with the frozen backbone. @returns `[patches, pooledWidth]` @throws CANCELLED */
-export async function computeFeatures(
-  { digest, precision, pooling, patchSize, normalizer, scores }: FeatureArguments,
-  context: MethodContext,
-): Promise<Moved<Float32Array>> {
-  const tf = tensorflow();
-  const resident = residentBackbone(digest, precision);
-  const resize = resizeMatrix(patchSize, resident.backbone.config);
-  const patches = uploadPatches(scores, normalizer, { patchSize, margin: 0 });
-  try {
-    const extract = frozenExtractor({ resident, pooling });
-    const rows = await featuresOfAll({ resize, resident, context }, patches, extract, 0);
-    const all = rows.dataSync() as Float32Array;
-    rows.dispose();
-    return new Moved(all, [all.buffer]);
-  } finally {
-    tf.dispose([resize, patches.pixels]);
-  }
-}
 
 export interface HeadArguments {
   /** `[pixels, pooledWidth]` */
