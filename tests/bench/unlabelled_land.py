@@ -196,7 +196,7 @@ def blocks(args):
         land = Land(scene, seed)
         for idea in args.ideas.split(","):
             result.setdefault(idea, []).append(land.score(outputs(land, idea)))
-        print(seed, {k: round(v[-1][0], 1) for k, v in result.items()}, flush=True)
+        print(seed, {k: f"{v[-1][0]:.1f}" for k, v in result.items()}, flush=True)
     result = {k: np.array(v) for k, v in result.items()}
     print(f"| idea | OA / AA | {args.compare} less this: OA; AA |\n| --- | --- | --- |")
     for name, v in result.items():
