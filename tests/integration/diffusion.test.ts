@@ -115,6 +115,24 @@ test('a calibrated diffused adapter gives the same labels with another confidenc
   assert.equal(metrics!.overallAccuracy, uncalibrated.metrics!.overallAccuracy);
 });
 
+test('a diffused adapter labels pixels for a second one, also for its calibration', async () => {
+  const settings = { diffuse: '4', shift: '0', orientations: 'false', pseudoLabels: '20', calibrate: 'true' };
+  const blocks = { labelMap: '', blockSize: 6, trainShare: 0.5, limit: 4, guard: 3, seed: 2 };
+  const split = { kind: { $case: 'blocks', value: blocks } } as const;
+  const labelled = await train(services, { adapter: 'labelled', patchSize: 5, split, settings });
+  const [, added] = /; (\d+) more pixels labelled by a first classifier/.exec(labelled.split) ?? [];
+  assert.ok(Number(added) > 20, labelled.split);
+  const { metadata } = readAdapter('labelled', await exportBlob(services, 'labelled'));
+  assert.deepEqual(metadata.diffusion, { reach: 4 });
+  assert.equal(metadata.calibration!.temperature, labelled.calibration!.temperature);
+  const alone = await train(services, {
+    ...{ adapter: 'alone', patchSize: 5, split, settings: { ...settings, pseudoLabels: '0', calibrate: 'false' } },
+  });
+  const [mine, other] = [labelled.metrics!.overallAccuracy, alone.metrics!.overallAccuracy];
+  assert.notDeepEqual(labelled.metrics!.confusion, alone.metrics!.confusion);
+  assert.ok(mine > other - 0.05, `${mine}, and ${other} without pseudo-labels`);
+});
+
 test('training pixels choose the reach, and reach 0 trains the bytes of a plain adapter', async () => {
   const blocks = { labelMap: '', blockSize: 6, trainShare: 0.5, limit: 20, guard: 3, seed: 2 };
   const split = { kind: { $case: 'blocks', value: blocks } } as const;
@@ -151,7 +169,6 @@ test('diffusion is refused where single pixels are needed', async () => {
     );
   await refused({}, 'lora');
   await refused({ validation: '0.2' });
-  await refused({ pseudoLabels: '5' });
   await refused({ views: '8' });
   await refused({ diffuse: '101' });
   await refused({ diffuse: 'far' });

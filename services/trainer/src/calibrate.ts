@@ -2,9 +2,9 @@ import type { Adapter } from '@hyperswap/adapter';
 import { fitTemperature, meanLoss } from '@hyperswap/map';
 import type { NamedTensor } from '@hyperswap/safetensors';
 import { splitMatchedValidation } from '@hyperswap/splits';
-import { diffusedLogits, logitsOfPixels } from './evaluate-adapter.js';
-import { fitDiffused } from './fit-diffused.js';
-import { fitAdapter, type AdapterRecipe, type FittedAdapter } from './fit-adapter.js';
+import type { AdapterRecipe } from './adapter-recipe.js';
+import { logitsOfPixels } from './evaluate-adapter.js';
+import { fitAdapter, type FittedAdapter } from './fit-adapter.js';
 import { withTunedBackbone } from './keep-tuned-backbone.js';
 import { addPseudoLabels } from './pseudo-labels.js';
 import type { TrainingContext } from './training-context.js';
@@ -61,28 +61,22 @@ export async function calibrate(
   const found =
     plan.validation !== undefined && !isValidating
       ? await temperatureOf(fitted, plan.validation, recipe, own)
-      : await temperatureOfAnother(
-          { ...recipe, plan: await calibrationPlan(plan, training.seed) },
-          { pseudoLabels, reach: fitted.adapter.metadata.diffusion?.reach ?? 0 },
-          own,
-        );
+      : await temperatureOfAnother({ ...recipe, plan: await calibrationPlan(plan, training.seed) }, pseudoLabels, own);
   return { ...fitted, adapter: divideHead(fitted.adapter, found) };
 }
 
 type Calibration = NonNullable<Adapter['metadata']['calibration']>;
 
-/** Trains the recipe of a calibration plan and calibrates it. The reach of the diffusion is in pixels, 0 for none. */
+/** Trains the recipe of a calibration plan and calibrates it. @param pseudoLabels per class */
 async function temperatureOfAnother(
   recipe: AdapterRecipe,
-  { pseudoLabels, reach }: Pick<CalibrationOptions, 'pseudoLabels'> & { readonly reach: number },
+  pseudoLabels: number,
   context: TrainingContext,
 ): Promise<Calibration> {
   const training = { ...recipe.training, patience: 0, checkpointEvery: 0 };
   const bare = { ...recipe, training, plan: { ...recipe.plan, pseudoLabelled: undefined } };
   const plan = pseudoLabels === 0 ? bare.plan : await addPseudoLabels(pseudoLabels, bare, context);
-  const own = { ...bare, plan };
-  const fitted = await (reach === 0 ? fitAdapter(own, context) : fitDiffused(own, reach, context));
-  return temperatureOf(fitted, bare.plan.test, bare, context);
+  return temperatureOf(await fitAdapter({ ...bare, plan }, context), bare.plan.test, bare, context);
 }
 
 async function temperatureOf(
@@ -91,10 +85,7 @@ async function temperatureOf(
   { plan, backbone, precision }: AdapterRecipe,
   context: TrainingContext,
 ): Promise<Calibration> {
-  const read = (adapter: Adapter): Promise<Float32Array> => {
-    const logitsOf = adapter.metadata.diffusion === undefined ? logitsOfPixels : diffusedLogits;
-    return logitsOf(adapter, pixels, plan, precision, context);
-  };
+  const read = (adapter: Adapter): Promise<Float32Array> => logitsOfPixels(adapter, pixels, plan, precision, context);
   const logits = await (fitted.isBackbone
     ? withTunedBackbone('calibration', fitted, backbone, precision, context, ({ adapter }) => read(adapter))
     : read(fitted.adapter));

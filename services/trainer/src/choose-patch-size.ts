@@ -1,6 +1,7 @@
 import type { StartTrainingRequest } from '@hyperswap/proto';
 import { testAdapter } from './evaluate-adapter.js';
-import { fitAdapter, probeBefore, type AdapterRecipe } from './fit-adapter.js';
+import { probeBefore, type AdapterRecipe } from './adapter-recipe.js';
+import { fitAdapter } from './fit-adapter.js';
 import type { Preset } from './presets.js';
 import type { TrainingContext } from './training-context.js';
 import { planTraining, validationShare } from './training-plan.js';

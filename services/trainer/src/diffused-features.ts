@@ -1,10 +1,11 @@
 /** Features of training pixels, diffused along the walks of their scene. */
 import { throwIfAborted } from '@hyperswap/errors';
 import { walkEndsInThread, type SpectralEdges, type WalkEnds } from '@hyperswap/map';
+import type { AdapterRecipe } from './adapter-recipe.js';
 import type { PatchShares } from './engine/sum-features.js';
-import type { AdapterRecipe } from './fit-adapter.js';
 import { makeNormalizer } from './normalizer.js';
 import type { TrainingContext } from './training-context.js';
+import { trainingPixels } from './training-plan.js';
 
 /**
  * Returns diffused features of a plan's training pixels for several reaches. Each pixel's features are computed once
@@ -19,20 +20,21 @@ export async function diffusedFeatures(
   context: TrainingContext,
 ): Promise<Float32Array[]> {
   const { scenes, signal, report, engine } = context;
-  const { scene, patchSize, train } = plan;
+  const { scene, patchSize } = plan;
+  const trained = trainingPixels(plan).pixels;
   const walks: (readonly WalkEnds[])[] = [];
   for (const reach of reaches) {
     const onProgress = (done: number, total: number): void => {
       report({ stage: `walks of reach ${reach}`, done, total, epoch: 0, loss: undefined });
     };
-    walks.push(await walkEndsInThread(train.pixels, edges, { reach, signal, onProgress }));
+    walks.push(await walkEndsInThread(trained, edges, { reach, signal, onProgress }));
   }
-  const shares = sharesByPixel(walks, train.pixels.length);
+  const shares = sharesByPixel(walks, trained.length);
   const pixels = [...shares.keys()].sort((a, b) => a - b);
   const name = crypto.randomUUID();
   const request = {
     ...{ name, digest: backbone.digest, precision, pooling: training.pooling, patchSize },
-    ...{ normalizer: makeNormalizer(normalizer, scene.statistics), rows: reaches.length * train.pixels.length },
+    ...{ normalizer: makeNormalizer(normalizer, scene.statistics), rows: reaches.length * trained.length },
   };
   let sums: Float32Array = new Float32Array(0);
   try {

@@ -20,23 +20,21 @@ export async function testAdapter(
   context: TrainingContext,
 ): Promise<Tested> {
   if (plan.test.pixels.length === 0) return { predictions: new Uint8Array(), metrics: undefined };
-  const { pixels } = plan.test;
-  const { classes, diffusion } = adapter.metadata;
-  const classified =
-    diffusion === undefined
-      ? await classifyPixels(adapter, pixels, plan, precision, context)
-      : classifyLogits(await diffusedLogits(adapter, pixels, plan, precision, context), classes.length);
-  return measure(plan, classified);
+  return measure(plan, await classifyPixels(adapter, plan.test.pixels, plan, precision, context));
 }
 
 /** Classifies pixels with an adapter, exactly as it is served. */
 export async function classifyPixels(
   adapter: Adapter,
   pixels: readonly number[],
-  plan: Pick<TrainingPlan, 'scene' | 'patchSize'>,
+  plan: TrainingPlan,
   precision: Precision,
   context: TrainingContext,
 ): Promise<Classified> {
+  const { classes, diffusion } = adapter.metadata;
+  if (diffusion !== undefined) {
+    return classifyLogits(await diffusedLogits(adapter, pixels, plan, precision, context), classes.length);
+  }
   const { scene, patchSize } = plan;
   const batches = context.scenes.patches(scene, pixels, patchSize, context.signal);
   return withBound(adapter, scene.components, precision, context, (name) =>
@@ -44,27 +42,36 @@ export async function classifyPixels(
   );
 }
 
-/**
- * Returns the logits of pixels by an adapter whose features are diffused, along the walks of a measurement. The head is
- * linear, so that diffused features have diffused logits. These are computed for all land that the walks of test pixels
- * reach.
- *
- * @param pixels test pixels of the plan
- * @returns `[pixels, classes]`
- */
-export async function diffusedLogits(
+/** Returns the logits of pixels, exactly as they are served, `[pixels, classes]`. */
+export function logitsOfPixels(
   adapter: Adapter,
   pixels: readonly number[],
   plan: TrainingPlan,
   precision: Precision,
   context: TrainingContext,
 ): Promise<Float32Array> {
-  const { edges, tested } = await measuringWalks(plan, context);
+  const logitsOf = adapter.metadata.diffusion === undefined ? patchLogits : diffusedLogits;
+  return logitsOf(adapter, pixels, plan, precision, context);
+}
+
+/**
+ * Returns the logits of pixels by an adapter whose features are diffused, along the walks of a measurement. The head is
+ * linear, so that diffused features have diffused logits. These are computed for all land that the walks reach.
+ */
+async function diffusedLogits(
+  adapter: Adapter,
+  pixels: readonly number[],
+  plan: TrainingPlan,
+  precision: Precision,
+  context: TrainingContext,
+): Promise<Float32Array> {
+  const { edges, valid, tested } = await measuringWalks(plan, context);
   const classes = adapter.metadata.classes.length;
-  const chosen = [...tested.keys()].filter((pixel) => tested[pixel] === 1);
-  const logits = await logitsOfPixels(adapter, chosen, plan, precision, context);
-  const whole = new Float32Array(tested.length * classes);
-  chosen.forEach((pixel, place) => {
+  const land = pixels.every((pixel) => tested[pixel] === 1) ? tested : valid;
+  const reached = [...land.keys()].filter((pixel) => land[pixel] === 1);
+  const logits = await patchLogits(adapter, reached, plan, precision, context);
+  const whole = new Float32Array(land.length * classes);
+  reached.forEach((pixel, place) => {
     whole.set(logits.subarray(place * classes, (place + 1) * classes), pixel * classes);
   });
   const { reach } = adapter.metadata.diffusion!;
@@ -76,11 +83,11 @@ export async function diffusedLogits(
   return own;
 }
 
-/** Returns the logits of pixels, exactly as they are served, `[pixels, classes]`. */
-export async function logitsOfPixels(
+/** Returns the logits of the patches around pixels, `[pixels, classes]`. */
+async function patchLogits(
   adapter: Adapter,
   pixels: readonly number[],
-  { scene, patchSize }: Pick<TrainingPlan, 'scene' | 'patchSize'>,
+  { scene, patchSize }: TrainingPlan,
   precision: Precision,
   context: TrainingContext,
 ): Promise<Float32Array> {

@@ -1,30 +1,15 @@
-import { formatVersion, type Adapter, type AdapterMetadata } from '@hyperswap/adapter';
-import { adaptableProjections, adaptedWeight, findMethod, methodSettings } from '@hyperswap/peft';
+import { diffusedFormatVersion, formatVersion, type Adapter, type AdapterMetadata } from '@hyperswap/adapter';
+import { adaptableProjections, findMethod } from '@hyperswap/peft';
 import type { RasterInfo } from '@hyperswap/proto';
 import type { NamedTensor } from '@hyperswap/safetensors';
-import type { Backbone } from '@hyperswap/spectralgpt';
-import type { Precision, TrainingCheckpoint } from '@hyperswap/tensor';
-import { toCheckpoint, type Checkpoint } from './checkpoints.js';
+import { settingsOf, type AdapterRecipe } from './adapter-recipe.js';
+import { toCheckpoint } from './checkpoints.js';
 import type { TrainingReport } from './engine/descend.js';
-import type { TrainingSettings } from './engine/settings.js';
 import type { TrainingResult } from './engine/train.js';
-import { makeNormalizer, type NormalizerName } from './normalizer.js';
+import { makeNormalizer } from './normalizer.js';
+import { trainOnDiffused } from './train-diffused.js';
 import type { TrainingContext } from './training-context.js';
-import { gatherPatches, trainingPixels, type TrainingPlan } from './training-plan.js';
-
-export interface AdapterRecipe {
-  readonly plan: TrainingPlan;
-  readonly backbone: Backbone;
-  readonly precision: Precision;
-  readonly method: string;
-  /** Settings of the method, as given. */
-  readonly methodSettings: Readonly<Record<string, string>>;
-  readonly training: TrainingSettings;
-  readonly normalizer: NormalizerName;
-  readonly views: 1 | 8;
-  readonly resumed?: TrainingCheckpoint;
-  readonly onCheckpoint?: (checkpoint: Checkpoint) => void;
-}
+import { gatherPatches, trainingPixels } from './training-plan.js';
 
 export interface FittedAdapter {
   /** Adapter for the given backbone; after full fine-tuning only the head. */
@@ -34,23 +19,13 @@ export interface FittedAdapter {
   readonly trained: TrainingResult;
 }
 
-/**
- * Recipe of the linear probe on the same pixels that prepares a training. It is not validated, and its adapter is not
- * kept.
- */
-export function probeBefore(recipe: AdapterRecipe): AdapterRecipe {
-  const { plan, training } = recipe;
-  return {
-    ...recipe,
-    method: 'linear-probe',
-    methodSettings: {},
-    plan: { ...plan, validation: undefined },
-    training: { ...training, patience: 0, checkpointEvery: 0 },
-  };
-}
-
 /** Trains a method according to a recipe, without evaluation and registration. */
 export async function fitAdapter(recipe: AdapterRecipe, context: TrainingContext): Promise<FittedAdapter> {
+  const train = recipe.diffusion > 0 ? trainOnDiffused : trainOnPatches;
+  return adapterOf(recipe, await train(recipe, context), context);
+}
+
+async function trainOnPatches(recipe: AdapterRecipe, context: TrainingContext): Promise<TrainingResult> {
   const { plan, backbone, precision, training } = recipe;
   const { engine, scenes, signal, report } = context;
   const { scene, patchSize, classes } = plan;
@@ -58,7 +33,7 @@ export async function fitAdapter(recipe: AdapterRecipe, context: TrainingContext
   const side = patchSize + 2 * training.augmentation.shift;
   const patches = await gatherPatches({ scene, patchSize: side }, trainingPixels(plan), scenes, signal, report);
   const validation = plan.validation && (await gatherPatches(plan, plan.validation, scenes, signal));
-  const trained = await engine.call(
+  return engine.call(
     'train',
     {
       backbone,
@@ -83,11 +58,10 @@ export async function fitAdapter(recipe: AdapterRecipe, context: TrainingContext
       },
     },
   );
-  return adapterOf(recipe, trained, context);
 }
 
-/** Returns what a recipe and its training make an adapter of. */
-export async function adapterOf(
+/** Returns the adapter of a recipe and its training. */
+async function adapterOf(
   recipe: AdapterRecipe,
   trained: TrainingResult,
   { scenes, signal }: TrainingContext,
@@ -102,7 +76,9 @@ export async function adapterOf(
   const { batchSize, learningRate, seed } = training;
   const adapter: Adapter = {
     metadata: {
-      formatVersion,
+      ...(recipe.diffusion === 0
+        ? { formatVersion }
+        : { formatVersion: diffusedFormatVersion, diffusion: { reach: recipe.diffusion } }),
       backbone: { name: backbone.name, digest: backbone.digest },
       method: recipe.method,
       settings,
@@ -137,11 +113,6 @@ export async function adapterOf(
     },
   };
   return { adapter, isBackbone: method.scope === 'backbone', trained };
-}
-
-function settingsOf({ method, methodSettings: given, backbone }: AdapterRecipe): Record<string, number> {
-  const settings = methodSettings(findMethod(method), adaptedWeight(backbone.config), given);
-  return settings as unknown as Record<string, number>;
 }
 
 /** Largest number of bands whose wavelengths an adapter stores: its header holds 1 MiB. */

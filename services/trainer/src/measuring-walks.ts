@@ -14,6 +14,8 @@ const maximumPixels = 4_000_000;
 /** Walks of a scene. */
 export interface SceneWalks {
   readonly edges: SpectralEdges;
+  /** 1 for pixels with data. */
+  readonly valid: Uint8Array;
   /** 1 for pixels with data whose walks may end at a test pixel. */
   readonly tested: Uint8Array;
 }
@@ -40,10 +42,10 @@ export async function measuringWalks(plan: TrainingPlan, context: TrainingContex
   const edges = SpectralEdges.of({ height, width }, scores, scene.components);
   edges.cut(valid);
   edges.keepMeanDistance();
-  if (blockSize === 0) return { edges, tested: valid };
+  if (blockSize === 0) return { edges, valid, tested: valid };
   const beyond = await beyondGuard({ height, width }, blockSize, train.pixels, test.pixels);
   edges.separate(beyond);
-  return { edges, tested: valid.map((isValid, pixel) => isValid & beyond[pixel]!) };
+  return { edges, valid, tested: valid.map((isValid, pixel) => isValid & beyond[pixel]!) };
 }
 
 /** Returns 1 for pixels that are as far from the training blocks as the nearest test pixel or farther, else 0. */

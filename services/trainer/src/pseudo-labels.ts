@@ -1,8 +1,9 @@
 /** Pseudo-labels: pixels labelled by a first classifier, if the surrounding pixels agree. */
 import { SpectralEdges, smoothMap } from '@hyperswap/map';
 import { Random } from '@hyperswap/random';
+import { probeBefore, type AdapterRecipe } from './adapter-recipe.js';
 import { classifyPixels } from './evaluate-adapter.js';
-import { fitAdapter, probeBefore, type AdapterRecipe } from './fit-adapter.js';
+import { fitAdapter } from './fit-adapter.js';
 import type { TrainingContext } from './training-context.js';
 import type { LabelledPixels, TrainingPlan } from './training-plan.js';
 

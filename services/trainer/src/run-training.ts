@@ -4,12 +4,13 @@ import { adaptationParameterCount, adaptedWeight, findMethod, methodSettings } f
 import type { StartTrainingRequest } from '@hyperswap/proto';
 import type { Backbone } from '@hyperswap/spectralgpt';
 import type { Precision } from '@hyperswap/tensor';
+import type { AdapterRecipe } from './adapter-recipe.js';
 import { Checkpoints } from './checkpoints.js';
 import { calibrate } from './calibrate.js';
 import { choosePatchSize } from './choose-patch-size.js';
+import { chooseReach } from './choose-reach.js';
 import { publishAdapter, testAdapter } from './evaluate-adapter.js';
-import { fitAdapter, type AdapterRecipe } from './fit-adapter.js';
-import { fitDiffused } from './fit-diffused.js';
+import { fitAdapter } from './fit-adapter.js';
 import { keepTunedBackbone } from './keep-tuned-backbone.js';
 import { findPreset, presetSettings } from './presets.js';
 import type { TrainingContext } from './training-context.js';
@@ -62,14 +63,18 @@ async function trainOn(
   } = parseTrainingSettings(given, request.method, backbone.config, request.seed);
   const found = findMethod(request.method);
   const settings = methodSettings(found, adaptedWeight(backbone.config), method);
-  const recipe = { backbone, precision, method: request.method, methodSettings: method, training, normalizer, views };
+  const recipe = {
+    ...{ backbone, precision, method: request.method, methodSettings: method },
+    ...{ training, normalizer, views, diffusion: 0 },
+  };
   const patchSize = request.choosePatchSize
     ? await choosePatchSize(request, preset, recipe, context)
     : namedPatchSize(request.patchSize, preset);
   const { shift } = training.augmentation;
   const planned = await planTraining(request, preset, { patchSize, validation, shift }, scenes, signal);
-  const plan =
-    pseudoLabels === 0 ? planned : await addPseudoLabels(pseudoLabels, { ...recipe, plan: planned }, context);
+  const diffusion = diffuse === 'auto' ? await chooseReach({ ...recipe, plan: planned }, context) : diffuse;
+  const bare: AdapterRecipe = { ...recipe, diffusion, plan: planned };
+  const plan = pseudoLabels === 0 ? planned : await addPseudoLabels(pseudoLabels, bare, context);
 
   const fingerprint = JSON.stringify({
     scene: plan.scene.sourceDigest,
@@ -88,7 +93,7 @@ async function trainOn(
       ? await checkpoints.last()
       : undefined;
   let saving = Promise.resolve();
-  const own: AdapterRecipe = { ...recipe, plan };
+  const own: AdapterRecipe = { ...bare, plan };
   const kept: AdapterRecipe = {
     ...own,
     ...(last && { resumed: last }),
@@ -96,15 +101,14 @@ async function trainOn(
       if (!request.validateOnly) saving = saving.then(() => checkpoints.save(checkpoint));
     },
   };
-  const fitting = diffuse === 0 ? fitAdapter(kept, context) : fitDiffused(kept, diffuse, context);
   // A checkpoint that is being written is finished, however the run ends.
-  const plain = await fitting.finally(() => saving);
+  const plain = await fitAdapter(kept, context).finally(() => saving);
   const fitted = isCalibrated
     ? await calibrate(plain, own, { pseudoLabels, isValidating: request.validateOnly }, context)
     : plain;
   const { lossByEpoch, accuracyByEpoch } = fitted.trained;
-  const { calibration, diffusion } = fitted.adapter.metadata;
-  const chosenSettings = diffuse === 0 ? undefined : { diffuse: String(diffusion?.reach ?? 0) };
+  const { calibration } = fitted.adapter.metadata;
+  const chosenSettings = diffuse === 0 ? undefined : { diffuse: String(diffusion) };
   const result = { lossByEpoch, accuracyByEpoch, calibration, chosenSettings, start };
   const learned = adaptationParameterCount({ method: found, settings }, backbone.config);
   const parameters = learned + fitted.trained.headWeight.values.length + fitted.trained.headBias.values.length;

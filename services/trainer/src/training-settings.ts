@@ -107,7 +107,7 @@ export function parseTrainingSettings(
     const reason = 'stopping early needs validation pixels: set validation too, as validation=0.2';
     throw failure('FIELD_INVALID', { field: 'setting patience', reason });
   }
-  if (diffuse !== 0) checkDiffusion(method, { validation, views, pseudoLabels });
+  if (diffuse !== 0) checkDiffusion(method, { validation, views });
   if (head === 'discriminant' && method !== 'linear-probe') {
     const reason = `it is for linear-probe; the head of ${method} learns together with other parameters`;
     throw failure('FIELD_INVALID', { field: 'setting head', reason });
@@ -118,10 +118,7 @@ export function parseTrainingSettings(
 }
 
 /** @throws FIELD_INVALID if a method or setting needs features of single pixels */
-function checkDiffusion(
-  method: string,
-  { validation, pseudoLabels, views }: Pick<ParsedSettings, 'validation' | 'pseudoLabels' | 'views'>,
-): void {
+function checkDiffusion(method: string, { validation, views }: Pick<ParsedSettings, 'validation' | 'views'>): void {
   const refuse = (reason: string): Error => failure('FIELD_INVALID', { field: 'setting diffuse', reason });
   if (method !== 'linear-probe') {
     throw refuse(
@@ -129,7 +126,6 @@ function checkDiffusion(
     );
   }
   if (validation > 0) throw refuse('it does not go with validation, which watches features of single pixels');
-  if (pseudoLabels > 0) throw refuse('it does not go with pseudoLabels: both use pixels without labels');
   if (views > 1) throw refuse('it does not go with views=8');
 }
 

@@ -1,51 +1,23 @@
-import { diffusedFormatVersion } from '@hyperswap/adapter';
-import type { SpectralEdges } from '@hyperswap/map';
+import type { AdapterRecipe } from './adapter-recipe.js';
 import { diffusedFeatures } from './diffused-features.js';
-import type { TrainingResult } from './engine/train.js';
-import type { TrainingReport } from './engine/descend.js';
-import type { HeadArguments } from './engine/train-head.js';
-import { adapterOf, fitAdapter, type AdapterRecipe, type FittedAdapter } from './fit-adapter.js';
 import { foldWalks, measuringWalks } from './measuring-walks.js';
-import { guardBand } from './training-plan.js';
 import { settingsFolds } from './settings-folds.js';
+import { trainHead } from './train-diffused.js';
 import type { TrainingContext } from './training-context.js';
+import { guardBand } from './training-plan.js';
 
 /** Reaches that a choice is made from, in pixels; 0 averages nothing. */
 const candidates = [0, 2, 5, 10, 20];
-/** Passes over the pixels in an epoch: as many as a probe makes over its orientations and shifts. */
-const passes = 16;
 /** Passes of the heads that only choose. */
 const choosingPasses = 4;
-
-/**
- * Trains a linear probe on features that are diffused along the walks of the scene.
- *
- * @param diffuse reach in pixels, or `auto` for the best one on training pixels
- */
-export async function fitDiffused(
-  recipe: AdapterRecipe,
-  diffuse: number | 'auto',
-  context: TrainingContext,
-): Promise<FittedAdapter> {
-  const { plan, training } = recipe;
-  const { edges } = await measuringWalks(plan, context);
-  const reach = diffuse === 'auto' ? await chooseReach(recipe, edges, context) : diffuse;
-  if (reach === 0) return fitAdapter(recipe, context);
-  const [features] = await diffusedFeatures(recipe, edges, [reach], context);
-  const { labels } = plan.train;
-  const head = { features: features!, labels, classes: plan.classes.length, settings: training, passes };
-  const trained = await trainHead(head, context);
-  const { adapter, ...fitted } = await adapterOf(recipe, trained, context);
-  const metadata = { ...adapter.metadata, formatVersion: diffusedFormatVersion, diffusion: { reach } } as const;
-  return { ...fitted, adapter: { ...adapter, metadata } };
-}
 
 /**
  * Chooses the reach at which heads have the highest overall accuracy on training pixels held back; among equals the
  * smaller. In a split by blocks whole blocks are held back, with a guard around them that no walk passes.
  */
-async function chooseReach(recipe: AdapterRecipe, edges: SpectralEdges, context: TrainingContext): Promise<number> {
+export async function chooseReach(recipe: AdapterRecipe, context: TrainingContext): Promise<number> {
   const { plan, training } = recipe;
+  const { edges } = await measuringWalks(plan, context);
   const own: TrainingContext = {
     ...context,
     report: (progress) => {
@@ -86,14 +58,4 @@ function likeliest(features: Float32Array, weight: Float32Array, bias: Float32Ar
     return features.reduce((sum, value, f) => sum + value * weight[from + f]!, own);
   });
   return logits.indexOf(Math.max(...logits)) + 1;
-}
-
-function trainHead(args: HeadArguments, { engine, signal, report }: TrainingContext): Promise<TrainingResult> {
-  return engine.call('trainHead', args, {
-    signal,
-    onProgress: (value) => {
-      const { stage, step, steps, epoch, loss } = value as TrainingReport;
-      report({ stage, done: step, total: steps, epoch, loss });
-    },
-  });
 }
