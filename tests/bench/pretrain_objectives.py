@@ -81,8 +81,7 @@ def teacher_features(folder, cube, name):
 
 
 def view(cube, rng):
-    h, w, _ = cube.shape
-    regions = base.voronoi(max(h, w), int(rng.integers(8, 50)), rng)[0][:h, :w]
+    regions = base.voronoi(max(cube.shape[:2]), int(rng.integers(8, 50)), rng)[0][: len(cube), : cube.shape[1]]
     return base.nuisance(cube, regions, rng.uniform(0.3, 1.2), rng)
 
 
