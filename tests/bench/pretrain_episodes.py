@@ -301,12 +301,12 @@ class Mini(nn.Module):
         x = x.reshape(-1, 4, 3, 4, 8, 4, 8).permute(0, 1, 3, 5, 2, 4, 6)
         return x.reshape(-1, 64, 192)
 
-    def encode(self, x, keep=None):
-        """keep: places of the 16 of a group to keep, in one order for all patches; None for all."""
+    def encode(self, x, keep=None, groups=range(4)):
+        """keep: places of the 16 of a group to keep, in one order for all patches; None for all. groups: those seen."""
         t = self.tokens(x)
         pos = (self.pos_embed_spatial.repeat(1, 4, 1) + self.pos_embed_temporal.repeat_interleave(16, 1))
         if keep is not None:
-            rows = (torch.arange(4)[:, None] * 16 + keep[None]).reshape(-1)
+            rows = (torch.tensor(groups)[:, None] * 16 + keep[None]).reshape(-1)
             t, pos = t[:, rows], pos[:, rows]
         kernel = self.patch_embed.proj.weight.flatten(1)
         t = F.linear(t, kernel, self.patch_embed.proj.bias) + pos
@@ -314,11 +314,11 @@ class Mini(nn.Module):
             t = block(t)
         return t
 
-    def forward(self, x, keep=None, middle=None):
+    def forward(self, x, keep=None, groups=range(4)):
         """Means of groups, and of the middle tokens of groups, each normalised: [N, 8 · width]."""
-        t = self.encode(x, keep)
+        t = self.encode(x, keep, groups)
         n, _, d = t.shape
-        t = t.reshape(n, 4, -1, d).float()
+        t = t.reshape(n, len(groups), -1, d).float()
         mid = t[:, :, [5, 6, 9, 10]] if keep is None else t[:, :, :4]
         y = torch.cat([t.mean(2), mid.mean(2)], 1)
         return self.norm(y).reshape(n, -1)
@@ -489,16 +489,33 @@ def oriented(x, rng):
     return x.flip(-1) if k >= 4 else x
 
 
+def draw_blocks(h, w, share, rng):
+    """Mask of a share of the blocks of a scene, of a random side: [h, w]."""
+    block = rng.integers(10, 25)
+    y, x = np.mgrid[:h, :w]
+    of = (y + rng.integers(block)) // block * 100 + (x + rng.integers(block)) // block
+    ids = np.unique(of)
+    return np.isin(of, ids[rng.random(len(ids)) < share])
+
+
+def draw_tokens(keep, rng):
+    return torch.cat([MIDDLE, REST[torch.from_numpy(rng.permutation(12)[:keep])]])
+
+
+def draw_size(rng):
+    return int(rng.choice([7, 9, 9, 9, 11, 15]))
+
+
+def draw_signs(rng):
+    return rng.choice([-1.0, 1.0], (C, 1, 1)).astype(np.float32)
+
+
 def draw_episode(tasks, rng, classes, support, query, size):
     """Support from some blocks and query from the other blocks: patches [n, 12, p, p], labels."""
     while True:
         pixels, labels = tasks[rng.integers(len(tasks))]
         h, w = labels.shape
-        block = rng.integers(10, 25)
-        y, x = np.mgrid[:h, :w]
-        of = (y + rng.integers(block)) // block * 100 + (x + rng.integers(block)) // block
-        ids = np.unique(of)
-        mine = np.isin(of, ids[rng.random(len(ids)) < 0.4])
+        mine = draw_blocks(h, w, 0.4, rng)
         a = np.bincount(labels[mine], minlength=64)
         b = np.bincount(labels[~mine], minlength=64)
         good = np.flatnonzero((a >= support) & (b >= query))
@@ -512,8 +529,7 @@ def draw_episode(tasks, rng, classes, support, query, size):
                 rows.append(rng.choice(own, n, replace=False))
                 ys.append(np.full(n, i))
         rows, ys = np.concatenate(rows), torch.from_numpy(np.concatenate(ys))
-        signs = rng.choice([-1.0, 1.0], (C, 1, 1)).astype(np.float32)
-        p = patches(pixels.astype(np.float32) * signs, np.stack([rows // w, rows % w], 1), size)
+        p = patches(pixels.astype(np.float32) * draw_signs(rng), np.stack([rows // w, rows % w], 1), size)
         p = torch.cat([oriented(q, rng) for q in p.split(max(1, len(p) // 16))])
         return p, ys, len(chosen)
 
@@ -530,8 +546,7 @@ def train(args):
     for step in range(args.steps):
         rate = args.rate * min(1, (step + 1) / 40) * 0.5 * (1 + math.cos(math.pi * step / args.steps))
         opt.param_groups[0]["lr"] = max(rate, 1e-6)
-        size = int(rng.choice([7, 9, 9, 9, 11, 15]))
-        keep = torch.cat([MIDDLE, REST[torch.from_numpy(rng.permutation(12)[: args.keep])]])
+        size, keep = draw_size(rng), draw_tokens(args.keep, rng)
         x, y, classes = draw_episode(tasks, rng, 10, args.support, args.query, size)
         f, n = model(x, keep), classes * args.support
         logits = lda_logits(f[:n], y[:n], f[n:], classes)
