@@ -117,6 +117,8 @@ export default defineConfig({
         items: [
           page('Architecture', '/docs/architecture'),
           page('Accuracy, honestly', '/docs/experiments'),
+          page('Accuracy on new land', '/docs/new-land'),
+          page('How the settings were found', '/docs/settings-search'),
           page('Benchmarks', '/docs/benchmarks'),
           page('The backbone', '/docs/backbone'),
           page('The demo’s scene', '/docs/datasets'),

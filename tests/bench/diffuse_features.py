@@ -8,7 +8,7 @@ stops with weight 1 / reach². `sides` lets no walk pass from the training block
 nor back; `stays` keeps walks out of the band; `crosses` lets them pass. Votes of smoothed maps go along the walks of
 `sides`. Splits, networks and heads are those of pretrain_episodes.py; intervals are its 90 % bootstrap intervals.
 
-Needs torch, numpy, scipy, scikit-learn and safetensors. docs/experiments.md has the results.
+Needs torch, numpy, scipy, scikit-learn and safetensors. docs/new-land.md has the results.
 """
 
 import argparse

@@ -8,7 +8,7 @@ scenes, `real` where they lie or as simulated `fields`; gain, slope, foreign spe
 applied to the bands before the PCA. `compare` measures networks on disjoint blocks of labelled scenes against random
 weights of the same structure, in pairs by seed of the blocks; intervals are 90 % bootstrap intervals over these seeds.
 
-Needs torch, numpy, scipy and safetensors. docs/experiments.md has the results.
+Needs torch, numpy, scipy and safetensors. docs/new-land.md has the results.
 """
 
 import argparse

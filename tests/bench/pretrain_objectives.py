@@ -12,7 +12,7 @@ one PCA (`joint`) or each in its own, of its own bands (`separate`). `train` add
 `mean` averages the weights of networks. `pretrain_episodes.py compare` measures them.
 
 Needs torch, numpy, scipy and safetensors. The teacher's folder holds config.json, encoder.pt and
-single_file_galileo.py of its authors, which needs einops. docs/experiments.md has the results.
+single_file_galileo.py of its authors, which needs einops. docs/new-land.md has the results.
 """
 
 import argparse

@@ -10,7 +10,7 @@ the test land. `split` maps Indian Pines from the 695 training pixels of TR; wal
 also prints the accuracy on these pixels, each of four parts predicted from the other three. Walks are those of
 diffuse_features.py; splits, networks, heads and intervals are those of pretrain_episodes.py.
 
-Needs torch, numpy, scipy, scikit-learn and safetensors. docs/experiments.md has the results.
+Needs torch, numpy, scipy, scikit-learn and safetensors. docs/new-land.md and docs/experiments.md have the results.
 """
 
 import argparse
