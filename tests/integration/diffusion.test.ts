@@ -154,11 +154,17 @@ test('training pixels choose the reach, and reach 0 trains the bytes of a plain 
 
 test('a discriminant analysis fits a head in one step, for linear probes alone', async () => {
   const settings = { head: 'discriminant', shift: '0', orientations: 'false' };
-  const { metrics, lossByEpoch } = await train(services, { adapter: 'analysed', settings });
+  const counts = { labelMap: '', count: 0, smallCount: 0, counts: [20, 10, 5], seed: 1 };
+  const split = { kind: { $case: 'perClass', value: counts } } as const;
+  const { metrics, lossByEpoch } = await train(services, { adapter: 'analysed', split, settings });
   assert.equal(lossByEpoch.length, 1);
   assert.ok(metrics!.overallAccuracy > 0.6, String(metrics!.overallAccuracy));
-  const { metadata } = readAdapter('analysed', await exportBlob(services, 'analysed'));
+  const { metadata, tensors } = readAdapter('analysed', await exportBlob(services, 'analysed'));
   assert.equal(metadata.formatVersion, 1);
+  await train(services, { adapter: 'balanced', split, settings: { ...settings, classWeights: 'balanced' } });
+  const balanced = readAdapter('balanced', await exportBlob(services, 'balanced')).tensors;
+  assert.deepEqual(balanced.headWeight, tensors.headWeight);
+  assert.notDeepEqual(balanced.headBias, tensors.headBias, 'rare classes count more');
   await assert.rejects(
     train(services, { adapter: 'analysed', method: 'lora', settings }),
     hasCode('FIELD_INVALID', /setting head.*linear-probe/),

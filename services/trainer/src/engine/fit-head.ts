@@ -73,7 +73,8 @@ export async function fitTo(
 ): Promise<StageResult> {
   if (settings.head === 'discriminant') {
     const { input } = learner.prepare(Int32Array.from(learner.labels.keys()));
-    const loss = await setDiscriminant(head, input, learner.labels, context).finally(() => input.dispose());
+    const fitted = setDiscriminant(head, input, learner.labels, classWeights, context);
+    const loss = await fitted.finally(() => input.dispose());
     return { lossByEpoch: [loss], accuracyByEpoch: [] };
   }
   const rate = (): number => settings.headLearningRate;

@@ -48,7 +48,7 @@ export function makeHead(classes: number, width: number, spread: FeatureSpread):
 }
 
 /**
- * Fits a head on all features at once, by a discriminant analysis.
+ * Fits a head on all features at once, by a discriminant analysis. A class counts by its weight times its pixels.
  *
  * @param labels from 0
  * @returns the loss, cross-entropy
@@ -58,6 +58,7 @@ export async function setDiscriminant(
   { weight, bias, spread }: Head,
   features: Tensor2D,
   labels: Uint8Array,
+  weights: Float32Array,
   context: MethodContext,
 ): Promise<number> {
   const tf = tensorflow();
@@ -66,11 +67,15 @@ export async function setDiscriminant(
     const fitted = await fitDiscriminant(standardised, labels, bias.size, context);
     tf.tidy(() => {
       weight.assign(tf.tensor(fitted.weight, weight.shape));
-      bias.assign(tf.tensor(fitted.bias, bias.shape));
+      bias.assign(
+        tf.tensor(
+          fitted.bias.map((value, label) => value + Math.log(weights[label]!)),
+          bias.shape,
+        ),
+      );
     });
-    const equal = new Float32Array(bias.size).fill(1);
     const loss = tf.tidy(() =>
-      crossEntropy(logitsOf({ weight, bias, spread }, features), Int32Array.from(labels), 0, equal).dataSync(),
+      crossEntropy(logitsOf({ weight, bias, spread }, features), Int32Array.from(labels), 0, weights).dataSync(),
     );
     return loss[0]!;
   } finally {
