@@ -103,7 +103,7 @@ test('a calibrated diffused adapter gives the same labels with another confidenc
     settings: { ...settings, calibrate: 'true' },
   });
   assert.ok(calibration!.pixels > 0);
-  // Where all held-back pixels are right, the pixel of no class makes the map a little less sure.
+  // The pixel of no class makes the map a little less sure if all held-back pixels are right.
   const { temperature, lossBefore, lossAfter } = calibration!;
   assert.ok(lossAfter < lossBefore + 0.1, `${lossBefore} before, ${lossAfter} after, temperature ${temperature}`);
   const plain = readAdapter('diffused', await exportBlob(services, 'diffused'));

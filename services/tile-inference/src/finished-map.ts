@@ -39,8 +39,9 @@ export async function* mapBlocks(
       const pixels = chunk.height * chunk.width;
       placeWindow(labels, width, place, result.subarray(0, pixels));
       placeWindow(confidence, width, place, result.subarray(pixels, 2 * pixels));
-      if (!job.probabilities) continue;
-      placeWindow(probabilities, width, place, result.subarray(2 * pixels, (2 + classes) * pixels), classes);
+      if (job.probabilities) {
+        placeWindow(probabilities, width, place, result.subarray(2 * pixels, (2 + classes) * pixels), classes);
+      }
     }
     yield { window, labels, confidence, probabilities };
   }
