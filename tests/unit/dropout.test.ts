@@ -1,7 +1,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Random } from '@hyperswap/random';
-import { learningRateOf, spectralFormerLogits, spectralFormerShapes } from '@hyperswap/rivals';
+import {
+  learningRateOf,
+  spectralFormerInitialValues,
+  spectralFormerLogits,
+  spectralFormerShapes,
+} from '@hyperswap/rivals';
 import {
   AdamW,
   deviceScope,
@@ -68,12 +73,37 @@ test('SpectralFormer’s learning rate falls to nine tenths ten times, each an e
   assert.ok(Math.abs(learningRateOf(0, 1) - 4.5e-4) < 1e-12);
 });
 
+test('SpectralFormer starts with PyTorch’s layers and standard normal positions, as its authors’ program', () => {
+  const shapes = spectralFormerShapes({ bands: 40, area: 49, classes: 16 });
+  const values = spectralFormerInitialValues(shapes, 1);
+  const deviation = (name: string): number =>
+    Math.sqrt(values.get(name)!.reduce((sum, value) => sum + value ** 2, 0) / values.get(name)!.length);
+  for (const [name, input] of [
+    ['embedding.weight', 3 * 49],
+    ['embedding.bias', 3 * 49],
+    ['layer0.0.attn.q.weight', 64],
+    ['layer4.0.mlp.fc2.weight', 8],
+    ['layer2.fusion.weight', 2 * 41],
+    ['head.bias', 64],
+  ] as const) {
+    const limit = input ** -0.5;
+    assert.ok(
+      values.get(name)!.every((value) => Math.abs(value) <= limit),
+      name,
+    );
+    assert.ok(Math.abs(deviation(name) / (limit / Math.sqrt(3)) - 1) < 0.25, name);
+  }
+  for (const name of ['position', 'class']) assert.ok(Math.abs(deviation(name) - 1) < 0.25, name);
+  assert.ok(values.get('layer0.0.norm1.weight')!.every((value) => value === 1));
+  assert.ok(values.get('head.norm.bias')!.every((value) => value === 0));
+});
+
 test('SpectralFormer with dropout has the gradient of finite differences, other logits, and leaves no tensors', () => {
   const [bands, area, classes, patches] = [6, 9, 3, 4];
   const shapes = spectralFormerShapes({ bands, area, classes });
   const random = new Random(1);
   const variables = new Map<string, Variable>();
-  for (const [name, [shape]] of shapes) {
+  for (const [name, shape] of shapes) {
     const size = shape.reduce((product, length) => product * length, 1);
     const base = /norm\d?\.weight$/.test(name) ? 1 : 0;
     variables.set(

@@ -71,6 +71,11 @@ export class Random {
     return Float32Array.from({ length: count }, () => deviation * this.normal());
   }
 
+  /** `count` uniform numbers in [-limit, limit). */
+  uniforms(count: number, limit: number): Float32Array {
+    return Float32Array.from({ length: count }, () => limit * (2 * this.uniform() - 1));
+  }
+
   /** Shuffles in place, by Fisher and Yates' method. */
   shuffle<T extends { length: number; [index: number]: number }>(values: T): T {
     for (let i = values.length - 1; i > 0; i--) {

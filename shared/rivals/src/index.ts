@@ -30,4 +30,8 @@ export { WhitenedScene } from './hyper-sigma/whitened-scene.js';
 export { findRival, rivals } from './rivals.js';
 export { countParameters } from './shapes.js';
 export { learningRateOf } from './spectral-former/spectral-former.js';
-export { spectralFormerLogits, spectralFormerShapes } from './spectral-former/network.js';
+export {
+  initialValues as spectralFormerInitialValues,
+  spectralFormerLogits,
+  spectralFormerShapes,
+} from './spectral-former/network.js';

@@ -109,9 +109,7 @@ export function initialValues(shapes: Shapes, seed: number): (name: string) => F
     if (/norm\d\.weight$/.test(name)) return new Float32Array(size).fill(1);
     if (/^(spatial\.embed|fusion|head)\./.test(name)) {
       const [, input] = shapes.get(name.replace(/bias$/, 'weight'))!;
-      const limit = input! ** -0.5;
-      const random = new Random(own[0]);
-      return Float32Array.from({ length: size }, () => limit * (2 * random.uniform() - 1));
+      return new Random(own[0]).uniforms(size, input! ** -0.5);
     }
     if (name.endsWith('.bias')) return new Float32Array(size);
     const branchEnd = /\.blocks\.(\d+)\.(attn\.proj|mlp\.fc2)\.weight$/.exec(name);

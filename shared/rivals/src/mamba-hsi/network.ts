@@ -74,8 +74,6 @@ export function mambaHsiParameters(bands: number, classes: number): number {
 
 /** Returns initial values: those of Mamba for its scan, uniform within ± input^-½ for the layers. */
 export function initialValues(shapes: ReadonlyMap<string, number[]>, random: Random): Map<string, Float32Array> {
-  const uniform = (size: number, limit: number): Float32Array =>
-    Float32Array.from({ length: size }, () => limit * (2 * random.uniform() - 1));
   return new Map(
     [...shapes].map(([name, shape]) => {
       const size = sizeOf(shape);
@@ -87,7 +85,7 @@ export function initialValues(shapes: ReadonlyMap<string, number[]>, random: Ran
       if (name.endsWith('.dt_proj.bias')) return [name, Float32Array.from({ length: size }, () => stepBias(random))];
       // A bias has the limit of its layer's weights.
       const [, input] = shapes.get(name.replace(/bias$/, 'weight'))!;
-      return [name, uniform(size, input! ** -0.5)];
+      return [name, random.uniforms(size, input! ** -0.5)];
     }),
   );
 }

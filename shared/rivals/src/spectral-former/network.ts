@@ -6,7 +6,7 @@
 import { encodeLearning, layerNorm, linearLayer, Weights, type BlockDropout } from '@hyperswap/spectralgpt';
 import { Random } from '@hyperswap/random';
 import { dropout as drop, tensorflow, type Tensor, type Tensor2D, type Tensor3D } from '@hyperswap/tensor';
-import { sizeOf } from '../shapes.js';
+import { sizeOf, type Shapes } from '../shapes.js';
 
 const width = 64;
 const depth = 5;
@@ -30,30 +30,24 @@ export interface NetworkSize {
 export type Parameters = ReadonlyMap<string, Tensor>;
 
 /**
- * Returns shapes by name, and the standard deviations of the parameters with Gaussian initial values. Scales of norms
- * start at one, the rest at zero. The layers' parameters have the names and layouts (`[out, in]`) of the backbone's
- * blocks.
+ * Returns shapes by name. The layers' parameters have the names and layouts (`[out, in]`) of the backbone's blocks.
  */
-export function spectralFormerShapes({ bands, area, classes }: NetworkSize): Map<string, [number[], number]> {
+export function spectralFormerShapes({ bands, area, classes }: NetworkSize): Map<string, number[]> {
   const tokens = bands + 1;
-  const weight = (name: string, input: number, out: number): [string, [number[], number]] => [
-    `${name}.weight`,
-    [[out, input], input ** -0.5],
+  const linear = (name: string, input: number, out: number): [string, number[]][] => [
+    [`${name}.weight`, [out, input]],
+    [`${name}.bias`, [out]],
   ];
-  const linear = (name: string, input: number, out: number): [string, [number[], number]][] => [
-    weight(name, input, out),
-    [`${name}.bias`, [[out], 0]],
+  const norm = (name: string): [string, number[]][] => [
+    [`${name}.weight`, [width]],
+    [`${name}.bias`, [width]],
   ];
-  const norm = (name: string): [string, [number[], number]][] => [
-    [`${name}.weight`, [[width], 0]],
-    [`${name}.bias`, [[width], 0]],
-  ];
-  const layers = Array.from({ length: depth }, (_, layer) => {
+  const layers = Array.from({ length: depth }, (_, layer): [string, number[]][] => {
     const block = `${layerPrefix(layer)}.0`;
     return [
       ...norm(`${block}.norm1`),
       // Attention's projections have no bias of their own.
-      ...['q', 'k', 'v'].map((name) => weight(`${block}.attn.${name}`, width, width)),
+      ...['q', 'k', 'v'].map((name): [string, number[]] => [`${block}.attn.${name}.weight`, [width, width]]),
       ...linear(`${block}.attn.proj`, width, width),
       ...norm(`${block}.norm2`),
       ...linear(`${block}.mlp.fc1`, width, hidden),
@@ -64,28 +58,31 @@ export function spectralFormerShapes({ bands, area, classes }: NetworkSize): Map
   }).flat();
   return new Map([
     ...linear('embedding', groupSize * area, width),
-    ['position', [[1, tokens, width], 1]],
-    ['class', [[1, 1, width], 1]],
+    ['position', [1, tokens, width]],
+    ['class', [1, 1, width]],
     ...layers,
     ...norm('head.norm'),
     ...linear('head', width, classes),
   ]);
 }
 
-/** Returns initial values. */
-export function initialValues(
-  shapes: ReadonlyMap<string, [number[], number]>,
-  seed: number,
-): Map<string, Float32Array> {
+/**
+ * Returns initial values, which are those of the authors' program: standard normal for the positions and the class
+ * token, uniform within ± input^-½ for the layers and their biases, as PyTorch's, and the identity for norms.
+ */
+export function initialValues(shapes: Shapes, seed: number): Map<string, Float32Array> {
   const random = new Random(seed);
-  const values = new Map<string, Float32Array>();
-  for (const [name, [shape, deviation]] of shapes) {
-    const size = sizeOf(shape);
-    const isScale = /norm\d?\.weight$/.test(name);
-    const start = isScale ? new Float32Array(size).fill(1) : new Float32Array(size);
-    values.set(name, deviation > 0 ? random.normals(size, deviation) : start);
-  }
-  return values;
+  return new Map(
+    [...shapes].map(([name, shape]) => {
+      const size = sizeOf(shape);
+      if (/norm\d?\.weight$/.test(name)) return [name, new Float32Array(size).fill(1)];
+      if (/norm\d?\.bias$/.test(name)) return [name, new Float32Array(size)];
+      if (name === 'position' || name === 'class') return [name, random.normals(size, 1)];
+      // A bias has the limit of its layer's weights.
+      const [, input] = shapes.get(name.replace(/bias$/, 'weight'))!;
+      return [name, random.uniforms(size, input! ** -0.5)];
+    }),
+  );
 }
 
 /**

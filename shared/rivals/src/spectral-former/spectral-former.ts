@@ -48,7 +48,7 @@ export const spectralFormer: WindowRival = {
     const variables = new Map(
       [...initialValues(shapes, seed)].map(([name, values]) => [
         name,
-        makeVariable(name, { shape: shapes.get(name)![0], values }),
+        makeVariable(name, { shape: shapes.get(name)!, values }),
       ]),
     );
     const all = scaled.spectra(windows);
