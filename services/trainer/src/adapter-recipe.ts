@@ -4,7 +4,15 @@ import type { Precision, TrainingCheckpoint } from '@hyperswap/tensor';
 import type { Checkpoint } from './checkpoints.js';
 import type { TrainingSettings } from './engine/settings.js';
 import type { NormalizerName } from './normalizer.js';
+import type { SceneWalks } from './measuring-walks.js';
 import type { TrainingPlan } from './training-plan.js';
+
+/** Averages of features along the walks of the plan's scene. */
+export interface Diffusion {
+  /** Reach of the walks in pixels, above 0. */
+  readonly reach: number;
+  readonly walks: SceneWalks;
+}
 
 /** All that an adapter is trained from. */
 export interface AdapterRecipe {
@@ -17,8 +25,8 @@ export interface AdapterRecipe {
   readonly training: TrainingSettings;
   readonly normalizer: NormalizerName;
   readonly views: 1 | 8;
-  /** Reach in pixels of the walks along which features are averaged; 0 for none. */
-  readonly diffusion: number;
+  /** Undefined for features that are not averaged. */
+  readonly diffusion: Diffusion | undefined;
   readonly resumed?: TrainingCheckpoint;
   readonly onCheckpoint?: (checkpoint: Checkpoint) => void;
 }
@@ -37,6 +45,9 @@ export function probeBefore(recipe: AdapterRecipe): AdapterRecipe {
     training: { ...training, patience: 0, checkpointEvery: 0 },
   };
 }
+
+/** The part of a recipe that classifying with its adapter takes. */
+export type ClassifyingRecipe = Pick<AdapterRecipe, 'plan' | 'precision' | 'diffusion'>;
 
 /** Returns the settings of a recipe's method, with defaults. */
 export function settingsOf({ method, methodSettings: given, backbone }: AdapterRecipe): Record<string, number> {

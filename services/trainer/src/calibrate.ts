@@ -82,12 +82,13 @@ async function temperatureOfAnother(
 async function temperatureOf(
   fitted: FittedAdapter,
   { pixels, labels }: LabelledPixels,
-  { plan, backbone, precision }: AdapterRecipe,
+  recipe: AdapterRecipe,
   context: TrainingContext,
 ): Promise<Calibration> {
-  const read = (adapter: Adapter): Promise<Float32Array> => logitsOfPixels(adapter, pixels, plan, precision, context);
+  const { plan } = recipe;
+  const read = (adapter: Adapter): Promise<Float32Array> => logitsOfPixels(adapter, pixels, recipe, context);
   const logits = await (fitted.isBackbone
-    ? withTunedBackbone('calibration', fitted, backbone, precision, context, ({ adapter }) => read(adapter))
+    ? withTunedBackbone('calibration', fitted, recipe, context, ({ adapter }) => read(adapter))
     : read(fitted.adapter));
   const labelled = { logits, labels, classes: plan.classes.length };
   const temperature = fitTemperature(labelled);

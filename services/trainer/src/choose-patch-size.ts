@@ -33,8 +33,9 @@ export async function choosePatchSize(
       ...recipe.training,
       augmentation: { ...recipe.training.augmentation, orientations: false },
     };
-    const { adapter } = await fitAdapter(probeBefore({ ...recipe, plan, training }), silent);
-    const { metrics } = await testAdapter(adapter, plan, recipe.precision, silent);
+    const own = { ...recipe, plan };
+    const { adapter } = await fitAdapter(probeBefore({ ...own, training }), silent);
+    const { metrics } = await testAdapter(adapter, own, silent);
     const accuracy = metrics!.overallAccuracy;
     if (accuracy > best.accuracy) best = { patchSize, accuracy };
   }

@@ -1,6 +1,6 @@
 import type { AdapterRecipe } from './adapter-recipe.js';
 import { diffusedFeatures } from './diffused-features.js';
-import { foldWalks, measuringWalks } from './measuring-walks.js';
+import { foldWalks, measuringWalks, type SceneWalks } from './measuring-walks.js';
 import { settingsFolds } from './settings-folds.js';
 import { trainHead } from './train-diffused.js';
 import type { TrainingContext } from './training-context.js';
@@ -15,9 +15,9 @@ const choosingPasses = 4;
  * Chooses the reach at which heads have the highest overall accuracy on training pixels held back; among equals the
  * smaller. In a split by blocks whole blocks are held back, with a guard around them that no walk passes.
  */
-export async function chooseReach(recipe: AdapterRecipe, context: TrainingContext): Promise<number> {
+export async function chooseReach(recipe: AdapterRecipe, walks: SceneWalks, context: TrainingContext): Promise<number> {
   const { plan, training } = recipe;
-  const { edges } = await measuringWalks(plan, context);
+  const { edges } = await measuringWalks(walks, plan);
   const own: TrainingContext = {
     ...context,
     report: (progress) => {

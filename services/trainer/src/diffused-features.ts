@@ -29,8 +29,8 @@ export async function diffusedFeatures(
     };
     walks.push(await walkEndsInThread(trained, edges, { reach, signal, onProgress }));
   }
-  const shares = sharesByPixel(walks, trained.length);
-  const pixels = [...shares.keys()].sort((a, b) => a - b);
+  const shares = new SharesByPixel(walks, trained.length, edges.height * edges.width);
+  const { pixels } = shares;
   const name = crypto.randomUUID();
   const request = {
     ...{ name, digest: backbone.digest, precision, pooling: training.pooling, patchSize },
@@ -40,7 +40,7 @@ export async function diffusedFeatures(
   try {
     for await (const { first, count, scores } of scenes.patches(scene, pixels, patchSize, signal)) {
       throwIfAborted(signal, 'Training');
-      const parts = joined(pixels.slice(first, first + count).map((pixel) => shares.get(pixel)!));
+      const parts = shares.ofBatch(first, count);
       await engine.call('sumFeatures', { ...request, scores, parts }, { signal, transfer: [scores.buffer] });
       report({ stage: 'features', done: first + count, total: pixels.length, epoch: 0, loss: undefined });
     }
@@ -51,38 +51,47 @@ export async function diffusedFeatures(
   return reaches.map((_, reach) => sums.subarray(reach * length, (reach + 1) * length));
 }
 
-/** Share of a pixel's features in a sum. */
-interface Share {
-  readonly row: number;
-  readonly share: number;
-}
+/** Shares of pixels' features in sums, pixel by pixel: sums of the first reach, then of the second. */
+class SharesByPixel {
+  /** Pixels whose features are needed, in ascending order. */
+  readonly pixels: number[];
+  /** First share of each pixel, and the number of shares at the end. */
+  private readonly starts: Int32Array;
+  private readonly rows: Int32Array;
+  private readonly shares: Float32Array;
 
-/** Returns the shares of each pixel: sums of the first reach, then of the second. @param rows of one reach */
-function sharesByPixel(walks: readonly (readonly WalkEnds[])[], rows: number): Map<number, Share[]> {
-  const byPixel = new Map<number, Share[]>();
-  walks.forEach((ends, reach) => {
-    ends.forEach(({ pixels, weights }, row) => {
-      pixels.forEach((pixel, place) => {
-        const own = byPixel.get(pixel) ?? [];
-        byPixel.set(pixel, own);
-        own.push({ row: reach * rows + row, share: weights[place]! });
+  /** @param rows sums of one reach @param area pixels of the scene */
+  constructor(walks: readonly (readonly WalkEnds[])[], rows: number, area: number) {
+    const counts = new Int32Array(area);
+    for (const { pixels } of walks.flat()) for (const pixel of pixels) counts[pixel]! += 1;
+    this.pixels = [...counts.keys()].filter((pixel) => counts[pixel]! > 0);
+    this.starts = new Int32Array(this.pixels.length + 1);
+    const next = new Int32Array(area);
+    this.pixels.forEach((pixel, place) => {
+      next[pixel] = this.starts[place]!;
+      this.starts[place + 1] = next[pixel] + counts[pixel]!;
+    });
+    const count = this.starts.at(-1)!;
+    this.rows = new Int32Array(count);
+    this.shares = new Float32Array(count);
+    walks.forEach((ends, reach) => {
+      ends.forEach(({ pixels, weights }, row) => {
+        pixels.forEach((pixel, end) => {
+          const place = next[pixel]!++;
+          this.rows[place] = reach * rows + row;
+          this.shares[place] = weights[end]!;
+        });
       });
     });
-  });
-  return byPixel;
-}
-
-/** Returns the shares of a batch, patch by patch. */
-function joined(byPatch: readonly (readonly Share[])[]): PatchShares {
-  const count = byPatch.reduce((sum, { length }) => sum + length, 0);
-  const parts = { patches: new Int32Array(count), rows: new Int32Array(count), shares: new Float32Array(count) };
-  let place = 0;
-  for (const [patch, own] of byPatch.entries()) {
-    for (const { row, share } of own) {
-      parts.patches[place] = patch;
-      parts.rows[place] = row;
-      parts.shares[place++] = share;
-    }
   }
-  return parts;
+
+  /** Returns the shares of a batch. @param first place of its first pixel in `pixels` */
+  ofBatch(first: number, count: number): PatchShares {
+    const [from, to] = [this.starts[first]!, this.starts[first + count]!];
+    const patches = new Int32Array(to - from);
+    for (let patch = 0; patch < count; patch++) {
+      patches.fill(patch, this.starts[first + patch]! - from, this.starts[first + patch + 1]! - from);
+    }
+    return { patches, rows: this.rows.slice(from, to), shares: this.shares.slice(from, to) };
+  }
 }

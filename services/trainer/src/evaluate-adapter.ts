@@ -5,35 +5,35 @@ import { classifyLogits, diffuseInThread } from '@hyperswap/map';
 import type { AdapterVersion } from '@hyperswap/proto';
 import { toAdapterVersion } from '@hyperswap/registry';
 import type { Precision } from '@hyperswap/tensor';
+import type { ClassifyingRecipe, Diffusion } from './adapter-recipe.js';
 import type { Classified } from './engine/baselines/baseline.js';
 import { measuringWalks } from './measuring-walks.js';
 import { measure, type Tested } from './measure.js';
 import { predictPixels } from './predict-pixels.js';
 import type { TrainingContext } from './training-context.js';
-import type { TrainingPlan } from './training-plan.js';
 
-/** Tests an adapter on a plan's test pixels, merged and read from its blob exactly as it is served. */
+/** Tests an adapter on the test pixels of its recipe, merged and read from its blob exactly as it is served. */
 export async function testAdapter(
   adapter: Adapter,
-  plan: TrainingPlan,
-  precision: Precision,
+  recipe: ClassifyingRecipe,
   context: TrainingContext,
 ): Promise<Tested> {
+  const { plan } = recipe;
   if (plan.test.pixels.length === 0) return { predictions: new Uint8Array(), metrics: undefined };
-  return measure(plan, await classifyPixels(adapter, plan.test.pixels, plan, precision, context));
+  return measure(plan, await classifyPixels(adapter, plan.test.pixels, recipe, context));
 }
 
 /** Classifies pixels with an adapter, exactly as it is served. */
 export async function classifyPixels(
   adapter: Adapter,
   pixels: readonly number[],
-  plan: TrainingPlan,
-  precision: Precision,
+  recipe: ClassifyingRecipe,
   context: TrainingContext,
 ): Promise<Classified> {
-  const { classes, diffusion } = adapter.metadata;
+  const { plan, precision, diffusion } = recipe;
   if (diffusion !== undefined) {
-    return classifyLogits(await diffusedLogits(adapter, pixels, plan, precision, context), classes.length);
+    const logits = await diffusedLogits(adapter, pixels, recipe, diffusion, context);
+    return classifyLogits(logits, plan.classes.length);
   }
   const { scene, patchSize } = plan;
   const batches = context.scenes.patches(scene, pixels, patchSize, context.signal);
@@ -46,12 +46,13 @@ export async function classifyPixels(
 export function logitsOfPixels(
   adapter: Adapter,
   pixels: readonly number[],
-  plan: TrainingPlan,
-  precision: Precision,
+  recipe: ClassifyingRecipe,
   context: TrainingContext,
 ): Promise<Float32Array> {
-  const logitsOf = adapter.metadata.diffusion === undefined ? patchLogits : diffusedLogits;
-  return logitsOf(adapter, pixels, plan, precision, context);
+  const { diffusion } = recipe;
+  return diffusion === undefined
+    ? patchLogits(adapter, pixels, recipe, context)
+    : diffusedLogits(adapter, pixels, recipe, diffusion, context);
 }
 
 /**
@@ -61,20 +62,19 @@ export function logitsOfPixels(
 async function diffusedLogits(
   adapter: Adapter,
   pixels: readonly number[],
-  plan: TrainingPlan,
-  precision: Precision,
+  recipe: ClassifyingRecipe,
+  { reach, walks }: Diffusion,
   context: TrainingContext,
 ): Promise<Float32Array> {
-  const { edges, valid, tested } = await measuringWalks(plan, context);
-  const classes = adapter.metadata.classes.length;
+  const { edges, valid, tested } = await measuringWalks(walks, recipe.plan);
+  const classes = recipe.plan.classes.length;
   const land = pixels.every((pixel) => tested[pixel] === 1) ? tested : valid;
   const reached = [...land.keys()].filter((pixel) => land[pixel] === 1);
-  const logits = await patchLogits(adapter, reached, plan, precision, context);
+  const logits = await patchLogits(adapter, reached, recipe, context);
   const whole = new Float32Array(land.length * classes);
   reached.forEach((pixel, place) => {
     whole.set(logits.subarray(place * classes, (place + 1) * classes), pixel * classes);
   });
-  const { reach } = adapter.metadata.diffusion!;
   const diffused = await diffuseInThread(whole, edges, { reach, signal: context.signal });
   const own = new Float32Array(pixels.length * classes);
   pixels.forEach((pixel, place) => {
@@ -87,13 +87,13 @@ async function diffusedLogits(
 async function patchLogits(
   adapter: Adapter,
   pixels: readonly number[],
-  { scene, patchSize }: TrainingPlan,
-  precision: Precision,
+  { plan, precision }: ClassifyingRecipe,
   context: TrainingContext,
 ): Promise<Float32Array> {
   const { engine, scenes, signal } = context;
+  const { scene, patchSize } = plan;
   return withBound(adapter, scene.components, precision, context, async (name) => {
-    const classes = adapter.metadata.classes.length;
+    const classes = plan.classes.length;
     const logits = new Float32Array(pixels.length * classes);
     for await (const { first, scores } of scenes.patches(scene, pixels, patchSize, signal)) {
       logits.set(await engine.call('logits', { name, scores }), first * classes);

@@ -21,8 +21,10 @@ export interface FittedAdapter {
 
 /** Trains a method according to a recipe, without evaluation and registration. */
 export async function fitAdapter(recipe: AdapterRecipe, context: TrainingContext): Promise<FittedAdapter> {
-  const train = recipe.diffusion > 0 ? trainOnDiffused : trainOnPatches;
-  return adapterOf(recipe, await train(recipe, context), context);
+  const { diffusion } = recipe;
+  const trained =
+    diffusion === undefined ? await trainOnPatches(recipe, context) : await trainOnDiffused(recipe, diffusion, context);
+  return adapterOf(recipe, trained, context);
 }
 
 async function trainOnPatches(recipe: AdapterRecipe, context: TrainingContext): Promise<TrainingResult> {
@@ -76,9 +78,9 @@ async function adapterOf(
   const { batchSize, learningRate, seed } = training;
   const adapter: Adapter = {
     metadata: {
-      ...(recipe.diffusion === 0
+      ...(recipe.diffusion === undefined
         ? { formatVersion }
-        : { formatVersion: diffusedFormatVersion, diffusion: { reach: recipe.diffusion } }),
+        : { formatVersion: diffusedFormatVersion, diffusion: { reach: recipe.diffusion.reach } }),
       backbone: { name: backbone.name, digest: backbone.digest },
       method: recipe.method,
       settings,

@@ -5,12 +5,11 @@ import type { Adapter } from '@hyperswap/adapter';
 import type { AdapterVersion, StartTrainingRequest } from '@hyperswap/proto';
 import { inMemory } from '@hyperswap/safetensors';
 import { numberFormat, readBackbone, writeBackbone, type Backbone } from '@hyperswap/spectralgpt';
-import type { Precision } from '@hyperswap/tensor';
+import type { AdapterRecipe } from './adapter-recipe.js';
 import { publishAdapter, testAdapter } from './evaluate-adapter.js';
 import type { FittedAdapter } from './fit-adapter.js';
 import type { Tested } from './measure.js';
 import type { TrainingContext } from './training-context.js';
-import type { TrainingPlan } from './training-plan.js';
 
 /** Backbone that full fine-tuning made, and the head that belongs to it. */
 interface TunedBackbone {
@@ -29,8 +28,7 @@ interface TunedBackbone {
 export async function withTunedBackbone<Result>(
   name: string,
   { adapter: head, trained }: FittedAdapter,
-  { config }: Backbone,
-  precision: Precision,
+  { backbone: { config }, precision }: AdapterRecipe,
   { engine }: TrainingContext,
   use: (tuned: TunedBackbone) => Promise<Result>,
 ): Promise<Result> {
@@ -58,16 +56,14 @@ export async function withTunedBackbone<Result>(
  */
 export async function keepTunedBackbone(
   fitted: FittedAdapter,
-  plan: TrainingPlan,
-  frozen: Backbone,
-  precision: Precision,
+  recipe: AdapterRecipe,
   request: StartTrainingRequest,
   context: TrainingContext,
 ): Promise<Tested & { readonly adapter?: AdapterVersion; readonly newBackbone?: string }> {
   const { backbones } = context;
   const name = nextName(`${request.adapter || 'validation'}-full`, await backbones.names());
-  return withTunedBackbone(name, fitted, frozen, precision, context, async ({ adapter, backbone, directory }) => {
-    const tested = await testAdapter(adapter, plan, precision, context);
+  return withTunedBackbone(name, fitted, recipe, context, async ({ adapter, backbone, directory }) => {
+    const tested = await testAdapter(adapter, recipe, context);
     if (request.validateOnly) return tested;
     await backbones.keep(backbone, directory);
     return { ...tested, newBackbone: name, adapter: await publishAdapter(request.adapter, adapter, tested, context) };

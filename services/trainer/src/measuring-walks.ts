@@ -4,6 +4,7 @@
  */
 import { failure } from '@hyperswap/errors';
 import { SpectralEdges } from '@hyperswap/map';
+import type { Scene } from '@hyperswap/proto';
 import { blockOf, distancesToTraining } from '@hyperswap/splits';
 import type { TrainingContext } from './training-context.js';
 import type { TrainingPlan } from './training-plan.js';
@@ -11,11 +12,15 @@ import type { TrainingPlan } from './training-plan.js';
 /** Largest scene whose walks are followed, in pixels: they take some 100 bytes a pixel. */
 const maximumPixels = 4_000_000;
 
-/** Walks of a scene. */
+/** Walks of a whole scene, as in serving. */
 export interface SceneWalks {
   readonly edges: SpectralEdges;
   /** 1 for pixels with data. */
   readonly valid: Uint8Array;
+}
+
+/** Walks of a scene that keep the sides of a split apart. */
+export interface SplitWalks extends SceneWalks {
   /** 1 for pixels with data whose walks may end at a test pixel. */
   readonly tested: Uint8Array;
 }
@@ -25,14 +30,8 @@ interface Shape {
   readonly width: number;
 }
 
-/**
- * Returns the walks of a plan's scene. In a split by blocks the guard band belongs to the training side. The widths of
- * edges count against those of the whole scene, as in serving.
- *
- * @throws FIELD_INVALID for a scene that is too large
- */
-export async function measuringWalks(plan: TrainingPlan, context: TrainingContext): Promise<SceneWalks> {
-  const { scene, blockSize, train, test } = plan;
+/** Reads a scene and returns its walks. @throws FIELD_INVALID for a scene that is too large */
+export async function sceneWalks(scene: Scene, context: TrainingContext): Promise<SceneWalks> {
   const { height, width } = scene.raster!;
   if (height * width > maximumPixels) {
     const reason = `${scene.name} has ${height * width} pixels, more than the ${maximumPixels} whose walks fit into memory`;
@@ -42,10 +41,20 @@ export async function measuringWalks(plan: TrainingPlan, context: TrainingContex
   const edges = SpectralEdges.of({ height, width }, scores, scene.components);
   edges.cut(valid);
   edges.keepMeanDistance();
+  return { edges, valid };
+}
+
+/**
+ * Returns the walks that measure a plan. In a split by blocks the guard band belongs to the training side. The widths
+ * of edges count against those of the whole scene, as in serving.
+ */
+export async function measuringWalks({ edges, valid }: SceneWalks, plan: TrainingPlan): Promise<SplitWalks> {
+  const { blockSize, train, test } = plan;
   if (blockSize === 0) return { edges, valid, tested: valid };
-  const beyond = await beyondGuard({ height, width }, blockSize, train.pixels, test.pixels);
-  edges.separate(beyond);
-  return { edges, valid, tested: valid.map((isValid, pixel) => isValid & beyond[pixel]!) };
+  const own = SpectralEdges.from(edges.values());
+  const beyond = await beyondGuard(edges, blockSize, train.pixels, test.pixels);
+  own.separate(beyond);
+  return { edges: own, valid, tested: valid.map((isValid, pixel) => isValid & beyond[pixel]!) };
 }
 
 /** Returns 1 for pixels that are as far from the training blocks as the nearest test pixel or farther, else 0. */

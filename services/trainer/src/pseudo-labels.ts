@@ -23,10 +23,10 @@ export function addPseudoLabels(
   recipe: AdapterRecipe,
   context: TrainingContext,
 ): Promise<TrainingPlan> {
-  const { plan, training, precision } = recipe;
+  const { plan, training } = recipe;
   const classify: ClassifyFirst = async (pixels, own) => {
     const { adapter } = await fitAdapter(probeBefore(recipe), own);
-    return (await classifyPixels(adapter, pixels, plan, precision, own)).labels;
+    return (await classifyPixels(adapter, pixels, recipe, own)).labels;
   };
   return addLabelsOf(classify, perClass, { plan, seed: training.seed }, context);
 }

@@ -4,7 +4,7 @@ import { adaptationParameterCount, adaptedWeight, findMethod, methodSettings } f
 import type { StartTrainingRequest } from '@hyperswap/proto';
 import type { Backbone } from '@hyperswap/spectralgpt';
 import type { Precision } from '@hyperswap/tensor';
-import type { AdapterRecipe } from './adapter-recipe.js';
+import type { AdapterRecipe, Diffusion } from './adapter-recipe.js';
 import { Checkpoints } from './checkpoints.js';
 import { calibrate } from './calibrate.js';
 import { choosePatchSize } from './choose-patch-size.js';
@@ -12,6 +12,7 @@ import { chooseReach } from './choose-reach.js';
 import { publishAdapter, testAdapter } from './evaluate-adapter.js';
 import { fitAdapter } from './fit-adapter.js';
 import { keepTunedBackbone } from './keep-tuned-backbone.js';
+import { sceneWalks } from './measuring-walks.js';
 import { findPreset, presetSettings } from './presets.js';
 import type { TrainingContext } from './training-context.js';
 import { addPseudoLabels } from './pseudo-labels.js';
@@ -65,14 +66,14 @@ async function trainOn(
   const settings = methodSettings(found, adaptedWeight(backbone.config), method);
   const recipe = {
     ...{ backbone, precision, method: request.method, methodSettings: method },
-    ...{ training, normalizer, views, diffusion: 0 },
+    ...{ training, normalizer, views, diffusion: undefined },
   };
   const patchSize = request.choosePatchSize
     ? await choosePatchSize(request, preset, recipe, context)
     : namedPatchSize(request.patchSize, preset);
   const { shift } = training.augmentation;
   const planned = await planTraining(request, preset, { patchSize, validation, shift }, scenes, signal);
-  const diffusion = diffuse === 'auto' ? await chooseReach({ ...recipe, plan: planned }, context) : diffuse;
+  const diffusion = diffuse === 0 ? undefined : await diffusionOf(diffuse, { ...recipe, plan: planned }, context);
   const bare: AdapterRecipe = { ...recipe, diffusion, plan: planned };
   const plan = pseudoLabels === 0 ? planned : await addPseudoLabels(pseudoLabels, bare, context);
 
@@ -108,19 +109,30 @@ async function trainOn(
     : plain;
   const { lossByEpoch, accuracyByEpoch } = fitted.trained;
   const { calibration } = fitted.adapter.metadata;
-  const chosenSettings = diffuse === 0 ? undefined : { diffuse: String(diffusion) };
+  const chosenSettings = diffuse === 0 ? undefined : { diffuse: String(diffusion?.reach ?? 0) };
   const result = { lossByEpoch, accuracyByEpoch, calibration, chosenSettings, start };
   const learned = adaptationParameterCount({ method: found, settings }, backbone.config);
   const parameters = learned + fitted.trained.headWeight.values.length + fitted.trained.headBias.values.length;
   if (found.scope === 'backbone') {
-    const tuned = await keepTunedBackbone(fitted, plan, backbone, precision, request, context);
+    const tuned = await keepTunedBackbone(fitted, own, request, context);
     const { adapter, newBackbone, ...tested } = tuned;
     await checkpoints.remove();
     return finished(plan, { ...result, ...tested, parameters, newBackbone, adapter });
   }
-  const tested = await testAdapter(fitted.adapter, plan, precision, context);
+  const tested = await testAdapter(fitted.adapter, own, context);
   if (request.validateOnly) return finished(plan, { ...result, ...tested, parameters });
   const adapter = await publishAdapter(request.adapter, fitted.adapter, tested, context);
   await checkpoints.remove();
   return finished(plan, { ...result, ...tested, parameters: learnedParameterCount(fitted.adapter), adapter });
+}
+
+/** Returns the diffusion of a training; undefined where the best reach is 0. The scene is read once for all stages. */
+async function diffusionOf(
+  diffuse: number | 'auto',
+  recipe: AdapterRecipe,
+  context: TrainingContext,
+): Promise<Diffusion | undefined> {
+  const walks = await sceneWalks(recipe.plan.scene, context);
+  const reach = diffuse === 'auto' ? await chooseReach(recipe, walks, context) : diffuse;
+  return reach === 0 ? undefined : { reach, walks };
 }

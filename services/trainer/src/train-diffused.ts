@@ -1,4 +1,4 @@
-import type { AdapterRecipe } from './adapter-recipe.js';
+import type { AdapterRecipe, Diffusion } from './adapter-recipe.js';
 import { diffusedFeatures } from './diffused-features.js';
 import type { TrainingReport } from './engine/descend.js';
 import type { HeadArguments } from './engine/train-head.js';
@@ -11,10 +11,14 @@ import { trainingPixels } from './training-plan.js';
 const passes = 16;
 
 /** Trains a linear probe on features that are averaged along the walks of the scene. */
-export async function trainOnDiffused(recipe: AdapterRecipe, context: TrainingContext): Promise<TrainingResult> {
-  const { plan, training, diffusion } = recipe;
-  const { edges } = await measuringWalks(plan, context);
-  const [features] = await diffusedFeatures(recipe, edges, [diffusion], context);
+export async function trainOnDiffused(
+  recipe: AdapterRecipe,
+  { reach, walks }: Diffusion,
+  context: TrainingContext,
+): Promise<TrainingResult> {
+  const { plan, training } = recipe;
+  const { edges } = await measuringWalks(walks, plan);
+  const [features] = await diffusedFeatures(recipe, edges, [reach], context);
   const { labels } = trainingPixels(plan);
   const head = { features: features!, labels, classes: plan.classes.length, settings: training, passes };
   return trainHead(head, context);
