@@ -1,5 +1,6 @@
 /** `make servers`: nats-server and MinIO on loopback until Ctrl-C, for development. */
 import path from 'node:path';
+import { onStopSignal } from '@hyperswap/errors';
 import { minioServer, natsServer } from './servers.js';
 
 const [directory = '.hyperswap/servers'] = process.argv.slice(2);
@@ -14,5 +15,5 @@ export S3_ENDPOINT=http://127.0.0.1:${minio.port} S3_ACCESS_KEY=${minio.accessKe
 ./bin/hyperswap up
 
 `);
-await new Promise((resolve) => process.once('SIGINT', resolve).once('SIGTERM', resolve));
+await new Promise((resolve) => onStopSignal(resolve));
 await Promise.all([nats.stop(), minio.stop()]);

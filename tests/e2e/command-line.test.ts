@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { readFile, writeFile } from 'node:fs/promises';
+import { readdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { before, test } from 'node:test';
 import { readNpy } from '@hyperswap/raster';
@@ -10,6 +10,7 @@ import { maximumDifference } from '../support/arrays.js';
 import { commandFile, makeWorkspace, type Workspace } from '../support/command.js';
 import { fixture, sharedData, type StoredValues } from '../support/fixtures.js';
 import { npy, toyScene } from '../support/services.js';
+import { temporaryFolder } from '../support/temporary-folder.js';
 
 interface MapSummary {
   readonly smoothed: number;
@@ -193,22 +194,29 @@ test('exit codes: 1 for what failed, with its sentence; 2 for wrong usage', asyn
   assert.equal((await hyperswap('--endpoint', '127.0.0.1:1', 'scenes', 'list')).code, 1);
 });
 
-test('up serves with health and reflection until SIGTERM, then drains and ends', async () => {
-  const child = spawn(process.execPath, [commandFile, '--home', home, '--log-level', 'silent', 'up', '--port', '0'], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
-  const line = await new Promise<string>((resolve) => {
-    child.stdout.once('data', (data: Buffer) => {
-      resolve(data.toString());
+for (const signal of ['SIGTERM', 'SIGHUP'] as const) {
+  test(`up serves with health and reflection until ${signal}, then drains, removes its files and ends`, async () => {
+    const temporary = await temporaryFolder('up');
+    const flags = ['--home', home, '--log-level', 'silent', 'up', '--port', '0'];
+    const child = spawn(process.execPath, [commandFile, ...flags], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+      env: { ...process.env, TMPDIR: temporary },
     });
+    const line = await new Promise<string>((resolve) => {
+      child.stdout.once('data', (data: Buffer) => {
+        resolve(data.toString());
+      });
+    });
+    const endpoint = /Serving on (\S+)\./.exec(line)![1]!;
+    assert.match(await succeed('--endpoint', endpoint, 'scenes', 'list'), /field/);
+    assert.match(await succeed('--endpoint', endpoint, 'doctor'), /services\s+at 127/);
+    assert.notDeepEqual(await readdir(temporary), []);
+    const ended = new Promise<number | null>((resolve) => child.once('exit', resolve));
+    child.kill(signal);
+    assert.equal(await ended, 0);
+    assert.deepEqual(await readdir(temporary), []);
   });
-  const endpoint = /Serving on (\S+)\./.exec(line)![1]!;
-  assert.match(await succeed('--endpoint', endpoint, 'scenes', 'list'), /field/);
-  assert.match(await succeed('--endpoint', endpoint, 'doctor'), /services\s+at 127/);
-  const ended = new Promise<number | null>((resolve) => child.once('exit', resolve));
-  child.kill('SIGTERM');
-  assert.equal(await ended, 0);
-});
+}
 
 test('keys, tokens and a job that goes on by itself, all from the command line', async () => {
   assert.match(await succeed('keys', 'create', 'keys'), /private\.jwk.*keys\.json/);

@@ -2,14 +2,14 @@
 import assert from 'node:assert/strict';
 import { execFile, spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { mkdtemp, symlink, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { symlink, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { stripVTControlCharacters } from 'node:util';
 import { after, before, describe, test } from 'node:test';
 import { callUnary } from '@hyperswap/rpc';
 import { commandFile, makeWorkspace, type Workspace } from '../support/command.js';
 import { npy, prepareToy, startServices, toyScene, train, type Services } from '../support/services.js';
+import { temporaryFolder } from '../support/temporary-folder.js';
 
 const columns = 80;
 const hasScript = existsSync('/usr/bin/script');
@@ -168,7 +168,7 @@ describe('first steps', () => {
   });
 
   test('init tells what is missing', async () => {
-    const empty = await mkdtemp(path.join(tmpdir(), 'hyperswap-empty-'));
+    const empty = await temporaryFolder('empty');
     assert.match((await workspace.run('init', empty)).stderr, /no file that is a scene of at least 12 bands/);
     const { height, width, bands, values } = toyScene(20, 22, 13);
     await writeFile(path.join(empty, 'alone.npy'), npy([height, width, bands], values));
@@ -200,14 +200,17 @@ describe('first steps', () => {
         child.stdout.on('data', (text: Buffer) => {
           if (text.includes('Serving on')) child.kill('SIGTERM');
         });
-        child.once('error', reject).once('close', () => resolve(said));
+        child.once('error', reject).once('close', (code) => {
+          if (code === 0) resolve(said);
+          else reject(new Error(`up ended with ${code} after a signal: ${said}`));
+        });
       });
     assert.equal(await start('error'), '');
     assert.match(await start('debug'), /absl::InitializeLog[\s\S]*oneDNN custom operations are on/);
   });
 
   test('completion works in a real bash', async () => {
-    const folder = await mkdtemp(path.join(tmpdir(), 'hyperswap-bin-'));
+    const folder = await temporaryFolder('bin');
     await symlink(commandFile, path.join(folder, 'hyperswap'));
     const program = `
       set -u

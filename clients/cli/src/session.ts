@@ -7,7 +7,7 @@ import {
   type Config,
   type ServiceName,
 } from '@hyperswap/config';
-import { failure } from '@hyperswap/errors';
+import { failure, onStopSignal } from '@hyperswap/errors';
 import {
   AdapterServiceClient,
   BackboneServiceClient,
@@ -110,10 +110,9 @@ function connectSession(config: Config, endpoint: string, local: LocalServices |
   };
   const [preprocessing, trainer, inference] = [to('preprocessing'), to('trainer'), to('tile-inference')];
   const interruption = new AbortController();
-  const interrupt = (): void => {
+  const ignoreStopSignals = onStopSignal(() => {
     interruption.abort(failure('CANCELLED', { what: 'The command' }));
-  };
-  process.once('SIGINT', interrupt).once('SIGTERM', interrupt);
+  });
   const clients = {
     scenes: connect(SceneServiceClient, preprocessing.endpoint, preprocessing.access),
     trainings: connect(TrainingServiceClient, trainer.endpoint, trainer.access),
@@ -132,7 +131,7 @@ function connectSession(config: Config, endpoint: string, local: LocalServices |
     local,
     signal: interruption.signal,
     close: async () => {
-      process.off('SIGINT', interrupt).off('SIGTERM', interrupt);
+      ignoreStopSignals();
       for (const client of Object.values(clients)) client.close();
       await local?.stop();
     },

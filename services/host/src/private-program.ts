@@ -1,9 +1,9 @@
 /**
  * Program of the services that one command starts for itself. The parent process sends the services to start. The
- * program ends when the channel to the parent closes, which also happens when the parent dies. Ctrl-C reaches both
- * processes, and the parent decides.
+ * program ends when the channel to the parent closes, which also happens when the parent dies. Ctrl-C and the hangup of
+ * a terminal reach both processes, and the parent decides.
  */
-import { serializeError, type SerializedError } from '@hyperswap/errors';
+import { serializeError, stopSignals, type SerializedError } from '@hyperswap/errors';
 import type { Config, ServiceName } from '@hyperswap/config';
 import { createLogger } from '@hyperswap/telemetry';
 import { startPrivateHost } from './host.js';
@@ -21,7 +21,7 @@ export type PrivateHostAnswer =
 /** Milliseconds that open calls may take once the parent has left. */
 const graceMilliseconds = 1000;
 
-for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => undefined);
+for (const signal of stopSignals) process.on(signal, () => undefined);
 process.once('message', (order: PrivateHostOrder) => {
   void run(order).catch((error: unknown) => {
     process.exitCode = 1;

@@ -1,5 +1,5 @@
 import type { Config, ServiceName } from '@hyperswap/config';
-import type { HyperswapError } from '@hyperswap/errors';
+import { onStopSignal, type HyperswapError } from '@hyperswap/errors';
 import type { Logger } from '@hyperswap/telemetry';
 import { startGatewayHost } from './gateway-host.js';
 import { startHost } from './host.js';
@@ -22,9 +22,10 @@ export interface ServeOptions {
 }
 
 /**
- * Serves until SIGTERM or SIGINT, until no job has run for `idleExitSeconds`, or until the program it is attached to
- * ends, then drains: refuses new work, ends watches, lets other open calls finish, closes everything. A second signal
- * ends the process at once. Without services it runs the gateway alone.
+ * Serves until SIGTERM, SIGINT or SIGHUP, until no job has run for `idleExitSeconds`, or until the program it is
+ * attached to ends, then drains: refuses new work, ends watches, lets other open calls finish, closes everything. A
+ * second signal of the same kind ends the process at once. A signal before the services are ready stops them when they
+ * are. Without services it runs the gateway alone.
  *
  * @throws the errors of `startHost` and `startGatewayHost`; ENGINE_STOPPED when the executor ends, after everything is
  * closed
@@ -35,6 +36,9 @@ export async function serve(
   logger: Logger,
   { attached = false, site, onConsole }: ServeOptions = {},
 ): Promise<void> {
+  const signal = new Promise<NodeJS.Signals>((resolve) => {
+    onStopSignal(resolve);
+  });
   const host =
     names.length === 0 && site !== undefined
       ? await startGatewayHost(config, logger, site)
@@ -44,9 +48,6 @@ export async function serve(
     process.stdout.write(`The console is at ${host.console}.\n`);
     onConsole?.(host.console);
   }
-  const signal = new Promise<NodeJS.Signals>((resolve) => {
-    process.once('SIGTERM', resolve).once('SIGINT', resolve);
-  });
   const idle =
     config.idleExitSeconds === 0 ? [] : [host.idle(config.idleExitSeconds * 1000).then(() => 'idle' as const)];
   const detached = attached ? [endOfInput().then(() => 'end of standard input' as const)] : [];

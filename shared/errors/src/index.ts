@@ -24,3 +24,4 @@ export {
   validateSubject,
 } from './names.js';
 export { shorten } from './shorten.js';
+export { onStopSignal, stopSignals } from './stop-signals.js';

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { Option, type Command } from 'commander';
 import { importCheckpoint, type ConversionOptions } from '@hyperswap/checkpoint';
-import { failure } from '@hyperswap/errors';
+import { failure, onStopSignal } from '@hyperswap/errors';
 import {
   Positions,
   TokenPooling,
@@ -116,9 +116,7 @@ export function addBackboneCommands(program: Command): void {
       const flags = command.optsWithGlobals<FetchFlags>();
       const progress = new Progress();
       const interruption = new AbortController();
-      process.once('SIGINT', () => {
-        interruption.abort();
-      });
+      const ignoreStopSignals = onStopSignal(() => interruption.abort());
       try {
         const { sha256, url, out } = flags;
         const report = (done: number, total: number): void => {
@@ -129,6 +127,7 @@ export function addBackboneCommands(program: Command): void {
         printResult(flags.json, { file: out, ...found }, [`${out}: ${found.bytes} bytes, sha-256 ${found.sha256}`]);
       } finally {
         progress.stop();
+        ignoreStopSignals();
       }
     });
 }

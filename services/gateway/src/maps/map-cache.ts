@@ -1,6 +1,7 @@
 /**
  * Cache of maps as files in a temporary folder: written at the first request, evicted when other maps need the space.
  */
+import { rmSync } from 'node:fs';
 import { mkdtemp, readdir, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -28,8 +29,12 @@ export class MapCache {
   /** Maps by job and smoothing, least recently used first. */
   private readonly maps = new Map<string, CachedMap>();
   private writing = 0;
+  /** Handler for process ends that close nothing. */
+  private readonly removeAtExit = (): void => rmSync(this.root, { recursive: true, force: true });
 
-  private constructor(private readonly root: string) {}
+  private constructor(private readonly root: string) {
+    process.once('exit', this.removeAtExit);
+  }
 
   /** Makes a folder of its own for the maps. */
   static async open(): Promise<MapCache> {
@@ -71,6 +76,7 @@ export class MapCache {
   async close(): Promise<void> {
     for (const { stop } of this.maps.values()) stop.abort();
     await Promise.allSettled([...this.maps.values()].map(({ written }) => written));
+    process.off('exit', this.removeAtExit);
     await rm(this.root, { recursive: true, force: true });
   }
 
