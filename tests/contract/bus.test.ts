@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { mkdir, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { after, describe, test } from 'node:test';
 import { setTimeout } from 'node:timers/promises';
@@ -10,6 +9,7 @@ import { startCuttingProxy } from '../support/cut-connections.js';
 import { hasCode } from '../support/errors.js';
 import { hostileKeys } from '../support/hostile-strings.js';
 import { serversMissing, startNats } from '../support/servers.js';
+import { temporaryFolder } from '../support/temporary-folder.js';
 
 /** Short, so that a lost item comes back while the test waits. */
 const leaseMilliseconds = 1000;
@@ -40,7 +40,7 @@ let directory = '';
 const implementations: Record<string, Implementation> = {
   embedded: {
     place: async (onDamaged) => {
-      const folder = await mkdtemp(path.join(tmpdir(), 'hyperswap-bus-'));
+      const folder = await temporaryFolder('bus');
       directory = folder;
       // One process keeps its work in the directory; others share its state.
       let work: 'kept' | 'private' = 'kept';
@@ -520,7 +520,7 @@ test('nats: a watcher begins anew when the server has lost its data', { skip: se
 });
 
 test('embedded: the folders that the bus has for itself are no buckets', async () => {
-  const bus = await EmbeddedBus.open({ directory: await mkdtemp(path.join(tmpdir(), 'hyperswap-bus-')), work: 'kept' });
+  const bus = await EmbeddedBus.open({ directory: await temporaryFolder('bus'), work: 'kept' });
   for (const name of ['lock', 'processes', 'work']) {
     assert.throws(() => bus.keyValue(name), hasCode('NAME_INVALID', /other than lock, processes, work/));
   }
@@ -529,7 +529,7 @@ test('embedded: the folders that the bus has for itself are no buckets', async (
 });
 
 test('embedded: an item whose file cannot be read does not keep the others from being handed out', async () => {
-  const directory = await mkdtemp(path.join(tmpdir(), 'hyperswap-bus-'));
+  const directory = await temporaryFolder('bus');
   const first = await EmbeddedBus.open({ directory, work: 'kept' });
   await first.workQueue<number>('work').publish(1, 'one');
   await first.close();

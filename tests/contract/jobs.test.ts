@@ -1,7 +1,4 @@
 import assert from 'node:assert/strict';
-import { mkdtemp } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import path from 'node:path';
 import { after, describe, test } from 'node:test';
 import { setTimeout } from 'node:timers/promises';
 import { failure } from '@hyperswap/errors';
@@ -13,6 +10,7 @@ import { z } from 'zod';
 import { hasCode } from '../support/errors.js';
 import { eventually } from '../support/fleet.js';
 import { serversMissing, startNats } from '../support/servers.js';
+import { temporaryFolder } from '../support/temporary-folder.js';
 
 /** Short, so that a lost item comes back while a test waits. */
 const leaseMilliseconds = 1_000;
@@ -55,7 +53,7 @@ after(async () => {
 });
 
 async function makePlace(open: () => Promise<Bus>): Promise<Place> {
-  const store = new DirectoryObjectStore(await mkdtemp(path.join(tmpdir(), 'hyperswap-jobs-')));
+  const store = new DirectoryObjectStore(await temporaryFolder('jobs'));
   return {
     store,
     bus: open,
@@ -79,7 +77,7 @@ async function makePlace(open: () => Promise<Bus>): Promise<Place> {
 const implementations: Record<string, { readonly skip?: string; readonly place: () => Promise<Place> }> = {
   embedded: {
     place: async () => {
-      const directory = await mkdtemp(path.join(tmpdir(), 'hyperswap-bus-'));
+      const directory = await temporaryFolder('bus');
       const bus = await EmbeddedBus.open({ directory, work: 'kept', leaseMilliseconds });
       closing.push(() => bus.close());
       return makePlace(() => Promise.resolve(bus));

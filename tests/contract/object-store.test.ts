@@ -1,18 +1,18 @@
 import assert from 'node:assert/strict';
 import { createHash, randomBytes, randomUUID } from 'node:crypto';
-import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { after, describe, test } from 'node:test';
 import { DirectoryObjectStore, S3ObjectStore, type ObjectStore } from '@hyperswap/storage';
 import { hasCode } from '../support/errors.js';
 import { hostileKeys } from '../support/hostile-strings.js';
 import { minioClient, serversMissing, startMinio } from '../support/servers.js';
+import { temporaryFolder } from '../support/temporary-folder.js';
 
 /** Every implementation of the object store, with the way to a fresh one. */
 const implementations: Record<string, { readonly skip?: string; readonly open: () => Promise<ObjectStore> }> = {
   directory: {
-    open: async () => new DirectoryObjectStore(await mkdtemp(path.join(tmpdir(), 'hyperswap-store-'))),
+    open: async () => new DirectoryObjectStore(await temporaryFolder('store')),
   },
   minio: {
     skip: serversMissing,
@@ -48,7 +48,7 @@ for (const [name, { open, skip }] of Object.entries(implementations)) {
       const store = await open();
       await store.put('empty', Buffer.alloc(0));
       assert.equal((await store.get('empty')).byteLength, 0);
-      const file = path.join(await mkdtemp(path.join(tmpdir(), 'hyperswap-file-')), 'copy');
+      const file = path.join(await temporaryFolder('file'), 'copy');
       await store.getFile('empty', file);
       assert.equal((await readFile(file)).byteLength, 0);
     });
@@ -86,7 +86,7 @@ for (const [name, { open, skip }] of Object.entries(implementations)) {
 
     test('a file of several parts goes up and comes back as it was; what is missing leaves no file behind', async () => {
       const store = await open();
-      const directory = await mkdtemp(path.join(tmpdir(), 'hyperswap-file-'));
+      const directory = await temporaryFolder('file');
       const [from, to] = [path.join(directory, 'from'), path.join(directory, 'to')];
       const content = randomBytes(70 * 1024 * 1024);
       await writeFile(from, content);
@@ -103,7 +103,7 @@ for (const [name, { open, skip }] of Object.entries(implementations)) {
 
     test('no key and no prefix leaves the store, whatever is done with it', async () => {
       const store = await open();
-      const directory = await mkdtemp(path.join(tmpdir(), 'hyperswap-file-'));
+      const directory = await temporaryFolder('file');
       const file = path.join(directory, 'file');
       await writeFile(file, 'content');
       const parts = Array.from({ length: 40 }, () => 'a'.repeat(20)).join('/');
@@ -142,7 +142,7 @@ for (const [name, { open, skip }] of Object.entries(implementations)) {
 }
 
 test('directory: a torn or altered file is noticed', async () => {
-  const directory = await mkdtemp(path.join(tmpdir(), 'hyperswap-store-'));
+  const directory = await temporaryFolder('store');
   const store = new DirectoryObjectStore(directory);
   await store.put('a', Buffer.from('content'));
   const file = path.join(directory, 'objects', 'a');
@@ -157,7 +157,7 @@ test('directory: a torn or altered file is noticed', async () => {
 });
 
 test('directory: a file that somebody else left beside the objects is no object', async () => {
-  const directory = await mkdtemp(path.join(tmpdir(), 'hyperswap-store-'));
+  const directory = await temporaryFolder('store');
   const store = new DirectoryObjectStore(directory);
   await store.put('a/b', Buffer.from('x'));
   await writeFile(path.join(directory, 'objects', 'a', '.DS_Store'), 'x');
@@ -166,7 +166,7 @@ test('directory: a file that somebody else left beside the objects is no object'
 });
 
 test('directory: nothing is left behind by puts that fail', async () => {
-  const directory = await mkdtemp(path.join(tmpdir(), 'hyperswap-store-'));
+  const directory = await temporaryFolder('store');
   const store = new DirectoryObjectStore(directory);
   await store.put('a', Buffer.from('x'));
   await assert.rejects(store.put('a', Buffer.from('y'), { onlyIfAbsent: true }), hasCode('OBJECT_EXISTS'));

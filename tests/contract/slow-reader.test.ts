@@ -1,7 +1,4 @@
 import assert from 'node:assert/strict';
-import { mkdtemp } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import path from 'node:path';
 import { after, before, test } from 'node:test';
 import { setTimeout } from 'node:timers/promises';
 import { JobRunner } from '@hyperswap/jobs';
@@ -20,6 +17,7 @@ import { DirectoryObjectStore } from '@hyperswap/storage';
 import { createLogger } from '@hyperswap/telemetry';
 import { trainingKind } from '@hyperswap/trainer';
 import { RawCall } from '../support/raw-call.js';
+import { temporaryFolder } from '../support/temporary-folder.js';
 
 const tileBytes = 256 * 1024;
 const tileCount = 400;
@@ -47,7 +45,7 @@ before(async () => {
   const streamPatches = serverStreamHandler(async function* () {
     for (; made < 60; made++) yield await Promise.resolve({ first: made, count: 1, scores: Buffer.alloc(3 * 2 ** 20) });
   });
-  const directory = await mkdtemp(path.join(tmpdir(), 'hyperswap-slow-'));
+  const directory = await temporaryFolder('slow');
   bus = await EmbeddedBus.open({ directory, work: 'private' });
   const store = new DirectoryObjectStore(directory);
   const limits = { leaseMilliseconds: 30_000, keepMilliseconds: 60_000, jobLimit: 1 };

@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
-import { mkdtemp, readdir, readFile, writeFile } from 'node:fs/promises';
+import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
-import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
 import { readAdapter, writeAdapter } from '@hyperswap/adapter';
@@ -33,6 +32,7 @@ import {
   train,
   type Services,
 } from '../support/services.js';
+import { temporaryFolder } from '../support/temporary-folder.js';
 
 let services: Services;
 let scene: Scene;
@@ -319,7 +319,7 @@ test('a port in use is told with what would help', async () => {
 });
 
 test('a disk without space changes nothing and says so', async (t) => {
-  const directory = await mkdtemp(path.join(tmpdir(), 'hyperswap-full-'));
+  const directory = await temporaryFolder('full');
   const store = new DirectoryObjectStore(directory);
   await store.put('a', Buffer.from('before'));
   // A file larger than RLIMIT_FSIZE fails as a full disk does; without a way to fill a disk, the same path is taken by

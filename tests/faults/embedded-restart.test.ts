@@ -2,8 +2,6 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
 import { after, before, describe, test } from 'node:test';
@@ -19,6 +17,7 @@ import { commandFile } from '../support/command.js';
 import { hasCode } from '../support/errors.js';
 import { eventually, mapOf, startPod, type Pod } from '../support/fleet.js';
 import { connectAll, prepareToy, readMapOf, train, trainingRequest, type ServiceClients } from '../support/services.js';
+import { temporaryFolder } from '../support/temporary-folder.js';
 import { madeUpScene, send } from '../support/uploads.js';
 
 const services = 'preprocessing,trainer,tile-inference';
@@ -29,7 +28,7 @@ describe('a home whose process is killed', () => {
   let pod: Pod;
 
   before(async () => {
-    const home = await mkdtemp(path.join(tmpdir(), 'hyperswap-killed-'));
+    const home = await temporaryFolder('killed');
     const embedded = { NATS_URL: '', S3_ENDPOINT: '' };
     environment = { ...process.env, ...embedded, HYPERSWAP_HOME: home, HYPERSWAP_LOG_LEVEL: 'silent' };
     pod = await startPod(services, environment);

@@ -2,8 +2,7 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { rmSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { readAdapter, writeAdapter } from '@hyperswap/adapter';
@@ -14,13 +13,14 @@ import { hasCode } from '../support/errors.js';
 import { minioClient, serversMissing } from '../support/servers.js';
 import { importOtherConfig } from '../support/import-backbone.js';
 import { exportBlob, prepareToy, registerBlob, train } from '../support/services.js';
+import { temporaryFolder } from '../support/temporary-folder.js';
 
 const everything = { pageSize: 0, pageToken: '' };
 const diskBytes = 1600 * 1024 * 1024;
 
 /** A small disk of its own, in memory; undefined where none may be mounted. */
-function mountSmallDisk(): string | undefined {
-  const directory = mkdtempSync(path.join(tmpdir(), 'hyperswap-disk-'));
+async function mountSmallDisk(): Promise<string | undefined> {
+  const directory = await temporaryFolder('disk');
   try {
     execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${diskBytes}`, 'tmpfs', directory], { stdio: 'ignore' });
     return directory;
@@ -29,8 +29,9 @@ function mountSmallDisk(): string | undefined {
   }
 }
 
+const disk = serversMissing === undefined ? await mountSmallDisk() : undefined;
+
 describe('a store that fails', { skip: serversMissing }, () => {
-  const disk = mountSmallDisk();
   let fleet: Fleet;
   let first: Pod;
   let blob: Buffer;

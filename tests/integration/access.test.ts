@@ -1,8 +1,7 @@
 /** Access: TLS, tokens and their roles, on all three services in one process. */
 import assert from 'node:assert/strict';
 import { createHmac } from 'node:crypto';
-import { mkdtemp, readFile, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { createKeyFiles, issueToken, readPrivateKey, type NamedKey, type TokenClaims } from '@hyperswap/keys';
@@ -19,6 +18,7 @@ import {
   type ServiceClients,
   type Services,
 } from '../support/services.js';
+import { temporaryFolder } from '../support/temporary-folder.js';
 
 const claims: TokenClaims = { subject: 'me', roles: ['reader'], audience: 'hyperswap', hours: 1 };
 const everything = { pageSize: 0, pageToken: '' };
@@ -49,7 +49,7 @@ describe('services that ask for TLS and a token', () => {
 
   before(async () => {
     certificates = await makeCertificates();
-    directory = await mkdtemp(path.join(tmpdir(), 'hyperswap-keys-'));
+    directory = await temporaryFolder('keys');
     const files = await createKeyFiles(directory);
     key = readPrivateKey('key', files.privateKey);
     tokenKeys = files.publicKeys;

@@ -1,9 +1,8 @@
 /** Files to deploy hyperswap with: what they set is there, what they render is valid, and what they start serves. */
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { mkdtemp, readFile, writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { get } from 'node:http';
-import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { describe, test } from 'node:test';
 import { promisify } from 'node:util';
@@ -17,6 +16,7 @@ import { repository } from '../support/fixtures.js';
 import { healthOf, SERVING } from '../support/health.js';
 import { chartDirectory, helm, helmMissing, problemsOf, renderChart, type Manifest } from '../support/manifests.js';
 import { serversMissing, startMinio, startNats } from '../support/servers.js';
+import { temporaryFolder } from '../support/temporary-folder.js';
 
 /** Variables of other programs in hyperswap's containers. */
 const foreign = /^(OTEL_|NVIDIA_|NODE_ENV$|PATH$|HOME$)/;
@@ -141,7 +141,7 @@ describe('the chart', { skip: helmMissing }, () => {
   test('sets variables and settings that exist, with values that are allowed', async () => {
     for (const example of examples) {
       const manifests = await renderChart('-f', valuesOf(example));
-      const file = path.join(await mkdtemp(path.join(tmpdir(), 'hyperswap-chart-')), 'config.json');
+      const file = path.join(await temporaryFolder('chart'), 'config.json');
       const containers = containersOf(manifests);
       assert.ok(containers.length >= 4);
       for (const container of [...containers, ...testContainers(manifests)]) {
@@ -222,7 +222,7 @@ describe('the chart', { skip: helmMissing }, () => {
         ...['--set', 'nats.monitoring=nats:8222', '--set', 'httpGateway.enabled=true'],
         ...values.flatMap((value) => ['--set', value]),
       );
-      const directory = await mkdtemp(path.join(tmpdir(), 'hyperswap-chart-'));
+      const directory = await temporaryFolder('chart');
       const file = path.join(directory, 'config.json');
       const secrets: Readonly<Record<string, string>> = { 'access-key': accessKey, 'secret-key': secretKey };
       const gatewayPort = await freePort();

@@ -3,8 +3,7 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { request as httpRequest, type IncomingMessage } from 'node:http';
 import { connect as connectTcp } from 'node:net';
-import { mkdtemp, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { createKeyFiles, issueToken, readPrivateKey } from '@hyperswap/keys';
@@ -25,6 +24,7 @@ import { connect, readStream, type Role } from '@hyperswap/rpc';
 import { eventually } from '../support/fleet.js';
 import { callWeb, frame, readFrames } from '../support/grpc-web.js';
 import { labelsOf, prepareToy, readMapOf, site, startServices, train, type Services } from '../support/services.js';
+import { temporaryFolder } from '../support/temporary-folder.js';
 
 const scenesPath = '/hyperswap.v1.SceneService/';
 const listAll = ListScenesRequest.encode({ pageSize: 0, pageToken: '' }).finish();
@@ -220,7 +220,7 @@ describe('a gateway without tokens', () => {
     const whole = await ask(address, target);
     assert.equal(whole.status, 200);
     assert.equal(whole.headers['accept-ranges'], 'bytes');
-    const file = path.join(await mkdtemp(path.join(tmpdir(), 'hyperswap-gateway-')), 'labels.tif');
+    const file = path.join(await temporaryFolder('gateway'), 'labels.tif');
     await writeFile(file, whole.body);
     const raster = await openRaster(file, { content: 'labels' });
     const { height, width } = raster.info;
@@ -294,7 +294,7 @@ describe('a gateway of services that ask for tokens', () => {
   let as: (role: Role) => Promise<Record<string, string>>;
 
   before(async () => {
-    const directory = await mkdtemp(path.join(tmpdir(), 'hyperswap-keys-'));
+    const directory = await temporaryFolder('keys');
     const files = await createKeyFiles(directory);
     const key = readPrivateKey('key', files.privateKey);
     const token = (role: Role): Promise<string> =>

@@ -2,11 +2,10 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import { request } from 'node:http';
 import { createServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
-import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
 import { test } from 'node:test';
@@ -20,6 +19,7 @@ import { hasCode } from '../support/errors.js';
 import { mapOf } from '../support/fleet.js';
 import { serversMissing, startMinio, startNats } from '../support/servers.js';
 import { connectAll, prepareToy, startServices, train } from '../support/services.js';
+import { temporaryFolder } from '../support/temporary-folder.js';
 
 test('the main job over mutual TLS to NATS, and TLS to MinIO', { skip: serversMissing }, async () => {
   const { authority, client, serverDirectory } = await makeCertificates();
@@ -60,7 +60,7 @@ test('the main job over mutual TLS to NATS, and TLS to MinIO', { skip: serversMi
 
 test('no secret is in what a process writes, at any log level', { skip: serversMissing }, async () => {
   const minio = await startMinio();
-  const directory = await mkdtemp(path.join(tmpdir(), 'hyperswap-secrets-'));
+  const directory = await temporaryFolder('secrets');
   const files = await createKeyFiles(directory);
   const claims = { subject: 'me', roles: ['operator'], audience: 'hyperswap', hours: 1 };
   const token = await issueToken(readPrivateKey('key', files.privateKey), claims);

@@ -1,7 +1,6 @@
 /** OGC API – Processes of the gateway: OWSLib's run of it, what is refused and how, and who may ask. */
 import assert from 'node:assert/strict';
-import { mkdtemp, readFile, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { createKeyFiles, issueToken, readPrivateKey } from '@hyperswap/keys';
@@ -10,6 +9,7 @@ import { repository } from '../support/fixtures.js';
 import { Python } from '../support/python.js';
 import { madeUpCog, startRangeServer, type RangeServer } from '../support/range-server.js';
 import { prepareToy, site, startServices, toyScene, train, type Services } from '../support/services.js';
+import { temporaryFolder } from '../support/temporary-folder.js';
 
 const here = path.join(import.meta.dirname, '../../integration');
 const python = await Python.with(path.join(here, 'requirements-owslib.txt'));
@@ -130,7 +130,7 @@ describe('OGC API – Processes', () => {
       assert.deepEqual(Object.keys(results), ['labels.tif', 'confidence.tif', 'probabilities.tif', 'labels.qml']);
       const { href, type } = results['labels.tif']!;
       assert.match(type, /cloud-optimized/);
-      const file = path.join(await mkdtemp(path.join(tmpdir(), 'hyperswap-ogc-')), 'labels.tif');
+      const file = path.join(await temporaryFolder('ogc'), 'labels.tif');
       await writeFile(file, Buffer.from(await (await fetch(href)).arrayBuffer()));
       const raster = await openRaster(file, { content: 'labels' });
       const { height, width } = toyScene();
@@ -191,7 +191,7 @@ describe('OGC API – Processes', () => {
 });
 
 test('an OGC client has the rights of its token', async (context) => {
-  const directory = await mkdtemp(path.join(tmpdir(), 'hyperswap-ogc-keys-'));
+  const directory = await temporaryFolder('ogc-keys');
   const files = await createKeyFiles(directory);
   const key = readPrivateKey('key', files.privateKey);
   const token = (role: 'reader' | 'operator'): Promise<string> =>

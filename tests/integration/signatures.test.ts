@@ -1,7 +1,5 @@
 /** Adapters that only count when a trusted key signed them. */
 import assert from 'node:assert/strict';
-import { mkdtemp } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { blobDigest } from '@hyperswap/adapter';
@@ -14,6 +12,7 @@ import { DirectoryObjectStore } from '@hyperswap/storage';
 import { hasCode } from '../support/errors.js';
 import { mapOf } from '../support/fleet.js';
 import { exportBlob, prepareToy, registerBlob, startServices, train, type Services } from '../support/services.js';
+import { temporaryFolder } from '../support/temporary-folder.js';
 
 describe('services that trust one key', () => {
   let services: Services;
@@ -22,7 +21,7 @@ describe('services that trust one key', () => {
   let blob: Buffer;
 
   before(async () => {
-    const directory = await mkdtemp(path.join(tmpdir(), 'hyperswap-keys-'));
+    const directory = await temporaryFolder('keys');
     const files = await createKeyFiles(directory);
     key = readPrivateKey('key', files.privateKey);
     stranger = readPrivateKey('key', (await createKeyFiles(path.join(directory, 'other'))).privateKey);

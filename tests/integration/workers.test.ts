@@ -1,17 +1,15 @@
 /** Worker processes that a scheduler such as KEDA starts for waiting work, and that end when idle. */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { mkdtemp } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import path from 'node:path';
 import { test } from 'node:test';
 import { startPod } from '../support/fleet.js';
 import { prepareToy, train } from '../support/services.js';
+import { temporaryFolder } from '../support/temporary-folder.js';
 
 const idleSeconds = 2;
 
 test('a worker does not end while it trains, and ends with exit code 0 when nothing has run for a while', async () => {
-  const home = await mkdtemp(path.join(tmpdir(), 'hyperswap-worker-'));
+  const home = await temporaryFolder('worker');
   const pod = await startPod('preprocessing,trainer', {
     ...process.env,
     NATS_URL: '',

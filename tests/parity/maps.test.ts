@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtemp, readFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { before, describe, test } from 'node:test';
 import { mapItem, mapPlace, mapPolygons, polygonsGeoJson } from '@hyperswap/map';
@@ -18,6 +17,7 @@ import {
 } from '@hyperswap/raster';
 import { Random } from '@hyperswap/random';
 import { checkMaps, mapTools, type FoundMap } from '../support/check-maps.js';
+import { temporaryFolder } from '../support/temporary-folder.js';
 
 /** WKT of EPSG:32616. */
 const { wkt: utm } = await describeCrs({ epsg: 32616 });
@@ -142,7 +142,7 @@ describe(
     let directory: string;
 
     before(async () => {
-      directory = await mkdtemp(path.join(tmpdir(), 'hyperswap-maps-'));
+      directory = await temporaryFolder('maps');
       for (const [name, given] of Object.entries(cases)) {
         labels.set(name, patchyLabels(given.height, given.width));
         await writeCase(path.join(directory, name), given, labels.get(name)!);

@@ -1,8 +1,8 @@
 /** Certificate authority of the tests, and certificates that it signed. */
-import { mkdir, mkdtemp, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { generate } from 'selfsigned';
+import { temporaryFolder } from './temporary-folder.js';
 
 export interface Certificates {
   /** Files in PEM, and what is in them. */
@@ -25,7 +25,7 @@ export interface Identity {
 const common = { keyType: 'ec', algorithm: 'sha256' } as const;
 
 export async function makeCertificates(): Promise<Certificates> {
-  const directory = await mkdtemp(path.join(tmpdir(), 'hyperswap-tls-'));
+  const directory = await temporaryFolder('tls');
   const write = async (name: string, content: string): Promise<string> => {
     const file = path.join(directory, name);
     await mkdir(path.dirname(file), { recursive: true });

@@ -1,11 +1,11 @@
 /** Runs the command line in a process of its own, as a user does. */
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { mkdtemp, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { repository } from './fixtures.js';
 import { npy, toyScene } from './services.js';
+import { temporaryFolder } from './temporary-folder.js';
 
 export const commandFile = path.join(repository, 'bin', 'hyperswap');
 
@@ -26,7 +26,7 @@ export interface Workspace {
 }
 
 export async function makeWorkspace(): Promise<Workspace> {
-  const directory = await mkdtemp(path.join(tmpdir(), 'hyperswap-cli-'));
+  const directory = await temporaryFolder('cli');
   const home = path.join(directory, 'home');
   const { height, width, bands, values, labels } = toyScene();
   await writeFile(path.join(directory, 'field.npy'), npy([height, width, bands], values));

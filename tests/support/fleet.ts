@@ -1,15 +1,13 @@
 /** Fleet for tests: nats-server, MinIO, and hyperswap processes that share them. */
 import assert from 'node:assert/strict';
 import { spawn, type ChildProcess } from 'node:child_process';
-import { mkdtemp } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import path from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout } from 'node:timers/promises';
 import { readStream } from '@hyperswap/rpc';
 import { commandFile } from './command.js';
 import { startMinio, startNats } from './servers.js';
 import { connectAll, readMapOf, type ServiceClients } from './services.js';
+import { temporaryFolder } from './temporary-folder.js';
 
 /** Lease of work items: a pod that is killed or stopped is detected after this time. */
 export const leaseMilliseconds = 2_000;
@@ -82,7 +80,7 @@ export async function startFleet(minioDirectory?: string): Promise<Fleet> {
   const { endpoint, accessKey, secretKey, bucket } = minio.settings;
   const environment = {
     ...process.env,
-    HYPERSWAP_HOME: await mkdtemp(path.join(tmpdir(), 'hyperswap-pod-')),
+    HYPERSWAP_HOME: await temporaryFolder('pod'),
     HYPERSWAP_LOG_LEVEL: 'silent',
     HYPERSWAP_LEASE_MILLISECONDS: String(leaseMilliseconds),
     NATS_URL: nats.url,

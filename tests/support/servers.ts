@@ -1,10 +1,8 @@
 /** Real servers for tests, on free ports, with their own data. */
-import { mkdtemp } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import path from 'node:path';
 import { minioServer, natsServer, type ManagedServer, type MinioServer } from '@hyperswap/deploy';
 import { Client } from 'minio';
 import { missingPrograms } from './programs.js';
+import { temporaryFolder } from './temporary-folder.js';
 
 /** Reason to skip tests that need the servers; undefined when they can run. In CI a missing server is an error. */
 export const serversMissing = await missingPrograms('nats-server', 'minio');
@@ -13,7 +11,7 @@ export const serversMissing = await missingPrograms('nats-server', 'minio');
 export async function startNats(
   certificates?: string,
 ): Promise<ManagedServer & { readonly url: string; readonly directory: string }> {
-  const directory = await mkdtemp(path.join(tmpdir(), 'hyperswap-nats-'));
+  const directory = await temporaryFolder('nats');
   const server = await natsServer(directory, 0, certificates);
   await server.start();
   return { ...server, directory, url: `${certificates === undefined ? 'nats' : 'tls'}://127.0.0.1:${server.port}` };
@@ -26,11 +24,7 @@ export async function startMinio(
 ): Promise<
   MinioServer & { readonly settings: { endpoint: string; accessKey: string; secretKey: string; bucket: string } }
 > {
-  const server = await minioServer(
-    directory ?? (await mkdtemp(path.join(tmpdir(), 'hyperswap-minio-'))),
-    0,
-    certificates,
-  );
+  const server = await minioServer(directory ?? (await temporaryFolder('minio')), 0, certificates);
   await server.start();
   const { port, accessKey, secretKey } = server;
   const endpoint = `${certificates === undefined ? 'http' : 'https'}://127.0.0.1:${port}`;

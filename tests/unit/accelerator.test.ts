@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
-import { mkdtemp, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { test } from 'node:test';
 import { loadErrors, nvidiaWheels, processorReason, type Accelerator } from '@hyperswap/tensor';
+import { temporaryFolder } from '../support/temporary-folder.js';
 
 const complete: Accelerator = { build: 'cuda', driver: '570.124.06', missingLibraries: [] };
 const reasonOf = (given: Partial<Accelerator>): string => processorReason({ ...complete, ...given }, 'cpu');
@@ -21,7 +21,7 @@ test('the reason for the processor is the first thing that is missing for a GPU'
 });
 
 test("a library that is there loads; one that is absent or damaged is named with the loader's reason", async () => {
-  const damaged = path.join(await mkdtemp(path.join(tmpdir(), 'hyperswap-libraries-')), 'libdamaged.so');
+  const damaged = path.join(await temporaryFolder('libraries'), 'libdamaged.so');
   await writeFile(damaged, 'not a library');
   const errors = await loadErrors(['libm.so.6', '/nowhere/libabsent.so', damaged]);
   assert.equal(errors.get('libm.so.6'), '');

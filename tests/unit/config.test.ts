@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
 import {
@@ -15,6 +14,7 @@ import {
 import { parseReference } from '@hyperswap/registry';
 import { makeCertificates } from '../support/certificates.js';
 import { hasCode } from '../support/errors.js';
+import { temporaryFolder } from '../support/temporary-folder.js';
 
 test('the endpoint names one address for all services, or one for each', () => {
   assert.equal(endpointOf('https://maps.example.org:7420', 'trainer'), 'https://maps.example.org:7420');
@@ -29,8 +29,8 @@ test('the endpoint names one address for all services, or one for each', () => {
   assert.throws(() => endpointOf('trainers=b:7420', 'trainer'), hasCode('CONFIG_INVALID', /trainers=b:7420/));
 });
 
-test('flags beat the environment, which beats the file, which beats defaults', () => {
-  const file = path.join(mkdtempSync(path.join(tmpdir(), 'hyperswap-')), 'config.json');
+test('flags beat the environment, which beats the file, which beats defaults', async () => {
+  const file = path.join(await temporaryFolder('config'), 'config.json');
   writeFileSync(file, JSON.stringify({ port: 1, batchSize: 2, queueLimit: 3 }));
   const environment = { HYPERSWAP_BATCH_SIZE: '20', HYPERSWAP_QUEUE_LIMIT: '30' };
   const config = loadConfig({ file, environment, flags: { queueLimit: 300 } });

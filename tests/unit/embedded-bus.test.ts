@@ -2,15 +2,15 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, readdir, readFile, utimes, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readdir, readFile, utimes, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { EmbeddedBus } from '@hyperswap/messaging';
 import { hasCode } from '../support/errors.js';
+import { temporaryFolder } from '../support/temporary-folder.js';
 
-const makeDirectory = (): Promise<string> => mkdtemp(path.join(tmpdir(), 'hyperswap-embedded-'));
+const makeDirectory = (): Promise<string> => temporaryFolder('embedded');
 const soon = (): AbortSignal => AbortSignal.timeout(2_000);
 
 /** Opens a bus in another process, does something with it there, and kills that process. */

@@ -1,17 +1,17 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
-import { mkdtemp, readdir, readFile, writeFile } from 'node:fs/promises';
+import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { test } from 'node:test';
 import { extractWheel, fetchWheel, verifyWheel, type PinnedWheel } from '@hyperswap/pypi';
 import { compileAddon, tensorflowWheel } from '@hyperswap/tensor';
 import { hasCode } from '../support/errors.js';
 import { storedZip } from '../support/stored-zip.js';
+import { temporaryFolder } from '../support/temporary-folder.js';
 
-const directory = (): Promise<string> => mkdtemp(path.join(tmpdir(), 'hyperswap-engine-'));
+const directory = (): Promise<string> => temporaryFolder('engine');
 
 /** Runs with an environment variable set, and restores it. */
 async function withEnvironment<Result>(

@@ -1,15 +1,15 @@
 import assert from 'node:assert/strict';
-import { chmod, mkdir, mkdtemp, readdir, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { chmod, mkdir, readdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { test } from 'node:test';
 import { loadConfig, prepareHome } from '@hyperswap/config';
 import { startHost } from '@hyperswap/host';
 import { createLogger } from '@hyperswap/telemetry';
 import { hasCode } from '../support/errors.js';
+import { temporaryFolder } from '../support/temporary-folder.js';
 
 const folders = ['store', 'bus'];
-const makeFolder = (): Promise<string> => mkdtemp(path.join(tmpdir(), 'hyperswap-home-'));
+const makeFolder = (): Promise<string> => temporaryFolder('home');
 
 /** Runs a function as a user whom permissions bind. */
 async function asOrdinaryUser(use: () => Promise<void>): Promise<void> {

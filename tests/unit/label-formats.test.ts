@@ -1,14 +1,14 @@
 /** Label files that the reference libraries wrote, and the pixels that GDAL burns of the same shapes. */
 import assert from 'node:assert/strict';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { readFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { after, before, test } from 'node:test';
+import { before, test } from 'node:test';
 import { bytesInMemory, LabelClasses, readClassTable, readLabels, type LabelOptions } from '@hyperswap/raster';
 import { hasCode } from '../support/errors.js';
 import { labelFixture, rasterFixture } from '../support/fixtures.js';
 import { labelsFrom, readMap } from '../support/rasters.js';
+import { temporaryFolder } from '../support/temporary-folder.js';
 
 const expected = JSON.parse(readFileSync(labelFixture('labels.json'), 'utf8')) as Record<string, number[][]>;
 const scene = {
@@ -21,9 +21,8 @@ const pixels = { height: 4, width: 5 };
 let folder: string;
 
 before(async () => {
-  folder = await mkdtemp(path.join(tmpdir(), 'hyperswap-labels-'));
+  folder = await temporaryFolder('labels');
 });
-after(() => rm(folder, { recursive: true, force: true }));
 
 async function file(name: string, text: string): Promise<string> {
   await writeFile(path.join(folder, name), text);

@@ -1,16 +1,15 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync } from 'node:fs';
-import { mkdir, mkdtemp, readdir, readFile, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { test } from 'node:test';
 import { mapPlace, traceRegions } from '@hyperswap/map';
 import { CogWriter, OutputFolder } from '@hyperswap/raster';
 import { hasCode } from '../support/errors.js';
 import { readRaster } from '../support/rasters.js';
+import { temporaryFolder } from '../support/temporary-folder.js';
 
-const temporary = (): Promise<string> => mkdtemp(path.join(tmpdir(), 'hyperswap-files-'));
+const temporary = (): Promise<string> => temporaryFolder('files');
 
 async function writeLabels(folder: OutputFolder, name: string, labels: Uint8Array, width: number): Promise<void> {
   const height = labels.length / width;
@@ -64,8 +63,8 @@ test('a folder that cannot be written is refused by its name', async () => {
 });
 
 /** A disk of 1 MiB in memory; undefined where none may be mounted. */
-function mountTinyDisk(): string | undefined {
-  const directory = mkdtempSync(path.join(tmpdir(), 'hyperswap-disk-'));
+async function mountTinyDisk(): Promise<string | undefined> {
+  const directory = await temporaryFolder('disk');
   try {
     execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=1m', 'tmpfs', directory], { stdio: 'ignore' });
     return directory;
@@ -75,7 +74,7 @@ function mountTinyDisk(): string | undefined {
 }
 
 test('a disk that fills up leaves no half file, and what was there stays', async (t) => {
-  const disk = mountTinyDisk();
+  const disk = await mountTinyDisk();
   if (disk === undefined) {
     t.skip('no small disk can be mounted here');
     return;

@@ -1,19 +1,17 @@
 /** Scenes that are replaced, deleted or damaged while work uses them. */
 import assert from 'node:assert/strict';
-import { mkdtemp } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import path from 'node:path';
 import { test } from 'node:test';
 import { deleteScene, PreparedScene } from '@hyperswap/scene';
 import { DirectoryObjectStore, type ObjectStore } from '@hyperswap/storage';
 import { hasCode } from '../support/errors.js';
 import { writeScene } from '../support/scenes.js';
 import { toyScene } from '../support/services.js';
+import { temporaryFolder } from '../support/temporary-folder.js';
 
 const window = { row: 0, column: 0, height: 24, width: 30 };
 
 async function makeStore(): Promise<ObjectStore> {
-  return new DirectoryObjectStore(await mkdtemp(path.join(tmpdir(), 'hyperswap-pinned-')));
+  return new DirectoryObjectStore(await temporaryFolder('pinned'));
 }
 
 async function prepare(store: ObjectStore, seed: number): Promise<void> {

@@ -1,15 +1,15 @@
 /** Masks: pixels of a raster that another raster flags hold no data. */
 import assert from 'node:assert/strict';
-import { copyFile, mkdtemp, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { copyFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { test } from 'node:test';
 import { openRaster, validPixels, writeNpy, type NumericArray, type ReadOptions } from '@hyperswap/raster';
 import { hasCode } from '../support/errors.js';
 import { labelFixture } from '../support/fixtures.js';
 import { readRaster } from '../support/rasters.js';
+import { temporaryFolder } from '../support/temporary-folder.js';
 
-const folder = await mkdtemp(path.join(tmpdir(), 'hyperswap-mask-'));
+const folder = await temporaryFolder('mask');
 const place = (name: string): string => path.join(folder, name);
 const write = (name: string, shape: number[], values: NumericArray): Promise<void> =>
   writeFile(place(name), writeNpy({ shape, values }));

@@ -4,14 +4,14 @@
  */
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { mkdir, mkdtemp, readFile, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { test } from 'node:test';
 import { promisify } from 'node:util';
 import { planImage, releaseNotes, workspaces, writeChecksums } from '@hyperswap/deploy';
 import { parse } from 'yaml';
 import { repository } from '../support/fixtures.js';
+import { temporaryFolder } from '../support/temporary-folder.js';
 
 const read = (file: string): Promise<string> => readFile(path.join(repository, file), 'utf8');
 const { version } = JSON.parse(await read('package.json')) as { version: string };
@@ -45,7 +45,7 @@ test('the notes of a release are the section of its version, else of what is not
 });
 
 test('sha256sum checks the checksums of all files, also in folders, and finds a changed one', async () => {
-  const directory = await mkdtemp(path.join(tmpdir(), 'hyperswap-release-'));
+  const directory = await temporaryFolder('release');
   await mkdir(path.join(directory, 'npm'));
   await writeFile(path.join(directory, 'notes.md'), 'notes');
   await writeFile(path.join(directory, 'npm', 'a package.tgz'), 'content');
@@ -58,7 +58,7 @@ test('sha256sum checks the checksums of all files, also in folders, and finds a 
 });
 
 test('the image is built by the first builder on the PATH, and left out without one', async () => {
-  const directory = await mkdtemp(path.join(tmpdir(), 'hyperswap-release-'));
+  const directory = await temporaryFolder('release');
   const before = process.env.PATH;
   try {
     process.env.PATH = directory;

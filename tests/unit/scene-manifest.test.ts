@@ -1,15 +1,12 @@
 import assert from 'node:assert/strict';
-import { mkdtemp } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import path from 'node:path';
 import { test } from 'node:test';
 import { deleteScene, listScenes, readManifest } from '@hyperswap/scene';
 import { DirectoryObjectStore, type ObjectStore } from '@hyperswap/storage';
 import { hasCode } from '../support/errors.js';
 import { writeScene } from '../support/scenes.js';
+import { temporaryFolder } from '../support/temporary-folder.js';
 
-const freshStore = async (): Promise<ObjectStore> =>
-  new DirectoryObjectStore(await mkdtemp(path.join(tmpdir(), 'hyperswap-manifests-')));
+const freshStore = async (): Promise<ObjectStore> => new DirectoryObjectStore(await temporaryFolder('manifests'));
 
 const write = (
   store: ObjectStore,

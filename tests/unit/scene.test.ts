@@ -1,7 +1,4 @@
 import assert from 'node:assert/strict';
-import { mkdtemp } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import path from 'node:path';
 import { test } from 'node:test';
 import { orientationCount, orientedOffsets, PreparedScene, writePatchIndices } from '@hyperswap/scene';
 import { reflect } from '@hyperswap/raster';
@@ -11,6 +8,7 @@ import { DirectoryObjectStore } from '@hyperswap/storage';
 import { Random } from '@hyperswap/random';
 import { hasCode } from '../support/errors.js';
 import { writeScene } from '../support/scenes.js';
+import { temporaryFolder } from '../support/temporary-folder.js';
 
 test('a scene is mirrored at its border pixels', () => {
   assert.deepEqual(
@@ -80,7 +78,7 @@ test('a mask shows each patch the same number of tokens and restores every token
 });
 
 test('without a name all label maps of a scene are one; maps that disagree have to be named', async () => {
-  const store = new DirectoryObjectStore(await mkdtemp(path.join(tmpdir(), 'hyperswap-labels-')));
+  const store = new DirectoryObjectStore(await temporaryFolder('labels'));
   const write = (name: string, ...maps: number[][]) =>
     writeScene(store, {
       name,
