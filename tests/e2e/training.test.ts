@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
 import { setTimeout } from 'node:timers/promises';
-import type { TrainingFinished } from '@hyperswap/proto';
+import type { StartTrainingRequest, TrainingFinished } from '@hyperswap/proto';
 import { callUnary, readStream } from '@hyperswap/rpc';
 import { readAdapter } from '@hyperswap/adapter';
 import { methodNames } from '@hyperswap/peft';
@@ -160,6 +160,28 @@ test('a batch passed in parts, for memory, trains as the whole', async () => {
     settings: { ...settings, patchesAtOnce: '7' },
   });
   assert.ok(maximumDifference(whole.lossByEpoch, parts.lossByEpoch) < 1e-3);
+});
+
+test('a training that would need too much memory is refused before it is queued, with what fits', async () => {
+  const own = await startServices({ trainingBytes: 64 * 1024 ** 2 });
+  try {
+    await prepareToy(own);
+    const value = { labelMap: '', count: 180, smallCount: 180, seed: 1, counts: [] };
+    const large = { patchSize: 33, split: { kind: { $case: 'perClass' as const, value } } };
+    const start = (request: Partial<StartTrainingRequest>): Promise<unknown> =>
+      callUnary(own.trainings, 'checkTrainings', { trainings: [trainingRequest({ ...large, ...request }, {})] });
+    const limit = hasCode(
+      'FIELD_INVALID',
+      /on 540 pixels.*HYPERSWAP_TRAINING_BYTES \(67108864\), into which \d+ pixels/,
+    );
+    await assert.rejects(start({}), limit);
+    await assert.rejects(start({ method: 'svm' }), limit);
+    await assert.rejects(start({ settings: { diffuse: 'auto' } }), limit);
+    await start({ patchSize: 9, settings: { orientations: 'false', shift: '0' } });
+    await start({ settings: { diffuse: '5' } });
+  } finally {
+    await own.stop();
+  }
 });
 
 test('training stops early when the validation accuracy does not rise, and says how it went', async () => {

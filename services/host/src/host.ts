@@ -171,8 +171,8 @@ async function start(
             : endpointOf(config.endpoint, 'preprocessing'),
         access,
       });
-      const { backbone, precision, hyperSigmaWeights } = config;
-      const training = { backbone, precision, hyperSigmaWeights, preprocessing, ...trust };
+      const { backbone, precision, trainingBytes, hyperSigmaWeights } = config;
+      const training = { backbone, precision, trainingBytes, hyperSigmaWeights, preprocessing, ...trust };
       groups.push(createTrainerServices({ store, backbones, bus, jobs, executor, ...training }));
     }
     if (executor !== undefined && names.includes('tile-inference')) {

@@ -11,11 +11,20 @@ import { checkRival, requireBands, seenSide } from './run-rival.js';
 import type { SceneSource } from './scene-source.js';
 import { requireSpectra } from './spectra-windows.js';
 import { namedPatchSize, planTraining } from './training-plan.js';
+import { adapterMemory, baselineMemory, checkMemory } from './training-memory.js';
 import { parseTrainingSettings } from './training-settings.js';
 
+export interface CheckContext {
+  readonly backbones: Backbones;
+  /** Memory limit of one training in bytes. */
+  readonly trainingBytes: number;
+  readonly scenes: SceneSource;
+  readonly signal: AbortSignal;
+}
+
 /**
- * Checks everything that a training depends on before it is queued: method, settings, preset, patch size, scene, split
- * and classes.
+ * Checks everything that a training depends on before it is queued: method, settings, preset, patch size, scene,
+ * split, classes and memory.
  *
  * @throws METHOD_UNKNOWN, METHOD_SETTINGS, NAME_INVALID, FIELD_INVALID, BACKBONE_NOT_FOUND, SCENE_NOT_FOUND,
  *   SCENE_CHANGED, SPLIT_INVALID, TOO_FEW_CLASSES
@@ -23,11 +32,7 @@ import { parseTrainingSettings } from './training-settings.js';
  */
 export async function checkTraining(
   request: StartTrainingRequest,
-  {
-    backbones,
-    scenes,
-    signal,
-  }: { readonly backbones: Backbones; readonly scenes: SceneSource; readonly signal: AbortSignal },
+  { backbones, trainingBytes, scenes, signal }: CheckContext,
 ): Promise<Scene> {
   const preset = request.preset === '' ? undefined : findPreset(request.preset);
   const patchSize = namedPatchSize(request.patchSize, preset);
@@ -37,7 +42,8 @@ export async function checkTraining(
     else checkRival(rival, request);
     const validation = rival?.sees === 'scene' ? rival.validation : 0;
     const plan = await planTraining(request, preset, { patchSize, validation, shift: 0 }, scenes, signal);
-    if (rival !== undefined) {
+    if (rival === undefined) checkMemory(plan, baselineMemory(plan), trainingBytes);
+    else {
       requireBands(rival, plan.scene);
       await requireSpectra(scenes, plan, seenSide(rival, patchSize), signal);
     }
@@ -52,6 +58,7 @@ export async function checkTraining(
   const { validation, training } = parsed;
   const { shift } = training.augmentation;
   const plan = await planTraining(request, preset, { patchSize, validation, shift }, scenes, signal);
+  checkMemory(plan, adapterMemory(plan, parsed, config), trainingBytes);
   // A training that cannot be calibrated fails now, not at its end.
   if (parsed.calibrate) await calibrationPlan(plan, request.seed);
   return plan.scene;

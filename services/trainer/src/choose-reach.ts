@@ -1,3 +1,4 @@
+import type { SpectralEdges } from '@hyperswap/map';
 import type { AdapterRecipe } from './adapter-recipe.js';
 import { diffusedFeatures } from './diffused-features.js';
 import { foldWalks, measuringWalks, type SceneWalks } from './measuring-walks.js';
@@ -7,17 +8,18 @@ import type { TrainingContext } from './training-context.js';
 import { guardBand } from './training-plan.js';
 
 /** Reaches that a choice is made from, in pixels; 0 averages nothing. */
-const candidates = [0, 2, 5, 10, 20];
+export const reachCandidates: readonly number[] = [0, 2, 5, 10, 20];
 /** Passes of the heads that only choose. */
 const choosingPasses = 4;
 
 /**
  * Chooses the reach at which heads have the highest overall accuracy on training pixels held back; among equals the
- * smaller. In a split by blocks whole blocks are held back, with a guard around them that no walk passes.
+ * smaller. In a split by blocks whole blocks are held back, with a guard around them that no walk passes. Training
+ * pixels that are too few to be held back give 0.
  */
-export async function chooseReach(recipe: AdapterRecipe, walks: SceneWalks, context: TrainingContext): Promise<number> {
+export async function chooseReach(recipe: AdapterRecipe, scene: SceneWalks, context: TrainingContext): Promise<number> {
   const { plan, training } = recipe;
-  const { edges } = await measuringWalks(walks, plan);
+  const { edges } = await measuringWalks(scene, plan);
   const own: TrainingContext = {
     ...context,
     report: (progress) => {
@@ -27,14 +29,22 @@ export async function chooseReach(recipe: AdapterRecipe, walks: SceneWalks, cont
   const { pixels, labels } = plan.train;
   const guard = guardBand({ patchSize: plan.patchSize, shift: 0 });
   const folds = await settingsFolds(plan, guard, training.seed);
-  const right = candidates.map(() => 0);
-  // Without blocks, walks do not depend on the fold.
-  const shared = plan.blockSize > 0 ? undefined : await diffusedFeatures(recipe, edges, candidates, own);
-  for (const fold of folds) {
-    const held = pixels.filter((_, row) => fold[row] === 1);
-    const all =
-      shared ?? (await diffusedFeatures(recipe, await foldWalks(edges, plan.blockSize, held, guard), candidates, own));
-    for (const place of candidates.keys()) {
+  if (folds.length === 0) return 0;
+  const right = reachCandidates.map(() => 0);
+  const byFold: SpectralEdges[] = [];
+  if (plan.blockSize === 0) byFold.push(edges);
+  else {
+    for (const fold of folds) {
+      const held = pixels.filter((_, row) => fold[row] === 1);
+      byFold.push(await foldWalks(edges, plan.blockSize, held, guard));
+    }
+  }
+  const walks = byFold.flatMap((ofFold) => reachCandidates.map((reach) => ({ edges: ofFold, reach })));
+  const averaged = await diffusedFeatures(recipe, walks, own);
+  for (const [turn, fold] of folds.entries()) {
+    // Without blocks, walks do not depend on the fold.
+    const all = averaged.slice(plan.blockSize === 0 ? 0 : turn * reachCandidates.length);
+    for (const place of reachCandidates.keys()) {
       const width = all[place]!.length / labels.length;
       const rowOf = (row: number): Float32Array => all[place]!.subarray(row * width, (row + 1) * width);
       const rows = [...fold.keys()].filter((row) => fold[row] === 0);
@@ -48,7 +58,7 @@ export async function chooseReach(recipe: AdapterRecipe, walks: SceneWalks, cont
       }
     }
   }
-  return candidates[right.indexOf(Math.max(...right))]!;
+  return reachCandidates[right.indexOf(Math.max(...right))]!;
 }
 
 /** Returns the class of the largest logit, from 1. */

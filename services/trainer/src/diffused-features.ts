@@ -7,34 +7,41 @@ import { makeNormalizer } from './normalizer.js';
 import type { TrainingContext } from './training-context.js';
 import { trainingPixels } from './training-plan.js';
 
+/** Walks of one reach. */
+export interface Walks {
+  readonly edges: SpectralEdges;
+  /** In pixels; 0 averages nothing. */
+  readonly reach: number;
+}
+
 /**
- * Returns diffused features of a plan's training pixels for several reaches. Each pixel's features are computed once
- * for all reaches.
+ * Returns diffused features of a plan's training pixels for several walks of its scene. Each pixel's features are
+ * computed once for all of them.
  *
- * @returns for each reach `[training pixels, pooledWidth]`
+ * @returns for each of the walks `[training pixels, pooledWidth]`
  */
 export async function diffusedFeatures(
   { plan, backbone, precision, normalizer, training }: AdapterRecipe,
-  edges: SpectralEdges,
-  reaches: readonly number[],
+  walks: readonly Walks[],
   context: TrainingContext,
 ): Promise<Float32Array[]> {
   const { scenes, signal, report, engine } = context;
   const { scene, patchSize } = plan;
   const trained = trainingPixels(plan).pixels;
-  const walks: (readonly WalkEnds[])[] = [];
-  for (const reach of reaches) {
+  const ends: (readonly WalkEnds[])[] = [];
+  for (const { edges, reach } of walks) {
     const onProgress = (done: number, total: number): void => {
       report({ stage: `walks of reach ${reach}`, done, total, epoch: 0, loss: undefined });
     };
-    walks.push(await walkEndsInThread(trained, edges, { reach, signal, onProgress }));
+    ends.push(await walkEndsInThread(trained, edges, { reach, signal, onProgress }));
   }
-  const shares = new SharesByPixel(walks, trained.length, edges.height * edges.width);
+  const { height, width } = scene.raster!;
+  const shares = new SharesByPixel(ends, trained.length, height * width);
   const { pixels } = shares;
   const name = crypto.randomUUID();
   const request = {
     ...{ name, digest: backbone.digest, precision, pooling: training.pooling, patchSize },
-    ...{ normalizer: makeNormalizer(normalizer, scene.statistics), rows: reaches.length * trained.length },
+    ...{ normalizer: makeNormalizer(normalizer, scene.statistics), rows: walks.length * trained.length },
   };
   let sums: Float32Array = new Float32Array(0);
   try {
@@ -47,11 +54,11 @@ export async function diffusedFeatures(
   } finally {
     sums = await engine.call('takeSums', { name });
   }
-  const length = sums.length / reaches.length;
-  return reaches.map((_, reach) => sums.subarray(reach * length, (reach + 1) * length));
+  const length = sums.length / walks.length;
+  return walks.map((_, place) => sums.subarray(place * length, (place + 1) * length));
 }
 
-/** Shares of pixels' features in sums, pixel by pixel: sums of the first reach, then of the second. */
+/** Shares of pixels' features in sums, pixel by pixel: sums of the first walks, then of the second. */
 class SharesByPixel {
   /** Pixels whose features are needed, in ascending order. */
   readonly pixels: number[];
@@ -60,7 +67,7 @@ class SharesByPixel {
   private readonly rows: Int32Array;
   private readonly shares: Float32Array;
 
-  /** @param rows sums of one reach @param area pixels of the scene */
+  /** @param rows sums of the same walks @param area pixels of the scene */
   constructor(walks: readonly (readonly WalkEnds[])[], rows: number, area: number) {
     const counts = new Int32Array(area);
     for (const { pixels } of walks.flat()) for (const pixel of pixels) counts[pixel]! += 1;
@@ -74,11 +81,11 @@ class SharesByPixel {
     const count = this.starts.at(-1)!;
     this.rows = new Int32Array(count);
     this.shares = new Float32Array(count);
-    walks.forEach((ends, reach) => {
+    walks.forEach((ends, turn) => {
       ends.forEach(({ pixels, weights }, row) => {
         pixels.forEach((pixel, end) => {
           const place = next[pixel]!++;
-          this.rows[place] = reach * rows + row;
+          this.rows[place] = turn * rows + row;
           this.shares[place] = weights[end]!;
         });
       });

@@ -41,6 +41,8 @@ export interface TrainerContext {
   /** Default backbone of trainings. */
   readonly backbone: string;
   readonly precision: PrecisionChoice;
+  /** Memory limit of one training in bytes. */
+  readonly trainingBytes: number;
   /** Folder of HyperSIGMA's released weights; empty for random weights. */
   readonly hyperSigmaWeights: string;
   /** Key that signs adapters trained here. */
@@ -56,7 +58,7 @@ const maximumChecks = 1000;
 
 /** Returns the services that train adapters, pretrain backbones, and store backbones. */
 export function createTrainerServices(context: TrainerContext): ServiceGroup {
-  const { store, backbones, bus, jobs, executor, precision, hyperSigmaWeights } = context;
+  const { store, backbones, bus, jobs, executor, precision, trainingBytes, hyperSigmaWeights } = context;
   const registry = new AdapterRegistry(store, bus, backbones, context.trustedKeys);
   // Loaded for the first training: a process that only stores backbones does not need TensorFlow.
   let loading: Promise<ProgramClient<TrainerProgram>> | undefined;
@@ -96,7 +98,8 @@ export function createTrainerServices(context: TrainerContext): ServiceGroup {
   const check = (requests: readonly StartTrainingRequest[], signal: AbortSignal): Promise<Scene[]> =>
     withScenes(async (scenes) => {
       const found: Scene[] = [];
-      for (const request of requests) found.push(await checkTraining(request, { backbones, scenes, signal }));
+      const own = { backbones, trainingBytes, scenes, signal };
+      for (const request of requests) found.push(await checkTraining(request, own));
       return found;
     });
 

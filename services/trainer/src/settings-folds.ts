@@ -2,7 +2,8 @@ import { HyperswapError } from '@hyperswap/errors';
 import { distancesToTraining, splitMatchedValidation, type Split } from '@hyperswap/splits';
 import { validationShare, type TrainingPlan } from './training-plan.js';
 
-const foldCount = 4;
+/** Folds at most. */
+export const foldCount = 4;
 
 /**
  * Returns folds of a plan's training pixels to choose settings on. Each holds a quarter back, as far from the others as

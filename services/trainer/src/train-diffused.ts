@@ -18,7 +18,7 @@ export async function trainOnDiffused(
 ): Promise<TrainingResult> {
   const { plan, training } = recipe;
   const { edges } = await measuringWalks(walks, plan);
-  const [features] = await diffusedFeatures(recipe, edges, [reach], context);
+  const [features] = await diffusedFeatures(recipe, [{ edges, reach }], context);
   const { labels } = trainingPixels(plan);
   const head = { features: features!, labels, classes: plan.classes.length, settings: training, passes };
   return trainHead(head, context);

@@ -61,6 +61,10 @@ export const settings = z
       .describe(
         'Memory of backbones that are not served, for Predict, in bytes; the least recently used ones are evicted, and loaded again at their next use.',
       ),
+    trainingBytes: byteCount
+      .min(64 * 1024 ** 2)
+      .default(8 * 1024 ** 3)
+      .describe('Memory of the patches and features of one training, in bytes; a training that needs more is refused.'),
     batchSize: z.coerce
       .number()
       .int()

@@ -65,7 +65,7 @@ export function learnedExtractor(
 }
 
 /** Number of shifts computed for each orientation, if patches are shifted. */
-const shiftsOfOrientation = 2;
+export const shiftsOfOrientation = 2;
 /** Patches per pass through the backbone without gradients. */
 const chunkSize = 128;
 
