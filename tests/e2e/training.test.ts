@@ -179,6 +179,18 @@ test('a training that would need too much memory is refused before it is queued,
     await assert.rejects(start({ settings: { diffuse: 'auto' } }), limit);
     await start({ patchSize: 9, settings: { orientations: 'false', shift: '0' } });
     await start({ settings: { diffuse: '5' } });
+    const pretraining = {
+      scenes: [],
+      sceneDigests: [],
+      simulatedScenes: 100,
+      size: 'mini',
+      from: '',
+      backbone: 'large',
+    };
+    await assert.rejects(
+      callUnary(own.trainings, 'startPretraining', { ...pretraining, settings: {}, seed: 1, resume: false }),
+      hasCode('FIELD_INVALID', /HYPERSWAP_TRAINING_BYTES \(67108864\), into which \d+ pixels/),
+    );
   } finally {
     await own.stop();
   }

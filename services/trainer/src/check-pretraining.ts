@@ -1,28 +1,26 @@
 import { failure, validateName } from '@hyperswap/errors';
 import type { Scene, StartPretrainingRequest } from '@hyperswap/proto';
-import type { Backbones } from '@hyperswap/registry';
 import type { BackboneConfig } from '@hyperswap/spectralgpt';
+import type { CheckContext } from './check-training.js';
 import type { PretrainingSettings } from './engine/pretrain.js';
-import type { SceneSource } from './scene-source.js';
+import { checkPretrainingMemory } from './training-memory.js';
 import { parsePretrainingSettings, sizeConfig } from './training-settings.js';
 
 /** Scenes that one pretraining learns from, prepared and simulated ones together. */
 const maximumScenes = 10_000;
+/** Side of a simulated scene in pixels. */
+export const simulatedSide = 96;
 
 /**
- * Checks all that decides a pretraining before it is queued: names, the backbone it starts from, size, settings and
- * scenes.
+ * Checks all that decides a pretraining before it is queued: names, the backbone it starts from, size, settings,
+ * scenes and memory.
  *
  * @returns digests of the scenes
  * @throws NAME_INVALID, FIELD_INVALID, BACKBONE_NOT_FOUND, SCENE_NOT_FOUND, SCENE_CHANGED
  */
 export async function checkPretraining(
   request: StartPretrainingRequest,
-  {
-    backbones,
-    scenes,
-    signal,
-  }: { readonly backbones: Backbones; readonly scenes: SceneSource; readonly signal: AbortSignal },
+  { backbones, trainingBytes, scenes, signal }: CheckContext,
 ): Promise<string[]> {
   validateName('Backbone name', request.backbone);
   const from = request.from === '' ? undefined : await backbones.describe(request.from);
@@ -43,10 +41,13 @@ export async function checkPretraining(
     throw failure('FIELD_INVALID', { field: 'scene_digests', reason });
   }
   const digests: string[] = [];
+  let pixels = request.simulatedScenes * simulatedSide ** 2;
   for (const [index, name] of request.scenes.entries()) {
     const scene = await scenes.scene(name, sceneDigests[index], signal);
     digests.push(requireComponents(scene, config.components).digest);
+    pixels += scene.raster!.height * scene.raster!.width;
   }
+  checkPretrainingMemory(pixels, config.components, trainingBytes);
   return digests;
 }
 

@@ -6,6 +6,7 @@ import type { Backbones } from '@hyperswap/registry';
 import { findRival } from '@hyperswap/rivals';
 import { findBaseline } from './engine/baselines/baselines.js';
 import { findPreset, presetSettings } from './presets.js';
+import { requireWalkable } from './measuring-walks.js';
 import { checkBaseline } from './run-baseline.js';
 import { checkRival, requireBands, seenSide } from './run-rival.js';
 import type { SceneSource } from './scene-source.js';
@@ -38,11 +39,11 @@ export async function checkTraining(
   const patchSize = namedPatchSize(request.patchSize, preset);
   const rival = findRival(request.method);
   if (rival !== undefined || findBaseline(request.method) !== undefined) {
-    if (rival === undefined) checkBaseline(request, patchSize);
-    else checkRival(rival, request);
+    const pseudoLabels = rival === undefined ? checkBaseline(request, patchSize).pseudoLabels : 0;
+    if (rival !== undefined) checkRival(rival, request);
     const validation = rival?.sees === 'scene' ? rival.validation : 0;
     const plan = await planTraining(request, preset, { patchSize, validation, shift: 0 }, scenes, signal);
-    if (rival === undefined) checkMemory(plan, baselineMemory(plan), trainingBytes);
+    if (rival === undefined) checkMemory(plan, baselineMemory(plan, pseudoLabels), trainingBytes);
     else {
       requireBands(rival, plan.scene);
       await requireSpectra(scenes, plan, seenSide(rival, patchSize), signal);
@@ -58,6 +59,7 @@ export async function checkTraining(
   const { validation, training } = parsed;
   const { shift } = training.augmentation;
   const plan = await planTraining(request, preset, { patchSize, validation, shift }, scenes, signal);
+  if (parsed.diffuse !== 0) requireWalkable(plan.scene);
   checkMemory(plan, adapterMemory(plan, parsed, config), trainingBytes);
   // A training that cannot be calibrated fails now, not at its end.
   if (parsed.calibrate) await calibrationPlan(plan, request.seed);

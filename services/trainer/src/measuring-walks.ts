@@ -30,13 +30,18 @@ interface Shape {
   readonly width: number;
 }
 
+/** @throws FIELD_INVALID for a scene that is too large to follow its walks */
+export function requireWalkable({ name, raster }: Scene): void {
+  const { height, width } = raster!;
+  if (height * width <= maximumPixels) return;
+  const reason = `${name} has ${height * width} pixels, more than the ${maximumPixels} whose walks fit into memory`;
+  throw failure('FIELD_INVALID', { field: 'setting diffuse', reason });
+}
+
 /** Reads a scene and returns its walks. @throws FIELD_INVALID for a scene that is too large */
 export async function sceneWalks(scene: Scene, context: TrainingContext): Promise<SceneWalks> {
   const { height, width } = scene.raster!;
-  if (height * width > maximumPixels) {
-    const reason = `${scene.name} has ${height * width} pixels, more than the ${maximumPixels} whose walks fit into memory`;
-    throw failure('FIELD_INVALID', { field: 'setting diffuse', reason });
-  }
+  requireWalkable(scene);
   const { scores, valid } = await context.scenes.allScores(scene, context.signal);
   const edges = SpectralEdges.of({ height, width }, scores, scene.components);
   edges.cut(valid);

@@ -8,12 +8,10 @@ import { inMemory } from '@hyperswap/safetensors';
 import { componentStatistics, pixelsWithData, simulateScene, type ComponentStatistics } from '@hyperswap/scene';
 import { readBackbone, writeBackbone, type Backbone } from '@hyperswap/spectralgpt';
 import type { PretrainingStep, UnlabelledScene } from './engine/pretrain.js';
-import { pretrainingSettings, requireComponents } from './check-pretraining.js';
+import { pretrainingSettings, requireComponents, simulatedSide } from './check-pretraining.js';
 import { Checkpoints } from './checkpoints.js';
 import type { TrainingContext } from './training-context.js';
 import { shortCurve, type TrainingOutcome } from './training-result.js';
-
-const simulatedSide = 96;
 
 /**
  * Pretrains a backbone on the pixels of prepared scenes and stores it in half precision. A run that is interrupted

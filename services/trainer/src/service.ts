@@ -129,7 +129,9 @@ export function createTrainerServices(context: TrainerContext): ServiceGroup {
       }
     }),
     startPretraining: unaryHandler(async (request, { signal }) => {
-      const sceneDigests = await withScenes((scenes) => checkPretraining(request, { backbones, scenes, signal }));
+      const sceneDigests = await withScenes((scenes) =>
+        checkPretraining(request, { backbones, trainingBytes, scenes, signal }),
+      );
       return { training: await trainings.start({ kind: 'pretraining', request: { ...request, sceneDigests } }) };
     }),
     watchTraining: watchHandler(({ training }, { signal }) => trainings.watch(training, signal)),

@@ -25,43 +25,72 @@ const copies = 2;
 const endsOfReach = 100;
 /** Bytes of an end: pixel and weight, as the walks give them and ordered by pixels. */
 const endBytes = 16;
+/** Bytes of a scene's pixel that pseudo-labels take beside its scores: edges of walks, votes and labels. */
+const votingBytes = 40;
+/** Copies of the pixels that a pretraining learns from: as they came, standardised, and in the engine. */
+const learnedCopies = 3;
 
-/** Returns the memory of a baseline, which keeps the patches. */
-export function baselineMemory({ scene, patchSize }: TrainingPlan): TrainingMemory {
-  return { ofPixel: valueBytes * patchCopies * patchSize ** 2 * scene.components, ofScene: 0 };
+/** Returns the memory of a baseline, which keeps the patches. @param pseudoLabels per class; 0 for none */
+export function baselineMemory(plan: TrainingPlan, pseudoLabels: number): TrainingMemory {
+  const { scene, patchSize } = plan;
+  return {
+    ofPixel: valueBytes * patchCopies * patchSize ** 2 * scene.components,
+    ofScene: labellingBytes(plan, pseudoLabels),
+  };
 }
 
 /** Returns the memory of an adapter's training, which keeps the patches and all versions of their features. */
 export function adapterMemory(
-  { scene, patchSize, classes }: TrainingPlan,
-  { training, diffuse }: Pick<ParsedSettings, 'training' | 'diffuse'>,
+  plan: TrainingPlan,
+  { training, diffuse, pseudoLabels }: Pick<ParsedSettings, 'training' | 'diffuse' | 'pseudoLabels'>,
   config: BackboneConfig,
 ): TrainingMemory {
+  const { scene, patchSize, classes } = plan;
+  const ofLabelling = labellingBytes(plan, pseudoLabels);
   const featureBytes = valueBytes * copies * pooledWidth(config, training.pooling);
   if (diffuse !== 0) {
     // The choice of a reach averages once for each fold.
     const reaches = diffuse === 'auto' ? Array.from({ length: foldCount }, () => reachCandidates).flat() : [diffuse];
     const ends = endsOfReach * reaches.reduce((sum, reach) => sum + reach, 0);
-    const { height, width } = scene.raster!;
     return {
       ofPixel: reaches.length * featureBytes + endBytes * ends,
-      ofScene: valueBytes * copies * classes.length * height * width,
+      ofScene: ofLabelling + valueBytes * copies * classes.length * areaOf(plan),
     };
   }
   const { shift, orientations } = training.augmentation;
   const versions = (orientations ? orientationCount : 1) * (shift > 0 ? shiftsOfOrientation : 1);
   const patchBytes = valueBytes * patchCopies * (patchSize + 2 * shift) ** 2 * scene.components;
-  return { ofPixel: patchBytes + versions * featureBytes, ofScene: 0 };
+  return { ofPixel: patchBytes + versions * featureBytes, ofScene: ofLabelling };
+}
+
+/** Returns the bytes that pseudo-labels take of the scene. */
+function labellingBytes(plan: TrainingPlan, pseudoLabels: number): number {
+  return pseudoLabels === 0 ? 0 : areaOf(plan) * (valueBytes * plan.scene.components + votingBytes);
+}
+
+function areaOf({ scene }: TrainingPlan): number {
+  const { height, width } = scene.raster!;
+  return height * width;
 }
 
 /** @param limit in bytes @throws FIELD_INVALID with the number of training pixels that fit */
-export function checkMemory({ train }: TrainingPlan, { ofPixel, ofScene }: TrainingMemory, limit: number): void {
+export function checkMemory({ train, scene }: TrainingPlan, { ofPixel, ofScene }: TrainingMemory, limit: number): void {
   const pixels = train.pixels.length;
   const bytes = pixels * ofPixel + ofScene;
   if (bytes <= limit) return;
-  const most = Math.max(0, Math.floor((limit - ofScene) / ofPixel));
-  throw failure('FIELD_INVALID', {
-    field: 'split',
-    reason: `a training on ${pixels} pixels needs about ${bytes} bytes, more than HYPERSWAP_TRAINING_BYTES (${limit}), into which ${most} pixels fit; draw fewer, take smaller patches, or set orientations=false and shift=0`,
-  });
+  if (ofScene >= limit) {
+    const reason = `pseudo-labels or diffuse need about ${ofScene} bytes for the pixels of ${scene.name}, more than HYPERSWAP_TRAINING_BYTES (${limit}); take a part of the scene`;
+    throw failure('FIELD_INVALID', { field: 'scene', reason });
+  }
+  const most = Math.floor((limit - ofScene) / ofPixel);
+  const reason = `a training on ${pixels} pixels needs about ${bytes} bytes, more than HYPERSWAP_TRAINING_BYTES (${limit}), into which ${most} pixels fit; draw fewer, take smaller patches, or set orientations=false and shift=0`;
+  throw failure('FIELD_INVALID', { field: 'split', reason });
+}
+
+/** @param pixels of all scenes together @param limit in bytes @throws FIELD_INVALID with the number that fits */
+export function checkPretrainingMemory(pixels: number, components: number, limit: number): void {
+  const ofPixel = valueBytes * learnedCopies * components;
+  if (pixels * ofPixel <= limit) return;
+  const reason = `their ${pixels} pixels need about ${pixels * ofPixel} bytes, more than HYPERSWAP_TRAINING_BYTES (${limit}), into which ${Math.floor(limit / ofPixel)} pixels fit; take fewer or smaller scenes`;
+  throw failure('FIELD_INVALID', { field: 'scenes', reason });
 }

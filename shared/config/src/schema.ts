@@ -64,7 +64,9 @@ export const settings = z
     trainingBytes: byteCount
       .min(64 * 1024 ** 2)
       .default(8 * 1024 ** 3)
-      .describe('Memory of the patches and features of one training, in bytes; a training that needs more is refused.'),
+      .describe(
+        'Memory of the patches, features and scenes of one training or pretraining, in bytes; one that needs more is refused.',
+      ),
     batchSize: z.coerce
       .number()
       .int()
