@@ -14,6 +14,8 @@ export interface TrainingMemory {
   readonly ofPixel: number;
   /** For the scene. */
   readonly ofScene: number;
+  /** Advice that lowers it, in words. */
+  readonly mend: string;
 }
 
 const valueBytes = 4;
@@ -36,6 +38,7 @@ export function baselineMemory(plan: TrainingPlan, pseudoLabels: number): Traini
   return {
     ofPixel: valueBytes * patchCopies * patchSize ** 2 * scene.components,
     ofScene: labellingBytes(plan, pseudoLabels),
+    mend: 'draw fewer, or take smaller patches',
   };
 }
 
@@ -55,12 +58,14 @@ export function adapterMemory(
     return {
       ofPixel: reaches.length * featureBytes + endBytes * ends,
       ofScene: ofLabelling + valueBytes * copies * classes.length * areaOf(plan),
+      mend: diffuse === 'auto' ? 'draw fewer, or set a reach in place of auto' : 'draw fewer',
     };
   }
   const { shift, orientations } = training.augmentation;
   const versions = (orientations ? orientationCount : 1) * (shift > 0 ? shiftsOfOrientation : 1);
   const patchBytes = valueBytes * patchCopies * (patchSize + 2 * shift) ** 2 * scene.components;
-  return { ofPixel: patchBytes + versions * featureBytes, ofScene: ofLabelling };
+  const mend = 'draw fewer, take smaller patches, or set orientations=false and shift=0';
+  return { ofPixel: patchBytes + versions * featureBytes, ofScene: ofLabelling, mend };
 }
 
 /** Returns the bytes that pseudo-labels take of the scene. */
@@ -74,7 +79,8 @@ function areaOf({ scene }: TrainingPlan): number {
 }
 
 /** @param limit in bytes @throws FIELD_INVALID with the number of training pixels that fit */
-export function checkMemory({ train, scene }: TrainingPlan, { ofPixel, ofScene }: TrainingMemory, limit: number): void {
+export function checkMemory({ train, scene }: TrainingPlan, memory: TrainingMemory, limit: number): void {
+  const { ofPixel, ofScene, mend } = memory;
   const pixels = train.pixels.length;
   const bytes = pixels * ofPixel + ofScene;
   if (bytes <= limit) return;
@@ -83,7 +89,7 @@ export function checkMemory({ train, scene }: TrainingPlan, { ofPixel, ofScene }
     throw failure('FIELD_INVALID', { field: 'scene', reason });
   }
   const most = Math.floor((limit - ofScene) / ofPixel);
-  const reason = `a training on ${pixels} pixels needs about ${bytes} bytes, more than HYPERSWAP_TRAINING_BYTES (${limit}), into which ${most} pixels fit; draw fewer, take smaller patches, or set orientations=false and shift=0`;
+  const reason = `a training on ${pixels} pixels needs about ${bytes} bytes, more than HYPERSWAP_TRAINING_BYTES (${limit}), into which ${most} pixels fit; ${mend}`;
   throw failure('FIELD_INVALID', { field: 'split', reason });
 }
 
