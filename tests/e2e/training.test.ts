@@ -176,6 +176,10 @@ test('a training that would need too much memory is refused before it is queued,
     );
     await assert.rejects(start({}), limit);
     await assert.rejects(start({ method: 'svm' }), limit);
+    await assert.rejects(
+      start({ method: 'svm', patchSize: 1, settings: { pseudoLabels: '10000' } }),
+      hasCode('FIELD_INVALID', /draw fewer/),
+    );
     await assert.rejects(start({ settings: { diffuse: 'auto' } }), limit);
     await start({ patchSize: 9, settings: { orientations: 'false', shift: '0' } });
     await start({ settings: { diffuse: '5' } });

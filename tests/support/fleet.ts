@@ -81,6 +81,8 @@ export async function startFleet(minioDirectory?: string): Promise<Fleet> {
   const environment = {
     ...process.env,
     HYPERSWAP_HOME: await temporaryFolder('pod'),
+    // Pods are killed: what they leave behind is removed with this folder.
+    TMPDIR: await temporaryFolder('pod-files'),
     HYPERSWAP_LOG_LEVEL: 'silent',
     HYPERSWAP_LEASE_MILLISECONDS: String(leaseMilliseconds),
     NATS_URL: nats.url,

@@ -1,5 +1,3 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { startHost, type Host, type HostParts } from '@hyperswap/host';
@@ -32,6 +30,7 @@ import {
 import { callUnary, connect, exchange, readStream, upload, type ClientAccess } from '@hyperswap/rpc';
 import { bytesInMemory, placeWindow, writeNpy, type NumericArray } from '@hyperswap/raster';
 import { labelsFrom, readRaster } from './rasters.js';
+import { temporaryFolder } from './temporary-folder.js';
 import { createLogger } from '@hyperswap/telemetry';
 import { Random } from '@hyperswap/random';
 
@@ -85,7 +84,7 @@ export async function startServices(
   access: ClientAccess = {},
   parts: HostParts = {},
 ): Promise<Services> {
-  const home = given ?? (await mkdtemp(path.join(tmpdir(), 'hyperswap-test-')));
+  const home = given ?? (await temporaryFolder('test'));
   const config = loadConfig({ flags: { home, port: 0, logLevel: 'silent', ...flags } });
   const host = await startHost(config, serviceNames, createLogger('silent', 'test'), parts);
   const { close, ...clients } = connectAll(host.server.endpoint, access);
@@ -96,7 +95,6 @@ export async function startServices(
     stop: async () => {
       close();
       await host.stop(2000);
-      if (given === undefined) await rm(home, { recursive: true, force: true });
     },
   };
 }

@@ -14,6 +14,11 @@ const reach = 10;
 /** Minimum share of the votes in 255ths: more than half agree. */
 const agreement = 128;
 
+/** Returns the largest number of pixels that pseudo-labels add to a training. */
+export function mostPseudoLabels({ classes }: TrainingPlan, perClass: number): number {
+  return Math.min(sampled, perClass * classes.length);
+}
+
 /** Trains a first classifier on the labelled pixels of a plan. @returns the class of each of some pixels, from 1 */
 export type ClassifyFirst = (pixels: readonly number[], context: TrainingContext) => Promise<Uint8Array>;
 
