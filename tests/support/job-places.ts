@@ -9,7 +9,7 @@ import { serversMissing, startNats } from './servers.js';
 import { temporaryFolder } from './temporary-folder.js';
 
 /** Lease of work items in milliseconds: short, so that a lost item comes back while a test waits. */
-export const leaseMilliseconds = 1_000;
+const leaseMilliseconds = 1_000;
 
 interface Request {
   readonly text: string;
