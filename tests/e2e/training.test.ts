@@ -299,7 +299,7 @@ test('baselines train on the same pixels, tell how well, and register nothing', 
   for (const [method, settings] of [
     ['knn', {}],
     ['svm', {}],
-    ['spectralformer', { epochs: '12' }],
+    ['spectralformer', { epochs: '40' }],
     ['mamba-hsi', { epochs: '60' }],
   ] as const) {
     const result = await train(services, { method, adapter: '', settings }, {});
