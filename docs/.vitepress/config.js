@@ -118,6 +118,7 @@ export default defineConfig({
           page('Architecture', '/docs/architecture'),
           page('Accuracy, honestly', '/docs/experiments'),
           page('Accuracy on new land', '/docs/new-land'),
+          page('Rival networks', '/docs/rivals'),
           page('How the settings were found', '/docs/settings-search'),
           page('Benchmarks', '/docs/benchmarks'),
           page('The backbone', '/docs/backbone'),
