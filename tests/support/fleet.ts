@@ -51,7 +51,9 @@ export async function startServing(
   directory?: string,
 ): Promise<Pod> {
   const stdio: ['ignore', 'pipe', 'pipe'] = ['ignore', 'pipe', 'pipe'];
-  const child = spawn(process.execPath, [commandFile, ...args], { env: environment, cwd: directory, stdio });
+  // Pods are killed: what they leave behind is removed with this folder.
+  const env = { ...environment, TMPDIR: await temporaryFolder('pod-files') };
+  const child = spawn(process.execPath, [commandFile, ...args], { env, cwd: directory, stdio });
   let said = '';
   child.stderr.on('data', (text: Buffer) => {
     said = (said + text.toString()).slice(-2000);
@@ -81,8 +83,6 @@ export async function startFleet(minioDirectory?: string): Promise<Fleet> {
   const environment = {
     ...process.env,
     HYPERSWAP_HOME: await temporaryFolder('pod'),
-    // Pods are killed: what they leave behind is removed with this folder.
-    TMPDIR: await temporaryFolder('pod-files'),
     HYPERSWAP_LOG_LEVEL: 'silent',
     HYPERSWAP_LEASE_MILLISECONDS: String(leaseMilliseconds),
     NATS_URL: nats.url,
