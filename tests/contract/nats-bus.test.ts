@@ -13,6 +13,29 @@ let nats: Awaited<ReturnType<typeof startNats>> | undefined;
 
 after(() => nats?.stop());
 
+/** Opens a watched copy of 500 values of 1,000 bytes through a proxy, and another connection that changes them. */
+async function watchedCopy() {
+  nats ??= await startNats();
+  const { url } = nats;
+  const proxy = await startCuttingProxy(url.replace('nats://', ''), { connections: 0 });
+  const other = await NatsBus.open({ url });
+  const bus = await NatsBus.open({ url: `nats://${proxy.endpoint}` });
+  const bucket = fresh('state');
+  const [state, theirs] = [bus.keyValue<string>(bucket), other.keyValue<string>(bucket)];
+  await Promise.all(Array.from({ length: 500 }, (_, index) => theirs.update(`k${index}`, 'x'.repeat(1000), 0)));
+  const news: string[] = [];
+  const stop = state.watch(({ key }) => news.push(key));
+  assert.equal((await state.list()).length, 500);
+  const close = async (): Promise<void> => {
+    stop();
+    await Promise.all([bus.close(), other.close()]);
+    proxy.close();
+  };
+  /** Bytes that the copy took. */
+  const whole = proxy.received();
+  return { proxy, url, bucket, state, theirs, news, whole, close };
+}
+
 test('nats: an item that is no JSON is taken away, and the next is handed out', { skip: serversMissing }, async () => {
   nats ??= await startNats();
   const bus = await NatsBus.open({ url: nats.url, leaseMilliseconds });
@@ -32,17 +55,7 @@ test(
   'nats: a watcher goes on after a lost connection without reading all again',
   { skip: serversMissing },
   async () => {
-    nats ??= await startNats();
-    const proxy = await startCuttingProxy(nats.url.replace('nats://', ''), { connections: 0 });
-    const other = await NatsBus.open({ url: nats.url });
-    const bus = await NatsBus.open({ url: `nats://${proxy.endpoint}` });
-    const bucket = fresh('state');
-    const [state, theirs] = [bus.keyValue<string>(bucket), other.keyValue<string>(bucket)];
-    await Promise.all(Array.from({ length: 500 }, (_, index) => theirs.update(`k${index}`, 'x'.repeat(1000), 0)));
-    const news: string[] = [];
-    const stop = state.watch(({ key }) => news.push(key));
-    assert.equal((await state.list()).length, 500);
-    const whole = proxy.received();
+    const { proxy, state, theirs, news, whole, close } = await watchedCopy();
     assert.ok(whole > 500_000, `${whole} bytes`);
     assert.ok(whole < 1_200_000, `${whole} bytes: all values were read twice`);
     proxy.cutAll();
@@ -54,9 +67,7 @@ test(
     const keys = (await state.list()).map(({ key }) => key);
     assert.ok(keys.length === 500 && keys.includes('new') && !keys.includes('k8'));
     assert.ok(proxy.received() - whole < 50_000, `${proxy.received() - whole} bytes after the connection was lost`);
-    stop();
-    await Promise.all([bus.close(), other.close()]);
-    proxy.close();
+    await close();
   },
 );
 
@@ -64,18 +75,8 @@ test(
   'nats: a copy that the server forgot to tell a change reads what is missing, not all',
   { skip: serversMissing },
   async () => {
-    nats ??= await startNats();
-    const proxy = await startCuttingProxy(nats.url.replace('nats://', ''), { connections: 0 });
-    const other = await NatsBus.open({ url: nats.url });
-    const bus = await NatsBus.open({ url: `nats://${proxy.endpoint}` });
-    const bucket = fresh('state');
-    const [state, theirs] = [bus.keyValue<string>(bucket), other.keyValue<string>(bucket)];
-    await Promise.all(Array.from({ length: 500 }, (_, index) => theirs.update(`k${index}`, 'x'.repeat(1000), 0)));
-    const news: string[] = [];
-    const stop = state.watch(({ key }) => news.push(key));
-    assert.equal((await state.list()).length, 500);
-    const whole = proxy.received();
-    const connection = await connect({ servers: nats.url });
+    const { proxy, url, bucket, state, theirs, news, whole, close } = await watchedCopy();
+    const connection = await connect({ servers: url });
     const manager = await connection.jetstreamManager();
     const stream = `KV_hyperswap-${bucket}`;
     for await (const { name } of manager.consumers.list(stream)) await manager.consumers.delete(stream, name);
@@ -83,9 +84,7 @@ test(
     assert.equal((await state.list()).find(({ key }) => key === 'k7')?.value, 'y');
     assert.deepEqual(news, ['k7']);
     assert.ok(proxy.received() - whole < 50_000, `${proxy.received() - whole} bytes for one change`);
-    stop();
-    await Promise.all([bus.close(), other.close(), connection.close()]);
-    proxy.close();
+    await Promise.all([close(), connection.close()]);
   },
 );
 

@@ -42,7 +42,7 @@ export async function chooseReach(recipe: AdapterRecipe, scene: SceneWalks, cont
   const walks = byFold.flatMap((ofFold) => reachCandidates.map((reach) => ({ edges: ofFold, reach })));
   const averaged = await diffusedFeatures(recipe, walks, own);
   for (const [turn, fold] of folds.entries()) {
-    // Without blocks, walks do not depend on the fold.
+    // All folds share the walks of a split without blocks.
     const all = averaged.slice(plan.blockSize === 0 ? 0 : turn * reachCandidates.length);
     for (const place of reachCandidates.keys()) {
       const width = all[place]!.length / labels.length;
