@@ -7,7 +7,6 @@ import { findRival } from '@hyperswap/rivals';
 import { findBaseline } from './engine/baselines/baselines.js';
 import { findPreset, presetSettings } from './presets.js';
 import { requireWalkable } from './measuring-walks.js';
-import { mostPseudoLabels } from './pseudo-labels.js';
 import { checkBaseline } from './run-baseline.js';
 import { checkRival, requireBands, seenSide } from './run-rival.js';
 import type { SceneSource } from './scene-source.js';
@@ -44,10 +43,8 @@ export async function checkTraining(
     if (rival !== undefined) checkRival(rival, request);
     const validation = rival?.sees === 'scene' ? rival.validation : 0;
     const plan = await planTraining(request, preset, { patchSize, validation, shift: 0 }, scenes, signal);
-    if (rival === undefined) {
-      const memory = baselineMemory(plan, request.method, pseudoLabels);
-      checkMemory(plan, memory, mostPseudoLabels(plan, pseudoLabels), trainingBytes);
-    } else {
+    if (rival === undefined) checkMemory(plan, baselineMemory(plan, request.method, pseudoLabels), trainingBytes);
+    else {
       requireBands(rival, plan.scene);
       await requireSpectra(scenes, plan, seenSide(rival, patchSize), signal);
     }
@@ -63,8 +60,7 @@ export async function checkTraining(
   const { shift } = training.augmentation;
   const plan = await planTraining(request, preset, { patchSize, validation, shift }, scenes, signal);
   if (parsed.diffuse !== 0) requireWalkable(plan.scene);
-  const labelled = mostPseudoLabels(plan, parsed.pseudoLabels);
-  checkMemory(plan, adapterMemory(plan, parsed, config), labelled, trainingBytes);
+  checkMemory(plan, adapterMemory(plan, parsed, config), trainingBytes);
   // A training that cannot be calibrated fails now, not at its end.
   if (parsed.calibrate) await calibrationPlan(plan, request.seed);
   return plan.scene;

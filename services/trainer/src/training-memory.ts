@@ -6,6 +6,7 @@ import { reachCandidates } from './choose-reach.js';
 import { supportVectorMachine } from './engine/baselines/support-vector-machine.js';
 import { shiftsOfOrientation } from './engine/learners.js';
 import { foldCount } from './settings-folds.js';
+import { mostPseudoLabels } from './pseudo-labels.js';
 import type { TrainingPlan } from './training-plan.js';
 import type { ParsedSettings } from './training-settings.js';
 
@@ -13,6 +14,8 @@ import type { ParsedSettings } from './training-settings.js';
 export interface TrainingMemory {
   /** Returns bytes by the number of training pixels, pseudo-labelled ones included. */
   readonly ofPixels: (pixels: number) => number;
+  /** Pixels that pseudo-labels add at most. */
+  readonly labelled: number;
   /** Bytes for the scene. */
   readonly ofScene: number;
   /** Advice that lowers it, in words. */
@@ -45,6 +48,7 @@ export function baselineMemory(plan: TrainingPlan, method: string, pseudoLabels:
   const ofPair = method === supportVectorMachine.name ? pairBytes : 0;
   return {
     ofPixels: (pixels) => pixels * patchBytes + pixels ** 2 * ofPair,
+    labelled: mostPseudoLabels(plan, pseudoLabels),
     ofScene: labellingBytes(plan, pseudoLabels),
     mend: 'draw fewer, or take smaller patches',
   };
@@ -58,6 +62,7 @@ export function adapterMemory(
 ): TrainingMemory {
   const { scene, patchSize, classes } = plan;
   const ofLabelling = labellingBytes(plan, pseudoLabels);
+  const labelled = mostPseudoLabels(plan, pseudoLabels);
   const featureBytes = valueBytes * copies * pooledWidth(config, training.pooling);
   if (diffuse !== 0) {
     // The choice of a reach averages once for each fold.
@@ -65,6 +70,7 @@ export function adapterMemory(
     const ends = endsOfReach * reaches.reduce((sum, reach) => sum + reach, 0);
     return {
       ofPixels: (pixels) => pixels * (reaches.length * featureBytes + endBytes * ends),
+      labelled,
       ofScene: ofLabelling + valueBytes * copies * classes.length * areaOf(plan),
       mend: diffuse === 'auto' ? 'draw fewer, or set a reach in place of auto' : 'draw fewer',
     };
@@ -73,7 +79,12 @@ export function adapterMemory(
   const versions = (orientations ? orientationCount : 1) * (shift > 0 ? shiftsOfOrientation : 1);
   const patchBytes = valueBytes * patchCopies * (patchSize + 2 * shift) ** 2 * scene.components;
   const mend = 'draw fewer, take smaller patches, or set orientations=false and shift=0';
-  return { ofPixels: (pixels) => pixels * (patchBytes + versions * featureBytes), ofScene: ofLabelling, mend };
+  return {
+    ofPixels: (pixels) => pixels * (patchBytes + versions * featureBytes),
+    labelled,
+    ofScene: ofLabelling,
+    mend,
+  };
 }
 
 /** Returns the bytes that pseudo-labels take of the scene. */
@@ -86,15 +97,10 @@ function areaOf({ scene }: TrainingPlan): number {
   return height * width;
 }
 
-/**
- * @param labelled maximum pixels that pseudo-labels add
- * @param limit in bytes
- * @throws FIELD_INVALID with the number of training pixels that fit
- */
+/** @param limit in bytes @throws FIELD_INVALID with the number of training pixels that fit */
 export function checkMemory(
   { train, scene }: TrainingPlan,
-  { ofPixels, ofScene, mend }: TrainingMemory,
-  labelled: number,
+  { ofPixels, labelled, ofScene, mend }: TrainingMemory,
   limit: number,
 ): void {
   const pixels = train.pixels.length + labelled;
